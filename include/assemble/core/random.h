@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace assemble {
+
+/// What a stream of random numbers is for. Streams of different purposes are independent.
+enum class RandomPurpose : uint32_t {
+  kAugment = 1,
+  kShuffle = 2,
+  kMixup = 3,
+  kDropBlock = 4,
+  kInitialise = 5,
+  kDraw = 6,
+  kSplit = 7,
+  kCorrupt = 8,
+};
+
+/// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
+///
+/// A stream is a pure function of (seed, purpose, epoch, sample), so results depend neither on the number of worker
+/// threads nor on what was drawn before, and are the same on every platform.
+class Random {
+ public:
+  using result_type = uint32_t;
+
+  Random(uint64_t seed, RandomPurpose purpose, uint32_t epoch = 0, uint64_t sample = 0);
+
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return UINT32_MAX; }
+
+  /// 32 uniform bits.
+  result_type operator()();
+  /// Uniform in [0, 1), 53 bits.
+  double uniform();
+  /// Uniform in [low, high).
+  double uniform(double low, double high);
+  /// Uniform integer in [0, n); n >= 1.
+  uint64_t integer(uint64_t n);
+  /// True with the given probability.
+  bool bernoulli(double probability);
+  /// Standard normal (Box-Muller).
+  double normal();
+  /// Gamma(shape, 1), shape > 0 (Marsaglia & Tsang 2000).
+  double gamma(double shape);
+  /// Beta(a, b), a > 0, b > 0.
+  double beta(double a, double b);
+
+ private:
+  void refill();
+
+  std::array<uint32_t, 2> key_;
+  std::array<uint32_t, 4> counter_;
+  std::array<uint32_t, 4> block_{};
+  int used_ = 4;
+};
+
+/// Uniform random permutation of 0 … n-1 (Fisher-Yates).
+std::vector<int64_t> random_permutation(int64_t n, Random& random);
+
+}  // namespace assemble

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace assemble {
+
+/// Fixed number of worker threads over one queue of tasks.
+class ThreadPool {
+ public:
+  /// @param threads number of workers, at least 1
+  explicit ThreadPool(int threads);
+  /// Runs what is queued, then joins.
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()); }
+  /// Queues a task. Tasks must not throw.
+  void submit(std::function<void()> task);
+  /// Calls body(i) for every i in [0, n) on the workers and waits; the first exception is thrown here.
+  void parallel_for(int64_t n, const std::function<void(int64_t)>& body);
+
+ private:
+  void work();
+
+  std::vector<std::thread> workers_;
+  std::deque<std::function<void()>> tasks_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+};
+
+/// Cores this process may run on.
+int available_cores();
+
+}  // namespace assemble

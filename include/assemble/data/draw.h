@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "assemble/core/file.h"
+#include "assemble/core/random.h"
+#include "assemble/image/image.h"
+
+namespace assemble {
+
+/// Names of the drawn data set's classes: textured shapes ("striped disc", …).
+const std::vector<std::string>& drawn_classes();
+
+/// Draws one image: a shape with a texture, of random place, size, turn and colours, on a busy background with
+/// distractors, so that pixels and colours alone do not tell the class.
+/// @param label 0 … drawn_classes().size() - 1
+Image draw_image(int64_t label, int side, Random& random);
+
+struct DrawOptions {
+  int train_per_class = 120;
+  int validation_per_class = 40;
+  int side = 64;
+  uint64_t seed = 0;
+  int threads = 0;  ///< 0: every core
+};
+
+/// Writes DIR/train/CLASS/00000.png … and DIR/validation/CLASS/….
+void draw_dataset(const fs::path& directory, const DrawOptions& options);
+
+}  // namespace assemble

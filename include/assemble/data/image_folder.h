@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "assemble/data/dataset.h"
+
+namespace assemble {
+
+/// A folder a class, named after it; classes in byte order of their names. Files by extension .jpg .jpeg .png .webp (any
+/// case); hidden files are passed over. Images may lie in sub-folders of a class folder.
+class ImageFolder : public Dataset {
+ public:
+  /// @param class_names when not empty, the classes expected (a trained model's, or the training split's), in order
+  /// @throws InputError for no class folders, a class without images, or a folder that is no known class
+  explicit ImageFolder(const fs::path& directory, const std::vector<std::string>& class_names = {});
+
+  int64_t size() const override { return static_cast<int64_t>(files_.size()); }
+  Sample read(int64_t index) const override;
+  int64_t label(int64_t index) const override;
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+  std::string where() const override { return directory_.string(); }
+  /// Path relative to the folder.
+  const fs::path& file(int64_t index) const { return files_.at(static_cast<size_t>(index)).path; }
+
+ private:
+  struct File {
+    fs::path path;
+    int32_t label;
+  };
+  fs::path directory_;
+  std::vector<std::string> class_names_;
+  std::vector<File> files_;
+};
+
+/// Image files of a folder (recursively) or the file itself, in byte order of their paths.
+/// @throws InputError when the path does not exist or holds no image
+std::vector<fs::path> find_images(const fs::path& path);
+
+}  // namespace assemble

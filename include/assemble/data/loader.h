@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "assemble/data/dataset.h"
+#include "assemble/image/preprocess.h"
+
+namespace assemble {
+
+/// A batch of preprocessed images.
+struct Batch {
+  int64_t size = 0;           ///< images
+  int64_t side = 0;           ///< height and width, pixels
+  std::vector<float> images;  ///< NHWC, size · side · side · 3: the memory of a channels_last NCHW tensor
+  std::vector<int64_t> labels;
+  std::vector<float> logits;     ///< size · classes teacher logits; empty when the data set has none
+  std::vector<int64_t> indices;  ///< of the samples in the data set
+};
+
+struct LoaderOptions {
+  int64_t batch_size = 32;
+  int threads = 0;         ///< 0: every core
+  int prefetch = 3;        ///< batches prepared ahead; bounds the memory
+  bool training = false;   ///< shuffle, augment, train_size, drop the last partial batch
+  bool teacher_logits = false;  ///< fail on samples without image/logit
+  int64_t max_broken = 100;  ///< broken samples over a loader's life before it gives up
+  uint64_t seed = 0;
+  Preprocessing preprocessing;
+  Augmentation augmentation;
+};
+
+/// Multi-threaded loader. Order and augmentation are pure functions of (seed, epoch, sample), so batches are the same,
+/// bit for bit, for any number of threads, and an epoch can be entered at any batch.
+///
+/// A sample that cannot be read or decoded is logged, counted and replaced by the next one of the epoch's order (training)
+/// or left out (evaluation).
+class Loader {
+ public:
+  Loader(const Dataset& dataset, const LoaderOptions& options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// Batches of an epoch.
+  int64_t batches() const;
+  /// Begins an epoch at a batch; batches being prepared for another are dropped.
+  void start(int64_t epoch, int64_t first_batch = 0);
+  /// Moves the next batch into `batch`, whose memory is reused.
+  /// @return false at the end of the epoch
+  /// @throws InputError when more than max_broken samples were broken
+  bool next(Batch& batch);
+  /// Broken samples so far.
+  int64_t broken() const;
+  /// Seconds next() waited for the workers so far.
+  double wait_seconds() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace assemble

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "assemble/image/image.h"
+
+namespace assemble {
+
+/// What the bytes are, by content and not by file extension.
+enum class ImageFormat { kJpeg, kPng, kWebP, kUnknown };
+
+/// Recognises a format by its signature. GIF, BMP, TIFF and others give kUnknown.
+ImageFormat detect_format(std::span<const uint8_t> bytes);
+const char* format_name(ImageFormat format);
+
+struct DecodeOptions {
+  /// Turn and mirror by the EXIF orientation tag. Off: pixels as stored, like the original (TensorFlow ignores EXIF).
+  bool apply_exif_orientation = false;
+  /// Images with more pixels than this are refused before memory is taken for them.
+  int64_t max_pixels = int64_t{200} * 1000 * 1000;
+  /// Accept a JPEG whose tail is missing (the rest is gray); off: InputError, as the original does.
+  bool allow_truncated = false;
+};
+
+/// Size as stored in the header, before any turn.
+struct ImageSize {
+  int height = 0;
+  int width = 0;
+};
+
+/// Reads the header alone. @throws InputError as decode_image does
+ImageSize read_image_size(std::span<const uint8_t> bytes, const std::string& where);
+
+/// Decodes JPEG, PNG or WebP to RGB. Gray is repeated, CMYK and YCCK (Adobe inverted too) converted, 16 bits reduced
+/// to 8, alpha dropped, palettes expanded, of an animation the first frame taken. JPEG: accurate integer DCT (islow) and
+/// fancy upsampling, the same bytes as libjpeg-turbo's default and as the original's INTEGER_ACCURATE.
+/// @param where file and record, named in errors
+/// @throws InputError when the format is unknown, the data broken or the image too large
+Image decode_image(std::span<const uint8_t> bytes, const std::string& where, const DecodeOptions& options = {});
+
+/// Decodes the window that `choose` picks once the size is known. Of a JPEG only the rows and MCU columns needed are
+/// decoded; the result equals decode_image followed by a crop, byte for byte. With apply_exif_orientation, size and
+/// window are those of the turned image.
+/// @throws InputError as decode_image does, and when the window leaves the image
+Image decode_window(std::span<const uint8_t> bytes, const std::string& where,
+                    const std::function<Window(ImageSize)>& choose, const DecodeOptions& options = {});
+
+}  // namespace assemble

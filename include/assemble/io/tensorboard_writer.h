@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "assemble/core/file.h"
+
+namespace assemble {
+
+/// Appends scalars to an events.out.tfevents.* file that TensorBoard reads.
+class TensorBoardWriter {
+ public:
+  /// Creates a new event file in `folder`. @throws RunError when it cannot be created
+  explicit TensorBoardWriter(const fs::path& folder);
+  /// Writes one event and flushes. @throws RunError when the disk is full
+  void add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
+  const fs::path& path() const { return path_; }
+
+ private:
+  void append(std::span<const uint8_t> event);
+
+  fs::path path_;
+  std::ofstream stream_;
+};
+
+}  // namespace assemble

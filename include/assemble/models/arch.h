@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace assemble {
+
+enum class ArchBase { kResNet, kMobileNetV1 };
+enum class PoolType { kAverage, kGeM, kFlatten };
+
+/// A network as its base and tweaks: `base+tweak+tweak…`, for example `resnet50+bl+sk+aa3`.
+///
+/// Bases: resnet50, resnet101, resnet152, resnet200, mobilenet_v1. Tweaks: d, se / seR, sk, aaN / aaN(proj,sconv,max),
+/// bl / bl(alpha,beta), gem, flatten, embN, nodown, wN. A preset's name stands for its arch and takes further tweaks.
+struct Arch {
+  ArchBase base = ArchBase::kResNet;
+  int depth = 50;            ///< 50, 101, 152 or 200; resnet only
+  bool resnet_d = false;     ///< d
+  int se_ratio = 0;          ///< se: 16; 0 is off
+  bool selective_kernel = false;  ///< sk
+  int blur_size = 0;         ///< aaN: N = 1 … 7; 0 is off
+  bool blur_conv = false;    ///< sconv (the default place of aaN)
+  bool blur_projection = false;  ///< proj
+  bool blur_max = false;     ///< max: accepted and without effect, as in the original
+  bool big_little = false;   ///< bl (version 2)
+  int alpha = 2;             ///< width divisor of the little branch
+  int beta = 4;              ///< depth divisor of the little branch
+  PoolType pool = PoolType::kAverage;
+  int embedding = 0;         ///< embN; 0 is off
+  bool no_downsample = false;  ///< nodown: the last stage has stride 1
+  int width = 64;            ///< wN: channels of the stem
+
+  /// @throws UsageError for unknown, repeated or contradictory tweaks, saying what is allowed and the nearest match
+  static Arch parse(const std::string& text);
+  /// Canonical string; parse(str()) gives the same Arch.
+  std::string str() const;
+  /// Input sides must be multiples of this (32 for big-little networks, else 1).
+  int size_multiple() const { return big_little ? 32 : 1; }
+  bool operator==(const Arch&) const = default;
+};
+
+/// A named row of the paper's tables.
+struct Preset {
+  std::string name;
+  std::string arch;
+  int image_size;           ///< evaluation size of that row, pixels
+  std::string description;
+};
+
+const std::vector<Preset>& presets();
+
+}  // namespace assemble

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "assemble/core/file.h"
+#include "assemble/image/preprocess.h"
+#include "assemble/models/classifier.h"
+
+namespace assemble {
+
+/// What a model file says of itself beside the weights.
+struct ModelCard {
+  Arch arch;
+  std::vector<std::string> class_names;
+  Preprocessing preprocessing;
+  std::string loss = "softmax";             ///< "softmax" or "sigmoid": how logits become probabilities
+  std::map<std::string, std::string> training;  ///< how it was trained: free keys, for people
+
+  int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
+};
+
+/// Writes weights and card as one safetensors file (f32, OIHW; names of ClassifierImpl::named_state).
+/// @throws RunError when it cannot be written
+void save_model(const fs::path& path, const ClassifierImpl& model, const ModelCard& card);
+
+/// Reads the card alone. @throws InputError when the file is no model file of this library
+ModelCard read_model_card(const fs::path& path);
+
+/// Builds the network that the file describes and loads its weights; it is in evaluation mode.
+/// @throws InputError for missing, unexpected or mis-shaped names (all listed)
+Classifier load_model(const fs::path& path, ModelCard* card = nullptr);
+
+/// Copies weights of a model file into a network of another class count: everything but the classifier.
+/// @return names left at their initial values
+/// @throws InputError when the arch differs, with both arch strings
+std::vector<std::string> load_backbone(const fs::path& path, ClassifierImpl& model);
+
+}  // namespace assemble
