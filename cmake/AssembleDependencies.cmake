@@ -1,4 +1,5 @@
-# Everything the library links, as one interface target for the rooms without LibTorch and one for LibTorch.
+# Everything the library links: `assemble::base_dependencies` for the rooms without LibTorch, `assemble::torch` for the
+# rest. Also used by the installed package. Debian's package names stand in scripts/bootstrap.sh.
 find_package(Threads REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
@@ -9,11 +10,12 @@ find_package(leveldb REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_reader.hpp REQUIRED)
 
-add_library(assemble_base_dependencies INTERFACE)
-target_link_libraries(assemble_base_dependencies INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP
-                                                           PkgConfig::ISAL leveldb::leveldb nlohmann_json::nlohmann_json)
+add_library(assemble::base_dependencies INTERFACE IMPORTED)
+target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}")
+target_link_libraries(assemble::base_dependencies
+                      INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL leveldb::leveldb
+                                nlohmann_json::nlohmann_json)
 
 if(ASSEMBLE_TORCH)
-  find_package(CLI11 REQUIRED)
-  include(AssembleTorch)
+  include("${CMAKE_CURRENT_LIST_DIR}/AssembleTorch.cmake")
 endif()

@@ -1,0 +1,22 @@
+# Installs the command, the library with its headers, and a package that find_package(assemble) reads.
+include(CMakePackageConfigHelpers)
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/assemble")
+
+install(TARGETS assemble EXPORT assembleTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/assemble" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILES_MATCHING PATTERN "*.h")
+install(EXPORT assembleTargets NAMESPACE assemble:: DESTINATION "${package_dir}")
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/assembleConfig.cmake.in"
+                              "${PROJECT_BINARY_DIR}/assembleConfig.cmake" INSTALL_DESTINATION "${package_dir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/assembleConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/assembleConfig.cmake" "${PROJECT_BINARY_DIR}/assembleConfigVersion.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/AssembleDependencies.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/AssembleTorch.cmake"
+        DESTINATION "${package_dir}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
+if(ASSEMBLE_TORCH)
+  # The installed command keeps the run path to the LibTorch it was linked with.
+  set_target_properties(assemble_command PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS assemble_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
