@@ -36,7 +36,8 @@ if(ASSEMBLE_TORCH_VERSION VERSION_LESS 2.4)
 endif()
 message(STATUS "LibTorch ${ASSEMBLE_TORCH_VERSION} from ${ASSEMBLE_TORCH_ROOT}")
 
-set(assemble_torch_libraries torch torch_cpu c10)
+# Not libtorch.so: it is an empty library that pulls in CUDA's.
+set(assemble_torch_libraries torch_cpu c10)
 if(ASSEMBLE_CUDA)
   list(APPEND assemble_torch_libraries torch_cuda c10_cuda)
 endif()
