@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# The one entry point for development. CMake does the building (CMakePresets.json); scripts/ holds the steps.
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap build demo test docs format lint lint-all fuzz bench install clean
+
+prefix ?= /usr/local
+OUT ?= runs/demo
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+bootstrap:  ## Install Debian packages, and LibTorch and OpenVINO in .venv
+	@scripts/bootstrap.sh
+
+build: bootstrap  ## Build build/assemble
+	@scripts/build.sh release assemble_command
+
+demo: build  ## Draw a data set, train a vanilla and an assembled network on it, compare them (OUT=runs/demo)
+	build/assemble demo --out $(OUT)
+
+test: bootstrap  ## Build and run every test; the last line counts them
+	@scripts/run_tests.sh
+
+docs:  ## Build the manual of the library in build/docs/html; warnings are errors
+	@scripts/bootstrap.sh docs
+	@scripts/docs.sh
+
+format:  ## Format the sources
+	@scripts/bootstrap.sh lint
+	@scripts/lint.sh format
+
+lint:  ## Check format, and with clang-tidy the sources that do not include LibTorch
+	@scripts/bootstrap.sh packages lint
+	@scripts/lint.sh base
+
+lint-all:  ## The same with every source: clang-tidy needs half a minute for each that includes LibTorch
+	@scripts/bootstrap.sh packages wheels lint
+	@scripts/lint.sh all
+
+fuzz:  ## Fuzz the parsers, a minute each (SECONDS_EACH=60)
+	@scripts/bootstrap.sh packages fuzz
+	@scripts/fuzz.sh
+
+bench: bootstrap  ## Build and run the benchmarks of the operators (FILTER=regex)
+	@scripts/build.sh release assemble_benchmarks
+	build/benchmarks/assemble_benchmarks --benchmark_filter='$(FILTER)'
+
+install: build  ## Install command, library, headers and CMake package (prefix=/usr/local)
+	cmake --install build --prefix '$(prefix)'
+
+clean:  ## Remove the build folders; .venv stays
+	rm -rf build build-debug build-cuda build-base-asan build-fuzz
