@@ -44,8 +44,12 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
+  /// Images of an epoch.
+  int64_t images() const;
   /// Batches of an epoch.
   int64_t batches() const;
+  /// Changes the side of training crops from the next start() on (progressive resizing).
+  void set_train_size(int side);
   /// Begins an epoch at a batch; batches being prepared for another are dropped.
   void start(int64_t epoch, int64_t first_batch = 0);
   /// Moves the next batch into `batch`, whose memory is reused.

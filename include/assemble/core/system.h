@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace assemble {
+
+/// Largest resident memory of this process so far, MiB.
+double peak_memory_mib();
+/// Model name of the processor, as the system gives it.
+std::string cpu_name();
+/// Local time as "2026-01-31T12:00:00+00:00".
+std::string timestamp();
+
+/// Lets the allocator keep freed memory: training frees and takes the same large blocks every step, and giving them back
+/// to the system costs a page fault for every 4 KiB taken again. Call once at start; later calls do nothing.
+void keep_freed_memory();
+
+}  // namespace assemble

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "assemble/data/loader.h"
+#include "assemble/eval/calibration.h"
+#include "assemble/models/classifier.h"
+#include "assemble/nn/autocast.h"
+
+namespace assemble {
+
+/// Measures of a classifier on labelled images; shares are in [0, 1].
+struct ClassificationResult {
+  int64_t images = 0;
+  double top1 = 0;
+  double top5 = 0;  ///< among the min(5, classes) most probable
+  double ece = 0;   ///< over 10 bins
+  double loss = 0;  ///< mean softmax cross-entropy
+  std::vector<std::vector<int64_t>> confusion;  ///< [true class][predicted class]
+  std::vector<CalibrationMeter::Bin> reliability;
+
+  /// Share of a class's images that were predicted right; NaN for a class without images.
+  double class_accuracy(size_t label) const;
+};
+
+/// Adds up predictions batch by batch.
+class ClassificationMeter {
+ public:
+  explicit ClassificationMeter(int64_t classes);
+  /// @param logits [N, classes], any floating type and device
+  /// @param labels [N], int64
+  void add(const torch::Tensor& logits, const torch::Tensor& labels);
+  ClassificationResult result() const;
+
+ private:
+  ClassificationResult sums_;  // top1, top5 and loss hold sums
+  CalibrationMeter calibration_;
+};
+
+/// Runs the network over an evaluation loader (its epoch 0) in evaluation mode; the mode is put back.
+/// @param progress shown while it runs; empty for none
+ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
+                              const std::string& progress = "");
+
+/// NCHW view (channels_last memory) of a batch's images, on `device`. Borrows the batch's memory on the CPU.
+torch::Tensor image_tensor(const Batch& batch, torch::Device device);
+
+/// The result as `eval` prints it.
+nlohmann::ordered_json to_json(const ClassificationResult& result, const std::vector<std::string>& class_names);
+std::string to_text(const ClassificationResult& result, const std::vector<std::string>& class_names);
+
+}  // namespace assemble

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "assemble/core/file.h"
+#include "assemble/models/classifier.h"
+#include "assemble/models/model_file.h"
+#include "assemble/train/optimizer.h"
+#include "assemble/train/weight_average.h"
+
+namespace assemble {
+
+/// A model file kept for its score.
+struct KeptModel {
+  std::string file;  ///< name in the run folder
+  double score = 0;
+};
+
+/// Everything of a run beside weights, momentum and averages. Random numbers are functions of seed and step, so no
+/// generator state is needed.
+struct TrainingState {
+  int64_t step = 0;     ///< optimizer steps done
+  double seconds = 0;   ///< spent so far
+  std::vector<KeptModel> kept;  ///< best first
+};
+
+/// Writes the training state atomically as one safetensors file ("model.…", "momentum.…", "average.…").
+/// @param average may be null
+void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const MomentumSgd& optimizer,
+                     const WeightAverage* average, const TrainingState& state);
+
+/// Reads it back into network, optimizer and average.
+/// @throws InputError when the file is damaged or belongs to another network
+TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, MomentumSgd& optimizer,
+                              WeightAverage* average);
+
+/// Keeps the k best model files of a run.
+class BestKeeper {
+ public:
+  /// @param count how many to keep, at least 1
+  /// @param keep_all keep every evaluated model too
+  BestKeeper(fs::path folder, int count, bool keep_all, std::vector<KeptModel> kept);
+
+  /// Saves the model when it is among the best (best.safetensors always is the best one) and removes what falls out.
+  /// @return whether it is the best so far
+  bool offer(const ClassifierImpl& model, const ModelCard& card, int64_t epoch, double score);
+  const std::vector<KeptModel>& kept() const { return kept_; }
+
+ private:
+  fs::path folder_;
+  size_t count_;
+  bool keep_all_;
+  std::vector<KeptModel> kept_;
+};
+
+}  // namespace assemble

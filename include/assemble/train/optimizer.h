@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace assemble {
+
+struct MomentumSgdOptions {
+  double momentum = 0.9;
+  bool nesterov = false;
+  double weight_decay = 1e-4;  ///< λ of λ · ½‖w‖², over every parameter that is not batch norm's (dense bias included)
+};
+
+/// Momentum SGD of the original: g += λ·w (no batch norm); v = m·v + g; w -= lr·v (nesterov: w -= lr·(g + m·v)).
+/// One fused pass over all parameters.
+class MomentumSgd {
+ public:
+  /// @param parameters names and tensors; a name decides whether weight decay applies
+  MomentumSgd(std::vector<std::pair<std::string, torch::Tensor>> parameters, const MomentumSgdOptions& options);
+
+  /// Applies the gradients and clears them. Parameters without a gradient stay.
+  void step(double learning_rate);
+  void zero_grad();
+  /// λ · ½ Σ‖w‖²: what weight decay adds to the loss of the original.
+  double regularization() const;
+  /// Momentum buffers by parameter name, for checkpoints.
+  std::vector<std::pair<std::string, torch::Tensor>> state() const;
+  /// Norm of all gradients, after which they are scaled to `limit` when it is larger.
+  double clip_gradients(double limit);
+
+  /// Does this parameter belong to a batch norm? Such parameters are not decayed.
+  static bool is_batch_norm_parameter(const std::string& name, const torch::Tensor& parameter);
+
+ private:
+  struct Group {
+    std::vector<std::string> names;
+    std::vector<torch::Tensor> parameters;
+    std::vector<torch::Tensor> velocities;
+    double weight_decay;
+  };
+  void step_group(Group& group, double learning_rate);
+
+  MomentumSgdOptions options_;
+  std::vector<Group> groups_;
+};
+
+}  // namespace assemble

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "assemble/core/file.h"
+#include "assemble/io/tensorboard_writer.h"
+
+namespace assemble {
+
+/// One row of summary.csv: what is known after an epoch that was evaluated.
+struct EpochSummary {
+  int64_t epoch = 0;
+  int64_t step = 0;
+  double learning_rate = 0;
+  double train_loss = 0;
+  double validation_loss = 0;
+  double top1 = 0;
+  double top5 = 0;
+  double ece = 0;
+  double images_per_second = 0;  ///< while training
+  double data_wait_share = 0;    ///< of the training time
+  double seconds = 0;            ///< since the run began, evaluation included, over all resumes
+  double peak_memory_mib = 0;
+};
+
+/// The files a training run leaves: config.toml, environment.json, metrics.jsonl, summary.csv, TensorBoard events.
+class RunFolder {
+ public:
+  /// Creates the folder.
+  /// @param resume keep what is there; otherwise a folder that holds a run is refused
+  /// @throws UsageError when there is a run and `resume` is off, RunError when the folder cannot be written
+  RunFolder(fs::path folder, bool resume);
+
+  const fs::path& path() const { return folder_; }
+  fs::path checkpoint() const { return folder_ / "checkpoint.safetensors"; }
+  fs::path last() const { return folder_ / "last.safetensors"; }
+  fs::path best() const { return folder_ / "best.safetensors"; }
+
+  /// Effective options, as --config reads them.
+  void write_config(const std::string& toml) const;
+  /// Versions, processor, threads, command and time.
+  void write_environment(const std::vector<std::string>& command) const;
+  /// Drops rows of metrics.jsonl and summary.csv after `step`: they will be computed again.
+  void rewind(int64_t step) const;
+  /// Appends to metrics.jsonl and to the event file. Tags become "kind/name".
+  void add_metrics(const std::string& kind, int64_t step,
+                   const std::vector<std::pair<std::string, double>>& metrics);
+  /// Appends to summary.csv.
+  void add_summary(const EpochSummary& summary);
+
+ private:
+  fs::path folder_;
+  std::optional<TensorBoardWriter> events_;
+};
+
+}  // namespace assemble

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "assemble/models/classifier.h"
+
+namespace assemble {
+
+/// Exponential moving average of a network's weights and batch-norm statistics:
+/// average = d · average + (1 - d) · weights with d = min(decay, (1 + n) / (10 + n)) at the n-th update.
+class WeightAverage {
+ public:
+  /// Starts from the network's present weights. @param decay in (0, 1)
+  WeightAverage(const ClassifierImpl& model, double decay);
+
+  void update();
+  /// Exchanges the network's weights with the average; a second call undoes it.
+  void swap();
+
+  int64_t updates() const { return updates_; }
+  void set_updates(int64_t updates) { updates_ = updates; }
+  /// The averages by name, for checkpoints.
+  const std::vector<std::pair<std::string, torch::Tensor>>& state() const { return averages_; }
+
+ private:
+  std::vector<std::pair<std::string, torch::Tensor>> weights_;
+  std::vector<std::pair<std::string, torch::Tensor>> averages_;
+  double decay_;
+  int64_t updates_ = 0;
+};
+
+}  // namespace assemble

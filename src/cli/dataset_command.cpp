@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <mutex>
+#include <optional>
+
+#include "assemble/cli/command.h"
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/progress.h"
+#include "assemble/core/text.h"
+#include "assemble/core/thread_pool.h"
+#include "assemble/data/draw.h"
+#include "assemble/data/tfrecord_dataset.h"
+#include "assemble/image/decode.h"
+
+namespace assemble::cli {
+namespace {
+
+/// What one split of a data set holds.
+struct SplitSummary {
+  int64_t images = 0;
+  std::vector<int64_t> per_class;
+  int min_side = 0;  // only when the images were decoded
+  int max_side = 0;
+  std::vector<std::string> broken;
+};
+
+SplitSummary inspect(const Dataset& dataset, bool decode, int threads) {
+  SplitSummary summary;
+  summary.images = dataset.size();
+  summary.per_class.assign(static_cast<size_t>(dataset.classes()), 0);
+  std::mutex mutex;
+  std::optional<Progress> progress;
+  if (decode) progress.emplace(concat("decoding ", dataset.where()), dataset.size(), "images");
+  ThreadPool(threads > 0 ? threads : available_cores()).parallel_for(dataset.size(), [&](int64_t i) {
+    int64_t label = dataset.label(i);
+    Image image;
+    std::string error;
+    if (decode || label < 0) {
+      try {
+        const Sample sample = dataset.read(i);
+        label = sample.label;
+        if (decode) image = decode_image(sample.encoded, sample.name);
+      } catch (const InputError& defect) {
+        error = defect.what();
+      }
+    }
+    const std::lock_guard lock(mutex);
+    if (label >= 0) ++summary.per_class[static_cast<size_t>(label)];
+    if (!error.empty()) summary.broken.push_back(error);
+    if (image.height > 0) {
+      const int side = std::min(image.height, image.width);
+      summary.min_side = summary.min_side == 0 ? side : std::min(summary.min_side, side);
+      summary.max_side = std::max({summary.max_side, image.height, image.width});
+    }
+    if (progress) progress->advance(1);
+  });
+  std::sort(summary.broken.begin(), summary.broken.end());
+  return summary;
+}
+
+class DatasetCommand : public Command {
+ public:
+  std::string name() const override { return "dataset"; }
+  std::string summary() const override { return "Build, inspect and draw data sets"; }
+
+  void declare(CLI::App& app) override {
+    app.require_subcommand(1);
+    declare_build(*app.add_subcommand("build", "Write a data set as TFRecords"));
+    declare_inspect(*app.add_subcommand("inspect", "What a data set holds"));
+    declare_draw(*app.add_subcommand("draw", "Draw a labelled data set of textured shapes"));
+  }
+
+  void run() override {
+    if (app->got_subcommand("build")) return run_build();
+    if (app->got_subcommand("inspect")) return run_inspect();
+    run_draw();
+  }
+
+ private:
+  void declare_build(CLI::App& build) {
+    build.add_option("name", name_, "folder: a folder a class, with train/ and validation/ (or val/, test/)")
+        ->required()
+        ->check(CLI::IsMember({"folder"}));
+    build.add_option("--raw", raw_, "Folder of the data set as it was downloaded")->required();
+    build.add_option("--out", out_, "Folder for the TFRecords")->required();
+    build.add_option("--train-shards", build_.train_shards, "Files of the training split")->check(CLI::PositiveNumber);
+    build.add_option("--validation-shards", build_.validation_shards, "Files of the validation split")
+        ->check(CLI::PositiveNumber);
+    build.add_option("--seed", build_.seed, "Seed of the training split's shuffle");
+    build.add_option("--threads", build_.threads, "Threads; 0: every core");
+  }
+
+  void declare_inspect(CLI::App& inspect) {
+    inspect.add_option("data,--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    inspect.add_flag("--decode", decode_, "Decode every image and list those that cannot be read");
+    inspect.add_option("--threads", threads_, "Threads; 0: every core");
+  }
+
+  void declare_draw(CLI::App& draw) {
+    draw.add_option("--out", out_, "Folder for train/ and validation/")->required();
+    draw.add_option("--train-per-class", draw_.train_per_class, "Training images a class")->check(CLI::PositiveNumber);
+    draw.add_option("--validation-per-class", draw_.validation_per_class, "Validation images a class")
+        ->check(CLI::PositiveNumber);
+    draw.add_option("--side", draw_.side, "Height and width, pixels")->check(CLI::Range(16, 4096));
+    draw.add_option("--seed", draw_.seed, "Seed");
+    draw.add_option("--threads", draw_.threads, "Threads; 0: every core");
+  }
+
+  void run_build() {
+    const BuildReport report = build_folder_records(raw_, out_, build_);
+    if (report.skipped > 0) log_warning(concat(report.skipped, " unreadable files were left out"));
+    print({{"out", out_},
+           {"classes", report.classes},
+           {"train_images", report.train_images},
+           {"validation_images", report.validation_images},
+           {"skipped", report.skipped}},
+          format_table({{"classes", "training images", "validation images", "left out"},
+                        {std::to_string(report.classes), std::to_string(report.train_images),
+                         std::to_string(report.validation_images), std::to_string(report.skipped)}}));
+  }
+
+  void run_inspect() {
+    const auto train = open_dataset(data_, Split::kTrain);
+    const auto validation = open_dataset(data_, Split::kValidation);
+    const SplitSummary of_train = inspect(*train, decode_, threads_);
+    const SplitSummary of_validation = inspect(*validation, decode_, threads_);
+    const std::vector<std::string>& names = train->class_names();
+    std::vector<std::vector<std::string>> rows{{"class", "training", "validation"}};
+    nlohmann::ordered_json classes = nlohmann::ordered_json::array();
+    for (size_t c = 0; c < names.size(); ++c) {
+      rows.push_back({names[c], std::to_string(of_train.per_class[c]), std::to_string(of_validation.per_class[c])});
+      classes.push_back({{"name", names[c]},
+                         {"train_images", of_train.per_class[c]},
+                         {"validation_images", of_validation.per_class[c]}});
+    }
+    rows.push_back({"all", std::to_string(of_train.images), std::to_string(of_validation.images)});
+    nlohmann::ordered_json json{{"train_images", of_train.images},
+                                {"validation_images", of_validation.images},
+                                {"classes", classes}};
+    std::string text = format_table(rows);
+    if (decode_) add_decoded(of_train, of_validation, json, text);
+    print(json, text);
+  }
+
+  static void add_decoded(const SplitSummary& train, const SplitSummary& validation, nlohmann::ordered_json& json,
+                          std::string& text) {
+    std::vector<std::string> broken = train.broken;
+    broken.insert(broken.end(), validation.broken.begin(), validation.broken.end());
+    json["broken"] = broken;
+    json["train_sides"] = {train.min_side, train.max_side};
+    json["validation_sides"] = {validation.min_side, validation.max_side};
+    text += concat("\nsides: training ", train.min_side, " … ", train.max_side, ", validation ", validation.min_side,
+                   " … ", validation.max_side, " pixels\nunreadable: ", broken.size(), "\n");
+    for (const std::string& defect : broken) text += "  " + defect + "\n";
+  }
+
+  void run_draw() {
+    draw_dataset(out_, draw_);
+    const int64_t classes = static_cast<int64_t>(drawn_classes().size());
+    print({{"out", out_},
+           {"classes", classes},
+           {"train_images", classes * draw_.train_per_class},
+           {"validation_images", classes * draw_.validation_per_class}},
+          concat("Drew ", classes * draw_.train_per_class, " training and ", classes * draw_.validation_per_class,
+                 " validation images of ", classes, " classes into ", out_, "\n"));
+  }
+
+  std::string name_;
+  std::string raw_;
+  std::string out_;
+  std::string data_;
+  bool decode_ = false;
+  int threads_ = 0;
+  BuildOptions build_;
+  DrawOptions draw_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_dataset_command() { return std::make_unique<DatasetCommand>(); }
+
+}  // namespace assemble::cli

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/cli/command.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/data/draw.h"
+#include "assemble/train/trainer.h"
+
+namespace assemble::cli {
+namespace {
+
+struct DemoRow {
+  std::string name;
+  std::string arch;
+  ModelCost cost;
+  TrainResult result;
+};
+
+/// The recipe both networks get; only the assembled one uses the techniques of its recipe beside the architecture.
+TrainOptions demo_options(const std::string& arch, bool assembled, int64_t epochs, int side) {
+  TrainOptions options;
+  options.arch = arch;
+  options.epochs = epochs;
+  options.batch_size = 32;
+  options.schedule.base = 0.1;
+  options.schedule.warmup_epochs = 2;
+  options.optimizer.weight_decay = 5e-4;
+  options.zero_gamma = true;
+  options.bn_momentum = 0.9;
+  options.preprocessing.train_size = side;
+  options.preprocessing.eval_size = side;
+  options.preprocessing.eval_resize = side;
+  options.preprocessing.deviation = {58.f, 58.f, 58.f};
+  options.augmentation.box.min_area = 0.4;
+  options.average_decay = 0.98;
+  options.eval_every = 5;
+  if (assembled) options.label_smoothing = 0.1;
+  return options;
+}
+
+class DemoCommand : public Command {
+ public:
+  std::string name() const override { return "demo"; }
+  std::string summary() const override { return "Draw a data set, train a vanilla and an assembled network, compare"; }
+
+  void declare(CLI::App& app) override {
+    app.add_option("--out", out_, "Folder for the data set and the runs");
+    app.add_option("--epochs", epochs_, "Epochs a network")->check(CLI::PositiveNumber);
+    app.add_option("--train-per-class", draw_.train_per_class, "Training images a class")->check(CLI::PositiveNumber);
+    app.add_option("--width", width_, "Stem width of both networks")->check(CLI::Range(8, 64));
+    app.add_option("--seed", draw_.seed, "Seed of the drawing and of both runs");
+  }
+
+  void run() override {
+    keep_freed_memory();
+    const fs::path data = fs::path(out_) / "data";
+    log_info(concat("drawing ", drawn_classes().size(), " classes of textured shapes into ", data.string()));
+    draw_dataset(data, draw_);
+    std::vector<DemoRow> rows;
+    rows.push_back(train("vanilla", concat("resnet50+w", width_), data));
+    rows.push_back(train("assembled", concat("resnet50+bl+sk+aa3+w", width_), data));
+    print(to_json(rows), to_text(rows));
+  }
+
+ private:
+  DemoRow train(const std::string& name, const std::string& arch, const fs::path& data) const {
+    TrainOptions options = demo_options(arch, name == "assembled", epochs_, draw_.side);
+    options.seed = draw_.seed;
+    const auto training = open_dataset(data, Split::kTrain);
+    const auto validation = open_dataset(data, Split::kValidation);
+    const fs::path out = fs::path(out_) / name;
+    fs::remove_all(out);
+    RunFolder folder(out, /*resume=*/false);
+    folder.write_environment({"assemble", "demo", "--out", out_, "--epochs", std::to_string(epochs_)});
+    Trainer trainer(*training, *validation, options, folder);
+    DemoRow row{name, arch, measure_cost(Arch::parse(arch), training->classes(), draw_.side), trainer.run()};
+    return row;
+  }
+
+  nlohmann::ordered_json to_json(const std::vector<DemoRow>& rows) const {
+    nlohmann::ordered_json networks = nlohmann::ordered_json::array();
+    for (const DemoRow& row : rows) {
+      networks.push_back({{"name", row.name},
+                          {"arch", row.arch},
+                          {"parameters", row.cost.parameters},
+                          {"multiply_adds", row.cost.multiply_adds},
+                          {"top1", row.result.last.top1},
+                          {"top5", row.result.last.top5},
+                          {"ece", row.result.last.ece},
+                          {"seconds", row.result.seconds},
+                          {"images_per_second", row.result.images_per_second},
+                          {"model", (fs::path(out_) / row.name / "best.safetensors").string()}});
+    }
+    return {{"out", out_}, {"networks", networks}};
+  }
+
+  std::string to_text(const std::vector<DemoRow>& rows) const {
+    std::vector<std::vector<std::string>> table{
+        {"network", "arch", "M parameters", "M multiply-adds", "top-1 %", "top-5 %", "ECE", "time", "images/s"}};
+    for (const DemoRow& row : rows) {
+      table.push_back({row.name, row.arch, format_number(1e-6 * static_cast<double>(row.cost.parameters), 2),
+                       format_number(1e-6 * static_cast<double>(row.cost.multiply_adds), 0),
+                       format_number(100 * row.result.last.top1, 2), format_number(100 * row.result.last.top5, 2),
+                       format_number(row.result.last.ece, 4), format_duration(row.result.seconds),
+                       format_number(row.result.images_per_second, 0)});
+    }
+    const std::string model = (fs::path(out_) / "assembled" / "best.safetensors").string();
+    return format_table(table) + concat("\nTry: assemble eval --model ", model, " --data ",
+                                        (fs::path(out_) / "data").string(), "\n     assemble predict --model ", model, " ",
+                                        (fs::path(out_) / "data/validation").string(), "\n");
+  }
+
+  std::string out_ = "runs/demo";
+  int64_t epochs_ = 20;
+  int width_ = 16;
+  DrawOptions draw_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_demo_command() { return std::make_unique<DemoCommand>(); }
+
+}  // namespace assemble::cli

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/cli/command.h"
+
+int main(int argc, char** argv) {
+  std::vector<std::unique_ptr<assemble::cli::Command>> commands;
+  commands.push_back(assemble::cli::make_demo_command());
+  commands.push_back(assemble::cli::make_dataset_command());
+  commands.push_back(assemble::cli::make_train_command());
+  commands.push_back(assemble::cli::make_eval_command());
+  commands.push_back(assemble::cli::make_predict_command());
+  commands.push_back(assemble::cli::make_model_command());
+  return assemble::cli::run_command_line(commands, {argv + 1, argv + argc});
+}

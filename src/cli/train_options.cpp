@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train_options.h"
+
+#include <algorithm>
+
+#include "assemble/core/error.h"
+
+namespace assemble::cli {
+
+void TrainFlags::declare(CLI::App& app) {
+  declare_network(app);
+  declare_recipe(app);
+  declare_schedule(app);
+  declare_data(app);
+  declare_run(app);
+}
+
+void TrainFlags::declare_network(CLI::App& app) {
+  TrainOptions& o = options_;
+  app.add_option("--arch", o.arch, "Network: a preset or base+tweak+tweak… (see `assemble model list`)")
+      ->group("Network");
+  app.add_option("--pretrained", o.pretrained, "Model file to fine-tune: all its weights but the classifier's")
+      ->group("Network");
+  app.add_flag("--zero-gamma", o.zero_gamma, "Start the last batch norm of every block at 0")->group("Network");
+  app.add_option("--bn-momentum", o.bn_momentum, "Batch norm: running = m · running + (1 - m) · batch")
+      ->group("Network");
+  app.add_option("--drop-block", o.drop_block, "DropBlock: keep probability at the first and at the last step")
+      ->expected(2)
+      ->group("Network");
+  app.add_option("--drop-block-size", o.drop_block_size, "Side of a dropped block")->group("Network");
+}
+
+void TrainFlags::declare_recipe(CLI::App& app) {
+  TrainOptions& o = options_;
+  const char* group = "Recipe";
+  app.add_option("--epochs", o.epochs, "Epochs")->group(group);
+  app.add_option("--batch-size", o.batch_size, "Images a forward pass (mixup 1 reads twice as many)")->group(group);
+  app.add_option("--accumulate", o.accumulate, "Forward passes a step")->group(group);
+  app.add_option("--loss", loss_, "softmax or sigmoid")->group(group);
+  app.add_option("--label-smoothing", o.label_smoothing, "Share of the label spread over all classes")->group(group);
+  app.add_option("--mixup", mixup_, "0 off, 1 halves of a double batch, 2 keeps the batch")
+      ->check(CLI::Range(0, 2))
+      ->group(group);
+  app.add_option("--mixup-alpha", o.mixup_alpha, "α of mixup's Beta(α, α)")->group(group);
+  app.add_option("--kd-temperature", o.kd_temperature, "Distillation from stored teacher logits; 0 is off")->group(group);
+  app.add_option("--weight-decay", o.optimizer.weight_decay, "λ of λ · ½‖w‖² over all but batch norm")->group(group);
+  app.add_option("--momentum", o.optimizer.momentum, "Momentum of SGD")->group(group);
+  app.add_flag("--nesterov", o.optimizer.nesterov, "Nesterov momentum")->group(group);
+  app.add_option("--clip-gradients", o.clip_gradients, "Largest norm of the gradient; 0 is off")->group(group);
+  app.add_option("--ema", o.average_decay, "Decay of the weights' moving average; 0 is off")->group(group);
+}
+
+void TrainFlags::declare_schedule(CLI::App& app) {
+  LearningRateSchedule& s = options_.schedule;
+  const char* group = "Learning rate";
+  app.add_option("--lr", s.base, "Learning rate after the warm-up")->group(group);
+  app.add_option("--lr-schedule", schedule_, "fixed, exponential, polynomial, piecewise or cosine")->group(group);
+  app.add_option("--warmup-epochs", s.warmup_epochs, "Epochs of linear warm-up")->group(group);
+  app.add_option("--epochs-per-decay", s.epochs_per_decay, "Epochs a decay (exponential, polynomial)")->group(group);
+  app.add_option("--lr-decay-factor", s.decay_factor, "Factor a decay (exponential)")->group(group);
+  app.add_option("--lr-end", s.end, "Last learning rate (polynomial)")->group(group);
+  app.add_option("--lr-boundaries", s.boundary_epochs, "Epochs at which the rate changes (piecewise)")->group(group);
+  app.add_option("--lr-rates", s.rates, "Factors between the boundaries, one more than those (piecewise)")->group(group);
+}
+
+void TrainFlags::declare_data(CLI::App& app) {
+  TrainOptions& o = options_;
+  const char* group = "Data";
+  app.add_option("--preprocessing", preprocessing_, "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE, each also with 'a'")
+      ->group(group);
+  app.add_option("--train-size", train_size_, "Side of training crops; 0: the type's")->group(group);
+  app.add_option("--eval-size", eval_size_, "Side of evaluation crops; 0: the type's")->group(group);
+  app.add_option("--eval-resize", eval_resize_, "Short side before the evaluation crop; 0: the type's")->group(group);
+  app.add_option("--mean", mean_, "Subtracted from R, G and B in [0, 255]")->expected(3)->group(group);
+  app.add_option("--deviation", deviation_, "Divides R, G and B after that")->expected(3)->group(group);
+  app.add_option("--small-size", o.small_size, "Side of training crops in the run's first part; 0 is off")->group(group);
+  app.add_option("--small-share", o.small_share, "Share of the steps at --small-size")->group(group);
+  app.add_option("--min-area", o.augmentation.box.min_area, "Smallest share of the image a crop takes")->group(group);
+  app.add_option("--max-area", o.augmentation.box.max_area, "Largest share")->group(group);
+  app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")->group(group);
+  app.add_option("--color-jitter", o.augmentation.color_jitter, "Brightness, contrast, saturation in 1 ± x")->group(group);
+  app.add_option("--loader-threads", o.loader_threads, "Threads that decode and augment; 0: every core")->group(group);
+  app.add_option("--prefetch", o.prefetch, "Batches prepared ahead")->group(group);
+  app.add_option("--max-broken", o.max_broken, "Unreadable images before the run gives up")->group(group);
+}
+
+void TrainFlags::declare_run(CLI::App& app) {
+  TrainOptions& o = options_;
+  const char* group = "Run";
+  app.add_option("--seed", o.seed, "Seed of weights, order, augmentation, mixup and DropBlock")->group(group);
+  app.add_option("--device", device_, "auto, cpu, cuda or cuda:N")->group(group);
+  app.add_option("--precision", precision_, "f32 or bf16 (autocast)")->group(group);
+  app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")->group(group);
+  app.add_option("--eval-every", o.eval_every, "Epochs between evaluations")->group(group);
+  app.add_option("--fine-eval-ratio", o.fine_eval_ratio, "After this share of the epochs, evaluate after each")->group(group);
+  app.add_option("--eval-batch-size", o.eval_batch_size, "Images a batch while evaluating")->group(group);
+  app.add_option("--keep-best", o.keep_best, "Best models to keep")->group(group);
+  app.add_flag("--keep-every-evaluation", o.keep_every_evaluation, "Keep every evaluated model too")->group(group);
+  app.add_option("--log-every", o.log_every, "Steps between lines of metrics.jsonl")->group(group);
+  app.add_flag("--overfit-one-batch", o.overfit_one_batch, "Train on the first batch alone: can the network learn?")
+      ->group(group);
+}
+
+Preprocessing TrainFlags::preprocessing() const {
+  Preprocessing result = Preprocessing::from_type(preprocessing_);
+  if (train_size_ > 0) result.train_size = train_size_;
+  if (eval_size_ > 0) {
+    // The share of the short side that the type's crop takes stays.
+    result.eval_resize = eval_size_ * result.eval_resize / result.eval_size;
+    result.eval_size = eval_size_;
+  }
+  if (eval_resize_ > 0) result.eval_resize = eval_resize_;
+  if (result.eval_resize < result.eval_size) {
+    throw UsageError("--eval-resize", concat(result.eval_resize, " is less than the crop of ", result.eval_size));
+  }
+  std::copy(mean_.begin(), mean_.end(), result.mean.begin());
+  std::copy(deviation_.begin(), deviation_.end(), result.deviation.begin());
+  const bool positive = std::all_of(result.deviation.begin(), result.deviation.end(), [](float d) { return d > 0; });
+  if (!positive) throw UsageError("--deviation", "must be above 0");
+  return result;
+}
+
+TrainOptions TrainFlags::options() const {
+  TrainOptions options = options_;
+  options.loss = parse_loss_type(loss_);
+  options.schedule.type = parse_decay_type(schedule_);
+  options.mixup = static_cast<MixupType>(mixup_);
+  options.preprocessing = preprocessing();
+  options.device = parse_device(device_);
+  options.precision = parse_precision(precision_);
+  options.check();
+  return options;
+}
+
+}  // namespace assemble::cli

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "assemble/train/trainer.h"
+
+namespace assemble::cli {
+
+/// Declares every option of a training run on `app` and turns the parsed values into TrainOptions.
+class TrainFlags {
+ public:
+  void declare(CLI::App& app);
+  /// @throws UsageError for values that do not fit
+  TrainOptions options() const;
+
+  int threads = 0;  ///< of LibTorch; 0: every core
+
+ private:
+  void declare_network(CLI::App& app);
+  void declare_recipe(CLI::App& app);
+  void declare_schedule(CLI::App& app);
+  void declare_data(CLI::App& app);
+  void declare_run(CLI::App& app);
+  Preprocessing preprocessing() const;
+
+  TrainOptions options_;
+  std::string loss_ = "softmax";
+  std::string schedule_ = "cosine";
+  std::string preprocessing_ = "imagenet";
+  std::string device_ = "auto";
+  std::string precision_ = "f32";
+  int mixup_ = 0;
+  int train_size_ = 0;
+  int eval_size_ = 0;
+  int eval_resize_ = 0;
+  std::vector<float> mean_;
+  std::vector<float> deviation_;
+};
+
+}  // namespace assemble::cli

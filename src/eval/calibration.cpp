@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace assemble {
+
+CalibrationMeter::CalibrationMeter(int bins) : bins_(static_cast<size_t>(std::max(bins, 1))) {}
+
+void CalibrationMeter::add(double confidence, bool correct) {
+  const int last = static_cast<int>(bins_.size()) - 1;
+  const int index = static_cast<int>(std::ceil(confidence * static_cast<double>(bins_.size()))) - 1;
+  Bin& bin = bins_[static_cast<size_t>(std::clamp(index, 0, last))];
+  ++bin.count;
+  bin.confidence += confidence;
+  bin.correct += correct;
+  ++count_;
+}
+
+double CalibrationMeter::error() const {
+  double error = 0;
+  for (const Bin& bin : bins_) error += std::abs(static_cast<double>(bin.correct) - bin.confidence);
+  return count_ == 0 ? 0 : error / static_cast<double>(count_);
+}
+
+}  // namespace assemble

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/classification.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include "assemble/core/error.h"
+#include "assemble/core/progress.h"
+#include "assemble/core/text.h"
+
+namespace assemble {
+namespace {
+
+constexpr int64_t kTop = 5;
+constexpr size_t kLargestConfusionTable = 24;
+
+std::string percent(double share) { return format_number(100 * share, 2) + " %"; }
+
+std::string confusion_table(const ClassificationResult& result, const std::vector<std::string>& class_names) {
+  std::vector<std::vector<std::string>> rows{{"true \\ predicted"}};
+  for (size_t c = 0; c < class_names.size(); ++c) rows[0].push_back(std::to_string(c));
+  for (size_t t = 0; t < class_names.size(); ++t) {
+    rows.push_back({concat(t, " ", class_names[t])});
+    for (const int64_t count : result.confusion[t]) rows.back().push_back(std::to_string(count));
+  }
+  return "\nConfusion (images):\n" + format_table(rows);
+}
+
+}  // namespace
+
+double ClassificationResult::class_accuracy(size_t label) const {
+  const std::vector<int64_t>& row = confusion.at(label);
+  const int64_t total = std::accumulate(row.begin(), row.end(), int64_t{0});
+  if (total == 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(row[label]) / static_cast<double>(total);
+}
+
+ClassificationMeter::ClassificationMeter(int64_t classes) {
+  sums_.confusion.assign(static_cast<size_t>(classes), std::vector<int64_t>(static_cast<size_t>(classes), 0));
+}
+
+void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& labels) {
+  torch::NoGradGuard no_grad;
+  const torch::Tensor logits_f32 = logits.to(torch::kCPU, torch::kFloat32);
+  const torch::Tensor truth = labels.to(torch::kCPU).contiguous();
+  sums_.loss += torch::nn::functional::cross_entropy(
+                    logits_f32, truth, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum))
+                    .item<double>();
+  const int64_t top = std::min<int64_t>(kTop, logits_f32.size(1));
+  const auto [probabilities, classes] = torch::softmax(logits_f32, 1).topk(top, 1);
+  const torch::Tensor best = classes.contiguous();
+  const torch::Tensor confidence = probabilities.contiguous();
+  for (int64_t i = 0; i < truth.size(0); ++i) {
+    const int64_t label = truth.data_ptr<int64_t>()[i];
+    const int64_t* predicted = best.data_ptr<int64_t>() + i * top;
+    const bool correct = predicted[0] == label;
+    sums_.top1 += correct;
+    sums_.top5 += std::find(predicted, predicted + top, label) != predicted + top;
+    ++sums_.confusion[static_cast<size_t>(label)][static_cast<size_t>(predicted[0])];
+    calibration_.add(confidence.data_ptr<float>()[i * top], correct);
+    ++sums_.images;
+  }
+}
+
+ClassificationResult ClassificationMeter::result() const {
+  ClassificationResult result = sums_;
+  const double images = static_cast<double>(std::max<int64_t>(result.images, 1));
+  result.top1 /= images;
+  result.top5 /= images;
+  result.loss /= images;
+  result.ece = calibration_.error();
+  result.reliability = calibration_.bins();
+  return result;
+}
+
+torch::Tensor image_tensor(const Batch& batch, torch::Device device) {
+  // NHWC floats are the memory of a channels_last NCHW tensor; from_blob does not write.
+  float* pixels = const_cast<float*>(batch.images.data());
+  return torch::from_blob(pixels, {batch.size, batch.side, batch.side, 3}).permute({0, 3, 1, 2}).to(device);
+}
+
+ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
+                              const std::string& progress) {
+  torch::NoGradGuard no_grad;
+  const bool was_training = model.is_training();
+  model.eval();
+  ClassificationMeter meter(model.options().classes);
+  std::optional<Progress> bar;
+  if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
+  Batch batch;
+  loader.start(0);
+  while (loader.next(batch)) {
+    const AutocastGuard autocast(device, precision);
+    const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
+    meter.add(model.forward(image_tensor(batch, device)), labels);
+    if (bar) bar->advance(batch.size);
+  }
+  model.train(was_training);
+  return meter.result();
+}
+
+nlohmann::ordered_json to_json(const ClassificationResult& result, const std::vector<std::string>& class_names) {
+  nlohmann::ordered_json json{{"images", result.images}, {"top1", result.top1}, {"top5", result.top5},
+                              {"ece", result.ece},       {"loss", result.loss}};
+  nlohmann::ordered_json& per_class = json["class_accuracy"];
+  for (size_t c = 0; c < class_names.size(); ++c) per_class[class_names[c]] = result.class_accuracy(c);
+  json["classes"] = class_names;
+  json["confusion"] = result.confusion;
+  return json;
+}
+
+std::string to_text(const ClassificationResult& result, const std::vector<std::string>& class_names) {
+  std::string text = format_table({{"images", "top-1", "top-5", "ECE", "loss"},
+                                   {std::to_string(result.images), percent(result.top1), percent(result.top5),
+                                    format_number(result.ece, 4), format_number(result.loss, 4)}});
+  std::vector<std::vector<std::string>> rows{{"class", "images", "accuracy"}};
+  for (size_t c = 0; c < class_names.size(); ++c) {
+    const std::vector<int64_t>& row = result.confusion[c];
+    const int64_t images = std::accumulate(row.begin(), row.end(), int64_t{0});
+    rows.push_back({class_names[c], std::to_string(images), images == 0 ? "-" : percent(result.class_accuracy(c))});
+  }
+  text += "\n" + format_table(rows);
+  if (class_names.size() <= kLargestConfusionTable) text += confusion_table(result, class_names);
+  return text;
+}
+
+}  // namespace assemble

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/predict.h"
+
+#include <algorithm>
+
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "assemble/core/thread_pool.h"
+#include "assemble/image/preprocess.h"
+
+namespace assemble {
+namespace {
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::vector<Prediction::Class> best_classes(const torch::Tensor& probabilities, const ModelCard& card, int64_t top) {
+  const auto [values, labels] = probabilities.topk(std::min(top, card.classes()));
+  std::vector<Prediction::Class> classes;
+  for (int64_t k = 0; k < values.size(0); ++k) {
+    const int64_t label = labels[k].item<int64_t>();
+    classes.push_back({label, card.class_names[static_cast<size_t>(label)], values[k].item<double>()});
+  }
+  return classes;
+}
+
+}  // namespace
+
+std::vector<Prediction> predict(ClassifierImpl& model, const ModelCard& card, const std::vector<fs::path>& files,
+                                const PredictOptions& options) {
+  torch::NoGradGuard no_grad;
+  const int64_t side = card.preprocessing.eval_size;
+  const int64_t count = static_cast<int64_t>(files.size());
+  std::vector<Prediction> predictions(files.size());
+  ThreadPool pool(available_cores());
+  for (int64_t begin = 0; begin < count; begin += options.batch_size) {
+    const int64_t size = std::min(options.batch_size, count - begin);
+    torch::Tensor images = torch::zeros({size, side, side, 3});
+    const int64_t pixels = side * side * 3;
+    pool.parallel_for(size, [&](int64_t i) {
+      Prediction& prediction = predictions[static_cast<size_t>(begin + i)];
+      prediction.image = files[static_cast<size_t>(begin + i)].string();
+      try {
+        const Bytes encoded = read_file(prediction.image);
+        preprocess_eval(encoded, prediction.image, card.preprocessing,
+                        {images.data_ptr<float>() + i * pixels, static_cast<size_t>(pixels)});
+      } catch (const InputError& error) {
+        prediction.error = error.what();
+      }
+    });
+    const torch::Tensor logits = model.forward(images.permute({0, 3, 1, 2}).to(options.device)).to(torch::kCPU);
+    const torch::Tensor probabilities = card.loss == "sigmoid" ? torch::sigmoid(logits) : torch::softmax(logits, 1);
+    for (int64_t i = 0; i < size; ++i) {
+      Prediction& prediction = predictions[static_cast<size_t>(begin + i)];
+      if (prediction.error.empty()) prediction.classes = best_classes(probabilities[i], card, options.top);
+    }
+  }
+  return predictions;
+}
+
+nlohmann::ordered_json predictions_to_json(const std::vector<Prediction>& predictions) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Prediction& prediction : predictions) {
+    nlohmann::ordered_json entry{{"image", prediction.image}};
+    if (!prediction.error.empty()) entry["error"] = prediction.error;
+    nlohmann::ordered_json classes = nlohmann::ordered_json::array();
+    for (const Prediction::Class& c : prediction.classes) {
+      classes.push_back({{"label", c.label}, {"class", c.name}, {"probability", c.probability}});
+    }
+    entry["classes"] = classes;
+    list.push_back(entry);
+  }
+  return {{"predictions", list}};
+}
+
+std::string predictions_to_csv(const std::vector<Prediction>& predictions) {
+  std::string text = "image,rank,label,class,probability,error\n";
+  for (const Prediction& prediction : predictions) {
+    const std::string image = csv_field(prediction.image);
+    if (!prediction.error.empty()) text += concat(image, ",,,,,", csv_field(prediction.error), "\n");
+    for (size_t k = 0; k < prediction.classes.size(); ++k) {
+      const Prediction::Class& c = prediction.classes[k];
+      text += concat(image, ",", k + 1, ",", c.label, ",", csv_field(c.name), ",", format_number(c.probability, 6), ",\n");
+    }
+  }
+  return text;
+}
+
+std::string predictions_to_table(const std::vector<Prediction>& predictions) {
+  std::vector<std::vector<std::string>> rows{{"image", "class", "probability"}};
+  for (const Prediction& prediction : predictions) {
+    if (!prediction.error.empty()) rows.push_back({prediction.image, "unreadable: " + prediction.error, "-"});
+    for (size_t k = 0; k < prediction.classes.size(); ++k) {
+      const Prediction::Class& c = prediction.classes[k];
+      rows.push_back({k == 0 ? prediction.image : "", c.name, format_number(c.probability, 4)});
+    }
+  }
+  return format_table(rows);
+}
+
+}  // namespace assemble

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/nn/autocast.h"
+
+#include <ATen/autocast_mode.h>
+
+#include "assemble/core/error.h"
+
+namespace assemble {
+
+Precision parse_precision(const std::string& name) {
+  if (name == "f32") return Precision::kF32;
+  if (name == "bf16") return Precision::kBF16;
+  throw UsageError("--precision", concat("'", name, "' is unknown, expected f32 or bf16"));
+}
+
+torch::Device parse_device(const std::string& name) {
+  const bool has_cuda = torch::cuda::is_available();
+  if (name == "auto") return has_cuda ? torch::kCUDA : torch::kCPU;
+  if (name == "cpu") return torch::kCPU;
+  if (name != "cuda" && name.rfind("cuda:", 0) != 0) {
+    throw UsageError("--device", concat("'", name, "' is unknown, expected auto, cpu, cuda or cuda:N"));
+  }
+  if (!has_cuda) throw RunError("--device", "no CUDA device can be used", "build with the cuda preset, or use --device cpu");
+  const torch::Device device(name);
+  if (device.has_index() && device.index() >= static_cast<int>(torch::cuda::device_count())) {
+    throw RunError("--device", concat(name, " is not there, found ", torch::cuda::device_count(), " devices"));
+  }
+  return device;
+}
+
+AutocastGuard::AutocastGuard(torch::Device device, Precision precision)
+    : device_(device.type()), active_(precision == Precision::kBF16) {
+  if (!active_) return;
+  at::autocast::set_autocast_enabled(device_, true);
+  at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+  at::autocast::increment_nesting();
+}
+
+AutocastGuard::~AutocastGuard() {
+  if (!active_) return;
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(device_, false);
+}
+
+}  // namespace assemble

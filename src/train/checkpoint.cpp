@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/checkpoint.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "assemble/core/error.h"
+#include "assemble/models/tensor_file.h"
+
+namespace assemble {
+namespace {
+
+constexpr const char* kFormat = "assemble checkpoint 1";
+
+void add_prefixed(NamedTensors& all, const std::string& prefix, const NamedTensors& tensors) {
+  for (const auto& [name, tensor] : tensors) all.emplace_back(prefix + name, tensor);
+}
+
+nlohmann::json to_json(const TrainingState& state, const WeightAverage* average) {
+  nlohmann::json kept = nlohmann::json::array();
+  for (const KeptModel& model : state.kept) kept.push_back({{"file", model.file}, {"score", model.score}});
+  return {{"step", state.step},
+          {"seconds", state.seconds},
+          {"kept", kept},
+          {"average_updates", average ? average->updates() : 0}};
+}
+
+std::string model_name(int64_t epoch, double score) {
+  char name[64];
+  std::snprintf(name, sizeof name, "epoch-%04lld-top1-%.4f.safetensors", static_cast<long long>(epoch), score);
+  return name;
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const MomentumSgd& optimizer,
+                     const WeightAverage* average, const TrainingState& state) {
+  NamedTensors tensors;
+  add_prefixed(tensors, "model.", model.named_state());
+  add_prefixed(tensors, "momentum.", optimizer.state());
+  if (average) add_prefixed(tensors, "average.", average->state());
+  write_tensors(path, tensors,
+                {{"format", kFormat}, {"arch", model.arch().str()}, {"state", to_json(state, average).dump()}});
+}
+
+TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, MomentumSgd& optimizer,
+                              WeightAverage* average) {
+  const SafetensorsFile file(path);
+  const auto& metadata = file.metadata();
+  if (!metadata.contains("format") || metadata.at("format") != kFormat || !metadata.contains("arch")) {
+    throw InputError(path.string(), "is no checkpoint of a training run", "name a model file with --pretrained instead");
+  }
+  if (metadata.at("arch") != model.arch().str()) {
+    throw InputError(path.string(), concat("holds ", metadata.at("arch"), ", the run trains ", model.arch().str()),
+                     "resume with the options the run began with");
+  }
+  read_tensors_into(file, "model.", model.named_state());
+  read_tensors_into(file, "momentum.", optimizer.state());
+  if (average) read_tensors_into(file, "average.", average->state());
+  try {
+    const nlohmann::json json = nlohmann::json::parse(metadata.at("state"));
+    TrainingState state;
+    state.step = json.at("step").get<int64_t>();
+    state.seconds = json.at("seconds").get<double>();
+    for (const auto& kept : json.at("kept")) state.kept.push_back({kept.at("file"), kept.at("score")});
+    if (average) average->set_updates(json.at("average_updates").get<int64_t>());
+    return state;
+  } catch (const std::exception& error) {
+    throw InputError(path.string(), concat("training state is damaged: ", error.what()));
+  }
+}
+
+BestKeeper::BestKeeper(fs::path folder, int count, bool keep_all, std::vector<KeptModel> kept)
+    : folder_(std::move(folder)), count_(static_cast<size_t>(count)), keep_all_(keep_all), kept_(std::move(kept)) {
+  if (count < 1) throw UsageError("--keep-best", concat(count, " is less than 1"));
+}
+
+bool BestKeeper::offer(const ClassifierImpl& model, const ModelCard& card, int64_t epoch, double score) {
+  const KeptModel candidate{model_name(epoch, score), score};
+  const auto place = std::find_if(kept_.begin(), kept_.end(), [&](const KeptModel& k) { return score > k.score; });
+  const bool is_best = place == kept_.begin();
+  const bool is_kept = is_best || static_cast<size_t>(place - kept_.begin()) < count_;
+  if (is_best) save_model(folder_ / "best.safetensors", model, card);
+  // One kept model is best.safetensors itself; more get files of their own.
+  if (keep_all_ || (is_kept && count_ > 1)) save_model(folder_ / candidate.file, model, card);
+  if (!is_kept) return false;
+  kept_.insert(place, candidate);
+  if (kept_.size() > count_) {
+    std::error_code ignored;
+    if (!keep_all_) fs::remove(folder_ / kept_.back().file, ignored);
+    kept_.pop_back();
+  }
+  return is_best;
+}
+
+}  // namespace assemble

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/losses.h"
+
+#include "assemble/core/error.h"
+
+namespace assemble {
+namespace {
+
+torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tensor& labels) {
+  return -(labels * torch::log_softmax(logits, 1)).sum() / logits.size(0);
+}
+
+}  // namespace
+
+LossType parse_loss_type(const std::string& name) {
+  if (name == "softmax") return LossType::kSoftmax;
+  if (name == "sigmoid") return LossType::kSigmoid;
+  throw UsageError("--loss", concat("'", name, "' is unknown, expected softmax or sigmoid"));
+}
+
+torch::Tensor one_hot(const torch::Tensor& labels, int64_t classes) {
+  return torch::one_hot(labels, classes).to(torch::kFloat32);
+}
+
+torch::Tensor classification_loss(LossType type, const torch::Tensor& logits, const torch::Tensor& labels,
+                                  double smoothing) {
+  const torch::Tensor logits_f32 = logits.to(torch::kFloat32);
+  if (type == LossType::kSigmoid) {
+    const torch::Tensor losses = torch::binary_cross_entropy_with_logits(logits_f32, labels, {}, {}, at::Reduction::Sum);
+    return losses / labels.sum();
+  }
+  const double classes = static_cast<double>(logits.size(1));
+  return soft_cross_entropy(logits_f32, smoothing > 0 ? labels * (1 - smoothing) + smoothing / classes : labels);
+}
+
+torch::Tensor distillation_loss(const torch::Tensor& logits, const torch::Tensor& teacher_labels, double temperature) {
+  return temperature * temperature * soft_cross_entropy(logits.to(torch::kFloat32) / temperature, teacher_labels);
+}
+
+}  // namespace assemble

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/optimizer.h"
+
+#include <cmath>
+
+#include "assemble/models/classifier.h"
+
+namespace assemble {
+
+bool MomentumSgd::is_batch_norm_parameter(const std::string& name, const torch::Tensor& parameter) {
+  return parameter.dim() == 1 && !ClassifierImpl::is_classifier_parameter(name);
+}
+
+MomentumSgd::MomentumSgd(std::vector<std::pair<std::string, torch::Tensor>> parameters,
+                         const MomentumSgdOptions& options)
+    : options_(options) {
+  groups_.push_back({{}, {}, {}, options.weight_decay});
+  groups_.push_back({{}, {}, {}, 0.0});
+  for (auto& [name, parameter] : parameters) {
+    Group& group = groups_[is_batch_norm_parameter(name, parameter) ? 1 : 0];
+    group.names.push_back(name);
+    group.velocities.push_back(torch::zeros_like(parameter));
+    group.parameters.push_back(parameter);
+  }
+}
+
+void MomentumSgd::step(double learning_rate) {
+  torch::NoGradGuard no_grad;
+  for (Group& group : groups_) step_group(group, learning_rate);
+  zero_grad();
+}
+
+void MomentumSgd::step_group(Group& group, double learning_rate) {
+  std::vector<torch::Tensor> parameters, gradients, velocities;
+  for (size_t i = 0; i < group.parameters.size(); ++i) {
+    const torch::Tensor& parameter = group.parameters[i];
+    torch::Tensor gradient = parameter.grad();
+    if (!gradient.defined()) continue;
+    // The fused kernel walks raw memory, so all three tensors must be laid out alike.
+    if (gradient.strides() != parameter.strides()) gradient = torch::empty_like(parameter).copy_(gradient);
+    parameters.push_back(parameter);
+    gradients.push_back(gradient);
+    velocities.push_back(group.velocities[i]);
+  }
+  if (parameters.empty()) return;
+  at::_fused_sgd_(parameters, gradients, velocities, group.weight_decay, options_.momentum, learning_rate,
+                  /*dampening=*/0.0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false);
+}
+
+void MomentumSgd::zero_grad() {
+  for (Group& group : groups_) {
+    for (torch::Tensor& parameter : group.parameters) parameter.mutable_grad().reset();
+  }
+}
+
+double MomentumSgd::regularization() const {
+  torch::NoGradGuard no_grad;
+  double sum = 0;
+  for (const Group& group : groups_) {
+    if (group.weight_decay == 0) continue;
+    for (const torch::Tensor& parameter : group.parameters) {
+      sum += 0.5 * group.weight_decay * parameter.square().sum().item<double>();
+    }
+  }
+  return sum;
+}
+
+std::vector<std::pair<std::string, torch::Tensor>> MomentumSgd::state() const {
+  std::vector<std::pair<std::string, torch::Tensor>> state;
+  for (const Group& group : groups_) {
+    for (size_t i = 0; i < group.names.size(); ++i) state.emplace_back(group.names[i], group.velocities[i]);
+  }
+  return state;
+}
+
+double MomentumSgd::clip_gradients(double limit) {
+  torch::NoGradGuard no_grad;
+  double sum = 0;
+  std::vector<torch::Tensor> gradients;
+  for (const Group& group : groups_) {
+    for (const torch::Tensor& parameter : group.parameters) {
+      if (!parameter.grad().defined()) continue;
+      gradients.push_back(parameter.grad());
+      sum += gradients.back().square().sum().item<double>();
+    }
+  }
+  const double norm = std::sqrt(sum);
+  if (norm > limit) {
+    for (torch::Tensor& gradient : gradients) gradient.mul_(limit / norm);
+  }
+  return norm;
+}
+
+}  // namespace assemble

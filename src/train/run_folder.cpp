@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/run_folder.h"
+
+#include <torch/torch.h>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+
+#include "assemble/core/error.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/core/thread_pool.h"
+
+namespace assemble {
+namespace {
+
+constexpr const char* kSummaryHeader =
+    "epoch,step,learning_rate,train_loss,validation_loss,top1,top5,ece,images_per_second,data_wait_share,seconds,"
+    "peak_memory_mib\n";
+
+void append(const fs::path& path, const std::string& text) {
+  std::ofstream stream(path, std::ios::app | std::ios::binary);
+  stream << text << std::flush;
+  if (!stream) throw RunError(path.string(), "cannot be written", "is the disk full?");
+}
+
+/// Keeps the lines for which `keep` is true.
+void filter_lines(const fs::path& path, const std::function<bool(const std::string&)>& keep) {
+  std::ifstream stream(path);
+  if (!stream) return;
+  std::string kept;
+  for (std::string line; std::getline(stream, line);) {
+    if (keep(line)) kept += line + "\n";
+  }
+  write_file(path, kept);
+}
+
+int64_t metrics_step(const std::string& line) {
+  const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() ? json.value("step", int64_t{0}) : std::numeric_limits<int64_t>::max();
+}
+
+int64_t summary_step(const std::string& line) {
+  const std::vector<std::string> cells = split(line, ',');
+  return cells.size() > 1 ? std::strtoll(cells[1].c_str(), nullptr, 10) : std::numeric_limits<int64_t>::max();
+}
+
+}  // namespace
+
+RunFolder::RunFolder(fs::path folder, bool resume) : folder_(std::move(folder)) {
+  if (!resume && (fs::exists(folder_ / "metrics.jsonl") || fs::exists(checkpoint()))) {
+    throw UsageError(folder_.string(), "already holds a run", "use --resume to go on with it, or another --out");
+  }
+  make_directories(folder_);
+  remove_stale_temporaries(folder_);
+}
+
+void RunFolder::write_config(const std::string& toml) const { write_file(folder_ / "config.toml", toml); }
+
+void RunFolder::write_environment(const std::vector<std::string>& command) const {
+  char host[256] = {};
+  gethostname(host, sizeof host - 1);
+  const nlohmann::ordered_json environment{{"assemble", ASSEMBLE_VERSION},
+                                           {"libtorch", TORCH_VERSION},
+                                           {"compiler", __VERSION__},
+                                           {"processor", cpu_name()},
+                                           {"cores", available_cores()},
+                                           {"cuda_devices", torch::cuda::device_count()},
+                                           {"host", host},
+                                           {"started", timestamp()},
+                                           {"command", command}};
+  write_file(folder_ / "environment.json", environment.dump(2) + "\n");
+}
+
+void RunFolder::rewind(int64_t step) const {
+  filter_lines(folder_ / "metrics.jsonl", [step](const std::string& line) { return metrics_step(line) <= step; });
+  filter_lines(folder_ / "summary.csv", [step](const std::string& line) {
+    return line + "\n" == kSummaryHeader || summary_step(line) <= step;
+  });
+}
+
+void RunFolder::add_metrics(const std::string& kind, int64_t step,
+                            const std::vector<std::pair<std::string, double>>& metrics) {
+  nlohmann::ordered_json line{{"kind", kind}, {"step", step}};
+  std::vector<std::pair<std::string, double>> scalars;
+  for (const auto& [name, value] : metrics) {
+    line[name] = value;
+    scalars.emplace_back(kind + "/" + name, value);
+  }
+  append(folder_ / "metrics.jsonl", line.dump() + "\n");
+  if (!events_) events_.emplace(folder_);
+  events_->add_scalars(step, scalars);
+}
+
+void RunFolder::add_summary(const EpochSummary& s) {
+  const fs::path path = folder_ / "summary.csv";
+  std::ostringstream row;
+  if (!fs::exists(path)) row << kSummaryHeader;
+  row << s.epoch << ',' << s.step << ',' << s.learning_rate << ',' << s.train_loss << ',' << s.validation_loss << ','
+      << s.top1 << ',' << s.top5 << ',' << s.ece << ',' << s.images_per_second << ',' << s.data_wait_share << ','
+      << s.seconds << ',' << s.peak_memory_mib << '\n';
+  append(path, row.str());
+}
+
+}  // namespace assemble
