@@ -7,7 +7,7 @@
 # Ends with a status other than 0 when a test failed. Usage: scripts/run_tests.sh [GTEST_FILTER]; with a filter only
 # the test programs run.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 readonly kReports=build/test-reports
 filter=${1:-*}
