@@ -39,7 +39,8 @@ class RandomAccessFile {
 };
 
 /// A file that appears whole or not at all: written under a temporary name beside its target, then flushed (fsync) and
-/// renamed by commit(). Destroyed without commit, it leaves nothing.
+/// renamed by commit(). Destroyed without commit, it leaves nothing. A symbolic link stays: the file it names is
+/// replaced. A device or a pipe is written in place.
 class AtomicFile {
  public:
   /// @throws RunError when the folder is not writable
@@ -59,7 +60,7 @@ class AtomicFile {
 
  private:
   fs::path path_;
-  fs::path temporary_;
+  fs::path temporary_;  ///< empty when written in place, or once committed
   int descriptor_ = -1;
   uint64_t position_ = 0;
 };
@@ -72,8 +73,8 @@ void write_file(const fs::path& path, std::span<const uint8_t> bytes);
 /// @throws RunError saying which part cannot be created
 void make_directories(const fs::path& path);
 
-/// Removes temporary files that a killed process left for `path`.
-/// Temporary names are ".NAME.tmp-PID".
+/// Removes the temporary files (".NAME.tmp-PID") that killed processes left in `folder`. Those still being written are
+/// kept: their writers hold a lock on them.
 void remove_stale_temporaries(const fs::path& folder);
 
 }  // namespace assemble

@@ -9,8 +9,9 @@ namespace assemble {
 void log_info(const std::string& message);
 void log_warning(const std::string& message);
 
-/// Silences log_info (warnings stay). Used by --quiet.
+/// Silences log_info and Progress (warnings stay). Used by --quiet.
 void set_quiet(bool quiet);
+bool is_quiet();
 
 /// Is stderr a terminal that can redraw a line?
 bool stderr_is_terminal();

@@ -8,7 +8,7 @@
 namespace assemble {
 
 /// Progress of long work on stderr: a bar with rate and time left on a terminal, otherwise a plain line at most every
-/// ten seconds and one at the end.
+/// ten seconds and one at the end. Silent under set_quiet(true). One thread at a time may use an object.
 class Progress {
  public:
   /// @param label what is being done

@@ -19,10 +19,15 @@ enum class RandomPurpose : uint32_t {
   kCorrupt = 8,
 };
 
-/// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
+/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): four uniform words of a counter
+/// under a key.
+std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
+
+/// Counter-based random numbers, drawn from philox4x32().
 ///
 /// A stream is a pure function of (seed, purpose, epoch, sample), so results depend neither on the number of worker
-/// threads nor on what was drawn before, and are the same on every platform.
+/// threads nor on what was drawn before, and are the same on every platform. The key is the seed scrambled with the
+/// purpose; the counter is {block of the stream, epoch, sample low, sample high}. A stream repeats after 2^34 words.
 class Random {
  public:
   using result_type = uint32_t;

@@ -24,7 +24,8 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()); }
   /// Queues a task. Tasks must not throw.
   void submit(std::function<void()> task);
-  /// Calls body(i) for every i in [0, n) on the workers and waits; the first exception is thrown here.
+  /// Calls body(i) for every i in [0, n) on at most threads() threads, the calling one among them, and waits. The first
+  /// exception is thrown here; calls not begun by then are left out. May be called from within a task.
   void parallel_for(int64_t n, const std::function<void(int64_t)>& body);
 
  private:

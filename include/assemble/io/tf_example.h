@@ -17,7 +17,8 @@ using Feature = std::variant<std::vector<std::string>, std::vector<float>, std::
 /// A tf.train.Example as its feature map.
 using Example = std::map<std::string, Feature>;
 
-/// Parses a serialised tf.train.Example (packed and unpacked lists).
+/// Parses a serialised tf.train.Example (packed and unpacked lists). A feature without a list reads as an empty
+/// bytes_list; of a name that occurs twice the last one counts.
 /// @param where named in errors (file and record)
 /// @throws InputError with the offset of the defect
 Example parse_example(std::span<const uint8_t> bytes, const std::string& where);

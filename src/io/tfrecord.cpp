@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/io/tfrecord.h"
+
+#include <isa-l/crc.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "assemble/core/error.h"
+
+namespace assemble {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "files are read and written in the processor's byte order");
+
+constexpr uint64_t kHeader = 12;  // length, its checksum
+constexpr uint64_t kTrailer = 4;  // checksum of the data
+constexpr uint32_t kMaskDelta = 0xA282EAD8u;
+constexpr size_t kCrcCall = size_t{1} << 30;  // ISA-L counts bytes in an int
+
+template <typename T>
+T load(const uint8_t* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+template <typename T>
+void append(Bytes& bytes, T value) {
+  const auto* raw = reinterpret_cast<const uint8_t*>(&value);
+  bytes.insert(bytes.end(), raw, raw + sizeof(T));
+}
+
+std::string place(const fs::path& path, uint64_t record, uint64_t offset) {
+  return concat(path.string(), " record ", record, " at offset ", offset);
+}
+
+/// Header of the record at `offset`.
+RecordSpan read_header(const RandomAccessFile& file, uint64_t record, uint64_t offset) {
+  const uint64_t left = file.size() - offset;
+  if (left < kHeader + kTrailer) {
+    throw InputError(place(file.path(), record, offset),
+                     concat("the file ends ", left, " bytes into the record, expected at least ", kHeader + kTrailer),
+                     "the file is truncated: copy or build it again");
+  }
+  std::array<uint8_t, kHeader> header;
+  file.read(offset, header);
+  if (unmask_crc(load<uint32_t>(header.data() + 8)) != crc32c(std::span(header).first(8))) {
+    throw InputError(place(file.path(), record, offset), "the checksum of the record's length does not match",
+                     "the file is damaged, compressed, or not a TFRecord file");
+  }
+  const auto length = load<uint64_t>(header.data());
+  if (length > left - kHeader - kTrailer) {
+    throw InputError(place(file.path(), record, offset),
+                     concat("the record's data has ", length, " bytes, but only ", left - kHeader, " bytes are left"),
+                     "the file is truncated: copy or build it again");
+  }
+  return {offset + kHeader, length};
+}
+
+void index_into(const RandomAccessFile& file, std::vector<RecordSpan>& records) {
+  for (uint64_t offset = 0; offset < file.size();) {
+    records.push_back(read_header(file, records.size(), offset));
+    offset = records.back().offset + records.back().length + kTrailer;
+  }
+}
+
+}  // namespace
+
+uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t crc) {
+  crc = ~crc;
+  while (!bytes.empty()) {
+    const size_t count = std::min(bytes.size(), kCrcCall);
+    // ISA-L only reads the buffer, though its signature lacks const.
+    crc = crc32_iscsi(const_cast<unsigned char*>(bytes.data()), static_cast<int>(count), crc);
+    bytes = bytes.subspan(count);
+  }
+  return ~crc;
+}
+
+uint32_t mask_crc(uint32_t crc) { return std::rotr(crc, 15) + kMaskDelta; }
+
+uint32_t unmask_crc(uint32_t masked) { return std::rotl(masked - kMaskDelta, 15); }
+
+TfRecordReader::TfRecordReader(const fs::path& path) : file_(path) {}
+
+std::vector<RecordSpan> TfRecordReader::index() const {
+  std::vector<RecordSpan> records;
+  index_into(file_, records);
+  return records;
+}
+
+std::vector<RecordSpan> TfRecordReader::index(std::string* defect) const {
+  std::vector<RecordSpan> records;
+  try {
+    index_into(file_, records);
+  } catch (const InputError& error) {
+    *defect = error.what();
+  }
+  return records;
+}
+
+Bytes TfRecordReader::read(const RecordSpan& record) const {
+  const std::string where = concat(path().string(), " at offset ", record.offset);
+  if (record.offset > file_.size() || record.length > file_.size() - record.offset ||
+      file_.size() - record.offset - record.length < kTrailer) {
+    throw InputError(where, concat("the record of ", record.length, " bytes ends behind the file's ", file_.size()),
+                     "the file is truncated: copy or build it again");
+  }
+  Bytes data(record.length + kTrailer);
+  file_.read(record.offset, data);
+  const auto stored = load<uint32_t>(data.data() + record.length);
+  data.resize(record.length);
+  if (unmask_crc(stored) != crc32c(data)) {
+    throw InputError(where, concat("the checksum of the record's ", record.length, " bytes does not match"),
+                     "the file is damaged: copy or build it again");
+  }
+  return data;
+}
+
+TfRecordWriter::TfRecordWriter(const fs::path& path) : file_(path) {}
+
+void TfRecordWriter::write(std::span<const uint8_t> record) { file_.write(frame_record(record)); }
+
+void TfRecordWriter::commit() { file_.commit(); }
+
+Bytes frame_record(std::span<const uint8_t> data) {
+  Bytes frame;
+  frame.reserve(data.size() + kHeader + kTrailer);
+  append(frame, static_cast<uint64_t>(data.size()));
+  append(frame, mask_crc(crc32c(frame)));
+  frame.insert(frame.end(), data.begin(), data.end());
+  append(frame, mask_crc(crc32c(data)));
+  return frame;
+}
+
+}  // namespace assemble
