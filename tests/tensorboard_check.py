@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares the scalars that tensorboard reads in a run folder with the run's metrics.jsonl."""
+
+import json
+import math
+import pathlib
+import sys
+
+from tensorboard.backend.event_processing import event_accumulator
+
+
+def expected_scalars(run):
+    scalars = {}
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        kind, step = row.pop("kind"), row.pop("step")
+        for name, value in row.items():
+            scalars[(f"{kind}/{name}", step)] = value
+    return scalars
+
+
+def read_scalars(run):
+    events = event_accumulator.EventAccumulator(str(run), size_guidance={event_accumulator.SCALARS: 0})
+    events.Reload()
+    return {(tag, event.step): event.value for tag in events.Tags()["scalars"] for event in events.Scalars(tag)}
+
+
+run = pathlib.Path(sys.argv[1])
+expected, found = expected_scalars(run), read_scalars(run)
+kinds = {tag.split("/")[0] for tag, _ in expected}
+assert kinds == {"train", "validation"}, f"metrics.jsonl has the kinds {sorted(kinds)}"
+assert expected.keys() == found.keys(), f"tags and steps differ: {sorted(expected.keys() ^ found.keys())[:8]}"
+for key, value in expected.items():  # event files hold 32-bit floats
+    assert math.isclose(value, found[key], rel_tol=1e-6, abs_tol=1e-12), f"{key}: {value} in JSON, {found[key]} read"
+print(f"tensorboard reads {len(found)} scalars of {len({tag for tag, _ in found})} tags as they were written")
