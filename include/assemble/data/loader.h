@@ -16,7 +16,7 @@ struct Batch {
   int64_t side = 0;           ///< height and width, pixels
   std::vector<float> images;  ///< NHWC, size · side · side · 3: the memory of a channels_last NCHW tensor
   std::vector<int64_t> labels;
-  std::vector<float> logits;     ///< size · classes teacher logits; empty when the data set has none
+  std::vector<float> logits;     ///< size · classes teacher logits; empty unless LoaderOptions::teacher_logits
   std::vector<int64_t> indices;  ///< of the samples in the data set
 };
 
@@ -25,8 +25,8 @@ struct LoaderOptions {
   int threads = 0;         ///< 0: every core
   int prefetch = 3;        ///< batches prepared ahead; bounds the memory
   bool training = false;   ///< shuffle, augment, train_size, drop the last partial batch
-  bool teacher_logits = false;  ///< fail on samples without image/logit
-  int64_t max_broken = 100;  ///< broken samples over a loader's life before it gives up
+  bool teacher_logits = false;  ///< fill Batch::logits, and fail on samples that have none
+  int64_t max_broken = 100;  ///< different broken samples over a loader's life before it gives up
   uint64_t seed = 0;
   Preprocessing preprocessing;
   Augmentation augmentation;
@@ -37,8 +37,12 @@ struct LoaderOptions {
 ///
 /// A sample that cannot be read or decoded is logged, counted and replaced by the next one of the epoch's order (training)
 /// or left out (evaluation).
+///
+/// Memory: prefetch + 1 batches of float pixels, the caller's included, and one sample a thread.
 class Loader {
  public:
+  /// @param dataset must outlive the loader
+  /// @throws UsageError for options out of range, and when training on fewer samples than a batch
   Loader(const Dataset& dataset, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;
@@ -46,15 +50,15 @@ class Loader {
 
   /// Images of an epoch.
   int64_t images() const;
-  /// Batches of an epoch.
+  /// Batches of an epoch; under evaluation the last one may be smaller.
   int64_t batches() const;
   /// Changes the side of training crops from the next start() on (progressive resizing).
   void set_train_size(int side);
-  /// Begins an epoch at a batch; batches being prepared for another are dropped.
+  /// Begins an epoch at a batch; batches being prepared for another are dropped. Must come before next().
   void start(int64_t epoch, int64_t first_batch = 0);
   /// Moves the next batch into `batch`, whose memory is reused.
   /// @return false at the end of the epoch
-  /// @throws InputError when more than max_broken samples were broken
+  /// @throws InputError when more than max_broken samples were broken, and whatever else a worker met
   bool next(Batch& batch);
   /// Broken samples so far.
   int64_t broken() const;

@@ -18,11 +18,13 @@ ImageFormat detect_format(std::span<const uint8_t> bytes);
 const char* format_name(ImageFormat format);
 
 struct DecodeOptions {
-  /// Turn and mirror by the EXIF orientation tag. Off: pixels as stored, like the original (TensorFlow ignores EXIF).
+  /// Turn and mirror by the EXIF orientation tag (JPEG, PNG, WebP). Off: pixels as stored, like the original
+  /// (TensorFlow ignores EXIF).
   bool apply_exif_orientation = false;
   /// Images with more pixels than this are refused before memory is taken for them.
   int64_t max_pixels = int64_t{200} * 1000 * 1000;
-  /// Accept a JPEG whose tail is missing (the rest is gray); off: InputError, as the original does.
+  /// Accept a JPEG whose tail is missing (the rest is gray); off: InputError, as the original does. A file that lacks
+  /// nothing but its end marker, and damage that the decoder can step over, are accepted in any case.
   bool allow_truncated = false;
 };
 
@@ -32,7 +34,8 @@ struct ImageSize {
   int width = 0;
 };
 
-/// Reads the header alone. @throws InputError as decode_image does
+/// Reads the header alone.
+/// @throws InputError as decode_image does
 ImageSize read_image_size(std::span<const uint8_t> bytes, const std::string& where);
 
 /// Decodes JPEG, PNG or WebP to RGB. Gray is repeated, CMYK and YCCK (Adobe inverted too) converted, 16 bits reduced

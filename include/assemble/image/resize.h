@@ -15,13 +15,14 @@ namespace assemble {
 void resize_bilinear(const Image& image, int height, int width, std::span<float> output);
 
 /// The same, computing only `crop` of the resized image (its size gives the output's).
-void resize_bilinear_crop(const Image& image, int height, int width, const Window& crop, std::span<float> output);
+/// @param mirrored resize the image as if it had been mirrored left to right first. (Not the same as mirroring the
+///        result: the grid of this resize is not symmetric.)
+/// @throws UsageError also when `crop` leaves the resized image
+void resize_bilinear_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
+                          std::span<float> output);
 
-/// Slow and obvious version of resize_bilinear_crop that tests hold the fast one against.
-void resize_bilinear_reference(const Image& image, int height, int width, const Window& crop,
+/// Slow and obvious version of resize_bilinear_crop that tests hold the fast one against, bit for bit.
+void resize_bilinear_reference(const Image& image, int height, int width, const Window& crop, bool mirrored,
                                std::span<float> output);
-
-/// Mirrors an HWC float image left to right in place.
-void flip_horizontal(std::span<float> pixels, int height, int width);
 
 }  // namespace assemble

@@ -12,7 +12,7 @@ namespace assemble {
 struct SampleBoxOptions {
   double min_object_covered = 0.1;  ///< share of some object box the window must cover
   double min_aspect = 0.75;         ///< width / height
-  double max_aspect = 4.0 / 3.0;
+  double max_aspect = 1.33;
   double min_area = 0.05;  ///< share of the image
   double max_area = 1.0;
   int max_attempts = 100;

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/data/loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/random.h"
+#include "assemble/core/thread_pool.h"
+
+namespace assemble {
+namespace {
+
+struct Failure {
+  int64_t index = 0;
+  std::string message;
+};
+
+/// One position of a batch once a worker is done with it.
+struct Position {
+  bool filled = false;
+  std::vector<Failure> failures;
+};
+
+/// A batch in the making.
+struct Slot {
+  Batch batch;
+  std::vector<Position> positions;
+  int64_t unfinished = 0;
+  std::exception_ptr error;
+};
+
+void check_options(const Dataset& dataset, const LoaderOptions& options) {
+  const auto require = [](bool condition, const char* option, const std::string& expected) {
+    if (!condition) throw UsageError(option, expected);
+  };
+  require(options.batch_size >= 1, "batch size", "must be at least 1");
+  require(options.prefetch >= 1, "prefetch", "must be at least 1 batch");
+  require(options.threads >= 0, "loader threads", "must be 0 (every core) or more");
+  require(options.max_broken >= 0, "max broken", "must be 0 or more");
+  const SampleBoxOptions& box = options.augmentation.box;
+  require(box.min_aspect > 0 && box.min_aspect <= box.max_aspect, "crop aspect", "expected 0 < min <= max");
+  require(box.min_area > 0 && box.min_area <= box.max_area && box.max_area <= 1, "crop area",
+          "expected 0 < min <= max <= 1");
+  if (dataset.size() == 0) throw InputError(dataset.where(), "holds no images");
+  if (options.training && dataset.size() < options.batch_size) {
+    throw UsageError("batch size",
+                     concat("a batch of ", options.batch_size, " is larger than the data set of ", dataset.size(),
+                            " images in ", dataset.where()),
+                     concat("set it to at most ", dataset.size()));
+  }
+}
+
+}  // namespace
+
+struct Loader::State {
+  State(const Dataset& dataset, const LoaderOptions& options)
+      : dataset(dataset), options(options), slots(static_cast<size_t>(options.prefetch)) {}
+
+  int64_t side() const { return options.training ? options.preprocessing.train_size : options.preprocessing.eval_size; }
+  int64_t pixels() const { return side() * side() * Image::kChannels; }
+  int64_t batches() const {
+    const int64_t last_partial = options.training ? 0 : options.batch_size - 1;
+    return (dataset.size() + last_partial) / options.batch_size;
+  }
+  int64_t images_in(int64_t batch) const {
+    return std::min(options.batch_size, dataset.size() - batch * options.batch_size);
+  }
+  int64_t sample_at(int64_t position) const { return order.empty() ? position : order[static_cast<size_t>(position)]; }
+  Slot& slot_of(int64_t batch) { return slots[static_cast<size_t>(batch % options.prefetch)]; }
+
+  void begin(int64_t new_epoch, int64_t first_batch);
+  void prepare(int64_t batch);
+  void work();
+  void make(int64_t batch, int64_t position);
+  bool fill(Slot& slot, int64_t position, int64_t index, Failure& failure);
+  void account(Slot& slot, int64_t batch);
+  static void leave_out_unfilled(Slot& slot, int64_t pixels, int64_t classes);
+
+  const Dataset& dataset;
+  const LoaderOptions options;
+  std::vector<Slot> slots;
+
+  std::mutex mutex;
+  std::condition_variable work_ready;   // for workers
+  std::condition_variable work_done;    // for the caller
+  bool stopping = false;
+  int64_t epoch = 0;
+  std::vector<int64_t> order;     // empty: as stored
+  int64_t next_batch = 0;         // the caller's
+  int64_t ready_until = 0;        // batches whose slots are prepared, end
+  int64_t claim_batch = 0;        // the next position a worker takes
+  int64_t claim_position = 0;
+  int64_t in_flight = 0;
+
+  std::set<int64_t> broken;
+  double wait_seconds = 0;
+  std::vector<std::thread> workers;
+};
+
+/// Waits for the samples being worked on, then sets the new order. No worker reads the order meanwhile.
+void Loader::State::begin(int64_t new_epoch, int64_t first_batch) {
+  std::unique_lock lock(mutex);
+  ready_until = claim_batch;  // nothing more to claim
+  claim_position = 0;
+  work_done.wait(lock, [&] { return in_flight == 0; });
+  epoch = new_epoch;
+  if (options.training) {
+    Random random(options.seed, RandomPurpose::kShuffle, static_cast<uint32_t>(epoch));
+    order = random_permutation(dataset.size(), random);
+  }
+  next_batch = claim_batch = ready_until = first_batch;
+  claim_position = 0;
+  while (ready_until < std::min(batches(), first_batch + options.prefetch)) prepare(ready_until++);
+  work_ready.notify_all();
+}
+
+void Loader::State::prepare(int64_t batch) {
+  Slot& slot = slot_of(batch);
+  const int64_t images = images_in(batch);
+  slot.unfinished = images;
+  slot.error = nullptr;
+  slot.positions.assign(static_cast<size_t>(images), {});
+  slot.batch.size = images;
+  slot.batch.side = side();
+  slot.batch.images.resize(static_cast<size_t>(images * pixels()));
+  slot.batch.labels.resize(static_cast<size_t>(images));
+  slot.batch.indices.resize(static_cast<size_t>(images));
+  slot.batch.logits.resize(static_cast<size_t>(options.teacher_logits ? images * dataset.classes() : 0));
+}
+
+void Loader::State::work() {
+  std::unique_lock lock(mutex);
+  for (;;) {
+    work_ready.wait(lock, [&] { return stopping || claim_batch < ready_until; });
+    if (stopping) return;
+    const int64_t batch = claim_batch;
+    const int64_t position = claim_position;
+    if (++claim_position == images_in(batch)) {
+      ++claim_batch;
+      claim_position = 0;
+    }
+    ++in_flight;
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      make(batch, position);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    Slot& slot = slot_of(batch);
+    // Of several errors the lowest position's would need waiting; the first to arrive is as good to the user.
+    if (error && !slot.error) slot.error = error;
+    --in_flight;
+    if (--slot.unfinished == 0 || in_flight == 0) work_done.notify_all();
+  }
+}
+
+/// Fills a position with its sample, or under training with the first of those after it that can be used.
+void Loader::State::make(int64_t batch, int64_t position) {
+  Slot& slot = slot_of(batch);
+  Position& target = slot.positions[static_cast<size_t>(position)];
+  const int64_t first = batch * options.batch_size + position;
+  const int64_t attempts = options.training ? std::min(dataset.size(), options.max_broken + 1) : 1;
+  for (int64_t attempt = 0; attempt < attempts && !target.filled; ++attempt) {
+    Failure failure{sample_at((first + attempt) % dataset.size()), ""};
+    target.filled = fill(slot, position, failure.index, failure);
+    if (!target.filled) target.failures.push_back(std::move(failure));
+  }
+}
+
+/// @return false, with the reason, when the sample is broken
+bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, Failure& failure) {
+  Sample sample;
+  const std::span<float> output(slot.batch.images.data() + position * pixels(), static_cast<size_t>(pixels()));
+  try {
+    sample = dataset.read(index);
+    if (options.training) {
+      Random random(options.seed, RandomPurpose::kAugment, static_cast<uint32_t>(epoch), static_cast<uint64_t>(index));
+      preprocess_train(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation, random,
+                       output);
+    } else {
+      preprocess_eval(sample.encoded, sample.name, options.preprocessing, output);
+    }
+  } catch (const InputError& error) {
+    failure.message = error.what();
+    return false;
+  }
+  slot.batch.labels[static_cast<size_t>(position)] = sample.label;
+  slot.batch.indices[static_cast<size_t>(position)] = index;
+  if (!options.teacher_logits) return true;
+  if (static_cast<int64_t>(sample.logits.size()) != dataset.classes()) {
+    throw InputError(sample.name, concat("has ", sample.logits.size(), " teacher logits, expected ", dataset.classes()),
+                     "store them with 'assemble teach', or train without distillation");
+  }
+  std::copy(sample.logits.begin(), sample.logits.end(), slot.batch.logits.begin() + position * dataset.classes());
+  return true;
+}
+
+/// Counts and logs broken samples when the caller gets to their batch, so that it does not depend on the threads.
+void Loader::State::account(Slot& slot, int64_t batch) {
+  for (const Position& position : slot.positions) {
+    for (const Failure& failure : position.failures) {
+      if (!broken.insert(failure.index).second) continue;
+      log_warning(failure.message + (options.training ? "; another image takes its place" : "; left out"));
+      if (static_cast<int64_t>(broken.size()) > options.max_broken) {
+        throw InputError(dataset.where(), concat("more than ", options.max_broken, " broken images; the last: ", failure.message),
+                         "repair or remove them, or raise the number allowed");
+      }
+    }
+    if (options.training && !position.filled) {
+      throw InputError(dataset.where(), concat("no image that can be used for batch ", batch), "see the warnings above");
+    }
+  }
+}
+
+void Loader::State::leave_out_unfilled(Slot& slot, int64_t pixels, int64_t classes) {
+  Batch& batch = slot.batch;
+  int64_t kept = 0;
+  for (int64_t from = 0; from < batch.size; ++from) {
+    if (!slot.positions[static_cast<size_t>(from)].filled) continue;
+    if (kept != from) {
+      std::copy_n(batch.images.begin() + from * pixels, pixels, batch.images.begin() + kept * pixels);
+      batch.labels[static_cast<size_t>(kept)] = batch.labels[static_cast<size_t>(from)];
+      batch.indices[static_cast<size_t>(kept)] = batch.indices[static_cast<size_t>(from)];
+      if (!batch.logits.empty()) {
+        std::copy_n(batch.logits.begin() + from * classes, classes, batch.logits.begin() + kept * classes);
+      }
+    }
+    ++kept;
+  }
+  batch.size = kept;
+  batch.images.resize(static_cast<size_t>(kept * pixels));
+  batch.labels.resize(static_cast<size_t>(kept));
+  batch.indices.resize(static_cast<size_t>(kept));
+  if (!batch.logits.empty()) batch.logits.resize(static_cast<size_t>(kept * classes));
+}
+
+Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
+  check_options(dataset, options);
+  state_ = std::make_unique<State>(dataset, options);
+  const int threads = options.threads > 0 ? options.threads : available_cores();
+  for (int i = 0; i < threads; ++i) state_->workers.emplace_back([state = state_.get()] { state->work(); });
+}
+
+Loader::~Loader() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->work_ready.notify_all();
+  for (std::thread& worker : state_->workers) worker.join();
+}
+
+int64_t Loader::batches() const { return state_->batches(); }
+int64_t Loader::broken() const { return static_cast<int64_t>(state_->broken.size()); }
+double Loader::wait_seconds() const { return state_->wait_seconds; }
+
+void Loader::start(int64_t epoch, int64_t first_batch) {
+  if (epoch < 0 || first_batch < 0 || first_batch > batches()) {
+    throw UsageError("loader", concat("cannot begin epoch ", epoch, " at batch ", first_batch, " of ", batches()));
+  }
+  state_->begin(epoch, first_batch);
+}
+
+bool Loader::next(Batch& batch) {
+  State& state = *state_;
+  for (;;) {
+    std::unique_lock lock(state.mutex);
+    if (state.next_batch >= state.ready_until) return false;
+    Slot& slot = state.slot_of(state.next_batch);
+    const auto begin = std::chrono::steady_clock::now();
+    state.work_done.wait(lock, [&] { return slot.unfinished == 0; });
+    state.wait_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (slot.error) std::rethrow_exception(slot.error);
+    state.account(slot, state.next_batch);
+    State::leave_out_unfilled(slot, state.pixels(), state.dataset.classes());
+    std::swap(batch, slot.batch);
+    ++state.next_batch;
+    if (state.ready_until < state.batches()) {
+      state.prepare(state.ready_until++);
+      state.work_ready.notify_all();
+    }
+    if (batch.size > 0) return true;
+  }
+}
+
+}  // namespace assemble

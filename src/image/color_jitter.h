@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+
+#include "assemble/core/random.h"
+
+namespace assemble {
+
+/// Brightness, contrast and saturation of RGB floats in [0, 255], each scaled by a factor uniform in
+/// [max(0, 1 - strength), 1 + strength], in random order; results are clipped to [0, 255].
+void color_jitter(std::span<float> pixels, double strength, Random& random);
+
+}  // namespace assemble

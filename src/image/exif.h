@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "assemble/image/decode.h"
+
+namespace assemble {
+
+/// EXIF orientation tag of an encoded image: 1…8, 1 when there is none or it is malformed.
+int exif_orientation(std::span<const uint8_t> bytes, ImageFormat format);
+
+/// Size of the turned image.
+ImageSize turned_size(ImageSize stored, int orientation);
+/// Where a window of the turned image lies in the stored one.
+Window stored_window(const Window& turned, ImageSize stored, int orientation);
+/// Turns and mirrors stored pixels as the tag says.
+Image turn(const Image& stored, int orientation);
+
+}  // namespace assemble

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csetjmp>
+#include <cstdio>
+// jpeglib.h needs cstdio before it.
+#include <jpeglib.h>
+// jerror.h needs jpeglib.h before it.
+#include <jerror.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "assemble/core/error.h"
+#include "codecs.h"
+
+namespace assemble::codecs {
+namespace {
+
+// A progressive file of a few kilobytes can ask for thousands of passes over a large image.
+constexpr int kMaxScans = 500;
+
+/// What the C library reports. It leaves by longjmp, so no frame between guard() and it may own anything.
+struct Reports {
+  jpeg_error_mgr manager;
+  std::jmp_buf jump;
+  char message[JMSG_LENGTH_MAX];
+  bool input_ended;   ///< a read went past the last byte
+  bool data_missing;  ///< and pixels were asked for after that
+};
+
+Reports& reports_of(j_common_ptr common) { return *reinterpret_cast<Reports*>(common->err); }
+
+[[noreturn]] void leave(j_common_ptr common) {
+  Reports& reports = reports_of(common);
+  reports.manager.format_message(common, reports.message);
+  std::longjmp(reports.jump, 1);
+}
+
+void note_warning(j_common_ptr common, int level) {
+  if (level >= 0) return;
+  Reports& reports = reports_of(common);
+  if (reports.manager.msg_code == JWRN_JPEG_EOF) reports.input_ended = true;
+  if (reports.manager.msg_code == JWRN_HIT_MARKER && reports.input_ended) reports.data_missing = true;
+}
+
+void limit_scans(j_common_ptr common) {
+  auto decompress = reinterpret_cast<j_decompress_ptr>(common);
+  if (decompress->input_scan_number <= kMaxScans) return;
+  Reports& reports = reports_of(common);
+  std::snprintf(reports.message, sizeof(reports.message), "more than %d scans", kMaxScans);
+  std::longjmp(reports.jump, 1);
+}
+
+/// CMYK as the original converts it: an Adobe marker means that values are stored inverted.
+void cmyk_to_rgb(const uint8_t* cmyk, int pixels, bool inverted, uint8_t* rgb) {
+  const int flip = inverted ? 0 : 255;
+  for (int i = 0; i < pixels; ++i, cmyk += 4, rgb += 3) {
+    const int key = cmyk[3] ^ flip;
+    for (int c = 0; c < 3; ++c) rgb[c] = static_cast<uint8_t>((cmyk[c] ^ flip) * key / 255);
+  }
+}
+
+class JpegReader {
+ public:
+  JpegReader(std::span<const uint8_t> bytes, const std::string& where) : where_(where) {
+    decompress_.err = jpeg_std_error(&reports_.manager);
+    reports_.manager.error_exit = leave;
+    reports_.manager.emit_message = note_warning;
+    progress_.progress_monitor = limit_scans;
+    guard([&] {
+      jpeg_create_decompress(&decompress_);
+      decompress_.progress = &progress_;
+      jpeg_mem_src(&decompress_, bytes.data(), bytes.size());
+      jpeg_read_header(&decompress_, TRUE);
+    });
+  }
+  ~JpegReader() { jpeg_destroy_decompress(&decompress_); }
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+
+  ImageSize size() const {
+    return {static_cast<int>(decompress_.image_height), static_cast<int>(decompress_.image_width)};
+  }
+
+  Image decode(const Window& window, bool allow_truncated) {
+    Image image = allocate_image(window.height, window.width);
+    const bool cmyk = decompress_.jpeg_color_space == JCS_CMYK || decompress_.jpeg_color_space == JCS_YCCK;
+    const int first = start(window, cmyk);
+    scratch_.resize(size_t{decompress_.output_width} * decompress_.output_components);
+    if (cmyk) {
+      read_rows(window.height, [&](int y) {
+        cmyk_to_rgb(scratch_.data() + first * 4, window.width, decompress_.saw_Adobe_marker, image.row(y));
+      });
+    } else if (window.width == static_cast<int>(decompress_.output_width)) {
+      guard([&] {
+        for (JSAMPROW row = image.row(0), end = image.row(window.height); row != end; row += window.width * 3) {
+          jpeg_read_scanlines(&decompress_, &row, 1);
+        }
+      });
+    } else {
+      read_rows(window.height,
+                [&](int y) { std::copy_n(scratch_.data() + first * 3, window.width * 3, image.row(y)); });
+    }
+    const bool lost = reports_.data_missing || (reports_.input_ended && jpeg_has_multiple_scans(&decompress_));
+    if (lost && !allow_truncated) {
+      throw InputError(where_, "truncated JPEG: the file ends before the last pixels", "copy it again or remove it");
+    }
+    return image;
+  }
+
+ private:
+  template <typename Step>
+  void guard(Step step) {
+    if (setjmp(reports_.jump) != 0) {
+      throw_report();
+    }
+    step();
+  }
+
+  [[noreturn]] void throw_report() {
+    const std::string message = reports_.message;
+    jpeg_destroy_decompress(&decompress_);
+    throw InputError(where_, "broken JPEG: " + message, "copy it again, save it anew or remove it");
+  }
+
+  /// Goes to the window's first row; returns the first wanted column of the rows that follow.
+  int start(const Window& window, bool cmyk) {
+    // One column more on each side: chroma at the border of what is decoded lacks a neighbour to blend with.
+    const int left = std::max(window.x - 1, 0);
+    const int right = std::min<int>(window.x + window.width + 2, decompress_.image_width);
+    JDIMENSION offset = left;
+    guard([&] {
+      decompress_.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
+      decompress_.dct_method = JDCT_ISLOW;
+      decompress_.do_fancy_upsampling = TRUE;
+      jpeg_start_decompress(&decompress_);
+      JDIMENSION width = right - left;
+      if (width < decompress_.output_width) jpeg_crop_scanline(&decompress_, &offset, &width);
+      if (window.y > 0) jpeg_skip_scanlines(&decompress_, window.y);
+    });
+    return window.x - static_cast<int>(offset);
+  }
+
+  template <typename Take>
+  void read_rows(int rows, Take take) {
+    guard([&] {
+      JSAMPROW row = scratch_.data();
+      for (int y = 0; y < rows; ++y) {
+        jpeg_read_scanlines(&decompress_, &row, 1);
+        take(y);
+      }
+    });
+  }
+
+  const std::string& where_;
+  Reports reports_{};
+  jpeg_progress_mgr progress_{};
+  jpeg_decompress_struct decompress_{};
+  std::vector<uint8_t> scratch_;
+};
+
+}  // namespace
+
+ImageSize read_jpeg_size(std::span<const uint8_t> bytes, const std::string& where) {
+  return JpegReader(bytes, where).size();
+}
+
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose,
+                  bool allow_truncated) {
+  JpegReader reader(bytes, where);
+  return reader.decode(choose(reader.size()), allow_truncated);
+}
+
+}  // namespace assemble::codecs

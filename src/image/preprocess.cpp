@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/image/preprocess.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "assemble/core/error.h"
+#include "color_jitter.h"
+#include "resize_axis.h"
+
+namespace assemble {
+namespace {
+
+constexpr int kMaxSide = 16384;
+
+void check_output(size_t size, int side) {
+  const size_t expected = size_t{Image::kChannels} * side * side;
+  if (side < 1 || size != expected) {
+    throw UsageError("preprocess", concat("output of ", size, " floats, expected ", expected, " for ", side, "×", side));
+  }
+}
+
+void normalise(std::span<float> pixels, const Preprocessing& preprocessing) {
+  const auto& mean = preprocessing.mean;
+  const auto& deviation = preprocessing.deviation;
+  const bool divide = deviation != std::array<float, 3>{1.f, 1.f, 1.f};
+  for (size_t i = 0; i < pixels.size(); i += 3) {
+    for (size_t c = 0; c < 3; ++c) pixels[i + c] -= mean[c];
+  }
+  if (!divide) return;
+  for (size_t i = 0; i < pixels.size(); i += 3) {
+    for (size_t c = 0; c < 3; ++c) pixels[i + c] /= deviation[c];
+  }
+}
+
+DecodeOptions decode_options(const Preprocessing& preprocessing) {
+  DecodeOptions options;
+  options.apply_exif_orientation = preprocessing.apply_exif_orientation;
+  return options;
+}
+
+/// Short side `short_side`, sizes truncated in float arithmetic as the original does; never below `least`.
+ImageSize scaled_size(ImageSize size, int short_side, int least) {
+  const float height = static_cast<float>(size.height);
+  const float width = static_cast<float>(size.width);
+  const float ratio = static_cast<float>(short_side) / std::min(height, width);
+  return {std::max(static_cast<int>(height * ratio), least), std::max(static_cast<int>(width * ratio), least)};
+}
+
+}  // namespace
+
+Preprocessing Preprocessing::from_type(const std::string& type) {
+  static const std::regex kForm("imagenet(?:_([0-9]{2,4}))?(?:_([0-9]{2,4}))?(a?)");
+  std::smatch parts;
+  if (!std::regex_match(type, parts, kForm)) {
+    throw UsageError("preprocessing type '" + type + "'", "unknown",
+                     "use imagenet (224), imagenet_NNN, or imagenet_TTT_EEE to train at TTT and evaluate at EEE; "
+                     "append a to resize to the size plus one");
+  }
+  Preprocessing result;
+  if (parts[1].matched) result.train_size = result.eval_size = std::stoi(parts[1]);
+  if (parts[2].matched) result.eval_size = std::stoi(parts[2]);
+  const bool to_next_size = parts[3].length() > 0;
+  result.eval_resize = to_next_size ? result.eval_size + 1 : static_cast<int>(result.eval_size * (1.0 / 0.875));
+  return result;
+}
+
+std::string Preprocessing::to_json() const {
+  return nlohmann::json{{"train_size", train_size},
+                        {"eval_size", eval_size},
+                        {"eval_resize", eval_resize},
+                        {"mean", mean},
+                        {"deviation", deviation},
+                        {"apply_exif_orientation", apply_exif_orientation}}
+      .dump();
+}
+
+Preprocessing Preprocessing::from_json(const std::string& text, const std::string& where) {
+  Preprocessing result;
+  try {
+    const auto json = nlohmann::json::parse(text);
+    json.at("train_size").get_to(result.train_size);
+    json.at("eval_size").get_to(result.eval_size);
+    json.at("eval_resize").get_to(result.eval_resize);
+    json.at("mean").get_to(result.mean);
+    json.at("deviation").get_to(result.deviation);
+    json.at("apply_exif_orientation").get_to(result.apply_exif_orientation);
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(where, std::string("preprocessing is not as expected: ") + error.what(),
+                     "expected train_size, eval_size, eval_resize, mean, deviation, apply_exif_orientation");
+  }
+  for (const int size : {result.train_size, result.eval_size, result.eval_resize}) {
+    if (size < 1 || size > kMaxSide) {
+      throw InputError(where, concat("preprocessing size ", size, ", expected 1…", kMaxSide));
+    }
+  }
+  if (result.eval_resize < result.eval_size) {
+    throw InputError(where, concat("eval_resize ", result.eval_resize, " is below eval_size ", result.eval_size));
+  }
+  if (std::find(result.deviation.begin(), result.deviation.end(), 0.f) != result.deviation.end()) {
+    throw InputError(where, "a deviation of 0 divides by zero");
+  }
+  return result;
+}
+
+void preprocess_train(std::span<const uint8_t> encoded, const std::string& where,
+                      const std::vector<BoundingBox>& boxes, const Preprocessing& preprocessing,
+                      const Augmentation& augmentation, Random& random, std::span<float> output) {
+  const int side = preprocessing.train_size;
+  check_output(output.size(), side);
+  const Image window = decode_window(
+      encoded, where,
+      [&](ImageSize size) { return sample_box(size.height, size.width, boxes, augmentation.box, random); },
+      decode_options(preprocessing));
+  const bool mirrored = random.bernoulli(augmentation.flip_probability);
+  resize_along(window, make_axis(window.height, side, 0, side, false), make_axis(window.width, side, 0, side, mirrored),
+               output);
+  if (augmentation.color_jitter > 0) color_jitter(output, augmentation.color_jitter, random);
+  normalise(output, preprocessing);
+}
+
+void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
+                     std::span<float> output) {
+  const int side = preprocessing.eval_size;
+  check_output(output.size(), side);
+  Axis rows, columns;
+  const Image window = decode_window(
+      encoded, where,
+      [&](ImageSize size) {
+        const ImageSize scaled = scaled_size(size, preprocessing.eval_resize, side);
+        rows = make_axis(size.height, scaled.height, (scaled.height - side) / 2, side, false);
+        columns = make_axis(size.width, scaled.width, (scaled.width - side) / 2, side, false);
+        const AxisRange y = range_of(rows);
+        const AxisRange x = range_of(columns);
+        return Window{y.begin, x.begin, y.count, x.count};
+      },
+      decode_options(preprocessing));
+  move_to_zero(rows);
+  move_to_zero(columns);
+  resize_along(window, rows, columns, output);
+  normalise(output, preprocessing);
+}
+
+}  // namespace assemble
