@@ -24,6 +24,7 @@ std::string system_hint(int code) {
     case ENOENT: return "check the path";
     case ENOSPC:
     case EDQUOT: return "free some space or write elsewhere";
+    case EFBIG: return "the limit on file sizes is reached: see ulimit -f";
     case EACCES:
     case EPERM:
     case EROFS: return "check the permissions or choose another folder";

@@ -64,7 +64,8 @@ class HeaderParser {
   std::map<std::string, std::string> metadata;
 
   void parse(const Bytes& text) {
-    for (const auto& [name, value] : parse_json(text).items()) {
+    const json header = parse_json(text);
+    for (const auto& [name, value] : header.items()) {
       if (name == kMetadata) {
         parse_metadata(value);
       } else {

@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -60,6 +63,14 @@ inline std::optional<fs::path> photo_directory() { return optional_directory("AS
 /// Files of tests/golden, which are always there.
 inline fs::path stored_golden(const std::string& name) { return fs::path(ASSEMBLE_SOURCE_DIR) / "tests/golden" / name; }
 
+/// Names of the files in a folder, sorted.
+inline std::vector<std::string> list_files(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 inline std::string read_text(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw std::runtime_error("cannot read " + path.string());
@@ -106,6 +117,26 @@ inline CommandResult run_command(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), std::string(ASSEMBLE_BUILD_DIR) + "/assemble");
   return run_program(std::move(arguments));
 }
+
+/// Lets no file of this process grow beyond `bytes` while it lives: writing then fails as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
 
 /// Message of the `Expected` error that `call` throws; a failed test and an empty text when it throws none.
 template <typename Expected, typename Call>

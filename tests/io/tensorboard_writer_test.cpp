@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/io/tensorboard_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ctime>
+#include <protozero/pbf_reader.hpp>
+
+#include "assemble/core/error.h"
+#include "assemble/io/tfrecord.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+using test::TemporaryFolder;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+struct Event {
+  double wall_time = 0;
+  int64_t step = 0;
+  std::string version;
+  std::vector<std::pair<std::string, float>> scalars;
+};
+
+std::pair<std::string, float> parse_value(protozero::pbf_reader message) {
+  std::pair<std::string, float> value;
+  while (message.next()) {
+    if (message.tag() == 1) value.first = message.get_string();
+    if (message.tag() == 2) value.second = message.get_float();
+  }
+  return value;
+}
+
+Event parse_event(const Bytes& bytes) {
+  Event event;
+  protozero::pbf_reader message(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  while (message.next()) {
+    switch (message.tag()) {
+      case 1: event.wall_time = message.get_double(); break;
+      case 2: event.step = message.get_int64(); break;
+      case 3: event.version = message.get_string(); break;
+      case 5:
+        for (auto summary = message.get_message(); summary.next(1);) {
+          event.scalars.push_back(parse_value(summary.get_message()));
+        }
+        break;
+      default: ADD_FAILURE() << "unexpected field " << message.tag();
+    }
+  }
+  return event;
+}
+
+std::vector<Event> read_events(const fs::path& path) {
+  const TfRecordReader reader(path);
+  std::vector<Event> events;
+  for (const RecordSpan& record : reader.index()) events.push_back(parse_event(reader.read(record)));
+  return events;
+}
+
+TEST(TensorBoardWriter, WritesEventsAsTheyCome) {
+  TemporaryFolder folder;
+  TensorBoardWriter writer(folder / "run/logs");
+  EXPECT_THAT(writer.path().filename().string(), ::testing::StartsWith("events.out.tfevents."));
+  writer.add_scalars(100, {{"loss", 1.5}, {"lr", 0.25}});
+  writer.add_scalars(-1, {});
+
+  // Read while the writer is still open: every event is flushed.
+  const std::vector<Event> events = read_events(writer.path());
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[0].version, "brain.Event:2");
+  EXPECT_NEAR(events[0].wall_time, static_cast<double>(std::time(nullptr)), 100);
+  EXPECT_EQ(events[1].step, 100);
+  EXPECT_THAT(events[1].scalars, ElementsAre(Pair("loss", 1.5f), Pair("lr", 0.25f)));
+  EXPECT_EQ(events[2].step, -1);
+  EXPECT_GE(events[2].wall_time, events[0].wall_time);
+}
+
+TEST(TensorBoardWriter, TwoWritersHaveTwoFiles) {
+  TemporaryFolder folder;
+  TensorBoardWriter first(folder.path());
+  TensorBoardWriter second(folder.path());
+  EXPECT_NE(first.path(), second.path());
+}
+
+TEST(TensorBoardWriter, ReportsAFullDiskAndAnImpossibleFolder) {
+  TemporaryFolder folder;
+  TensorBoardWriter writer(folder.path());
+  {
+    const test::FileSizeLimit limit(100);
+    EXPECT_THAT(test::error_of<RunError>([&] {
+                  for (int i = 0; i < 20; ++i) writer.add_scalars(i, {{"loss", 1.0}});
+                }),
+                HasSubstr("cannot write the event"));
+  }
+  EXPECT_THROW(TensorBoardWriter(writer.path() / "below"), RunError);
+}
+
+}  // namespace
+}  // namespace assemble
