@@ -6,6 +6,7 @@
 
 prefix ?= /usr/local
 OUT ?= runs/demo
+SECONDS_EACH ?= 60
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,9 +39,11 @@ lint-all:  ## The same with every source: clang-tidy needs half a minute for eac
 	@scripts/bootstrap.sh packages wheels lint
 	@scripts/lint.sh all
 
-fuzz:  ## Fuzz the parsers, a minute each (SECONDS_EACH=60)
+fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60)
 	@scripts/bootstrap.sh packages fuzz
-	@scripts/fuzz.sh
+	@scripts/build.sh fuzz
+	@cmake -DASSEMBLE_FUZZ_SECONDS=$(SECONDS_EACH) build-fuzz >/dev/null
+	cmake --build build-fuzz --target fuzz
 
 bench: bootstrap  ## Build and run the benchmarks of the operators (FILTER=regex)
 	@scripts/build.sh release assemble_benchmarks

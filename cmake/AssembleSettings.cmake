@@ -29,6 +29,3 @@ if(ASSEMBLE_SANITIZERS)
   add_compile_options(-fsanitize=${sanitizers} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=${sanitizers})
 endif()
-if(ASSEMBLE_FUZZERS)
-  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage of the code under the fuzz targets
-endif()
