@@ -4,11 +4,13 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "assemble/models/arch.h"
+#include "assemble/nn/bottleneck.h"
 #include "assemble/nn/drop_block.h"
 
 namespace assemble {
@@ -20,6 +22,7 @@ struct ClassifierOptions {
   bool sigmoid_loss = false;   ///< the classifier's bias starts at -log(classes - 1) instead of 0
   bool drop_block = false;     ///< DropBlock in stages 3 and 4
   int64_t drop_block_size = 7;
+  int64_t image_size = 224;    ///< side of the input, pixels; only `flatten` networks depend on it
 };
 
 /// Named activations of a forward pass, NCHW, in order of computation.
@@ -39,12 +42,17 @@ class ClassifierImpl : public torch::nn::Module {
   /// forward() that also keeps the activations named in the original's graph, such as
   /// "resnet_model/stage1/big1/big1".
   torch::Tensor forward(const torch::Tensor& images, Endpoints& endpoints);
+  /// Multiply-adds of convolutions and dense layers for one image of image_size² pixels. Nothing is computed.
+  int64_t multiply_adds(int64_t image_size);
 
   const Arch& arch() const { return arch_; }
   const ClassifierOptions& options() const { return options_; }
   /// DropBlock's keep probability and random key, shared by all its layers.
   DropBlockState& drop_block_state() { return *drop_block_; }
-  /// Parameters and buffers by name, the model file's content.
+  /// Trainable values.
+  int64_t parameter_count() const;
+  /// Parameters and running statistics by name, the model file's content. Batch norm's counters of batches are left out:
+  /// with a fixed momentum nothing depends on them.
   std::vector<std::pair<std::string, torch::Tensor>> named_state() const;
   /// Names of the final dense layer's parameters, which fine-tuning does not take over.
   static bool is_classifier_parameter(const std::string& name);
@@ -52,12 +60,24 @@ class ClassifierImpl : public torch::nn::Module {
  protected:
   /// [N, 3, H, W] to the last stage's activations [N, C, h, w].
   virtual torch::Tensor stages(const torch::Tensor& images, Endpoints* endpoints) = 0;
-  /// Registers pooling's follow-ups (embedding, dense) once the channel count is known.
-  void make_head(int64_t channels, int64_t spatial);
+  /// Registers pooling's follow-ups (embedding, dense) once the last stage's channels are known.
+  /// @param reduction side of the input divided by that of the last stage's activations, for `flatten`
+  void make_head(int64_t channels, int64_t reduction);
+  /// DropBlock for layers from number `layer` on; nothing when the options have it off.
+  std::optional<nn::BlockDropBlock> drop_block(double gamma_scale, uint32_t layer) const;
 
   Arch arch_;
   ClassifierOptions options_;
   std::shared_ptr<DropBlockState> drop_block_;
+
+ private:
+  void check_size(const torch::Tensor& images) const;
+  torch::Tensor features(const torch::Tensor& images, Endpoints* endpoints);
+  torch::Tensor classify(const torch::Tensor& features);
+
+  nn::Conv embedding_{nullptr};
+  torch::nn::BatchNorm2d embedding_bn_{nullptr};
+  torch::nn::Linear fc_{nullptr};
 };
 using Classifier = std::shared_ptr<ClassifierImpl>;
 

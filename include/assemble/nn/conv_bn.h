@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+namespace assemble::nn {
+
+/// Options of Conv.
+struct ConvOptions {
+  int64_t in_channels = 0;
+  int64_t out_channels = 0;
+  int64_t kernel = 1;  ///< odd side of the kernel
+  int64_t stride = 1;
+  int64_t groups = 1;  ///< in_channels for a depthwise convolution
+};
+
+/// Two-dimensional convolution without bias, padded by (kernel - 1) / 2 on each side: "same" at stride 1, and the
+/// original's explicit padding at larger strides.
+///
+/// [N, in, H, W] to [N, out, ceil(H / stride), ceil(W / stride)]; weight [out, in / groups, kernel, kernel] in
+/// channels_last memory. The weight is not initialised here: see initialise_weights().
+class ConvImpl : public torch::nn::Module {
+ public:
+  explicit ConvImpl(const ConvOptions& options);
+  torch::Tensor forward(const torch::Tensor& input);
+  void pretty_print(std::ostream& stream) const override;
+
+  const ConvOptions options;
+  torch::Tensor weight;
+};
+TORCH_MODULE(Conv);
+
+/// Batch normalisation with epsilon 1e-5 (Ioffe & Szegedy, arXiv 1502.03167).
+/// @param momentum running = momentum · running + (1 - momentum) · batch; the batch's variance is unbiased there
+/// @param zero_gamma gamma starts at 0, so that a residual block starts as the identity
+torch::nn::BatchNorm2d make_batch_norm(int64_t channels, double momentum, bool zero_gamma = false);
+
+/// Options of ConvBn.
+struct ConvBnOptions {
+  ConvOptions conv;
+  bool relu = true;
+  double bn_momentum = 0.997;
+};
+
+/// Convolution, batch norm and, when asked, ReLU. Parameters are named like those of a torch::nn::Sequential: the
+/// convolution is "0", the batch norm "1".
+class ConvBnImpl : public torch::nn::Module {
+ public:
+  explicit ConvBnImpl(const ConvBnOptions& options);
+  torch::Tensor forward(const torch::Tensor& input);
+  void pretty_print(std::ostream& stream) const override;
+
+  const ConvBnOptions options;
+  Conv conv;
+  torch::nn::BatchNorm2d bn;
+};
+TORCH_MODULE(ConvBn);
+
+/// Draws fresh weights for every Conv and torch::nn::Linear below `module`, as the original does.
+///
+/// Convolutions: truncated normal (redrawn beyond two deviations) of variance 1 / fan_in, where fan_in is the number of
+/// inputs of one output. Dense layers: uniform in ±sqrt(6 / (in + out)) (Glorot & Bengio 2010); their biases are left.
+/// The weights depend on `seed` and the order of the parameters alone.
+void initialise_weights(torch::nn::Module& module, uint64_t seed);
+
+}  // namespace assemble::nn

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/models/resnet.h"
+
+#include "assemble/core/error.h"
+
+namespace assemble {
+namespace {
+
+constexpr double kDropBlockGammaStage3 = 0.25;
+
+void keep(Endpoints* endpoints, const std::string& name, const torch::Tensor& activations) {
+  if (endpoints) endpoints->emplace_back("resnet_model/" + name, activations);
+}
+
+std::string numbered(const char* name, int64_t stage) { return concat(name, stage); }
+
+int64_t stage_stride(const Arch& arch, int64_t stage) {
+  if (stage == 4) return arch.no_downsample ? 1 : 2;
+  if (arch.big_little) return stage == 3 ? 1 : 2;
+  return stage == 1 ? 1 : 2;
+}
+
+nn::ShortcutKind shortcut_kind(const Arch& arch) {
+  if (arch.resnet_d) return nn::ShortcutKind::kResNetD;
+  if (arch.big_little) return nn::ShortcutKind::kBigLittle;
+  return arch.blur_projection ? nn::ShortcutKind::kBlurred : nn::ShortcutKind::kStrided;
+}
+
+}  // namespace
+
+std::vector<int64_t> resnet_stage_blocks(const Arch& arch) {
+  switch (arch.depth) {
+    case 50:
+      return {3, 4, 6, 3};
+    case 101:
+      return arch.big_little ? std::vector<int64_t>{4, 8, 18, 3} : std::vector<int64_t>{3, 4, 23, 3};
+    case 152:
+      return arch.big_little ? std::vector<int64_t>{5, 12, 30, 3} : std::vector<int64_t>{3, 8, 36, 3};
+    case 200:
+      if (!arch.big_little) return {3, 24, 36, 3};
+      break;
+    default:
+      break;
+  }
+  throw UsageError(concat("arch '", arch.str(), "'"), "no such depth",
+                   "depths are 50, 101, 152 and, without bl, 200");
+}
+
+torch::Tensor same_max_pool(const torch::Tensor& input) {
+  // For even sides ceil_mode adds the window that reaches one pixel over the end.
+  return torch::max_pool2d(input, {3, 3}, {2, 2}, {input.size(2) % 2, input.size(3) % 2}, {1, 1}, /*ceil_mode=*/true);
+}
+
+ResNetImpl::ResNetImpl(const Arch& arch, const ClassifierOptions& options) : ClassifierImpl(arch, options) {
+  make_stem();
+  for (int64_t stage = 1; stage <= 4; ++stage) {
+    if (arch_.big_little && stage < 4) {
+      make_big_little_stage(stage);
+    } else {
+      make_stage(stage);
+    }
+  }
+  make_head(channels_, arch_.no_downsample ? 16 : 32);
+}
+
+void ResNetImpl::make_stem() {
+  channels_ = arch_.width;
+  if (arch_.resnet_d) {
+    deep_conv1_ = register_module("conv1", nn::ResNetDStem(nn::ResNetDStemOptions{
+                                               .width = arch_.width, .bn_momentum = options_.bn_momentum}));
+  } else {
+    conv1_ = register_module("conv1", nn::Conv(nn::ConvOptions{
+                                          .in_channels = 3, .out_channels = arch_.width, .kernel = 7, .stride = 2}));
+  }
+  bn1_ = register_module("bn1", nn::make_batch_norm(arch_.width, options_.bn_momentum));
+  if (arch_.big_little) {
+    big_little_stem_ = register_module(
+        "stem", nn::BigLittleStem(nn::BigLittleStemOptions{
+                    .channels = arch_.width, .alpha = arch_.alpha, .bn_momentum = options_.bn_momentum}));
+  }
+}
+
+nn::BottleneckOptions ResNetImpl::block_options(int64_t stage, int64_t stride) {
+  nn::BottleneckOptions block{.in_channels = channels_,
+                              .filters = arch_.width << (stage - 1),
+                              .stride = stride,
+                              .shortcut = shortcut_kind(arch_),
+                              .blur_size = arch_.blur_size,
+                              .blur_conv = arch_.blur_conv,
+                              .se_ratio = arch_.se_ratio,
+                              .selective_kernel = arch_.selective_kernel,
+                              .zero_gamma = options_.zero_gamma,
+                              .bn_momentum = options_.bn_momentum};
+  if (stage >= 3) block.drop_block = drop_block(stage == 3 ? kDropBlockGammaStage3 : 1.0, drop_block_layer_);
+  channels_ = nn::BottleneckImpl::kExpansion * block.filters;
+  return block;
+}
+
+void ResNetImpl::make_big_little_stage(int64_t stage) {
+  const int64_t stride = stage_stride(arch_, stage);
+  nn::BigLittleStage module(nn::BigLittleStageOptions{.block = block_options(stage, stride),
+                                                      .blocks = resnet_stage_blocks(arch_)[stage - 1],
+                                                      .alpha = arch_.alpha,
+                                                      .beta = arch_.beta,
+                                                      .merge_stride = stride});
+  if (stage >= 3) drop_block_layer_ += module->drop_block_layers();
+  big_little_stages_.push_back(register_module(numbered("layer", stage), module));
+}
+
+void ResNetImpl::make_stage(int64_t stage) {
+  const int64_t blocks = resnet_stage_blocks(arch_)[stage - 1];
+  nn::BottleneckStack module(block_options(stage, stage_stride(arch_, stage)), blocks);
+  if (stage >= 3) drop_block_layer_ += nn::BottleneckImpl::kDropBlockLayers * static_cast<uint32_t>(blocks);
+  stages_.push_back(register_module(numbered("layer", stage), module));
+}
+
+torch::Tensor ResNetImpl::stem(const torch::Tensor& images, Endpoints* endpoints) {
+  const torch::Tensor convolved = conv1_ ? conv1_->forward(images) : deep_conv1_->forward(images);
+  keep(endpoints, "initial_conv", convolved);
+  const torch::Tensor activations = bn1_->forward(convolved).relu_();
+  if (big_little_stem_) return big_little_stem_->forward(activations);
+  const torch::Tensor pooled = same_max_pool(activations);
+  keep(endpoints, "initial_max_pool", pooled);
+  return pooled;
+}
+
+torch::Tensor ResNetImpl::stages(const torch::Tensor& images, Endpoints* endpoints) {
+  torch::Tensor activations = stem(images, endpoints);
+  int64_t stage = 1;
+  for (auto& module : big_little_stages_) {
+    const nn::BigLittleActivations parts = module->forward(activations);
+    const std::string scope = numbered("stage", stage) + "/";
+    for (const auto& [name, part] :
+         {std::pair{"big", parts.big}, std::pair{"little", parts.little}, std::pair{"merge", parts.merged}}) {
+      keep(endpoints, scope + numbered(name, stage) + "/" + numbered(name, stage), part);
+    }
+    activations = parts.merged;
+    ++stage;
+  }
+  for (auto& module : stages_) {
+    activations = module->forward(activations);
+    keep(endpoints, (arch_.big_little ? "stage4/" : "") + numbered("block_layer", stage), activations);
+    ++stage;
+  }
+  return activations;
+}
+
+}  // namespace assemble

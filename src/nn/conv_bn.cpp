@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/nn/conv_bn.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <cmath>
+
+#include "assemble/nn/multiply_add_counter.h"
+
+namespace assemble::nn {
+namespace {
+
+// Deviation of a standard normal that is redrawn beyond ±2.
+constexpr double kTruncatedDeviation = 0.87962566103423978;
+// P(|x| < 2) of a standard normal.
+constexpr double kWithinTwoDeviations = 0.95449973610364158;
+
+void draw_convolution(torch::Tensor weight, const at::Generator& generator) {
+  const double fan_in = static_cast<double>(weight.numel() / weight.size(0));
+  const double deviation = std::sqrt(1.0 / fan_in) / kTruncatedDeviation;
+  // The inverse distribution function of uniform numbers: a truncated normal without redrawing.
+  torch::Tensor drawn = torch::empty(weight.sizes());
+  drawn.uniform_(-kWithinTwoDeviations, kWithinTwoDeviations, generator).erfinv_();
+  weight.copy_(drawn.mul_(std::sqrt(2.0) * deviation).clamp_(-2 * deviation, 2 * deviation));
+}
+
+void draw_dense(torch::Tensor weight, const at::Generator& generator) {
+  const double limit = std::sqrt(6.0 / static_cast<double>(weight.size(0) + weight.size(1)));
+  weight.copy_(torch::empty(weight.sizes()).uniform_(-limit, limit, generator));
+}
+
+}  // namespace
+
+ConvImpl::ConvImpl(const ConvOptions& conv_options) : options(conv_options) {
+  TORCH_CHECK(options.kernel % 2 == 1, "Conv needs an odd kernel, not ", options.kernel);
+  const auto channels_last = torch::TensorOptions().memory_format(torch::MemoryFormat::ChannelsLast);
+  weight = register_parameter("weight", torch::empty({options.out_channels, options.in_channels / options.groups,
+                                                      options.kernel, options.kernel},
+                                                     channels_last));
+}
+
+torch::Tensor ConvImpl::forward(const torch::Tensor& input) {
+  const int64_t padding = (options.kernel - 1) / 2;
+  torch::Tensor output = torch::conv2d(input, weight, {}, {options.stride, options.stride}, {padding, padding}, {1, 1},
+                                       options.groups);
+  MultiplyAddCounter::add(weight.numel() * output.size(2) * output.size(3));
+  return output;
+}
+
+void ConvImpl::pretty_print(std::ostream& stream) const {
+  stream << "assemble::nn::Conv(" << options.in_channels << ", " << options.out_channels
+         << ", kernel=" << options.kernel << ", stride=" << options.stride << ", groups=" << options.groups << ")";
+}
+
+torch::nn::BatchNorm2d make_batch_norm(int64_t channels, double momentum, bool zero_gamma) {
+  torch::nn::BatchNorm2d bn(torch::nn::BatchNorm2dOptions(channels).eps(1e-5).momentum(1 - momentum));
+  if (zero_gamma) torch::nn::init::zeros_(bn->weight);
+  return bn;
+}
+
+ConvBnImpl::ConvBnImpl(const ConvBnOptions& conv_bn_options)
+    : options(conv_bn_options),
+      conv(register_module("0", Conv(options.conv))),
+      bn(register_module("1", make_batch_norm(options.conv.out_channels, options.bn_momentum))) {}
+
+torch::Tensor ConvBnImpl::forward(const torch::Tensor& input) {
+  torch::Tensor output = bn->forward(conv->forward(input));
+  return options.relu ? output.relu_() : output;
+}
+
+void ConvBnImpl::pretty_print(std::ostream& stream) const {
+  stream << "assemble::nn::ConvBn(relu=" << options.relu << ")";
+}
+
+void initialise_weights(torch::nn::Module& module, uint64_t seed) {
+  const torch::NoGradGuard no_grad;
+  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  for (const auto& child : module.modules()) {
+    if (auto* conv = child->as<ConvImpl>()) draw_convolution(conv->weight, generator);
+    if (auto* dense = child->as<torch::nn::LinearImpl>()) draw_dense(dense->weight, generator);
+  }
+}
+
+}  // namespace assemble::nn
