@@ -51,6 +51,7 @@ bool byte_count(DataType type, const std::vector<int64_t>& shape, uint64_t& byte
 
 std::string show_shape(const std::vector<int64_t>& shape) {
   std::vector<std::string> parts;
+  parts.reserve(shape.size());
   for (int64_t extent : shape) parts.push_back(std::to_string(extent));
   return "[" + join(parts, ", ") + "]";
 }

@@ -10,7 +10,7 @@ void log_info(const std::string& message);
 void log_warning(const std::string& message);
 
 /// Silences log_info and Progress (warnings stay). Used by --quiet.
-void set_quiet(bool quiet);
+void set_quiet(bool value);
 bool is_quiet();
 
 /// Is stderr a terminal that can redraw a line?
