@@ -76,9 +76,9 @@ void ClassifierImpl::make_head(int64_t channels, int64_t reduction) {
     embedding_bn_ = register_module("embedding_bn", nn::make_batch_norm(arch_.embedding, options_.bn_momentum));
     features = arch_.embedding;
   }
-  fc_ = register_module("fc", torch::nn::Linear(features, options_.classes));
   const double bias = options_.sigmoid_loss ? -std::log(static_cast<double>(options_.classes - 1)) : 0.0;
-  torch::nn::init::constant_(fc_->bias, bias);
+  fc_ = register_module("fc", nn::Dense(nn::DenseOptions{
+                                  .in_features = features, .out_features = options_.classes, .bias = bias}));
 }
 
 void ClassifierImpl::check_size(const torch::Tensor& images) const {
@@ -110,7 +110,6 @@ torch::Tensor ClassifierImpl::features(const torch::Tensor& images, Endpoints* e
 }
 
 torch::Tensor ClassifierImpl::classify(const torch::Tensor& features) {
-  nn::MultiplyAddCounter::add(fc_->weight.numel());
   return fc_->forward(embedding_ ? features.relu() : features);
 }
 
@@ -153,23 +152,19 @@ bool ClassifierImpl::is_classifier_parameter(const std::string& name) {
   return name == "fc.weight" || name == "fc.bias";
 }
 
-namespace {
-
-Classifier build(const Arch& arch, const ClassifierOptions& options) {
+Classifier make_empty_classifier(const Arch& arch, const ClassifierOptions& options) {
   if (arch.base == ArchBase::kMobileNetV1) return std::make_shared<MobileNetV1Impl>(arch, options);
   return std::make_shared<ResNetImpl>(arch, options);
 }
 
-}  // namespace
-
 Classifier make_classifier(const Arch& arch, const ClassifierOptions& options, uint64_t seed) {
-  Classifier model = build(arch, options);
+  Classifier model = make_empty_classifier(arch, options);
   nn::initialise_weights(*model, seed);
   return model;
 }
 
 ModelCost measure_cost(const Arch& arch, int64_t classes, int64_t image_size) {
-  const Classifier model = build(arch, {.classes = classes, .image_size = image_size});
+  const Classifier model = make_empty_classifier(arch, {.classes = classes, .image_size = image_size});
   return {.parameters = model->parameter_count(), .multiply_adds = model->multiply_adds(image_size)};
 }
 

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "assemble/nn/dense.h"
 #include "assemble/nn/multiply_add_counter.h"
 
 namespace assemble::nn {
@@ -77,7 +78,7 @@ void initialise_weights(torch::nn::Module& module, uint64_t seed) {
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (const auto& child : module.modules()) {
     if (auto* conv = child->as<ConvImpl>()) draw_convolution(conv->weight, generator);
-    if (auto* dense = child->as<torch::nn::LinearImpl>()) draw_dense(dense->weight, generator);
+    if (auto* dense = child->as<DenseImpl>()) draw_dense(dense->weight, generator);
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "assemble/models/arch.h"
 #include "assemble/nn/bottleneck.h"
+#include "assemble/nn/dense.h"
 #include "assemble/nn/drop_block.h"
 
 namespace assemble {
@@ -77,7 +78,7 @@ class ClassifierImpl : public torch::nn::Module {
 
   nn::Conv embedding_{nullptr};
   torch::nn::BatchNorm2d embedding_bn_{nullptr};
-  torch::nn::Linear fc_{nullptr};
+  nn::Dense fc_{nullptr};
 };
 using Classifier = std::shared_ptr<ClassifierImpl>;
 
@@ -85,6 +86,9 @@ using Classifier = std::shared_ptr<ClassifierImpl>;
 /// @param seed of the initial weights
 /// @throws UsageError for options that do not fit (classes < 2 …)
 Classifier make_classifier(const Arch& arch, const ClassifierOptions& options, uint64_t seed = 0);
+
+/// The same with weights that are not set, for callers that load them.
+Classifier make_empty_classifier(const Arch& arch, const ClassifierOptions& options);
 
 /// Size and cost of a network.
 struct ModelCost {

@@ -58,7 +58,7 @@ class ConvBnImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ConvBn);
 
-/// Draws fresh weights for every Conv and torch::nn::Linear below `module`, as the original does.
+/// Draws fresh weights for every Conv and Dense below `module`, as the original does.
 ///
 /// Convolutions: truncated normal (redrawn beyond two deviations) of variance 1 / fan_in, where fan_in is the number of
 /// inputs of one output. Dense layers: uniform in ±sqrt(6 / (in + out)) (Glorot & Bengio 2010); their biases are left.

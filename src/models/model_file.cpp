@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/models/model_file.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "assemble/models/tensor_file.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kFormat = "assemble";
+constexpr const char* kFormatVersion = "1";
+constexpr size_t kListedNames = 10;
+
+const std::string& require(const SafetensorsFile& file, const std::string& key) {
+  const auto found = file.metadata().find(key);
+  if (found != file.metadata().end()) return found->second;
+  throw InputError(file.path().string(), concat("has no '", key, "' in its metadata: it is no model file of assemble"),
+                   "give a file that `assemble train` wrote, or import foreign weights with `assemble convert`");
+}
+
+void check_format(const SafetensorsFile& file) {
+  const std::string& format = require(file, "format");
+  if (format != kFormat) {
+    throw InputError(file.path().string(), concat("its format is '", format, "', expected '", kFormat, "'"),
+                     "give a file that `assemble train` wrote, or import foreign weights with `assemble convert`");
+  }
+  const std::string& version = require(file, "format_version");
+  if (version != kFormatVersion) {
+    throw InputError(file.path().string(),
+                     concat("its format version is '", version, "', this program reads '", kFormatVersion, "'"),
+                     "use the version of assemble that wrote it");
+  }
+}
+
+template <typename Value>
+Value read_json(const SafetensorsFile& file, const std::string& key) {
+  try {
+    return json::parse(require(file, key)).get<Value>();
+  } catch (const json::exception& error) {
+    throw InputError(concat(file.path().string(), " metadata '", key, "'"), error.what(), "the file is damaged");
+  }
+}
+
+Arch read_arch(const SafetensorsFile& file) {
+  try {
+    return Arch::parse(require(file, "arch"));
+  } catch (const UsageError& error) {
+    throw InputError(file.path().string(), error.what(), "was it written by a newer version?");
+  }
+}
+
+ModelCard read_card(const SafetensorsFile& file) {
+  check_format(file);
+  ModelCard card;
+  card.arch = read_arch(file);
+  card.class_names = read_json<std::vector<std::string>>(file, "class_names");
+  card.preprocessing = Preprocessing::from_json(require(file, "preprocessing"), file.path().string());
+  card.loss = require(file, "loss");
+  if (card.loss != "softmax" && card.loss != "sigmoid") {
+    throw InputError(concat(file.path().string(), " metadata 'loss'"),
+                     concat("'", card.loss, "' is neither softmax nor sigmoid"));
+  }
+  card.training = read_json<std::map<std::string, std::string>>(file, "training");
+  return card;
+}
+
+/// Checks what can be checked before a network is built, so that a damaged file cannot ask for a huge one.
+void check_outline(const SafetensorsFile& file, const ModelCard& card) {
+  const auto expect = [&](const std::string& name, int64_t rows, const std::string& meaning) {
+    const TensorEntry& entry = file.entry(name);
+    if (!entry.shape.empty() && entry.shape[0] == rows) return;
+    throw InputError(concat(file.path().string(), " tensor '", name, "'"),
+                     concat("has the shape ", torch::IntArrayRef(entry.shape), ", expected ", rows, " rows (", meaning,
+                            ")"));
+  };
+  expect("fc.weight", card.classes(), "one a class name");
+  expect("bn1.weight", card.arch.width, concat("the width of ", card.arch.str()));
+  if (card.arch.embedding > 0) expect("embedding_bn.weight", card.arch.embedding, "the embedding");
+}
+
+/// Names that do not fit, by what is wrong with them.
+class Defects {
+ public:
+  explicit Defects(const char* kind) : kind_(kind) {}
+  void add(const std::string& name) {
+    if (count_++ < kListedNames) names_.push_back(name);
+  }
+  std::string text() const {
+    if (count_ == 0) return "";
+    const std::string more = count_ > kListedNames ? concat(" and ", count_ - kListedNames, " more") : "";
+    return concat("\n  ", count_, " ", kind_, ": ", join(names_, ", "), more);
+  }
+
+ private:
+  const char* kind_;
+  size_t count_ = 0;
+  std::vector<std::string> names_;
+};
+
+std::string defects(const SafetensorsFile& file, const NamedTensors& state) {
+  Defects missing("missing"), unexpected("unexpected"), misshaped("mis-shaped");
+  std::map<std::string, torch::Tensor> known(state.begin(), state.end());
+  for (const auto& [name, tensor] : state) {
+    const auto found = file.tensors().find(name);
+    if (found == file.tensors().end()) {
+      missing.add(name);
+    } else if (found->second.shape != tensor.sizes().vec() || found->second.type != DataType::kF32) {
+      misshaped.add(concat(name, " (", data_type_name(found->second.type), " ",
+                           torch::IntArrayRef(found->second.shape), ", expected F32 ", tensor.sizes(), ")"));
+    }
+  }
+  for (const auto& [name, entry] : file.tensors()) {
+    if (!known.count(name)) unexpected.add(name);
+  }
+  return missing.text() + unexpected.text() + misshaped.text();
+}
+
+void load_weights(const SafetensorsFile& file, const NamedTensors& all, const NamedTensors& wanted,
+                  const std::string& arch) {
+  const std::string wrong = defects(file, all);
+  if (!wrong.empty()) {
+    throw InputError(file.path().string(), concat("its tensors are not those of ", arch, ":", wrong),
+                     "the file was written by another version or is damaged");
+  }
+  read_tensors_into(file, "", wanted);
+}
+
+int64_t flatten_size(const SafetensorsFile& file, const Arch& arch) {
+  if (arch.pool != PoolType::kFlatten) return ClassifierOptions().image_size;
+  const auto size = read_json<int64_t>(file, "image_size");
+  if (size >= 1 && size <= 65536) return size;
+  throw InputError(concat(file.path().string(), " metadata 'image_size'"), concat(size, " is not in 1 … 65536"));
+}
+
+}  // namespace
+
+void save_model(const fs::path& path, const ClassifierImpl& model, const ModelCard& card) {
+  if (card.classes() != model.options().classes) {
+    throw UsageError("class names",
+                     concat("there are ", card.classes(), ", but the network has ", model.options().classes, " outputs"));
+  }
+  std::map<std::string, std::string> metadata{{"format", kFormat},
+                                              {"format_version", kFormatVersion},
+                                              {"arch", model.arch().str()},
+                                              {"class_names", json(card.class_names).dump()},
+                                              {"preprocessing", card.preprocessing.to_json()},
+                                              {"loss", card.loss},
+                                              {"training", json(card.training).dump()}};
+  if (model.arch().pool == PoolType::kFlatten) metadata["image_size"] = json(model.options().image_size).dump();
+  write_tensors(path, model.named_state(), metadata);
+}
+
+ModelCard read_model_card(const fs::path& path) { return read_card(SafetensorsFile(path)); }
+
+Classifier load_model(const fs::path& path, ModelCard* card) {
+  const SafetensorsFile file(path);
+  const ModelCard read = read_card(file);
+  check_outline(file, read);
+  const Classifier model = make_empty_classifier(
+      read.arch, {.classes = read.classes(), .image_size = flatten_size(file, read.arch)});
+  const NamedTensors state = model->named_state();
+  load_weights(file, state, state, read.arch.str());
+  model->eval();
+  if (card) *card = read;
+  return model;
+}
+
+std::vector<std::string> load_backbone(const fs::path& path, ClassifierImpl& model) {
+  const SafetensorsFile file(path);
+  const ModelCard card = read_card(file);
+  if (card.arch != model.arch()) {
+    throw InputError(path.string(),
+                     concat("holds the network ", card.arch.str(), ", but ", model.arch().str(), " is to be trained"),
+                     concat("use --arch '", card.arch.str(), "' or another file"));
+  }
+  check_outline(file, card);
+  NamedTensors wanted, expected;
+  std::vector<std::string> kept;
+  for (const auto& [name, tensor] : model.named_state()) {
+    if (ClassifierImpl::is_classifier_parameter(name)) {
+      kept.push_back(name);
+      expected.emplace_back(name, torch::empty(file.entry(name).shape, torch::kMeta));  // any class count
+    } else {
+      wanted.emplace_back(name, tensor);
+      expected.emplace_back(name, tensor);
+    }
+  }
+  load_weights(file, expected, wanted, card.arch.str());
+  return kept;
+}
+
+}  // namespace assemble
