@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <iostream>
 
 #include "assemble/cli/command.h"
@@ -8,6 +9,7 @@
 #include "assemble/core/text.h"
 #include "assemble/data/image_folder.h"
 #include "assemble/eval/predict.h"
+#include "assemble/nn/autocast.h"
 
 namespace assemble::cli {
 namespace {

@@ -62,7 +62,10 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
 
 struct Loader::State {
   State(const Dataset& dataset, const LoaderOptions& options)
-      : dataset(dataset), options(options), slots(static_cast<size_t>(options.prefetch)) {}
+      : dataset(dataset),
+        options(options),
+        slots(static_cast<size_t>(options.prefetch)),
+        next_train_size(options.preprocessing.train_size) {}
 
   int64_t side() const { return options.training ? options.preprocessing.train_size : options.preprocessing.eval_size; }
   int64_t pixels() const { return side() * side() * Image::kChannels; }
@@ -85,8 +88,9 @@ struct Loader::State {
   static void leave_out_unfilled(Slot& slot, int64_t pixels, int64_t classes);
 
   const Dataset& dataset;
-  const LoaderOptions options;
+  LoaderOptions options;  // changes in begin() alone
   std::vector<Slot> slots;
+  int next_train_size;
 
   std::mutex mutex;
   std::condition_variable work_ready;   // for workers
@@ -112,6 +116,7 @@ void Loader::State::begin(int64_t new_epoch, int64_t first_batch) {
   claim_position = 0;
   work_done.wait(lock, [&] { return in_flight == 0; });
   epoch = new_epoch;
+  options.preprocessing.train_size = next_train_size;
   if (options.training) {
     Random random(options.seed, RandomPurpose::kShuffle, static_cast<uint32_t>(epoch));
     order = random_permutation(dataset.size(), random);
@@ -260,7 +265,12 @@ Loader::~Loader() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
+int64_t Loader::images() const {
+  return state_->options.training ? batches() * state_->options.batch_size : state_->dataset.size();
+}
+
 int64_t Loader::batches() const { return state_->batches(); }
+void Loader::set_train_size(int side) { state_->next_train_size = side; }
 int64_t Loader::broken() const { return static_cast<int64_t>(state_->broken.size()); }
 double Loader::wait_seconds() const { return state_->wait_seconds; }
 

@@ -18,7 +18,7 @@ LossType parse_loss_type(const std::string& name) {
   throw UsageError("--loss", concat("'", name, "' is unknown, expected softmax or sigmoid"));
 }
 
-torch::Tensor one_hot(const torch::Tensor& labels, int64_t classes) {
+torch::Tensor one_hot_labels(const torch::Tensor& labels, int64_t classes) {
   return torch::one_hot(labels, classes).to(torch::kFloat32);
 }
 

@@ -61,6 +61,12 @@ void TrainOptions::check() const {
   const auto require = [](bool holds, const char* option, const std::string& expected) {
     if (!holds) throw UsageError(option, "is out of range", "expected " + expected);
   };
+  const int multiple = Arch::parse(arch).size_multiple();
+  for (const int side : {preprocessing.train_size, preprocessing.eval_size, small_size}) {
+    if (side % multiple == 0) continue;
+    throw UsageError(concat("--arch ", arch), concat("needs image sides that are multiples of ", multiple, ", not ", side),
+                     concat("the nearest are ", side / multiple * multiple, " and ", (side / multiple + 1) * multiple));
+  }
   require(epochs >= 1, "--epochs", "at least 1");
   require(batch_size >= 1, "--batch-size", "at least 1");
   require(mixup != MixupType::kKeepBatch || batch_size % 2 == 0, "--batch-size", "an even number with --mixup 2");
@@ -165,7 +171,7 @@ LabelledBatch Trainer::labelled_batch(int64_t index) {
     next_batch(batch_);
   }
   const torch::Tensor labels = torch::from_blob(batch_.labels.data(), {batch_.size}, torch::kLong);
-  LabelledBatch labelled{image_tensor(batch_, options_.device), one_hot(labels.to(options_.device), card_.classes()), {}};
+  LabelledBatch labelled{image_tensor(batch_, options_.device), one_hot_labels(labels.to(options_.device), card_.classes()), {}};
   if (options_.kd_temperature > 0) {
     const torch::Tensor logits = torch::from_blob(batch_.logits.data(), {batch_.size, card_.classes()});
     labelled.teacher_labels = torch::softmax(logits.to(options_.device) / options_.kd_temperature, 1);

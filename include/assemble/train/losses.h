@@ -13,7 +13,7 @@ enum class LossType { kSoftmax, kSigmoid };
 LossType parse_loss_type(const std::string& name);
 
 /// [N] class indices to [N, classes] floats, on the labels' device.
-torch::Tensor one_hot(const torch::Tensor& labels, int64_t classes);
+torch::Tensor one_hot_labels(const torch::Tensor& labels, int64_t classes);
 
 /// Classification loss over soft labels, a scalar in f32.
 ///

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/classification.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "assemble/io/safetensors.h"
+#include "assemble/models/tensor_file.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+TEST(ClassificationMeter, CountsTopOneTopFiveAndConfusion) {
+  ClassificationMeter meter(6);
+  // Row 0 is right; row 1's label 0 is among the best five; row 2's label 5 is the least probable.
+  meter.add(torch::tensor({{9.f, 1.f, 2.f, 3.f, 4.f, 5.f}, {1.f, 0.f, 2.f, 3.f, 4.f, 5.f}, {9.f, 5.f, 4.f, 3.f, 2.f, 1.f}}),
+            torch::tensor({0, 0, 5}));
+  const ClassificationResult result = meter.result();
+  EXPECT_EQ(result.images, 3);
+  EXPECT_DOUBLE_EQ(result.top1, 1.0 / 3);
+  EXPECT_DOUBLE_EQ(result.top5, 2.0 / 3);
+  EXPECT_EQ(result.confusion[0], (std::vector<int64_t>{1, 0, 0, 0, 0, 1}));
+  EXPECT_EQ(result.confusion[5][0], 1);
+  EXPECT_DOUBLE_EQ(result.class_accuracy(0), 0.5);
+  EXPECT_TRUE(std::isnan(result.class_accuracy(3)));
+}
+
+TEST(ClassificationMeter, LossIsTheMeanCrossEntropy) {
+  ClassificationMeter meter(3);
+  meter.add(torch::tensor({{1.f, 2.f, 3.f}}), torch::tensor({2}));
+  meter.add(torch::tensor({{0.f, 0.f, 0.f}}), torch::tensor({0}));
+  EXPECT_NEAR(meter.result().loss, (0.40760596 + 1.09861229) / 2, 1e-6);
+  EXPECT_DOUBLE_EQ(meter.result().top5, 1.0) << "fewer classes than five";
+}
+
+/// The original's measures on stored logits.
+TEST(ClassificationMeter, EqualsTheOriginal) {
+  ASSEMBLE_REQUIRE_GOLDEN(golden);
+  const SafetensorsFile file(golden / "metrics.safetensors");
+  const auto expected = nlohmann::json::parse(test::read_text(golden / "metrics.json"));
+  const torch::Tensor logits = read_tensor(file, "logits");
+  ClassificationMeter meter(logits.size(1));
+  meter.add(logits, read_tensor(file, "targets").to(torch::kLong));
+  EXPECT_NEAR(meter.result().top1, expected.at("top1").get<double>(), 1e-6);
+  EXPECT_NEAR(meter.result().top5, expected.at("top5").get<double>(), 1e-6);
+  EXPECT_NEAR(meter.result().ece, expected.at("ece").get<double>(), 1e-6);
+}
+
+TEST(ImageTensor, IsAChannelsLastViewOfTheBatch) {
+  Batch batch;
+  batch.size = 1;
+  batch.side = 2;
+  batch.images = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  const torch::Tensor images = image_tensor(batch, torch::kCPU);
+  EXPECT_EQ(images.sizes(), (std::vector<int64_t>{1, 3, 2, 2}));
+  EXPECT_FLOAT_EQ((images[0][1][0][1].item<float>()), 4);
+  EXPECT_TRUE(images.is_contiguous(torch::MemoryFormat::ChannelsLast));
+  EXPECT_EQ(images.data_ptr<float>(), batch.images.data());
+}
+
+}  // namespace
+}  // namespace assemble

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include "assemble/core/error.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+class CheckpointTest : public testing::Test {
+ protected:
+  static Classifier network(uint64_t seed) { return make_classifier(Arch::parse("resnet50+w8"), {.classes = 3}, seed); }
+  static MomentumSgd optimizer_of(const Classifier& model) {
+    std::vector<std::pair<std::string, torch::Tensor>> parameters;
+    for (const auto& item : model->named_parameters()) parameters.emplace_back(item.key(), item.value());
+    return MomentumSgd(parameters, {});
+  }
+  ModelCard card() const {
+    ModelCard card;
+    card.arch = Arch::parse("resnet50+w8");
+    card.class_names = {"a", "b", "c"};
+    return card;
+  }
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
+  const Classifier saved = network(1);
+  MomentumSgd optimizer = optimizer_of(saved);
+  optimizer.state()[0].second.fill_(0.25);
+  WeightAverage average(*saved, 0.9);
+  average.set_updates(7);
+  save_checkpoint(folder_ / "c", *saved, optimizer, &average, {42, 1.5, {{"x.safetensors", 0.5}}});
+
+  const Classifier loaded = network(2);
+  MomentumSgd loaded_optimizer = optimizer_of(loaded);
+  WeightAverage loaded_average(*loaded, 0.9);
+  const TrainingState state = load_checkpoint(folder_ / "c", *loaded, loaded_optimizer, &loaded_average);
+  EXPECT_EQ(state.step, 42);
+  EXPECT_DOUBLE_EQ(state.seconds, 1.5);
+  ASSERT_EQ(state.kept.size(), 1u);
+  EXPECT_EQ(state.kept[0].file, "x.safetensors");
+  EXPECT_EQ(loaded_average.updates(), 7);
+  EXPECT_TRUE((loaded_optimizer.state()[0].second == 0.25).all().item<bool>());
+  for (size_t i = 0; i < saved->named_state().size(); ++i) {
+    EXPECT_TRUE(torch::equal(saved->named_state()[i].second, loaded->named_state()[i].second));
+  }
+}
+
+TEST_F(CheckpointTest, AModelFileIsNoCheckpoint) {
+  const Classifier model = network(1);
+  save_model(folder_ / "m", *model, card());
+  MomentumSgd optimizer = optimizer_of(model);
+  const std::string message =
+      test::error_of<InputError>([&] { load_checkpoint(folder_ / "m", *model, optimizer, nullptr); });
+  EXPECT_NE(message.find("is no checkpoint"), std::string::npos);
+}
+
+TEST_F(CheckpointTest, ATruncatedCheckpointIsAnError) {
+  const Classifier model = network(1);
+  MomentumSgd optimizer = optimizer_of(model);
+  save_checkpoint(folder_ / "c", *model, optimizer, nullptr, {});
+  fs::resize_file(folder_ / "c", fs::file_size(folder_ / "c") / 2);
+  EXPECT_THROW(load_checkpoint(folder_ / "c", *model, optimizer, nullptr), InputError);
+}
+
+TEST_F(CheckpointTest, AFullDiskLeavesTheOldCheckpoint) {
+  const Classifier model = network(1);
+  MomentumSgd optimizer = optimizer_of(model);
+  save_checkpoint(folder_ / "c", *model, optimizer, nullptr, {1, 0, {}});
+  {
+    const test::FileSizeLimit full(4096);
+    EXPECT_THROW(save_checkpoint(folder_ / "c", *model, optimizer, nullptr, {2, 0, {}}), RunError);
+  }
+  EXPECT_EQ(load_checkpoint(folder_ / "c", *model, optimizer, nullptr).step, 1);
+  EXPECT_EQ(test::list_files(folder_.path()), std::vector<std::string>{"c"});
+}
+
+TEST_F(CheckpointTest, KeepsTheBestModels) {
+  const Classifier model = network(1);
+  BestKeeper keeper(folder_.path(), 2, false, {});
+  EXPECT_TRUE(keeper.offer(*model, card(), 1, 0.5));
+  EXPECT_FALSE(keeper.offer(*model, card(), 2, 0.4));
+  EXPECT_FALSE(keeper.offer(*model, card(), 3, 0.3));
+  EXPECT_TRUE(keeper.offer(*model, card(), 4, 0.6));
+  EXPECT_EQ(test::list_files(folder_.path()),
+            (std::vector<std::string>{"best.safetensors", "epoch-0001-top1-0.5000.safetensors",
+                                      "epoch-0004-top1-0.6000.safetensors"}));
+  ASSERT_EQ(keeper.kept().size(), 2u);
+  EXPECT_DOUBLE_EQ(keeper.kept()[0].score, 0.6);
+}
+
+TEST_F(CheckpointTest, MayKeepEveryModel) {
+  const Classifier model = network(1);
+  BestKeeper keeper(folder_.path(), 1, true, {});
+  keeper.offer(*model, card(), 1, 0.5);
+  keeper.offer(*model, card(), 2, 0.4);
+  EXPECT_EQ(test::list_files(folder_.path()).size(), 3u);
+  EXPECT_THROW(BestKeeper(folder_.path(), 0, false, {}), UsageError);
+}
+
+}  // namespace
+}  // namespace assemble

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/losses.h"
+
+#include <gtest/gtest.h>
+
+#include "assemble/core/error.h"
+
+namespace assemble {
+namespace {
+
+const torch::Tensor kLogits = torch::tensor({{1.f, 2.f, 3.f}, {0.f, 0.f, 0.f}});
+const torch::Tensor kLabels = torch::tensor({{0.f, 0.f, 1.f}, {1.f, 0.f, 0.f}});
+
+TEST(Losses, SoftmaxIsTheMeanOverTheBatch) {
+  // -log softmax: 0.40760596 for the first row, log 3 for the second.
+  EXPECT_NEAR(classification_loss(LossType::kSoftmax, kLogits, kLabels, 0).item<double>(),
+              (0.40760596 + 1.09861229) / 2, 1e-6);
+}
+
+TEST(Losses, SmoothingSpreadsTheLabelOverAllClasses) {
+  // First row: 0.9 · 0.40760596 + 0.1 · mean(2.40760596, 1.40760596, 0.40760596); the second row has no preference.
+  const double first = 0.9 * 0.40760596 + 0.1 * 1.40760596;
+  EXPECT_NEAR(classification_loss(LossType::kSoftmax, kLogits, kLabels, 0.1).item<double>(), (first + 1.09861229) / 2,
+              1e-6);
+}
+
+TEST(Losses, SigmoidIsDividedByTheSumOfTheLabels) {
+  // Σ softplus(x) - x·t: softplus(1) + softplus(2) + softplus(3) - 3 + 3 log 2, over two labels.
+  const double sum = 1.31326169 + 2.12692801 + 3.04858735 - 3 + 3 * 0.69314718;
+  EXPECT_NEAR(classification_loss(LossType::kSigmoid, kLogits, kLabels, 0).item<double>(), sum / 2, 1e-6);
+}
+
+TEST(Losses, LowPrecisionLogitsAreWidenedFirst) {
+  const torch::Tensor loss = classification_loss(LossType::kSoftmax, kLogits.to(torch::kBFloat16), kLabels, 0);
+  EXPECT_EQ(loss.scalar_type(), torch::kFloat32);
+  EXPECT_NEAR(loss.item<double>(), (0.40760596 + 1.09861229) / 2, 1e-6);
+}
+
+TEST(Losses, DistillationScalesWithTheSquaredTemperature) {
+  const torch::Tensor teacher = torch::softmax(kLogits / 2, 1);
+  // With the teacher's own logits the cross-entropy is the teacher's entropy.
+  const double entropy = -(teacher * teacher.log()).sum().item<double>() / 2;
+  EXPECT_NEAR(distillation_loss(kLogits, teacher, 2).item<double>(), 4 * entropy, 1e-5);
+}
+
+TEST(Losses, GradientOfTheSoftmaxLossIsProbabilityMinusLabel) {
+  const torch::Tensor logits = kLogits.clone().requires_grad_();
+  classification_loss(LossType::kSoftmax, logits, kLabels, 0.1).backward();
+  const torch::Tensor expected = (torch::softmax(kLogits, 1) - (kLabels * 0.9 + 0.1 / 3)) / 2;
+  EXPECT_TRUE(torch::allclose(logits.grad(), expected, 1e-5, 1e-7));
+}
+
+TEST(Losses, UnknownNameIsAnError) { EXPECT_THROW(parse_loss_type("hinge"), UsageError); }
+
+}  // namespace
+}  // namespace assemble

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/optimizer.h"
+
+#include <gtest/gtest.h>
+
+namespace assemble {
+namespace {
+
+torch::Tensor parameter(std::initializer_list<float> values, std::vector<int64_t> shape) {
+  return torch::tensor(std::vector<float>(values)).view(shape).clone().requires_grad_();
+}
+
+TEST(MomentumSgd, FollowsTheOriginalsUpdate) {
+  torch::Tensor weight = parameter({1.f, -2.f}, {2, 1});
+  MomentumSgd optimizer({{"conv.weight", weight}}, {0.9, false, 0.1});
+  for (int step = 0; step < 2; ++step) {
+    weight.mutable_grad() = torch::tensor({{0.5f}, {0.5f}});
+    optimizer.step(0.1);
+  }
+  // v1 = 0.5 + 0.1 w0; w1 = w0 - 0.1 v1; v2 = 0.9 v1 + 0.5 + 0.1 w1; w2 = w1 - 0.1 v2.
+  EXPECT_NEAR(weight[0].item<double>(), 1 - 0.06 - 0.1 * (0.54 + 0.5 + 0.094), 1e-6);
+  EXPECT_NEAR(weight[1].item<double>(), -2 - 0.03 - 0.1 * (0.27 + 0.5 - 0.203), 1e-6);
+  EXPECT_FALSE(weight.grad().defined());
+}
+
+TEST(MomentumSgd, DecaysAllButBatchNorm) {
+  torch::Tensor gamma = parameter({1.f}, {1});
+  torch::Tensor bias = parameter({1.f}, {1});
+  MomentumSgd optimizer({{"layer1.0.bn1.weight", gamma}, {"fc.bias", bias}}, {0.9, false, 0.5});
+  EXPECT_DOUBLE_EQ(optimizer.regularization(), 0.25);
+  gamma.mutable_grad() = torch::zeros({1});
+  bias.mutable_grad() = torch::zeros({1});
+  optimizer.step(1);
+  EXPECT_FLOAT_EQ(gamma.item<float>(), 1.f);
+  EXPECT_FLOAT_EQ(bias.item<float>(), 0.5f);
+}
+
+TEST(MomentumSgd, EqualsLibTorchsOnChannelsLastWeightsWithOtherwiseLaidOutGradients) {
+  torch::manual_seed(1);
+  torch::Tensor ours = torch::randn({8, 4, 3, 3}).contiguous(torch::MemoryFormat::ChannelsLast).requires_grad_();
+  torch::Tensor theirs = ours.detach().clone().requires_grad_();
+  MomentumSgd optimizer({{"conv.weight", ours}}, {0.9, true, 0.01});
+  torch::optim::SGD reference({theirs}, torch::optim::SGDOptions(0.1).momentum(0.9).nesterov(true).weight_decay(0.01));
+  for (int step = 0; step < 3; ++step) {
+    const torch::Tensor gradient = torch::randn({8, 4, 3, 3});
+    ours.mutable_grad() = gradient.clone();
+    theirs.mutable_grad() = gradient.clone();
+    optimizer.step(0.1);
+    reference.step();
+  }
+  EXPECT_TRUE(torch::allclose(ours, theirs, 1e-5, 1e-6));
+}
+
+TEST(MomentumSgd, ClipsToTheNormOfAllGradients) {
+  torch::Tensor first = parameter({0.f}, {1, 1}), second = parameter({0.f}, {1, 1});
+  MomentumSgd optimizer({{"a.weight", first}, {"b.weight", second}}, {0.9, false, 0});
+  first.mutable_grad() = torch::tensor({{3.f}});
+  second.mutable_grad() = torch::tensor({{4.f}});
+  EXPECT_DOUBLE_EQ(optimizer.clip_gradients(1), 5);
+  EXPECT_NEAR(first.grad().item<double>(), 0.6, 1e-6);
+  EXPECT_NEAR(optimizer.clip_gradients(2), 1, 1e-6);
+  EXPECT_NEAR(second.grad().item<double>(), 0.8, 1e-6);
+}
+
+}  // namespace
+}  // namespace assemble

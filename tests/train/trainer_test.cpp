@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <thread>
+
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "drawn_data.h"
+
+namespace assemble {
+namespace {
+
+class TrainerTest : public testing::Test {
+ protected:
+  static TrainOptions options() {
+    TrainOptions options;
+    options.arch = "resnet50+bl+sk+aa3+w8";
+    options.epochs = 2;
+    options.batch_size = 8;
+    options.mixup = MixupType::kKeepBatch;
+    options.label_smoothing = 0.1;
+    options.drop_block = {0.95, 0.9};
+    options.drop_block_size = 1;
+    options.average_decay = 0.9;
+    options.bn_momentum = 0.9;
+    options.schedule.base = 0.05;
+    options.preprocessing.train_size = 32;
+    options.preprocessing.eval_size = 32;
+    options.preprocessing.eval_resize = 32;
+    options.seed = 3;
+    options.log_every = 1;
+    return options;
+  }
+
+  TrainResult train(const TrainOptions& options, const std::string& name) {
+    RunFolder run(folder_ / name, options.resume);
+    return Trainer(*train_, *validation_, options, run).run();
+  }
+
+  Bytes model_bytes(const std::string& name) const { return read_file(folder_ / name / "last.safetensors"); }
+
+  test::TemporaryFolder folder_;
+  std::unique_ptr<Dataset> train_ = open_dataset(test::drawn_data(), Split::kTrain);
+  std::unique_ptr<Dataset> validation_ = open_dataset(test::drawn_data(), Split::kValidation);
+};
+
+TEST_F(TrainerTest, LeavesARunFolder) {
+  const TrainResult result = train(options(), "run");
+  EXPECT_EQ(result.steps, 2 * (train_->size() / 8));
+  EXPECT_EQ(result.last.images, validation_->size());
+  EXPECT_GT(result.peak_memory_mib, 50);
+  for (const char* file : {"best.safetensors", "last.safetensors", "checkpoint.safetensors", "metrics.jsonl"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "run" / file)) << file;
+  }
+  const std::vector<std::string> rows = split(test::read_text(folder_ / "run" / "summary.csv"), '\n');
+  ASSERT_EQ(rows.size(), 4u) << "header, two epochs, end";
+  EXPECT_EQ(rows[0].rfind("epoch,step,learning_rate,train_loss,validation_loss,top1,", 0), 0u);
+  EXPECT_EQ(rows[2].rfind("2,", 0), 0u);
+  const ModelCard card = read_model_card(folder_ / "run" / "last.safetensors");
+  EXPECT_EQ(card.class_names, train_->class_names());
+  EXPECT_EQ(card.preprocessing.train_size, 32);
+}
+
+TEST_F(TrainerTest, ResumingGivesTheSameBitsAsNeverStopping) {
+  TrainOptions all = options();
+  train(all, "whole");
+  // Stop in the middle of the second epoch, as Ctrl-C does.
+  RunFolder run(folder_ / "parts", false);
+  Trainer first(*train_, *validation_, all, run);
+  std::thread stopper([&] {
+    const fs::path metrics = folder_ / "parts" / "metrics.jsonl";
+    while (!fs::exists(metrics) || test::read_text(metrics).find("\"step\":8") == std::string::npos) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    std::raise(SIGINT);
+  });
+  const TrainResult stopped = first.run();
+  stopper.join();
+  ASSERT_TRUE(stopped.interrupted);
+  ASSERT_LT(stopped.steps, 2 * first.steps_per_epoch());
+  all.resume = true;
+  const TrainResult resumed = train(all, "parts");
+  EXPECT_FALSE(resumed.interrupted);
+  EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
+}
+
+TEST_F(TrainerTest, ThreadsOfTheLoaderDoNotChangeTheResult) {
+  TrainOptions one = options();
+  one.epochs = 1;
+  one.loader_threads = 1;
+  train(one, "one");
+  TrainOptions many = one;
+  many.loader_threads = 5;
+  many.prefetch = 7;
+  train(many, "many");
+  EXPECT_EQ(model_bytes("one"), model_bytes("many"));
+}
+
+TEST_F(TrainerTest, OverfitsOneBatch) {
+  TrainOptions overfit = options();
+  overfit.arch = "resnet50+w8";
+  overfit.mixup = MixupType::kOff;
+  overfit.label_smoothing = 0;
+  overfit.drop_block = {};
+  overfit.average_decay = 0;
+  overfit.overfit_one_batch = true;
+  overfit.epochs = 6;
+  overfit.eval_every = 6;
+  train(overfit, "overfit");
+  const std::vector<std::string> lines = split(test::read_text(folder_ / "overfit" / "metrics.jsonl"), '\n');
+  const double first = nlohmann::json::parse(lines.front()).at("loss");
+  const double last = nlohmann::json::parse(lines[lines.size() - 3]).at("loss");
+  EXPECT_LT(last, 0.2 * first);
+}
+
+TEST_F(TrainerTest, ProgressiveResizingChangesTheCropAtItsStep) {
+  TrainOptions small = options();
+  small.arch = "resnet50+w8";
+  small.preprocessing.train_size = 48;
+  small.small_size = 32;
+  small.small_share = 0.5;
+  small.epochs = 2;
+  EXPECT_EQ(train(small, "progressive").steps, 2 * (train_->size() / 8));
+  small.small_share = 0;
+  train(small, "large");
+  EXPECT_NE(model_bytes("progressive"), model_bytes("large"));
+}
+
+TEST_F(TrainerTest, AccumulationTakesFewerSteps) {
+  TrainOptions accumulate = options();
+  accumulate.epochs = 1;
+  accumulate.accumulate = 2;
+  EXPECT_EQ(train(accumulate, "accumulate").steps, train_->size() / 16);
+}
+
+TEST_F(TrainerTest, MixupOfHalvesReadsTwiceAsManyImages) {
+  TrainOptions halves = options();
+  halves.epochs = 1;
+  halves.mixup = MixupType::kHalves;
+  EXPECT_EQ(train(halves, "halves").steps, train_->size() / 8);
+}
+
+TEST_F(TrainerTest, FineTunesAModelOfOtherClasses) {
+  TrainOptions base = options();
+  base.epochs = 1;
+  train(base, "base");
+  const fs::path model = folder_ / "base" / "last.safetensors";
+  test::TemporaryFolder pair;
+  for (const char* split : {"train", "validation"}) {
+    for (const std::string& name : {train_->class_names()[0], train_->class_names()[1]}) {
+      fs::create_directories(pair.path() / split);
+      fs::copy(test::drawn_data() / split / name, pair.path() / split / name, fs::copy_options::recursive);
+    }
+  }
+  const auto two = open_dataset(pair.path(), Split::kTrain);
+  const auto two_validation = open_dataset(pair.path(), Split::kValidation);
+  TrainOptions tune = base;
+  tune.pretrained = model.string();
+  tune.batch_size = 4;
+  RunFolder run(folder_ / "tuned", false);
+  Trainer trainer(*two, *two_validation, tune, run);
+  const auto source = load_model(model);
+  EXPECT_TRUE(torch::equal(trainer.model().named_parameters().begin()->value(),
+                           source->named_parameters().begin()->value()));
+  EXPECT_EQ(trainer.run().last.confusion.size(), 2u);
+}
+
+TEST_F(TrainerTest, ABf16RunLearnsToo) {
+  TrainOptions bf16 = options();
+  bf16.epochs = 1;
+  bf16.precision = Precision::kBF16;
+  EXPECT_TRUE(std::isfinite(train(bf16, "bf16").last.loss));
+}
+
+TEST_F(TrainerTest, DivergenceIsAnErrorThatSaysWhatToDo) {
+  TrainOptions wild = options();
+  wild.schedule.base = 1e20;
+  const std::string message = test::error_of<RunError>([&] { train(wild, "wild"); });
+  EXPECT_NE(message.find("the loss is"), std::string::npos);
+  EXPECT_NE(message.find("lower --lr"), std::string::npos);
+}
+
+TEST_F(TrainerTest, RefusesAFolderThatHoldsARun) {
+  TrainOptions once = options();
+  once.epochs = 1;
+  train(once, "twice");
+  EXPECT_NE(test::error_of<UsageError>([&] { train(once, "twice"); }).find("already holds a run"), std::string::npos);
+}
+
+TEST_F(TrainerTest, ResumingWithAnotherArchNamesBoth) {
+  TrainOptions once = options();
+  once.epochs = 1;
+  train(once, "arch");
+  once.resume = true;
+  once.arch = "resnet50+w8";
+  const std::string message = test::error_of<InputError>([&] { train(once, "arch"); });
+  EXPECT_NE(message.find("resnet50+bl+sk+aa3+w8"), std::string::npos);
+  EXPECT_NE(message.find("the run trains resnet50+w8"), std::string::npos);
+}
+
+TEST_F(TrainerTest, UnwritableOutputIsAnError) {
+  test::write_bytes(folder_ / "file", {});
+  EXPECT_THROW(RunFolder(folder_ / "file" / "run", false), RunError);
+}
+
+TEST(TrainOptions, ImpossibleValuesAreErrors) {
+  TrainOptions options;
+  options.mixup = MixupType::kKeepBatch;
+  options.batch_size = 5;
+  EXPECT_THROW(options.check(), UsageError);
+  options = {};
+  options.drop_block = {0.9};
+  EXPECT_THROW(options.check(), UsageError);
+  options = {};
+  options.label_smoothing = 1;
+  EXPECT_THROW(options.check(), UsageError);
+}
+
+}  // namespace
+}  // namespace assemble
