@@ -10,6 +10,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "shape.h"
 
 namespace assemble {
 namespace {
@@ -39,22 +40,6 @@ constexpr std::array kTypes{
     TypeInfo{DataType::kF64, "F64", 8}};
 
 const TypeInfo& type_info(DataType type) { return kTypes.at(static_cast<size_t>(type)); }
-
-/// Bytes of a tensor; false when the product overflows.
-bool byte_count(DataType type, const std::vector<int64_t>& shape, uint64_t& bytes) {
-  bytes = static_cast<uint64_t>(element_size(type));
-  for (int64_t extent : shape) {
-    if (extent < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(extent), &bytes)) return false;
-  }
-  return true;
-}
-
-std::string show_shape(const std::vector<int64_t>& shape) {
-  std::vector<std::string> parts;
-  parts.reserve(shape.size());
-  for (int64_t extent : shape) parts.push_back(std::to_string(extent));
-  return "[" + join(parts, ", ") + "]";
-}
 
 /// Turns the header's JSON into entries, and holds them against the size of the data section.
 class HeaderParser {
@@ -149,7 +134,7 @@ class HeaderParser {
                         " bytes"));
     }
     uint64_t bytes = 0;
-    if (!byte_count(entry.type, entry.shape, bytes) || bytes != entry.end - entry.begin) {
+    if (!byte_count(entry.shape, element_size(entry.type), bytes) || bytes != entry.end - entry.begin) {
       fail(name, concat("shape ", show_shape(entry.shape), " of ", data_type_name(entry.type), " does not fit its ",
                         entry.end - entry.begin, " bytes"));
     }
@@ -201,7 +186,7 @@ void check_views(const fs::path& path, const std::vector<TensorView>& tensors) {
     if (tensor.name == kMetadata) throw UsageError(where, "the name is reserved");
     if (!names.insert(tensor.name).second) throw UsageError(where, "the name occurs twice");
     uint64_t bytes = 0;
-    if (!byte_count(tensor.type, tensor.shape, bytes) || bytes != tensor.bytes.size()) {
+    if (!byte_count(tensor.shape, element_size(tensor.type), bytes) || bytes != tensor.bytes.size()) {
       throw UsageError(where, concat("shape ", show_shape(tensor.shape), " of ", data_type_name(tensor.type),
                                      " does not fit ", tensor.bytes.size(), " bytes"));
     }

@@ -58,7 +58,7 @@ struct Moments {
 };
 
 template <typename Draw>
-Moments moments(Draw draw, int count = 200000) {
+Moments moments(Draw draw, int count = 50000) {
   double sum = 0, squares = 0;
   for (int i = 0; i < count; ++i) {
     const double value = draw();

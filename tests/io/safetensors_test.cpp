@@ -187,7 +187,7 @@ TEST_F(Safetensors, EveryTruncationIsFound) {
   write_safetensors(path_, {{"a", DataType::kU8, {3}, Bytes{1, 2, 3}}}, {{"k", "v"}});
   const Bytes whole = read_file(path_);
   for (size_t size = 0; size < whole.size(); ++size) {
-    write_file(path_, std::span(whole).first(size));
+    test::write_bytes(path_, std::span(whole).first(size));
     EXPECT_THROW(SafetensorsFile{path_}, InputError) << size;
   }
 }

@@ -51,7 +51,7 @@ class TfRecord : public ::testing::Test {
     writer.commit();
     return path_;
   }
-  void rewrite(const Bytes& bytes) { write_file(path_, bytes); }
+  void rewrite(const Bytes& bytes) { test::write_bytes(path_, bytes); }
 
   TemporaryFolder folder_;
   const fs::path path_ = folder_ / "a.tfrecord";

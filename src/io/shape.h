@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "assemble/core/text.h"
+
+namespace assemble {
+
+/// Bytes of a tensor; nothing is trusted. @return false when an extent is negative or the product overflows
+inline bool byte_count(const std::vector<int64_t>& shape, int64_t element_size, uint64_t& bytes) {
+  bytes = static_cast<uint64_t>(element_size);
+  for (int64_t extent : shape) {
+    if (extent < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(extent), &bytes)) return false;
+  }
+  return true;
+}
+
+/// "[3, 3, 64]"
+inline std::string show_shape(const std::vector<int64_t>& shape) {
+  std::vector<std::string> parts;
+  for (int64_t extent : shape) parts.push_back(std::to_string(extent));
+  return "[" + join(parts, ", ") + "]";
+}
+
+}  // namespace assemble
