@@ -16,8 +16,11 @@ const std::vector<std::string>& drawn_classes();
 /// Draws one image: a shape with a texture, of random place, size, turn and colours, on a busy background with
 /// distractors, so that pixels and colours alone do not tell the class.
 /// @param label 0 … drawn_classes().size() - 1
+/// @param side  height and width, 16…4096 pixels
+/// @throws UsageError when either is out of range
 Image draw_image(int64_t label, int side, Random& random);
 
+/// Settings of draw_dataset.
 struct DrawOptions {
   int train_per_class = 120;
   int validation_per_class = 40;
@@ -26,7 +29,9 @@ struct DrawOptions {
   int threads = 0;  ///< 0: every core
 };
 
-/// Writes DIR/train/CLASS/00000.png … and DIR/validation/CLASS/….
+/// Writes DIR/train/CLASS/00000.png … and DIR/validation/CLASS/…, the same for any number of threads. An earlier drawing
+/// is replaced.
+/// @throws UsageError when DIR/train or DIR/validation holds anything else, RunError when writing fails
 void draw_dataset(const fs::path& directory, const DrawOptions& options);
 
 }  // namespace assemble
