@@ -73,6 +73,7 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_option("--eval-resize", eval_resize_, "Short side before the evaluation crop; 0: the type's")->group(group);
   app.add_option("--mean", mean_, "Subtracted from R, G and B in [0, 255]")->expected(3)->group(group);
   app.add_option("--deviation", deviation_, "Divides R, G and B after that")->expected(3)->group(group);
+  app.add_flag("--antialias", antialias_, "Resize with antialiasing instead of the original's plain bilinear")->group(group);
   app.add_option("--small-size", o.small_size, "Side of training crops in the run's first part; 0 is off")->group(group);
   app.add_option("--small-share", o.small_share, "Share of the steps at --small-size")->group(group);
   app.add_option("--min-area", o.augmentation.box.min_area, "Smallest share of the image a crop takes")->group(group);
@@ -113,6 +114,7 @@ Preprocessing TrainFlags::preprocessing() const {
   if (result.eval_resize < result.eval_size) {
     throw UsageError("--eval-resize", concat(result.eval_resize, " is less than the crop of ", result.eval_size));
   }
+  result.antialias = antialias_;
   std::copy(mean_.begin(), mean_.end(), result.mean.begin());
   std::copy(deviation_.begin(), deviation_.end(), result.deviation.begin());
   const bool positive = std::all_of(result.deviation.begin(), result.deviation.end(), [](float d) { return d > 0; });

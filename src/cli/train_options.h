@@ -33,6 +33,7 @@ class TrainFlags {
   std::string device_ = "auto";
   std::string precision_ = "f32";
   int mixup_ = 0;
+  bool antialias_ = false;
   int train_size_ = 0;
   int eval_size_ = 0;
   int eval_resize_ = 0;

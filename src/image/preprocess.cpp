@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "assemble/core/error.h"
+#include "assemble/image/resize.h"
 #include "color_jitter.h"
 #include "resize_axis.h"
 
@@ -72,7 +73,8 @@ std::string Preprocessing::to_json() const {
                         {"eval_resize", eval_resize},
                         {"mean", mean},
                         {"deviation", deviation},
-                        {"apply_exif_orientation", apply_exif_orientation}}
+                        {"apply_exif_orientation", apply_exif_orientation},
+                        {"antialias", antialias}}
       .dump();
 }
 
@@ -86,9 +88,10 @@ Preprocessing Preprocessing::from_json(const std::string& text, const std::strin
     json.at("mean").get_to(result.mean);
     json.at("deviation").get_to(result.deviation);
     json.at("apply_exif_orientation").get_to(result.apply_exif_orientation);
+    json.at("antialias").get_to(result.antialias);
   } catch (const nlohmann::json::exception& error) {
     throw InputError(where, std::string("preprocessing is not as expected: ") + error.what(),
-                     "expected train_size, eval_size, eval_resize, mean, deviation, apply_exif_orientation");
+                     "expected train_size, eval_size, eval_resize, mean, deviation, apply_exif_orientation, antialias");
   }
   for (const int size : {result.train_size, result.eval_size, result.eval_resize}) {
     if (size < 1 || size > kMaxSide) {
@@ -114,8 +117,12 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
       [&](ImageSize size) { return sample_box(size.height, size.width, boxes, augmentation.box, random); },
       decode_options(preprocessing));
   const bool mirrored = random.bernoulli(augmentation.flip_probability);
-  resize_along(window, make_axis(window.height, side, 0, side, false), make_axis(window.width, side, 0, side, mirrored),
-               output);
+  if (preprocessing.antialias) {
+    resize_antialiased_crop(window, side, side, {0, 0, side, side}, mirrored, output);
+  } else {
+    resize_along(window, make_axis(window.height, side, 0, side, false),
+                 make_axis(window.width, side, 0, side, mirrored), output);
+  }
   if (augmentation.color_jitter > 0) color_jitter(output, augmentation.color_jitter, random);
   normalise(output, preprocessing);
 }
@@ -124,6 +131,14 @@ void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where,
                      std::span<float> output) {
   const int side = preprocessing.eval_size;
   check_output(output.size(), side);
+  if (preprocessing.antialias) {
+    const Image image = decode_image(encoded, where, decode_options(preprocessing));
+    const ImageSize scaled = scaled_size({image.height, image.width}, preprocessing.eval_resize, side);
+    const Window crop{(scaled.height - side) / 2, (scaled.width - side) / 2, side, side};
+    resize_antialiased_crop(image, scaled.height, scaled.width, crop, false, output);
+    normalise(output, preprocessing);
+    return;
+  }
   Axis rows, columns;
   const Image window = decode_window(
       encoded, where,

@@ -24,6 +24,9 @@ struct Preprocessing {
   std::array<float, 3> mean{123.68f, 116.78f, 103.94f};  ///< subtracted from RGB in [0, 255]
   std::array<float, 3> deviation{1.f, 1.f, 1.f};         ///< divides after that
   bool apply_exif_orientation = false;
+  /// Resize with antialiasing (as PIL and torchvision) instead of the original's plain bilinear. Better for networks
+  /// trained on images much smaller than the files.
+  bool antialias = false;
 
   /// From a type name of the original: "imagenet" (224, resize int(224/0.875)), "imagenet_NNN" (NNN),
   /// "imagenet_TTT_EEE" (train TTT, evaluate EEE), with suffix "a" (resize to size + 1).

@@ -25,4 +25,12 @@ void resize_bilinear_crop(const Image& image, int height, int width, const Windo
 void resize_bilinear_reference(const Image& image, int height, int width, const Window& crop, bool mirrored,
                                std::span<float> output);
 
+/// Bilinear resize with antialiasing, as PIL and torchvision do it: a triangle as wide as two target pixels (never
+/// narrower than two source pixels) around the target pixel's centre, cut at the borders. Not rounded.
+/// @param crop part of the resized image to compute; its size gives the output's
+/// @param mirrored mirror the result left to right
+/// @throws UsageError when sizes do not fit
+void resize_antialiased_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
+                             std::span<float> output);
+
 }  // namespace assemble

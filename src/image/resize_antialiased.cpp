@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "assemble/core/error.h"
+#include "assemble/image/resize.h"
+
+namespace assemble {
+namespace {
+
+constexpr int kChannels = Image::kChannels;
+
+/// The source indices a target index averages, and their weights.
+struct Taps {
+  int first = 0;
+  std::vector<float> weights;
+};
+
+Taps taps_at(int index, double scale, int source) {
+  const double reach = std::max(scale, 1.0);
+  const double centre = (index + 0.5) * scale;
+  const int first = std::max(static_cast<int>(centre - reach + 0.5), 0);
+  const int end = std::min(static_cast<int>(centre + reach + 0.5), source);
+  std::vector<double> weights;
+  double sum = 0;
+  for (int i = first; i < end; ++i) {
+    weights.push_back(std::max(0.0, 1 - std::abs((i + 0.5 - centre) / reach)));
+    sum += weights.back();
+  }
+  Taps taps{first, {}};
+  for (const double weight : weights) taps.weights.push_back(static_cast<float>(weight / sum));
+  return taps;
+}
+
+std::vector<Taps> make_taps(int source, int target, int begin, int count, bool mirrored) {
+  std::vector<Taps> taps;
+  const double scale = static_cast<double>(source) / target;
+  for (int i = 0; i < count; ++i) taps.push_back(taps_at(mirrored ? target - 1 - begin - i : begin + i, scale, source));
+  return taps;
+}
+
+void average_row(const uint8_t* row, const std::vector<Taps>& columns, float* out) {
+  for (const Taps& column : columns) {
+    float red = 0, green = 0, blue = 0;
+    const uint8_t* pixel = row + column.first * kChannels;
+    for (const float weight : column.weights) {
+      red += weight * pixel[0];
+      green += weight * pixel[1];
+      blue += weight * pixel[2];
+      pixel += kChannels;
+    }
+    *out++ = red;
+    *out++ = green;
+    *out++ = blue;
+  }
+}
+
+}  // namespace
+
+void resize_antialiased_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
+                             std::span<float> output) {
+  const size_t row_length = static_cast<size_t>(crop.width) * kChannels;
+  const bool inside = crop.y >= 0 && crop.x >= 0 && crop.height >= 1 && crop.width >= 1 &&
+                      crop.height <= height - crop.y && crop.width <= width - crop.x;
+  if (!inside || image.height < 1 || image.width < 1 || output.size() != row_length * static_cast<size_t>(crop.height)) {
+    throw UsageError("resize", concat("sizes do not fit: ", image.width, "×", image.height, " to ", width, "×", height,
+                                      ", crop ", crop.width, "×", crop.height, ", output ", output.size(), " floats"));
+  }
+  const std::vector<Taps> rows = make_taps(image.height, height, crop.y, crop.height, false);
+  const std::vector<Taps> columns = make_taps(image.width, width, crop.x, crop.width, mirrored);
+  const int first = rows.front().first;
+  const int end = rows.back().first + static_cast<int>(rows.back().weights.size());
+  thread_local std::vector<float> narrow;  // the needed source rows after the horizontal pass
+  narrow.resize(row_length * static_cast<size_t>(end - first));
+  for (int y = first; y < end; ++y) {
+    average_row(image.row(y), columns, narrow.data() + row_length * static_cast<size_t>(y - first));
+  }
+  float* out = output.data();
+  for (const Taps& row : rows) {
+    std::fill_n(out, row_length, 0.f);
+    const float* source = narrow.data() + row_length * static_cast<size_t>(row.first - first);
+    for (const float weight : row.weights) {
+      for (size_t i = 0; i < row_length; ++i) out[i] += weight * source[i];
+      source += row_length;
+    }
+    out += row_length;
+  }
+}
+
+}  // namespace assemble
