@@ -43,6 +43,20 @@ TEST(CommandLine, AnUnknownKeyOfARecipeNamesTheNearest) {
   EXPECT_THAT(result.standard_error, HasSubstr("did you mean --mixup?"));
 }
 
+TEST(CommandLine, EveryRecipeIsAccepted) {
+  const test::TemporaryFolder folder;
+  int recipes = 0;
+  for (const auto& entry : test::fs::directory_iterator(test::fs::path(ASSEMBLE_SOURCE_DIR) / "recipes")) {
+    if (entry.path().extension() != ".toml") continue;
+    const CommandResult result = run_command({"train", "--recipe", entry.path().string(), "--data", "/nonexistent/data",
+                                              "--out", (folder / "run").string()});
+    EXPECT_EQ(result.exit_code, 3) << entry.path() << ": " << result.standard_error;
+    EXPECT_THAT(result.standard_error, HasSubstr("/nonexistent/data"));
+    ++recipes;
+  }
+  EXPECT_GE(recipes, 7);
+}
+
 TEST(CommandLine, AMissingRecipeIsAnError) {
   const CommandResult result = run_command({"train", "--data", "d", "--out", "o", "--recipe", "/nonexistent/r.toml"});
   EXPECT_EQ(result.exit_code, 2);

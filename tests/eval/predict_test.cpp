@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/predict.h"
+
+#include <gtest/gtest.h>
+
+#include "drawn_data.h"
+
+namespace assemble {
+namespace {
+
+std::vector<Prediction> two_images() {
+  return {{"a, b.jpg", {{1, "cat \"x\"", 0.75}, {0, "dog", 0.25}}, ""}, {"c.jpg", {}, "c.jpg: broken"}};
+}
+
+TEST(Predictions, CsvQuotesAndKeepsErrors) {
+  EXPECT_EQ(predictions_to_csv(two_images()),
+            "image,rank,label,class,probability,error\n"
+            "\"a, b.jpg\",1,1,\"cat \"\"x\"\"\",0.750000,\n"
+            "\"a, b.jpg\",2,0,dog,0.250000,\n"
+            "c.jpg,,,,,c.jpg: broken\n");
+}
+
+TEST(Predictions, JsonHasClassesOrAnError) {
+  const auto json = predictions_to_json(two_images());
+  EXPECT_EQ(json["predictions"][0]["classes"][1]["class"], "dog");
+  EXPECT_FALSE(json["predictions"][0].contains("error"));
+  EXPECT_EQ(json["predictions"][1]["error"], "c.jpg: broken");
+}
+
+TEST(Predictions, TheLossDecidesHowLogitsBecomeProbabilities) {
+  const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = 3}, 1);
+  model->eval();
+  ModelCard card;
+  card.arch = model->arch();
+  card.class_names = {"a", "b", "c"};
+  card.preprocessing = Preprocessing::from_type("imagenet_32a");
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(test::drawn_data() / "validation")) {
+    if (entry.is_regular_file() && files.size() < 3) files.push_back(entry.path());
+  }
+  files.push_back("/nonexistent.png");
+  PredictOptions options;
+  options.batch_size = 2;
+  const std::vector<Prediction> softmax = predict(*model, card, files, options);
+  ASSERT_EQ(softmax.size(), 4u);
+  double sum = 0;
+  for (const Prediction::Class& c : softmax[0].classes) sum += c.probability;
+  EXPECT_NEAR(sum, 1, 1e-6);
+  EXPECT_NE(softmax[3].error.find("/nonexistent.png"), std::string::npos);
+  card.loss = "sigmoid";
+  const std::vector<Prediction> sigmoid = predict(*model, card, files, options);
+  EXPECT_EQ(sigmoid[0].classes[0].label, softmax[0].classes[0].label);
+  EXPECT_NE(sigmoid[0].classes[0].probability, softmax[0].classes[0].probability);
+}
+
+}  // namespace
+}  // namespace assemble
