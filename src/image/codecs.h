@@ -19,7 +19,7 @@ ImageSize read_png_size(std::span<const uint8_t> bytes, const std::string& where
 ImageSize read_webp_size(std::span<const uint8_t> bytes, const std::string& where);
 
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose,
-                  bool allow_truncated);
+                  const DecodeOptions& options);
 Image decode_png(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose);
 Image decode_webp(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose);
 

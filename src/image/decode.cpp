@@ -103,7 +103,7 @@ Image decode_window(ByteSpan bytes, const std::string& where, const std::functio
   Image image;
   switch (format) {
     case ImageFormat::kJpeg:
-      image = codecs::decode_jpeg(bytes, where, choose_stored, options.allow_truncated);
+      image = codecs::decode_jpeg(bytes, where, choose_stored, options);
       break;
     case ImageFormat::kPng: image = codecs::decode_png(bytes, where, choose_stored); break;
     case ImageFormat::kWebP: image = codecs::decode_webp(bytes, where, choose_stored); break;

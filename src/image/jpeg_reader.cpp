@@ -81,10 +81,10 @@ class JpegReader {
     return {static_cast<int>(decompress_.image_height), static_cast<int>(decompress_.image_width)};
   }
 
-  Image decode(const Window& window, bool allow_truncated) {
+  Image decode(const Window& window, const DecodeOptions& options) {
     Image image = allocate_image(window.height, window.width);
     const bool cmyk = decompress_.jpeg_color_space == JCS_CMYK || decompress_.jpeg_color_space == JCS_YCCK;
-    const int first = start(window, cmyk);
+    const int first = start(window, cmyk, options.window_ends_image);
     scratch_.resize(size_t{decompress_.output_width} * decompress_.output_components);
     if (cmyk) {
       read_rows(window.height, [&](int y) {
@@ -101,7 +101,7 @@ class JpegReader {
                 [&](int y) { std::copy_n(scratch_.data() + first * 3, window.width * 3, image.row(y)); });
     }
     const bool lost = reports_.data_missing || (reports_.input_ended && jpeg_has_multiple_scans(&decompress_));
-    if (lost && !allow_truncated) {
+    if (lost && !options.allow_truncated) {
       throw InputError(where_, "truncated JPEG: the file ends before the last pixels", "copy it again or remove it");
     }
     return image;
@@ -123,10 +123,10 @@ class JpegReader {
   }
 
   /// Goes to the window's first row; returns the first wanted column of the rows that follow.
-  int start(const Window& window, bool cmyk) {
-    // One column more on each side: chroma at the border of what is decoded lacks a neighbour to blend with.
-    const int left = std::max(window.x - 1, 0);
-    const int right = std::min<int>(window.x + window.width + 2, decompress_.image_width);
+  int start(const Window& window, bool cmyk, bool window_ends_image) {
+    // Some columns more: chroma at the border of what is decoded lacks a neighbour to blend with.
+    const int left = window_ends_image ? window.x : std::max(window.x - 1, 0);
+    const int right = std::min<int>(window.x + window.width + (window_ends_image ? 0 : 2), decompress_.image_width);
     JDIMENSION offset = left;
     guard([&] {
       decompress_.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
@@ -165,9 +165,9 @@ ImageSize read_jpeg_size(std::span<const uint8_t> bytes, const std::string& wher
 }
 
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose,
-                  bool allow_truncated) {
+                  const DecodeOptions& options) {
   JpegReader reader(bytes, where);
-  return reader.decode(choose(reader.size()), allow_truncated);
+  return reader.decode(choose(reader.size()), options);
 }
 
 }  // namespace assemble::codecs

@@ -112,10 +112,11 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
                       const Augmentation& augmentation, Random& random, std::span<float> output) {
   const int side = preprocessing.train_size;
   check_output(output.size(), side);
+  DecodeOptions options = decode_options(preprocessing);
+  options.window_ends_image = true;
   const Image window = decode_window(
       encoded, where,
-      [&](ImageSize size) { return sample_box(size.height, size.width, boxes, augmentation.box, random); },
-      decode_options(preprocessing));
+      [&](ImageSize size) { return sample_box(size.height, size.width, boxes, augmentation.box, random); }, options);
   const bool mirrored = random.bernoulli(augmentation.flip_probability);
   if (preprocessing.antialias) {
     resize_antialiased_crop(window, side, side, {0, 0, side, side}, mirrored, output);

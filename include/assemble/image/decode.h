@@ -26,6 +26,9 @@ struct DecodeOptions {
   /// Accept a JPEG whose tail is missing (the rest is gray); off: InputError, as the original does. A file that lacks
   /// nothing but its end marker, and damage that the decoder can step over, are accepted in any case.
   bool allow_truncated = false;
+  /// Colour at the left and right border of a JPEG window is interpolated as if the image ended there, as the original
+  /// does (TensorFlow's decode_and_crop_jpeg); off: a window is the same as a crop of the whole image.
+  bool window_ends_image = false;
 };
 
 /// Size as stored in the header, before any turn.
@@ -46,8 +49,8 @@ ImageSize read_image_size(std::span<const uint8_t> bytes, const std::string& whe
 Image decode_image(std::span<const uint8_t> bytes, const std::string& where, const DecodeOptions& options = {});
 
 /// Decodes the window that `choose` picks once the size is known. Of a JPEG only the rows and MCU columns needed are
-/// decoded; the result equals decode_image followed by a crop, byte for byte. With apply_exif_orientation, size and
-/// window are those of the turned image.
+/// decoded; the result equals decode_image followed by a crop, byte for byte (unless window_ends_image). With
+/// apply_exif_orientation, size and window are those of the turned image.
 /// @throws InputError as decode_image does, and when the window leaves the image
 Image decode_window(std::span<const uint8_t> bytes, const std::string& where,
                     const std::function<Window(ImageSize)>& choose, const DecodeOptions& options = {});

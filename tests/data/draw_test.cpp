@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/data/draw.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "assemble/core/error.h"
+#include "assemble/data/dataset.h"
+#include "assemble/image/decode.h"
+#include "assemble/image/resize.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+using test::error_of;
+using test::TemporaryFolder;
+using ::testing::HasSubstr;
+
+Image draw(int64_t label, int side, uint64_t sample) {
+  Random random(1, RandomPurpose::kDraw, 0, sample);
+  return draw_image(label, side, random);
+}
+
+TEST(DrawImage, IsAPureFunctionOfItsStream) {
+  EXPECT_EQ(draw(2, 32, 7).pixels, draw(2, 32, 7).pixels);
+  EXPECT_NE(draw(2, 32, 7).pixels, draw(2, 32, 8).pixels);
+  EXPECT_NE(draw(2, 32, 7).pixels, draw(3, 32, 7).pixels);
+  EXPECT_EQ(draw(0, 40, 1).pixels.size(), 40u * 40 * 3);
+}
+
+TEST(DrawImage, LabelChangesALargePartOfTheImage) {
+  // The same stream, so the same background: only the shape and its texture differ.
+  const Image disc = draw(0, 64, 3), cross = draw(6, 64, 3);
+  int changed = 0;
+  for (size_t i = 0; i < disc.pixels.size(); i += 3) changed += std::abs(disc.pixels[i] - cross.pixels[i]) > 30;
+  EXPECT_GT(changed, 64 * 64 / 25);
+}
+
+TEST(DrawImage, RefusesWrongArguments) {
+  EXPECT_THAT(error_of<UsageError>([] { draw(8, 64, 0); }), HasSubstr("label 8, expected 0…7"));
+  EXPECT_THROW(draw(-1, 64, 0), UsageError);
+  EXPECT_THAT(error_of<UsageError>([] { draw(0, 8, 0); }), HasSubstr("side of 8"));
+}
+
+TEST(DrawDataset, WritesBothSplitsTheSameForAnyThreads) {
+  TemporaryFolder folder;
+  DrawOptions options{.train_per_class = 3, .validation_per_class = 2, .side = 24, .seed = 4, .threads = 1};
+  draw_dataset(folder / "one", options);
+  options.threads = 4;
+  draw_dataset(folder / "four", options);
+  for (const Split split : {Split::kTrain, Split::kValidation}) {
+    const auto one = open_dataset(folder / "one", split), four = open_dataset(folder / "four", split);
+    ASSERT_EQ(one->size(), split == Split::kTrain ? 24 : 16);
+    EXPECT_EQ(one->classes(), 8);
+    std::set<Bytes> different;
+    for (int64_t i = 0; i < one->size(); ++i) {
+      const Sample sample = one->read(i);
+      EXPECT_EQ(sample.encoded, four->read(i).encoded);
+      EXPECT_EQ(decode_image(sample.encoded, sample.name).width, 24);
+      different.insert(sample.encoded);
+    }
+    EXPECT_EQ(static_cast<int64_t>(different.size()), one->size());
+  }
+}
+
+TEST(DrawDataset, ReplacesAnEarlierDrawingAndNothingElse) {
+  TemporaryFolder folder;
+  DrawOptions options{.train_per_class = 3, .validation_per_class = 1, .side = 16};
+  draw_dataset(folder.path(), options);
+  options.train_per_class = 2;
+  draw_dataset(folder.path(), options);
+  EXPECT_EQ(open_dataset(folder.path(), Split::kTrain)->size(), 16);
+  write_file(folder / "train/photo.jpg", std::string_view("mine"));
+  EXPECT_THAT(error_of<UsageError>([&] { draw_dataset(folder.path(), options); }),
+              HasSubstr("photo.jpg: is no drawn image"));
+  EXPECT_TRUE(fs::exists(folder / "train/photo.jpg"));
+  options.train_per_class = 0;
+  EXPECT_THROW(draw_dataset(folder / "other", options), UsageError);
+}
+
+/// Samples as rows of features in [-1, 1] with a constant at the end.
+struct Table {
+  std::vector<std::vector<float>> rows;
+  std::vector<int64_t> labels;
+};
+
+Table drawn_table(int per_class, int side, uint64_t first_sample) {
+  Table table;
+  for (int64_t i = 0; i < per_class * 8; ++i) {
+    std::vector<float> row(static_cast<size_t>(side) * side * 3);
+    // Mean over squares, not TensorFlow's sparse grid: the linear model gets every pixel.
+    const Image image = draw(i % 8, 64, first_sample + static_cast<uint64_t>(i));
+    const int step = 64 / side;
+    for (int y = 0; y < side * step; ++y) {
+      for (int x = 0; x < side * step * 3; ++x) {
+        const size_t target = (static_cast<size_t>(y / step) * side + x / 3 / step) * 3 + x % 3;
+        row[target] += image.row(y)[x] / (127.5f * step * step);
+      }
+    }
+    for (float& value : row) value -= 1;
+    row.push_back(1);
+    table.rows.push_back(std::move(row));
+    table.labels.push_back(i % 8);
+  }
+  return table;
+}
+
+using Weights = std::vector<std::vector<float>>;
+
+std::vector<float> scores(const Weights& weights, const std::vector<float>& row) {
+  std::vector<float> result;
+  for (const auto& weight : weights) result.push_back(std::inner_product(row.begin(), row.end(), weight.begin(), 0.f));
+  return result;
+}
+
+double accuracy(const Weights& weights, const Table& table) {
+  int right = 0;
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    const std::vector<float> score = scores(weights, table.rows[i]);
+    right += std::max_element(score.begin(), score.end()) - score.begin() == table.labels[i];
+  }
+  return right / static_cast<double>(table.rows.size());
+}
+
+/// Softmax regression by stochastic gradient descent.
+Weights fit(const Table& table, int epochs, float rate) {
+  Weights weights(8, std::vector<float>(table.rows[0].size()));
+  Random random(1, RandomPurpose::kShuffle);
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    for (const int64_t i : random_permutation(static_cast<int64_t>(table.rows.size()), random)) {
+      const std::vector<float>& row = table.rows[static_cast<size_t>(i)];
+      std::vector<float> share = scores(weights, row);
+      const float highest = *std::max_element(share.begin(), share.end());
+      float sum = 0;
+      for (float& value : share) sum += value = std::exp(value - highest);
+      for (size_t k = 0; k < 8; ++k) {
+        const float step = rate * ((static_cast<int64_t>(k) == table.labels[static_cast<size_t>(i)]) - share[k] / sum);
+        for (size_t j = 0; j < row.size(); ++j) weights[k][j] += step * row[j];
+      }
+    }
+  }
+  return weights;
+}
+
+TEST(DrawnClasses, AreNotLinearInThePixels) {
+  for (const int side : {16, 32}) {
+    const Table train = drawn_table(120, side, 0), validation = drawn_table(40, side, 100000);
+    const Weights weights = fit(train, 12, 0.3f / static_cast<float>(side * side));
+    // It learns, so that the next line means something.
+    EXPECT_GT(accuracy(weights, train), 0.2) << side;
+    EXPECT_LT(accuracy(weights, validation), 0.6) << side;
+  }
+}
+
+TEST(DrawnClasses, AreNotToldByTheMeanColour) {
+  const Table train = drawn_table(120, 1, 0), validation = drawn_table(40, 1, 100000);
+  EXPECT_LT(accuracy(fit(train, 12, 0.05f), validation), 0.25);
+}
+
+}  // namespace
+}  // namespace assemble

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/data/loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <set>
+
+#include "../image/sample_images.h"
+#include "assemble/core/error.h"
+#include "assemble/image/encode.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+using test::error_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// Images in memory, some of them broken.
+class MemoryDataset : public Dataset {
+ public:
+  explicit MemoryDataset(int64_t size, std::set<int64_t> broken = {}) : broken_(std::move(broken)) {
+    for (int64_t i = 0; i < size; ++i) {
+      samples_.push_back(encode_jpeg(test::wavy_image(40, 50, static_cast<uint64_t>(i)), 80));
+    }
+  }
+  int64_t size() const override { return static_cast<int64_t>(samples_.size()); }
+  Sample read(int64_t index) const override {
+    const int64_t now = ++being_read_;
+    if (on_read) on_read(now);
+    Sample sample;
+    sample.encoded = samples_[static_cast<size_t>(index)];
+    if (broken_.contains(index)) sample.encoded.resize(sample.encoded.size() * 3 / 4);
+    sample.label = index % 3;
+    sample.name = concat("sample ", index);
+    sample.logits = logits;
+    return sample;
+  }
+  int64_t label(int64_t index) const override { return index % 3; }
+  const std::vector<std::string>& class_names() const override { return names_; }
+  std::string where() const override { return "memory"; }
+
+  std::vector<float> logits;
+  std::function<void(int64_t)> on_read;
+
+ private:
+  std::vector<Bytes> samples_;
+  std::set<int64_t> broken_;
+  std::vector<std::string> names_{"a", "b", "c"};
+  mutable std::atomic<int64_t> being_read_ = 0;
+};
+
+LoaderOptions options_for(bool training, int threads = 2) {
+  LoaderOptions options;
+  options.batch_size = 4;
+  options.threads = threads;
+  options.training = training;
+  options.seed = 5;
+  options.preprocessing = Preprocessing::from_type("imagenet_16");
+  // A window of a broken file may lie above the cut, so tests of broken files take the whole image.
+  options.augmentation.box.max_attempts = 0;
+  return options;
+}
+
+std::vector<Batch> load(const Dataset& dataset, const LoaderOptions& options, int64_t epoch, int64_t first_batch = 0) {
+  Loader loader(dataset, options);
+  loader.start(epoch, first_batch);
+  std::vector<Batch> batches;
+  for (Batch batch; loader.next(batch);) batches.push_back(batch);
+  return batches;
+}
+
+void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].indices, b[i].indices);
+    EXPECT_EQ(a[i].labels, b[i].labels);
+    EXPECT_EQ(a[i].images, b[i].images);
+    EXPECT_EQ(a[i].logits, b[i].logits);
+  }
+}
+
+std::vector<int64_t> indices_of(const std::vector<Batch>& batches) {
+  std::vector<int64_t> indices;
+  for (const Batch& batch : batches) indices.insert(indices.end(), batch.indices.begin(), batch.indices.end());
+  return indices;
+}
+
+TEST(Loader, EvaluationKeepsOrderAndTheLastPartialBatch) {
+  const MemoryDataset data(10);
+  const std::vector<Batch> batches = load(data, options_for(false), 0);
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_THAT(indices_of(batches), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
+  EXPECT_EQ(batches[2].size, 2);
+  EXPECT_THAT(batches[2].labels, ElementsAre(2, 0));
+  EXPECT_EQ(batches[2].images.size(), 2u * 16 * 16 * 3);
+  std::vector<float> expected(16 * 16 * 3);
+  preprocess_eval(data.read(9).encoded, "9", options_for(false).preprocessing, expected);
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), batches[2].images.begin() + 16 * 16 * 3));
+}
+
+TEST(Loader, TrainingShufflesAndDropsTheLastPartialBatch) {
+  const MemoryDataset data(10);
+  const std::vector<Batch> first = load(data, options_for(true), 0), second = load(data, options_for(true), 1);
+  ASSERT_EQ(first.size(), 2u);
+  const std::vector<int64_t> indices = indices_of(first);
+  EXPECT_EQ(std::set<int64_t>(indices.begin(), indices.end()).size(), 8u);
+  EXPECT_NE(indices, indices_of(second));
+  LoaderOptions other_seed = options_for(true);
+  other_seed.seed = 6;
+  EXPECT_NE(indices, indices_of(load(data, other_seed, 0)));
+}
+
+TEST(Loader, SameBitsForAnyNumberOfThreads) {
+  const MemoryDataset data(23, {3, 4, 11});
+  for (const bool training : {false, true}) {
+    LoaderOptions options = options_for(training, 1);
+    options.augmentation.box.max_attempts = 100;
+    options.augmentation.color_jitter = 0.3;
+    const std::vector<Batch> one = load(data, options, 2);
+    for (const int threads : {2, 8}) {
+      options.threads = threads;
+      options.prefetch = threads;
+      expect_equal(load(data, options, 2), one);
+    }
+  }
+}
+
+TEST(Loader, EntersAnEpochAtAnyBatch) {
+  const MemoryDataset data(22);
+  const std::vector<Batch> whole = load(data, options_for(true), 3);
+  const std::vector<Batch> tail = load(data, options_for(true), 3, 2);
+  expect_equal(tail, {whole.begin() + 2, whole.end()});
+  EXPECT_TRUE(load(data, options_for(true), 3, 5).empty());
+}
+
+TEST(Loader, StartDropsWhatWasBegun) {
+  const MemoryDataset data(40);
+  const LoaderOptions options = options_for(true, 4);
+  const std::vector<Batch> expected = load(data, options, 1);
+  Loader loader(data, options);
+  Batch batch;
+  for (int i = 0; i < 20; ++i) {
+    loader.start(0);
+    for (int k = 0; k < i % 4; ++k) ASSERT_TRUE(loader.next(batch));
+  }
+  loader.start(1);
+  std::vector<Batch> batches;
+  while (loader.next(batch)) batches.push_back(batch);
+  expect_equal(batches, expected);
+  EXPECT_FALSE(loader.next(batch));
+}
+
+TEST(Loader, DestructionMidEpochDoesNotHang) {
+  const MemoryDataset data(40);
+  for (int i = 0; i < 20; ++i) {
+    Loader loader(data, options_for(true, 3));
+    if (i % 3 > 0) loader.start(0);
+    Batch batch;
+    if (i % 3 > 1) loader.next(batch);
+  }
+}
+
+TEST(Loader, EvaluationLeavesBrokenSamplesOut) {
+  const MemoryDataset data(10, {0, 4, 5, 6, 7, 9});
+  Loader loader(data, options_for(false));
+  loader.start(0);
+  Batch batch;
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(loader.next(batch));
+  EXPECT_THAT(batch.indices, ElementsAre(1, 2, 3));
+  EXPECT_EQ(batch.images.size(), 3u * 16 * 16 * 3);
+  std::vector<float> expected(16 * 16 * 3);
+  preprocess_eval(data.read(1).encoded, "1", options_for(false).preprocessing, expected);
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), batch.images.begin()));
+  ASSERT_TRUE(loader.next(batch)) << "a batch of broken samples alone is passed over";
+  EXPECT_THAT(batch.indices, ElementsAre(8));
+  EXPECT_FALSE(loader.next(batch));
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("sample 4: truncated JPEG"));
+  EXPECT_THAT(log, HasSubstr("left out"));
+  EXPECT_EQ(loader.broken(), 6);
+}
+
+TEST(Loader, TrainingReplacesBrokenSamplesByTheNextOfTheOrder) {
+  const MemoryDataset whole(12);
+  const std::vector<int64_t> order = indices_of(load(whole, options_for(true), 0));
+  const MemoryDataset data(12, {order[1], order[2], order[11]});
+  Loader loader(data, options_for(true));
+  loader.start(0);
+  std::vector<int64_t> indices;
+  for (Batch batch; loader.next(batch);) indices.insert(indices.end(), batch.indices.begin(), batch.indices.end());
+  std::vector<int64_t> expected = order;
+  expected[1] = expected[2] = order[3];
+  expected[11] = order[0];
+  EXPECT_EQ(indices, expected);
+  EXPECT_EQ(loader.broken(), 3);
+  loader.start(1);
+  for (Batch batch; loader.next(batch);) EXPECT_EQ(batch.size, 4);
+  EXPECT_EQ(loader.broken(), 3) << "the same samples are not counted again";
+}
+
+TEST(Loader, GivesUpOnTooManyBrokenSamples) {
+  const MemoryDataset data(12, {2, 5, 7});
+  for (const bool training : {false, true}) {
+    for (const int threads : {1, 4}) {
+      LoaderOptions options = options_for(training, threads);
+      options.max_broken = 2;
+      Loader loader(data, options);
+      loader.start(0);
+      Batch batch;
+      EXPECT_THAT(error_of<InputError>([&] {
+                    while (loader.next(batch)) {
+                    }
+                  }),
+                  HasSubstr("memory: more than 2 broken images; the last: sample"));
+    }
+  }
+}
+
+TEST(Loader, NothingReadableIsAnError) {
+  const MemoryDataset data(4, {0, 1, 2, 3});
+  Loader loader(data, options_for(true));
+  loader.start(0);
+  Batch batch;
+  EXPECT_THAT(error_of<InputError>([&] { loader.next(batch); }), HasSubstr("no image that can be used"));
+}
+
+TEST(Loader, FillsTeacherLogitsOnlyWhenAsked) {
+  MemoryDataset data(8);
+  data.logits = {0.5f, 1.5f, 2.5f};
+  LoaderOptions options = options_for(true);
+  EXPECT_TRUE(load(data, options, 0)[0].logits.empty());
+  options.teacher_logits = true;
+  EXPECT_THAT(load(data, options, 0)[0].logits,
+              ElementsAre(0.5f, 1.5f, 2.5f, 0.5f, 1.5f, 2.5f, 0.5f, 1.5f, 2.5f, 0.5f, 1.5f, 2.5f));
+  data.logits.clear();
+  EXPECT_THAT(error_of<InputError>([&] { load(data, options, 0); }), HasSubstr("0 teacher logits, expected 3"));
+}
+
+TEST(Loader, PassesOnWhatAWorkerThrows) {
+  MemoryDataset data(40);
+  data.on_read = [](int64_t count) {
+    if (count == 6) throw RunError("disk", "gone");
+  };
+  Loader loader(data, options_for(true, 3));
+  loader.start(0);
+  Batch batch;
+  EXPECT_THAT(error_of<RunError>([&] {
+                while (loader.next(batch)) {
+                }
+              }),
+              HasSubstr("disk: gone"));
+  loader.start(1);
+  EXPECT_TRUE(loader.next(batch)) << "can be started again";
+}
+
+TEST(Loader, PreparesNoMoreThanItsPrefetch) {
+  MemoryDataset data(400);
+  std::atomic<int64_t> reads = 0;
+  data.on_read = [&](int64_t count) { reads = count; };
+  LoaderOptions options = options_for(true, 4);
+  options.prefetch = 2;
+  Loader loader(data, options);
+  loader.start(0);
+  Batch batch;
+  for (int64_t taken = 1; taken <= 20; ++taken) {
+    ASSERT_TRUE(loader.next(batch));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    ASSERT_LE(reads, (taken + options.prefetch) * options.batch_size);
+  }
+}
+
+TEST(Loader, RefusesWrongOptions) {
+  const MemoryDataset data(3);
+  EXPECT_THAT(error_of<UsageError>([&] { Loader loader(data, options_for(true)); }),
+              HasSubstr("a batch of 4 is larger than the data set of 3 images in memory (set it to at most 3)"));
+  const auto refuse = [&](auto change) {
+    LoaderOptions options = options_for(false);
+    change(options);
+    return error_of<UsageError>([&] { Loader loader(data, options); });
+  };
+  EXPECT_THAT(refuse([](LoaderOptions& o) { o.batch_size = 0; }), HasSubstr("batch size"));
+  EXPECT_THAT(refuse([](LoaderOptions& o) { o.prefetch = 0; }), HasSubstr("prefetch"));
+  EXPECT_THAT(refuse([](LoaderOptions& o) { o.threads = -1; }), HasSubstr("threads"));
+  EXPECT_THAT(refuse([](LoaderOptions& o) { o.augmentation.box.min_aspect = 0; }), HasSubstr("crop aspect"));
+  EXPECT_THAT(refuse([](LoaderOptions& o) { o.augmentation.box.max_area = 2; }), HasSubstr("crop area"));
+  EXPECT_THAT(error_of<InputError>([&] { Loader loader(MemoryDataset(0), options_for(false)); }),
+              HasSubstr("holds no images"));
+  Loader loader(data, options_for(false));
+  EXPECT_THAT(error_of<UsageError>([&] { loader.start(0, 2); }), HasSubstr("batch 2 of 1"));
+}
+
+TEST(Loader, CountsWaiting) {
+  MemoryDataset data(8);
+  data.on_read = [](int64_t) { std::this_thread::sleep_for(std::chrono::milliseconds(5)); };
+  Loader loader(data, options_for(false, 1));
+  loader.start(0);
+  Batch batch;
+  while (loader.next(batch)) {
+  }
+  EXPECT_GT(loader.wait_seconds(), 0.02);
+}
+
+}  // namespace
+}  // namespace assemble

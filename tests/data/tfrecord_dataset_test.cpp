@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/data/tfrecord_dataset.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "assemble/core/error.h"
+#include "assemble/io/tf_example.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+using test::error_of;
+using test::TemporaryFolder;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+using Texts = std::vector<std::string>;
+using Floats = std::vector<float>;
+using Integers = std::vector<int64_t>;
+
+Example example_of(int64_t label) {
+  return {{"image/encoded", Texts{"picture " + std::to_string(label)}}, {"image/class/label", Integers{label}}};
+}
+
+void write_shard(const fs::path& path, const std::vector<Example>& examples) {
+  TfRecordWriter writer(path);
+  for (const Example& example : examples) writer.write(serialise_example(example));
+  writer.commit();
+}
+
+/// What reading the only record of a shard gives.
+Sample read_one(const Example& example) {
+  TemporaryFolder folder;
+  write_shard(folder / "train-00000-of-00001", {example});
+  return TfRecordDataset({folder / "train-00000-of-00001"}, {"cat", "dog"}).read(0);
+}
+
+std::string refusal(const Example& example) {
+  return error_of<InputError>([&] { read_one(example); });
+}
+
+TEST(TfRecordDataset, ReadsRecordsOfAllShardsInOrder) {
+  TemporaryFolder folder;
+  write_shard(folder / "a", {example_of(0), example_of(1)});
+  write_shard(folder / "b", {});
+  write_shard(folder / "c", {example_of(1)});
+  const TfRecordDataset data({folder / "a", folder / "b", folder / "c"}, {"cat", "dog"});
+  EXPECT_EQ(data.size(), 3);
+  EXPECT_EQ(data.classes(), 2);
+  EXPECT_EQ(data.read(0).label, 0);
+  EXPECT_EQ(data.read(1).name, (folder / "a").string() + " record 1");
+  const Sample last = data.read(2);
+  EXPECT_EQ(last.name, (folder / "c").string() + " record 0");
+  EXPECT_EQ(std::string(last.encoded.begin(), last.encoded.end()), "picture 1");
+  EXPECT_EQ(data.label(2), -1);
+  EXPECT_EQ(data.where(), folder.path().string());
+}
+
+TEST(TfRecordDataset, ReadsNameLogitsAndBoxes) {
+  Example example = example_of(1);
+  example["image/filename"] = Texts{"n01.JPEG"};
+  example["image/logit"] = Floats{0.25f, -4};
+  example["image/object/bbox/ymin"] = Floats{0.1f, 0};
+  example["image/object/bbox/xmin"] = Floats{0.2f, 0};
+  example["image/object/bbox/ymax"] = Floats{0.3f, 1};
+  example["image/object/bbox/xmax"] = Floats{0.4f, 1};
+  const Sample sample = read_one(example);
+  EXPECT_THAT(sample.name, ::testing::EndsWith("record 0 (n01.JPEG)"));
+  EXPECT_THAT(sample.logits, ElementsAre(0.25f, -4));
+  ASSERT_EQ(sample.boxes.size(), 2u);
+  EXPECT_EQ(sample.boxes[0].ymin, 0.1f);
+  EXPECT_EQ(sample.boxes[0].xmin, 0.2f);
+  EXPECT_EQ(sample.boxes[0].ymax, 0.3f);
+  EXPECT_EQ(sample.boxes[0].xmax, 0.4f);
+}
+
+TEST(TfRecordDataset, RefusesRecordsItCannotUse) {
+  EXPECT_THAT(refusal({}), HasSubstr("has 0 values of 'image/encoded', expected 1"));
+  Example example = example_of(2);
+  EXPECT_THAT(refusal(example), HasSubstr("label 2, expected 0…1 (classes.txt must name every class)"));
+  EXPECT_THAT(refusal(example_of(-1)), HasSubstr("label -1"));
+  example = example_of(1);
+  example["image/class/label"] = Floats{1};
+  EXPECT_THAT(refusal(example), HasSubstr("'image/class/label' has another type"));
+  example = example_of(1);
+  example["image/logit"] = Floats{1, 2, 3};
+  EXPECT_THAT(refusal(example), HasSubstr("3 teacher logits for 2 classes"));
+  example = example_of(1);
+  example["image/object/bbox/ymin"] = Floats{0.5f};
+  EXPECT_THAT(refusal(example), HasSubstr("1 values of bbox/ymin and 0 of bbox/xmin"));
+  for (const char* side : {"xmin", "ymax", "xmax"}) example[concat("image/object/bbox/", side)] = Floats{1.5f};
+  EXPECT_THAT(refusal(example), HasSubstr("bbox/xmin is 1.5, expected 0…1"));
+}
+
+TEST(TfRecordDataset, RefusesDamagedFiles) {
+  TemporaryFolder folder;
+  const fs::path shard = folder / "train-00000-of-00001";
+  write_shard(shard, {example_of(0), example_of(1)});
+  Bytes bytes = read_file(shard);
+  Bytes cut(bytes.begin(), bytes.end() - 3);
+  write_file(shard, cut);
+  EXPECT_THAT(error_of<InputError>([&] { TfRecordDataset data({shard}, {"cat", "dog"}); }), HasSubstr(shard.string()));
+  bytes[bytes.size() - 8] ^= 1;  // data of the last record
+  write_file(shard, bytes);
+  const TfRecordDataset data({shard}, {"cat", "dog"});
+  EXPECT_NO_THROW(data.read(0));
+  EXPECT_THAT(error_of<InputError>([&] { data.read(1); }), HasSubstr(shard.string()));
+  write_shard(shard, {});
+  EXPECT_THAT(error_of<InputError>([&] { TfRecordDataset empty({shard}, {"cat"}); }), HasSubstr("hold no records"));
+}
+
+}  // namespace
+}  // namespace assemble
