@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <leveldb/env.h>
+#include <leveldb/options.h>
+#include <leveldb/table_builder.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "assemble/core/error.h"
+#include "assemble/image/decode.h"
+#include "assemble/io/safetensors.h"
+#include "assemble/io/tf_checkpoint.h"
+#include "assemble/io/tf_example.h"
+#include "assemble/io/tfrecord.h"
+
+/// What a parser must hold on any bytes: it returns or throws InputError, and what it returns is consistent. One function
+/// a format, called with made-up bytes by the fuzzers of fuzz/ and with the kept seeds by the tests.
+namespace assemble::fuzz {
+
+/// Ends the process as a crash, which a fuzzer records.
+inline void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+/// A file in memory, for parsers that take a path.
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::span<const uint8_t> bytes) : descriptor_(memfd_create("fuzz", MFD_CLOEXEC)) {
+    require(descriptor_ >= 0);
+    require(::write(descriptor_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+  }
+  ~MemoryFile() { close(descriptor_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  fs::path path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+
+ private:
+  int descriptor_;
+};
+
+inline void check_example(std::span<const uint8_t> bytes) {
+  try {
+    const Example example = parse_example(bytes, "input");
+    const Bytes again = serialise_example(example);
+    // Compared as bytes: NaN is not equal to itself.
+    require(serialise_example(parse_example(again, "again")) == again);
+  } catch (const InputError&) {
+  }
+}
+
+inline void check_safetensors(std::span<const uint8_t> bytes) {
+  const MemoryFile memory(bytes);
+  try {
+    const SafetensorsFile file(memory.path());
+    for (const auto& [name, entry] : file.tensors()) require(file.read(name).size() == entry.end - entry.begin);
+  } catch (const InputError&) {
+  }
+}
+
+/// Makes the checksums right that made-up bytes never meet, so that what lies behind them is reached too.
+inline Bytes mend_checksums(std::span<const uint8_t> bytes) {
+  Bytes mended(bytes.begin(), bytes.end());
+  const auto mend = [&](size_t begin, size_t length) {
+    const uint32_t crc = mask_crc(crc32c(std::span(mended).subspan(begin, length)));
+    std::memcpy(mended.data() + begin + length, &crc, sizeof(crc));
+  };
+  for (size_t offset = 0; mended.size() - offset >= 16;) {
+    uint64_t length = 0;
+    std::memcpy(&length, mended.data() + offset, sizeof(length));
+    mend(offset, 8);
+    if (length > mended.size() - offset - 16) break;
+    mend(offset + 12, length);
+    offset += 16 + length;
+  }
+  return mended;
+}
+
+inline void read_records(std::span<const uint8_t> bytes) {
+  const MemoryFile memory(bytes);
+  const TfRecordReader reader(memory.path());
+  std::string defect;
+  for (const RecordSpan& record : reader.index(&defect)) {
+    try {
+      require(reader.read(record).size() == record.length);
+    } catch (const InputError&) {
+    }
+  }
+  try {
+    reader.index();
+    require(defect.empty());
+  } catch (const InputError& error) {
+    require(defect == error.what());
+  }
+}
+
+inline void check_tfrecord(std::span<const uint8_t> bytes) {
+  read_records(bytes);
+  read_records(mend_checksums(bytes));
+}
+
+/// A folder for formats of several files, made once and removed at the process's end.
+inline const fs::path& scratch_folder() {
+  struct Folder {
+    fs::path path = fs::temp_directory_path() / ("assemble-fuzz-" + std::to_string(getpid()));
+    Folder() { fs::create_directory(path); }
+    ~Folder() { fs::remove_all(path); }
+  };
+  static const Folder folder;
+  return folder.path;
+}
+
+/// A sound table of the keys and values that the bytes spell (length of key, length of value, both), so that what lies
+/// behind the table's checksums is reached too.
+inline std::string table_of(std::span<const uint8_t> bytes) {
+  std::map<std::string, std::string> items = {{"", std::string("\x08\x01", 2)}};
+  while (bytes.size() >= 2) {
+    const size_t key = std::min<size_t>(bytes[0], bytes.size() - 2);
+    const size_t value = std::min<size_t>(bytes[1], bytes.size() - 2 - key);
+    const char* text = reinterpret_cast<const char*>(bytes.data()) + 2;
+    items[std::string(text, key)] = std::string(text + key, value);
+    bytes = bytes.subspan(2 + key + value);
+  }
+  struct Text : leveldb::WritableFile {
+    std::string text;
+    leveldb::Status Append(const leveldb::Slice& data) override {
+      text.append(data.data(), data.size());
+      return leveldb::Status::OK();
+    }
+    leveldb::Status Close() override { return leveldb::Status::OK(); }
+    leveldb::Status Flush() override { return leveldb::Status::OK(); }
+    leveldb::Status Sync() override { return leveldb::Status::OK(); }
+  } file;
+  leveldb::TableBuilder builder(leveldb::Options{}, &file);
+  for (const auto& [key, value] : items) builder.Add(key, value);
+  require(builder.Finish().ok());
+  return file.text;
+}
+
+inline void read_checkpoint(std::string_view index) {
+  const fs::path prefix = scratch_folder() / "m";
+  std::ofstream(prefix.string() + ".index", std::ios::binary) << index;
+  std::ofstream(prefix.string() + ".data-00000-of-00001", std::ios::binary) << std::string(64, '\x01');
+  try {
+    const TfCheckpoint checkpoint(prefix);
+    for (const auto& [name, entry] : checkpoint.tensors()) {
+      try {
+        require(checkpoint.read(name).size() == entry.size);
+        checkpoint.read_f32(name);
+      } catch (const InputError&) {
+      }
+    }
+  } catch (const InputError&) {
+  }
+}
+
+inline void check_tf_checkpoint(std::span<const uint8_t> bytes) {
+  read_checkpoint({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  read_checkpoint(table_of(bytes));
+}
+
+inline void check_image(std::span<const uint8_t> bytes) {
+  DecodeOptions options;
+  options.max_pixels = 1 << 18;
+  for (bool lenient : {false, true}) {
+    options.allow_truncated = options.apply_exif_orientation = lenient;
+    try {
+      const ImageSize size = read_image_size(bytes, "input");
+      require(size.height > 0 && size.width > 0);
+      decode_image(bytes, "input", options);
+    } catch (const InputError&) {
+    }
+    try {
+      const auto corner = [](ImageSize size) {
+        return Window{size.height / 2, size.width / 2, size.height - size.height / 2, size.width - size.width / 2};
+      };
+      decode_window(bytes, "input", corner, options);
+    } catch (const InputError&) {
+    }
+  }
+}
+
+}  // namespace assemble::fuzz
