@@ -31,7 +31,7 @@ class TrainCommand : public Command {
     const auto validation = open_dataset(data_, Split::kValidation);
     RunFolder folder(out_, resume_);
     Trainer trainer(*train, *validation, options, folder);
-    folder.write_config(app->config_to_str(/*default_also=*/true, /*write_description=*/true));
+    folder.write_config(effective_config());
     folder.write_environment({"assemble", "train", "--config", (fs::path(out_) / "config.toml").string()});
     log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",
                     train->classes(), " classes, ", trainer.steps_per_epoch(), " steps an epoch"));

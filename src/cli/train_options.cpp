@@ -26,6 +26,7 @@ void TrainFlags::declare_network(CLI::App& app) {
       ->group("Network");
   app.add_option("--drop-block", o.drop_block, "DropBlock: keep probability at the first and at the last step")
       ->expected(2)
+      ->default_str("")
       ->group("Network");
   app.add_option("--drop-block-size", o.drop_block_size, "Side of a dropped block")->group("Network");
 }
@@ -59,8 +60,12 @@ void TrainFlags::declare_schedule(CLI::App& app) {
   app.add_option("--epochs-per-decay", s.epochs_per_decay, "Epochs a decay (exponential, polynomial)")->group(group);
   app.add_option("--lr-decay-factor", s.decay_factor, "Factor a decay (exponential)")->group(group);
   app.add_option("--lr-end", s.end, "Last learning rate (polynomial)")->group(group);
-  app.add_option("--lr-boundaries", s.boundary_epochs, "Epochs at which the rate changes (piecewise)")->group(group);
-  app.add_option("--lr-rates", s.rates, "Factors between the boundaries, one more than those (piecewise)")->group(group);
+  app.add_option("--lr-boundaries", s.boundary_epochs, "Epochs at which the rate changes (piecewise; 30 60 80 90)")
+      ->default_str("")
+      ->group(group);
+  app.add_option("--lr-rates", s.rates, "Factors between the boundaries (piecewise; 1 0.1 0.01 0.001 0.0001)")
+      ->default_str("")
+      ->group(group);
 }
 
 void TrainFlags::declare_data(CLI::App& app) {
@@ -71,8 +76,8 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_option("--train-size", train_size_, "Side of training crops; 0: the type's")->group(group);
   app.add_option("--eval-size", eval_size_, "Side of evaluation crops; 0: the type's")->group(group);
   app.add_option("--eval-resize", eval_resize_, "Short side before the evaluation crop; 0: the type's")->group(group);
-  app.add_option("--mean", mean_, "Subtracted from R, G and B in [0, 255]")->expected(3)->group(group);
-  app.add_option("--deviation", deviation_, "Divides R, G and B after that")->expected(3)->group(group);
+  app.add_option("--mean", mean_, "Subtracted from R, G and B in [0, 255]")->expected(3)->default_str("")->group(group);
+  app.add_option("--deviation", deviation_, "Divides R, G and B after that")->expected(3)->default_str("")->group(group);
   app.add_flag("--antialias", antialias_, "Resize with antialiasing instead of the original's plain bilinear")->group(group);
   app.add_option("--small-size", o.small_size, "Side of training crops in the run's first part; 0 is off")->group(group);
   app.add_option("--small-share", o.small_share, "Share of the steps at --small-size")->group(group);

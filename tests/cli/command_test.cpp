@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/cli/command.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "test_support.h"

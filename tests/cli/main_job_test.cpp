@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The main job through the command alone: inspect, build, train, resume, evaluate, predict, and what goes wrong there.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -30,10 +31,6 @@ class MainJob : public testing::Test {
     return {"train",        "--data",   data(), "--out",        (*folder_ / name).string(), "--arch",
             "resnet50+w8",  "--epochs", "1",    "--batch-size", "8",                        "--preprocessing",
             "imagenet_32a", "--json",   "--lr", "0.05"};
-  }
-  static std::vector<std::string> with(std::vector<std::string> arguments, std::initializer_list<std::string> more) {
-    arguments.insert(arguments.end(), more);
-    return arguments;
   }
   static std::string data() { return test::drawn_data().string(); }
   static std::string first_class() { return drawn_classes().front(); }
@@ -176,10 +173,10 @@ TEST_F(MainJob, AnUnwritableOutputIsAnError) {
 }
 
 TEST_F(MainJob, BigLittleNetworksNeedSidesOf32) {
-  const CommandResult result =
-      run_command(with(train_arguments("sides"), {"--arch", "resnet50+bl+w8", "--train-size", "40"}));
+  const CommandResult result = run_command({"train", "--data", data(), "--out", (*folder_ / "sides").string(), "--arch",
+                                            "resnet50+bl+w8", "--preprocessing", "imagenet_40"});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.standard_error, HasSubstr("32"));
+  EXPECT_THAT(result.standard_error, HasSubstr("the nearest are 32 and 64"));
 }
 
 TEST_F(MainJob, ModelInfoCountsParametersAndMultiplyAdds) {

@@ -27,6 +27,8 @@ class Command {
  protected:
   /// Prints `result` as JSON when --json was given, else `text`.
   void print(const nlohmann::ordered_json& result, const std::string& text) const;
+  /// The options in effect, as --config reads them; options without a value are left out.
+  std::string effective_config() const;
 };
 
 /// Parses `arguments` (without the program's name) and runs the command they name.
