@@ -16,7 +16,8 @@ install(FILES "${PROJECT_BINARY_DIR}/assembleConfig.cmake" "${PROJECT_BINARY_DIR
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 if(ASSEMBLE_TORCH)
-  # The installed command keeps the run path to the LibTorch it was linked with.
-  set_target_properties(assemble_command PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  # The installed command finds the LibTorch it was linked with. (INSTALL_RPATH_USE_LINK_PATH would leave out .venv, as
+  # every folder inside the project's.)
+  set_target_properties(assemble_command PROPERTIES INSTALL_RPATH "${ASSEMBLE_TORCH_ROOT}/lib")
   install(TARGETS assemble_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
