@@ -21,17 +21,24 @@ constexpr size_t kCallLimit = size_t{1} << 30;
 
 std::string system_hint(int code) {
   switch (code) {
-    case ENOENT: return "check the path";
+    case ENOENT:
+      return "check the path";
     case ENOSPC:
-    case EDQUOT: return "free some space or write elsewhere";
-    case EFBIG: return "the limit on file sizes is reached: see ulimit -f";
+    case EDQUOT:
+      return "free some space or write elsewhere";
+    case EFBIG:
+      return "the limit on file sizes is reached: see ulimit -f";
     case EACCES:
     case EPERM:
-    case EROFS: return "check the permissions or choose another folder";
-    case ENOTDIR: return "a part of the path is a file, not a folder";
+    case EROFS:
+      return "check the permissions or choose another folder";
+    case ENOTDIR:
+      return "a part of the path is a file, not a folder";
     case EMFILE:
-    case ENFILE: return "too many open files: raise the limit with ulimit -n";
-    default: return "";
+    case ENFILE:
+      return "too many open files: raise the limit with ulimit -n";
+    default:
+      return "";
   }
 }
 
@@ -131,9 +138,8 @@ void RandomAccessFile::read(uint64_t offset, std::span<uint8_t> out) const {
   uint64_t position = offset;
   while (!out.empty()) {
     const bool beyond = position > static_cast<uint64_t>(INT64_MAX);
-    const ssize_t got = beyond ? 0
-                               : pread(descriptor_, out.data(), std::min(out.size(), kCallLimit),
-                                       static_cast<off_t>(position));
+    const ssize_t got =
+        beyond ? 0 : pread(descriptor_, out.data(), std::min(out.size(), kCallLimit), static_cast<off_t>(position));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_reading(path_, errno);
     if (got == 0) {

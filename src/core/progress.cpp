@@ -23,8 +23,8 @@ double seconds_since(steady_clock::time_point start) {
 
 std::string bar(double share) {
   const int filled = static_cast<int>(share * kBarWidth);
-  return "[" + std::string(static_cast<size_t>(filled), '#') + std::string(static_cast<size_t>(kBarWidth - filled), '.') +
-         "] ";
+  return "[" + std::string(static_cast<size_t>(filled), '#') +
+         std::string(static_cast<size_t>(kBarWidth - filled), '.') + "] ";
 }
 
 }  // namespace

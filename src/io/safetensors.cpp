@@ -33,9 +33,9 @@ struct TypeInfo {
 };
 
 constexpr std::array kTypes{
-    TypeInfo{DataType::kBool, "BOOL", 1}, TypeInfo{DataType::kU8, "U8", 1},   TypeInfo{DataType::kI8, "I8", 1},
-    TypeInfo{DataType::kI16, "I16", 2},   TypeInfo{DataType::kU16, "U16", 2}, TypeInfo{DataType::kI32, "I32", 4},
-    TypeInfo{DataType::kU32, "U32", 4},   TypeInfo{DataType::kI64, "I64", 8}, TypeInfo{DataType::kU64, "U64", 8},
+    TypeInfo{DataType::kBool, "BOOL", 1}, TypeInfo{DataType::kU8, "U8", 1},     TypeInfo{DataType::kI8, "I8", 1},
+    TypeInfo{DataType::kI16, "I16", 2},   TypeInfo{DataType::kU16, "U16", 2},   TypeInfo{DataType::kI32, "I32", 4},
+    TypeInfo{DataType::kU32, "U32", 4},   TypeInfo{DataType::kI64, "I64", 8},   TypeInfo{DataType::kU64, "U64", 8},
     TypeInfo{DataType::kF16, "F16", 2},   TypeInfo{DataType::kBF16, "BF16", 2}, TypeInfo{DataType::kF32, "F32", 4},
     TypeInfo{DataType::kF64, "F64", 8}};
 
@@ -169,9 +169,8 @@ std::string make_header(const std::vector<TensorView>& tensors, const std::map<s
   uint64_t position = 0;
   for (const TensorView& tensor : tensors) {
     const uint64_t end = position + tensor.bytes.size();
-    header[tensor.name] = {{"dtype", data_type_name(tensor.type)},
-                           {"shape", tensor.shape},
-                           {"data_offsets", {position, end}}};
+    header[tensor.name] = {
+        {"dtype", data_type_name(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {position, end}}};
     position = end;
   }
   std::string text = header.dump(-1, ' ', false, ordered_json::error_handler_t::replace);

@@ -19,18 +19,26 @@ struct TypeInfo {
   int64_t size;
 };
 
-constexpr std::array kTypes{
-    TypeInfo{TfDataType::kFloat, "float32", 4},     TypeInfo{TfDataType::kDouble, "float64", 8},
-    TypeInfo{TfDataType::kInt32, "int32", 4},       TypeInfo{TfDataType::kUint8, "uint8", 1},
-    TypeInfo{TfDataType::kInt16, "int16", 2},       TypeInfo{TfDataType::kInt8, "int8", 1},
-    TypeInfo{TfDataType::kString, "string", 0},     TypeInfo{TfDataType::kComplex64, "complex64", 8},
-    TypeInfo{TfDataType::kInt64, "int64", 8},       TypeInfo{TfDataType::kBool, "bool", 1},
-    TypeInfo{TfDataType::kBfloat16, "bfloat16", 2}, TypeInfo{TfDataType::kUint16, "uint16", 2},
-    TypeInfo{TfDataType::kComplex128, "complex128", 16}, TypeInfo{TfDataType::kHalf, "float16", 2},
-    TypeInfo{TfDataType::kUint32, "uint32", 4},     TypeInfo{TfDataType::kUint64, "uint64", 8}};
+constexpr std::array kTypes{TypeInfo{TfDataType::kFloat, "float32", 4},
+                            TypeInfo{TfDataType::kDouble, "float64", 8},
+                            TypeInfo{TfDataType::kInt32, "int32", 4},
+                            TypeInfo{TfDataType::kUint8, "uint8", 1},
+                            TypeInfo{TfDataType::kInt16, "int16", 2},
+                            TypeInfo{TfDataType::kInt8, "int8", 1},
+                            TypeInfo{TfDataType::kString, "string", 0},
+                            TypeInfo{TfDataType::kComplex64, "complex64", 8},
+                            TypeInfo{TfDataType::kInt64, "int64", 8},
+                            TypeInfo{TfDataType::kBool, "bool", 1},
+                            TypeInfo{TfDataType::kBfloat16, "bfloat16", 2},
+                            TypeInfo{TfDataType::kUint16, "uint16", 2},
+                            TypeInfo{TfDataType::kComplex128, "complex128", 16},
+                            TypeInfo{TfDataType::kHalf, "float16", 2},
+                            TypeInfo{TfDataType::kUint32, "uint32", 4},
+                            TypeInfo{TfDataType::kUint64, "uint64", 8}};
 
 const TypeInfo* find_type(TfDataType type) {
-  const auto found = std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeInfo& info) { return info.type == type; });
+  const auto found =
+      std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeInfo& info) { return info.type == type; });
   return found == kTypes.end() ? nullptr : &*found;
 }
 

@@ -103,12 +103,17 @@ BundleHeader parse_header(const leveldb::Slice& value) {
   pbf_reader message(value.data(), value.size());
   while (message.next()) {
     switch (message.tag_and_type()) {
-      case tag_and_type(kHeaderShards, pbf_wire_type::varint): header.shards = message.get_int32(); break;
-      case tag_and_type(kHeaderEndianness, pbf_wire_type::varint): header.endianness = message.get_enum(); break;
+      case tag_and_type(kHeaderShards, pbf_wire_type::varint):
+        header.shards = message.get_int32();
+        break;
+      case tag_and_type(kHeaderEndianness, pbf_wire_type::varint):
+        header.endianness = message.get_enum();
+        break;
       case tag_and_type(kHeaderVersion, pbf_wire_type::length_delimited):
         header.min_consumer = parse_min_consumer(message.get_message());
         break;
-      default: message.skip();
+      default:
+        message.skip();
     }
   }
   return header;
@@ -134,19 +139,30 @@ TfTensorEntry parse_entry(const leveldb::Slice& value) {
   pbf_reader message(value.data(), value.size());
   while (message.next()) {
     switch (message.tag_and_type()) {
-      case tag_and_type(kEntryType, pbf_wire_type::varint): entry.type = TfDataType{message.get_enum()}; break;
+      case tag_and_type(kEntryType, pbf_wire_type::varint):
+        entry.type = TfDataType{message.get_enum()};
+        break;
       case tag_and_type(kEntryShape, pbf_wire_type::length_delimited):
         entry.shape = parse_shape(message.get_message());
         break;
-      case tag_and_type(kEntryShard, pbf_wire_type::varint): entry.shard = message.get_int32(); break;
-      case tag_and_type(kEntryOffset, pbf_wire_type::varint): entry.offset = message.get_uint64(); break;
-      case tag_and_type(kEntrySize, pbf_wire_type::varint): entry.size = message.get_uint64(); break;
-      case tag_and_type(kEntryCrc, pbf_wire_type::fixed32): entry.crc = message.get_fixed32(); break;
+      case tag_and_type(kEntryShard, pbf_wire_type::varint):
+        entry.shard = message.get_int32();
+        break;
+      case tag_and_type(kEntryOffset, pbf_wire_type::varint):
+        entry.offset = message.get_uint64();
+        break;
+      case tag_and_type(kEntrySize, pbf_wire_type::varint):
+        entry.size = message.get_uint64();
+        break;
+      case tag_and_type(kEntryCrc, pbf_wire_type::fixed32):
+        entry.crc = message.get_fixed32();
+        break;
       case tag_and_type(kEntrySlices, pbf_wire_type::length_delimited):
         entry.sliced = true;
         message.skip();
         break;
-      default: message.skip();
+      default:
+        message.skip();
     }
   }
   return entry;
@@ -250,7 +266,8 @@ void TfCheckpoint::open_shards(int32_t count) {
   for (const auto& [name, entry] : tensors_) {
     if (entry.sliced) continue;
     if (entry.shard < 0 || entry.shard >= count) {
-      throw InputError(place(name, entry), concat("lies in data file ", entry.shard, ", but there are ", count), kDamaged);
+      throw InputError(place(name, entry), concat("lies in data file ", entry.shard, ", but there are ", count),
+                       kDamaged);
     }
     if (!shards_.contains(entry.shard)) {
       const fs::path path = data_path(prefix_, entry.shard, count);
@@ -259,15 +276,16 @@ void TfCheckpoint::open_shards(int32_t count) {
     }
     const uint64_t file_size = shards_.at(entry.shard).size();
     if (entry.offset > file_size || entry.size > file_size - entry.offset) {
-      throw InputError(place(name, entry),
-                       concat("takes ", entry.size, " bytes, but the file ends at ", file_size), kDamaged);
+      throw InputError(place(name, entry), concat("takes ", entry.size, " bytes, but the file ends at ", file_size),
+                       kDamaged);
     }
     const int64_t element = tf_element_size(entry.type);  // 0: of unknown size, only the extents are checked
     uint64_t bytes = 0;
     if (!byte_count(entry.shape, element, bytes) || (element > 0 && bytes != entry.size)) {
-      throw InputError(place(name, entry), concat("shape ", show_shape(entry.shape), " of ",
-                                                  tf_data_type_name(entry.type), " does not fit its ", entry.size,
-                                                  " bytes"), kDamaged);
+      throw InputError(place(name, entry),
+                       concat("shape ", show_shape(entry.shape), " of ", tf_data_type_name(entry.type),
+                              " does not fit its ", entry.size, " bytes"),
+                       kDamaged);
     }
   }
 }
@@ -295,8 +313,8 @@ Bytes TfCheckpoint::read(const std::string& name) const {
   try {
     crc = found.type == TfDataType::kString ? string_crc(bytes, found.shape) : crc32c(bytes);
   } catch (const protozero::exception&) {
-    throw InputError(place(name, found), concat("its ", found.size, " bytes hold no ", show_shape(found.shape),
-                                                " strings"), kDamaged);
+    throw InputError(place(name, found),
+                     concat("its ", found.size, " bytes hold no ", show_shape(found.shape), " strings"), kDamaged);
   }
   if (mask_crc(crc) != found.crc) {
     throw InputError(place(name, found), concat("the checksum of its ", found.size, " bytes does not match"), kDamaged);
@@ -307,10 +325,14 @@ Bytes TfCheckpoint::read(const std::string& name) const {
 std::vector<float> TfCheckpoint::read_f32(const std::string& name) const {
   const TfTensorEntry& found = entry(name);
   switch (found.type) {
-    case TfDataType::kFloat: return convert<float>(read(name), [](float value) { return value; });
-    case TfDataType::kDouble: return convert<double>(read(name), [](double value) { return static_cast<float>(value); });
-    case TfDataType::kHalf: return convert<uint16_t>(read(name), half_to_float);
-    case TfDataType::kBfloat16: return convert<uint16_t>(read(name), bfloat16_to_float);
+    case TfDataType::kFloat:
+      return convert<float>(read(name), [](float value) { return value; });
+    case TfDataType::kDouble:
+      return convert<double>(read(name), [](double value) { return static_cast<float>(value); });
+    case TfDataType::kHalf:
+      return convert<uint16_t>(read(name), half_to_float);
+    case TfDataType::kBfloat16:
+      return convert<uint16_t>(read(name), bfloat16_to_float);
     default:
       throw InputError(place(name, found), concat("has the element type ", tf_data_type_name(found.type),
                                                   ", expected floating point numbers"));

@@ -37,7 +37,8 @@ void check_views(const std::vector<const TfTensorView*>& tensors) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     const TfTensorView& tensor = *tensors[i];
     const std::string where = concat("tensor '", tensor.name, "'");
-    if (tensor.name.empty() || tensor.name[0] == '\0') throw UsageError(where, "has no name that a checkpoint can hold");
+    if (tensor.name.empty() || tensor.name[0] == '\0')
+      throw UsageError(where, "has no name that a checkpoint can hold");
     if (i > 0 && tensors[i - 1]->name == tensor.name) throw UsageError(where, "the name occurs twice");
     const int64_t element = tf_element_size(tensor.type);
     if (element == 0) throw UsageError(where, concat(tf_data_type_name(tensor.type), " cannot be written"));

@@ -89,10 +89,17 @@ class ExampleParser {
     Feature feature;
     while (advance(message)) {
       switch (message.tag_and_type()) {
-        case length_delimited(kFeatureBytes): feature = parse_bytes(message.get_message()); break;
-        case length_delimited(kFeatureFloats): feature = parse_floats(message.get_message()); break;
-        case length_delimited(kFeatureInts): feature = parse_ints(message.get_message()); break;
-        default: message.skip();
+        case length_delimited(kFeatureBytes):
+          feature = parse_bytes(message.get_message());
+          break;
+        case length_delimited(kFeatureFloats):
+          feature = parse_floats(message.get_message());
+          break;
+        case length_delimited(kFeatureInts):
+          feature = parse_ints(message.get_message());
+          break;
+        default:
+          message.skip();
       }
     }
     return feature;

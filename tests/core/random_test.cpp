@@ -35,7 +35,8 @@ TEST(Random, SameCoordinatesGiveTheSameStream) {
 
 // Stored runs can be repeated only as long as these stay.
 TEST(Random, StreamIsPinned) {
-  EXPECT_THAT(words(Random(1, RandomPurpose::kAugment, 2, 3), 5), ElementsAre(0x99eb8574u, 0xb80ad0bdu, 0xf61d4810u, 0x5e85cd1fu, 0x0feced21u));
+  EXPECT_THAT(words(Random(1, RandomPurpose::kAugment, 2, 3), 5),
+              ElementsAre(0x99eb8574u, 0xb80ad0bdu, 0xf61d4810u, 0x5e85cd1fu, 0x0feced21u));
 }
 
 TEST(Random, EveryCoordinateMatters) {

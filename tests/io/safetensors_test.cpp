@@ -47,15 +47,16 @@ TEST_F(Safetensors, RoundTrip) {
   const std::vector<float> weights = {1.5f, -2.0f, 0.0f, 3e38f, 1e-40f, 6.0f};
   const std::vector<int64_t> step = {-7};
   const Bytes flags = {1, 0, 1};
-  write_safetensors(path_, {{"z.weight", DataType::kF32, {2, 3}, raw(weights)},
-                            {"flags", DataType::kBool, {3}, flags},
-                            {"step", DataType::kI64, {}, raw(step)},
-                            {"empty", DataType::kF16, {0, 4}, {}}},
+  write_safetensors(path_,
+                    {{"z.weight", DataType::kF32, {2, 3}, raw(weights)},
+                     {"flags", DataType::kBool, {3}, flags},
+                     {"step", DataType::kI64, {}, raw(step)},
+                     {"empty", DataType::kF16, {0, 4}, {}}},
                     {{"arch", "resnet50+d"}, {"note", "\xC3\xA4 \"quoted\"\n"}});
   const SafetensorsFile file(path_);
   EXPECT_EQ(file.path(), path_);
-  EXPECT_EQ(file.metadata(), (std::map<std::string, std::string>{{"arch", "resnet50+d"},
-                                                                 {"note", "\xC3\xA4 \"quoted\"\n"}}));
+  EXPECT_EQ(file.metadata(),
+            (std::map<std::string, std::string>{{"arch", "resnet50+d"}, {"note", "\xC3\xA4 \"quoted\"\n"}}));
   ASSERT_EQ(file.tensors().size(), 4u);
   EXPECT_EQ(file.read_f32("z.weight"), weights);
   EXPECT_THAT(file.entry("z.weight").shape, ElementsAre(2, 3));
@@ -123,8 +124,9 @@ TEST_F(Safetensors, RefusesHostileLengths) {
     Bytes bytes(24);
     std::memcpy(bytes.data(), &length, 8);
     write_file(path_, bytes);
-    EXPECT_THAT(error_of<InputError>([&] { SafetensorsFile{path_}; }),
-                HasSubstr(concat("at offset 0: the header's length is given as ", length, " bytes, expected at most 16")));
+    EXPECT_THAT(
+        error_of<InputError>([&] { SafetensorsFile{path_}; }),
+        HasSubstr(concat("at offset 0: the header's length is given as ", length, " bytes, expected at most 16")));
   }
   write_file(path_, Bytes(7));
   EXPECT_THAT(error_of<InputError>([&] { SafetensorsFile{path_}; }), HasSubstr("has 7 bytes, expected at least 8"));
@@ -149,7 +151,8 @@ std::string header_of(const std::string& type, const std::string& shape, const s
 
 TEST_F(Safetensors, RefusesEntriesThatDoNotFit) {
   EXPECT_THAT(error_with(header_of("F32", "[2]", "[0,4]"), 4), HasSubstr("shape [2] of F32 does not fit its 4 bytes"));
-  EXPECT_THAT(error_with(header_of("F32", "[1]", "[0,4]"), 3), HasSubstr("bytes 0 to 4 do not lie in the file's data of 3"));
+  EXPECT_THAT(error_with(header_of("F32", "[1]", "[0,4]"), 3),
+              HasSubstr("bytes 0 to 4 do not lie in the file's data of 3"));
   EXPECT_THAT(error_with(header_of("U8", "[1]", "[2,1]"), 4), HasSubstr("bytes 2 to 1 do not lie"));
   EXPECT_THAT(error_with(header_of("U8", "[0]", "[0,0,0]"), 0), HasSubstr("data_offsets must be two numbers"));
   EXPECT_THAT(error_with(header_of("F8_E4M3", "[1]", "[0,1]"), 1), HasSubstr("the element type F8_E4M3, which is not"));
@@ -160,7 +163,8 @@ TEST_F(Safetensors, RefusesEntriesThatDoNotFit) {
 
 TEST_F(Safetensors, RefusesShapesThatOverflow) {
   // 2^32 × 2^32 and 2^62 × 4 wrap around to 0 bytes.
-  EXPECT_THAT(error_with(header_of("U8", "[4294967296,4294967296]", "[0,0]"), 0), HasSubstr("does not fit its 0 bytes"));
+  EXPECT_THAT(error_with(header_of("U8", "[4294967296,4294967296]", "[0,0]"), 0),
+              HasSubstr("does not fit its 0 bytes"));
   EXPECT_THAT(error_with(header_of("F32", "[4611686018427387904]", "[0,0]"), 0), HasSubstr("does not fit its 0 bytes"));
 }
 
@@ -194,13 +198,17 @@ TEST_F(Safetensors, EveryTruncationIsFound) {
 
 TEST_F(Safetensors, WriterRefusesWhatItCouldNotReadBack) {
   const Bytes four(4);
-  EXPECT_THAT(error_of<UsageError>([&] { write_safetensors(path_, {{"a", DataType::kF32, {2}, four}}, {}); }),
+  EXPECT_THAT(error_of<UsageError>([&] {
+                write_safetensors(path_, {{"a", DataType::kF32, {2}, four}}, {});
+              }),
               HasSubstr("tensor 'a': shape [2] of F32 does not fit 4 bytes"));
   EXPECT_THAT(error_of<UsageError>([&] {
                 write_safetensors(path_, {{"a", DataType::kF32, {1}, four}, {"a", DataType::kF32, {}, four}}, {});
               }),
               HasSubstr("the name occurs twice"));
-  EXPECT_THAT(error_of<UsageError>([&] { write_safetensors(path_, {{"__metadata__", DataType::kF32, {1}, four}}, {}); }),
+  EXPECT_THAT(error_of<UsageError>([&] {
+                write_safetensors(path_, {{"__metadata__", DataType::kF32, {1}, four}}, {});
+              }),
               HasSubstr("the name is reserved"));
   EXPECT_FALSE(fs::exists(path_));
 }

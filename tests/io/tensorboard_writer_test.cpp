@@ -40,15 +40,22 @@ Event parse_event(const Bytes& bytes) {
   protozero::pbf_reader message(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   while (message.next()) {
     switch (message.tag()) {
-      case 1: event.wall_time = message.get_double(); break;
-      case 2: event.step = message.get_int64(); break;
-      case 3: event.version = message.get_string(); break;
+      case 1:
+        event.wall_time = message.get_double();
+        break;
+      case 2:
+        event.step = message.get_int64();
+        break;
+      case 3:
+        event.version = message.get_string();
+        break;
       case 5:
         for (auto summary = message.get_message(); summary.next(1);) {
           event.scalars.push_back(parse_value(summary.get_message()));
         }
         break;
-      default: ADD_FAILURE() << "unexpected field " << message.tag();
+      default:
+        ADD_FAILURE() << "unexpected field " << message.tag();
     }
   }
   return event;

@@ -74,10 +74,10 @@ TEST_F(TfCheckpointTest, RoundTrip) {
 
 TEST_F(TfCheckpointTest, EveryNumericTypeKeepsItsBytes) {
   const std::vector<std::pair<TfDataType, size_t>> types = {
-      {TfDataType::kFloat, 4},   {TfDataType::kDouble, 8},     {TfDataType::kInt32, 4},       {TfDataType::kUint8, 1},
-      {TfDataType::kInt16, 2},   {TfDataType::kInt8, 1},       {TfDataType::kComplex64, 8},   {TfDataType::kInt64, 8},
-      {TfDataType::kBool, 1},    {TfDataType::kBfloat16, 2},   {TfDataType::kUint16, 2},      {TfDataType::kHalf, 2},
-      {TfDataType::kUint32, 4},  {TfDataType::kUint64, 8},     {TfDataType::kComplex128, 16}};
+      {TfDataType::kFloat, 4},  {TfDataType::kDouble, 8},   {TfDataType::kInt32, 4},      {TfDataType::kUint8, 1},
+      {TfDataType::kInt16, 2},  {TfDataType::kInt8, 1},     {TfDataType::kComplex64, 8},  {TfDataType::kInt64, 8},
+      {TfDataType::kBool, 1},   {TfDataType::kBfloat16, 2}, {TfDataType::kUint16, 2},     {TfDataType::kHalf, 2},
+      {TfDataType::kUint32, 4}, {TfDataType::kUint64, 8},   {TfDataType::kComplex128, 16}};
   std::vector<Bytes> stored;
   std::vector<TfTensorView> views;
   for (const auto& [type, size] : types) stored.push_back(Bytes(size * 3, static_cast<uint8_t>(size)));
@@ -138,12 +138,13 @@ TEST_F(TfCheckpointTest, AFolderMeansItsNamedOrLastCheckpoint) {
   write_tf_checkpoint(folder_ / "model.ckpt-12", {});
   EXPECT_EQ(TfCheckpoint(folder_.path()).prefix(), folder_ / "model.ckpt-12");
   for (const char* named : {"model.ckpt-7", "/somewhere/else/model.ckpt-7"}) {
-    write_file(folder_ / "checkpoint", concat("all_model_checkpoint_paths: \"model.ckpt-12\"\nmodel_checkpoint_path: \"",
-                                              named, "\"\n"));
+    write_file(folder_ / "checkpoint",
+               concat("all_model_checkpoint_paths: \"model.ckpt-12\"\nmodel_checkpoint_path: \"", named, "\"\n"));
     EXPECT_EQ(TfCheckpoint(folder_.path()).prefix(), prefix_) << named;
   }
   write_file(folder_ / "checkpoint", std::string_view("model_checkpoint_path: \"model.ckpt-8\"\n"));
-  EXPECT_THAT(opening_error(folder_.path()), HasSubstr("checkpoint: names the checkpoint 'model.ckpt-8', whose .index"));
+  EXPECT_THAT(opening_error(folder_.path()),
+              HasSubstr("checkpoint: names the checkpoint 'model.ckpt-8', whose .index"));
   write_file(folder_ / "checkpoint", std::string_view("nothing\n"));
   EXPECT_THAT(opening_error(folder_.path()), HasSubstr("names no model_checkpoint_path"));
 }
@@ -198,8 +199,9 @@ TEST_F(TfCheckpointTest, EveryFlippedBitOfTheDataIsFound) {
     write_bytes(data_, damaged);
     const TfCheckpoint checkpoint(prefix_);
     const std::string name = bit < 64 ? "global_step" : "model/weight";
-    const char* message = bit < 64 ? "data-00000-of-00001 at offset 0, tensor 'global_step': the checksum of its 8 bytes"
-                                   : "data-00000-of-00001 at offset 8, tensor 'model/weight': the checksum of its 8 bytes";
+    const char* message = bit < 64
+                              ? "data-00000-of-00001 at offset 0, tensor 'global_step': the checksum of its 8 bytes"
+                              : "data-00000-of-00001 at offset 8, tensor 'model/weight': the checksum of its 8 bytes";
     EXPECT_THAT(error_of<InputError>([&] { checkpoint.read(name); }), HasSubstr(message));
   }
 }
@@ -238,7 +240,8 @@ TEST_F(TfCheckpointTest, RefusesAnIndexThatDoesNotFit) {
   EXPECT_THAT(error_with({{"", "\x08\x01\x10\x01"}}), HasSubstr("big-endian"));
   EXPECT_THAT(error_with({{"", "\x08\x01\x1A\x04\x08\x02\x10\x02"}}), HasSubstr("needs a reader of version 2"));
   EXPECT_THAT(error_with({{"", kHeader}, {"a", "\x08"}}), HasSubstr("the entry of 'a' cannot be read"));
-  EXPECT_THAT(error_with({{"", kHeader}, {"a", float_entry() + "\x18\x01"}}), HasSubstr("data file 1, but there are 1"));
+  EXPECT_THAT(error_with({{"", kHeader}, {"a", float_entry() + "\x18\x01"}}),
+              HasSubstr("data file 1, but there are 1"));
   EXPECT_THAT(error_with({{"", kHeader}, {"a", float_entry() + "\x20\x01"}}),
               HasSubstr("at offset 1, tensor 'a': takes 4 bytes, but the file ends at 4"));
   // An offset of 2^64 - 4, so that offset + size wraps around.
@@ -256,9 +259,8 @@ TEST_F(TfCheckpointTest, ReadsShardedData) {
   const Bytes one = raw<float>({1.0f}), two = raw<float>({2.0f});
   write_bytes(folder_ / "model.ckpt-7.data-00000-of-00002", one);
   write_bytes(folder_ / "model.ckpt-7.data-00001-of-00002", two);
-  write_table(index_, {{"", "\x08\x02"},
-                       {"a", float_entry() + masked(one)},
-                       {"b", float_entry() + "\x18\x01" + masked(two)}});
+  write_table(index_,
+              {{"", "\x08\x02"}, {"a", float_entry() + masked(one)}, {"b", float_entry() + "\x18\x01" + masked(two)}});
   const TfCheckpoint checkpoint(prefix_);
   EXPECT_THAT(checkpoint.read_f32("a"), ElementsAre(1.0f));
   EXPECT_THAT(checkpoint.read_f32("b"), ElementsAre(2.0f));

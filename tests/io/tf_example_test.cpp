@@ -79,7 +79,9 @@ TEST(ParseExample, TheLastOfANameCounts) {
 
 TEST(ParseExample, NamesThePlaceOfADefect) {
   // The floats of the list are 3 bytes long.
-  EXPECT_THAT(error_of<InputError>([] { parse(example_of(field(2, field(1, {1, 2, 3})))); }),
+  EXPECT_THAT(error_of<InputError>([] {
+                parse(example_of(field(2, field(1, {1, 2, 3}))));
+              }),
               HasSubstr("a.tfrecord record 3 at byte 11: is not a tf.train.Example"));
   EXPECT_THAT(error_of<InputError>([] { parse({0x0A, 0x05, 0x0A}); }), HasSubstr("record 3 at byte 0: "));
   EXPECT_THAT(error_of<InputError>([] { parse({0xFF}); }), HasSubstr("at byte 0: "));
@@ -87,20 +89,20 @@ TEST(ParseExample, NamesThePlaceOfADefect) {
 
 TEST(ParseExample, RefusesHostileInput) {
   const std::vector<Bytes> hostile = {
-      {0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F},  // a length of 2^63 - 1
+      {0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F},              // a length of 2^63 - 1
       {0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01},  // a number of eleven bytes
-      {0x00},        // field number 0
-      {0x0B},        // a group begins
-      {0x0F, 0x01},  // wire type 7
-      {0x0D, 0x01},  // a cut number
+      {0x00},                                                                    // field number 0
+      {0x0B},                                                                    // a group begins
+      {0x0F, 0x01},                                                              // wire type 7
+      {0x0D, 0x01},                                                              // a cut number
   };
   for (const Bytes& bytes : hostile) EXPECT_THROW(parse(bytes), InputError) << static_cast<int>(bytes[0]);
 }
 
 TEST(SerialiseExample, KnownBytes) {
   const Bytes bytes = serialise_example({{"k", Ints{300, -1}}});
-  EXPECT_EQ(bytes, example_of(field(3, field(1, {0xAC, 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-                                                 0x01}))));
+  EXPECT_EQ(bytes,
+            example_of(field(3, field(1, {0xAC, 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01}))));
   EXPECT_EQ(serialise_example({{"k", Floats{1.0f}}}), example_of(field(2, field(1, {0, 0, 0x80, 0x3F}))));
   EXPECT_EQ(serialise_example({{"k", Strings{"a", ""}}}), example_of(field(1, field(1, {'a'}) + field(1, {}))));
 }

@@ -111,9 +111,10 @@ TEST_F(TfRecord, ErrorsNameRecordAndOffset) {
   Bytes bytes = read_file(write_three());
   bytes.resize(100);
   rewrite(bytes);
-  EXPECT_THAT(error_of<InputError>([&] { TfRecordReader(path_).index(); }),
-              HasSubstr("a.tfrecord record 2 at offset 37: the record's data has 1000 bytes, but only 51 bytes are left "
-                        "(the file is truncated"));
+  EXPECT_THAT(
+      error_of<InputError>([&] { TfRecordReader(path_).index(); }),
+      HasSubstr("a.tfrecord record 2 at offset 37: the record's data has 1000 bytes, but only 51 bytes are left "
+                "(the file is truncated"));
   bytes.resize(40);
   rewrite(bytes);
   EXPECT_THAT(error_of<InputError>([&] { TfRecordReader(path_).index(); }),

@@ -25,8 +25,8 @@
 #include "assemble/io/tf_example.h"
 #include "assemble/io/tfrecord.h"
 
-/// What a parser must hold on any bytes: it returns or throws InputError, and what it returns is consistent. One function
-/// a format, called with made-up bytes by the fuzzers of fuzz/ and with the kept seeds by the tests.
+/// What a parser must hold on any bytes: it returns or throws InputError, and what it returns is consistent. One
+/// function a format, called with made-up bytes by the fuzzers of fuzz/ and with the kept seeds by the tests.
 namespace assemble::fuzz {
 
 /// Ends the process as a crash, which a fuzzer records.

@@ -60,7 +60,8 @@ struct TensorView {
   std::span<const uint8_t> bytes;
 };
 
-/// Writes a safetensors file atomically; tensors keep the given order, the data section begins at a multiple of 8 bytes.
+/// Writes a safetensors file atomically; tensors keep the given order, the data section begins at a multiple of 8
+/// bytes.
 /// @throws UsageError on duplicate names or sizes that do not fit the shape, RunError when writing fails
 void write_safetensors(const fs::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata);
