@@ -104,16 +104,15 @@ void Command::print(const nlohmann::ordered_json& result, const std::string& tex
   if (!std::cout) throw RunError("stdout", "cannot be written", "is the disk full or the pipe closed?");
 }
 
-std::string Command::effective_config() const {
+std::string effective_config(const CLI::App& app) {
   std::string config;
-  for (const std::string& line : split(app->config_to_str(/*default_also=*/true, /*write_description=*/true), '\n')) {
+  for (const std::string& line : split(app.config_to_str(/*default_also=*/true, /*write_description=*/true), '\n')) {
     if (!line.ends_with("=\"\"")) config += line + "\n";
   }
   return config;
 }
 
-int run_command_line(const std::vector<std::unique_ptr<Command>>& commands,
-                     const std::vector<std::string>& arguments) {
+int run_command_line(const std::vector<std::unique_ptr<Command>>& commands, const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
     (arguments.empty() ? std::cerr : std::cout) << overview(commands);
     return status(arguments.empty() ? ExitCode::kUsage : ExitCode::kOk);

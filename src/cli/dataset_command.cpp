@@ -135,9 +135,8 @@ class DatasetCommand : public Command {
                          {"validation_images", of_validation.per_class[c]}});
     }
     rows.push_back({"all", std::to_string(of_train.images), std::to_string(of_validation.images)});
-    nlohmann::ordered_json json{{"train_images", of_train.images},
-                                {"validation_images", of_validation.images},
-                                {"classes", classes}};
+    nlohmann::ordered_json json{
+        {"train_images", of_train.images}, {"validation_images", of_validation.images}, {"classes", classes}};
     std::string text = format_table(rows);
     if (decode_) add_decoded(of_train, of_validation, json, text);
     print(json, text);

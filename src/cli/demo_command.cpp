@@ -2,10 +2,9 @@
 #include "assemble/cli/command.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
-#include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/data/draw.h"
-#include "assemble/train/trainer.h"
+#include "train_options.h"
 
 namespace assemble::cli {
 namespace {
@@ -17,26 +16,31 @@ struct DemoRow {
   TrainResult result;
 };
 
-/// The recipe both networks get; only the assembled one uses the techniques of its recipe beside the architecture.
-TrainOptions demo_options(const std::string& arch, bool assembled, int64_t epochs, int side) {
-  TrainOptions options;
-  options.arch = arch;
-  options.epochs = epochs;
-  options.batch_size = 32;
-  options.schedule.base = 0.1;
-  options.schedule.warmup_epochs = 2;
-  options.optimizer.weight_decay = 5e-4;
-  options.zero_gamma = true;
-  options.bn_momentum = 0.9;
-  options.preprocessing.train_size = side;
-  options.preprocessing.eval_size = side;
-  options.preprocessing.eval_resize = side;
-  options.preprocessing.deviation = {58.f, 58.f, 58.f};
-  options.augmentation.box.min_area = 0.4;
-  options.average_decay = 0.98;
-  options.eval_every = 5;
-  if (assembled) options.label_smoothing = 0.1;
-  return options;
+/// What both networks get; they differ in their architecture alone.
+std::vector<std::string> demo_recipe() {
+  return {"--batch-size",
+          "32",
+          "--lr",
+          "0.1",
+          "--warmup-epochs",
+          "2",
+          "--weight-decay",
+          "5e-4",
+          "--zero-gamma",
+          "--bn-momentum",
+          "0.9",
+          "--label-smoothing",
+          "0.1",
+          "--ema",
+          "0.98",
+          "--min-area",
+          "0.4",
+          "--deviation",
+          "58",
+          "58",
+          "58",
+          "--eval-every",
+          "5"};
 }
 
 class DemoCommand : public Command {
@@ -53,7 +57,6 @@ class DemoCommand : public Command {
   }
 
   void run() override {
-    keep_freed_memory();
     const fs::path data = fs::path(out_) / "data";
     log_info(concat("drawing ", drawn_classes().size(), " classes of textured shapes into ", data.string()));
     draw_dataset(data, draw_);
@@ -65,17 +68,26 @@ class DemoCommand : public Command {
 
  private:
   DemoRow train(const std::string& name, const std::string& arch, const fs::path& data) const {
-    TrainOptions options = demo_options(arch, name == "assembled", epochs_, draw_.side);
-    options.seed = draw_.seed;
-    const auto training = open_dataset(data, Split::kTrain);
-    const auto validation = open_dataset(data, Split::kValidation);
     const fs::path out = fs::path(out_) / name;
     fs::remove_all(out);
-    RunFolder folder(out, /*resume=*/false);
-    folder.write_environment({"assemble", "demo", "--out", out_, "--epochs", std::to_string(epochs_)});
-    Trainer trainer(*training, *validation, options, folder);
-    DemoRow row{name, arch, measure_cost(Arch::parse(arch), training->classes(), draw_.side), trainer.run()};
-    return row;
+    std::vector<std::string> arguments = demo_recipe();
+    for (const auto& [flag, value] :
+         std::vector<std::pair<std::string, std::string>>{{"--data", data.string()},
+                                                          {"--out", out.string()},
+                                                          {"--arch", arch},
+                                                          {"--epochs", std::to_string(epochs_)},
+                                                          {"--seed", std::to_string(draw_.seed)},
+                                                          {"--preprocessing", concat("imagenet_", draw_.side)},
+                                                          {"--eval-resize", std::to_string(draw_.side)}}) {
+      arguments.insert(arguments.end(), {flag, value});
+    }
+    CLI::App options;
+    options.option_defaults()->always_capture_default();
+    TrainJob job;
+    job.declare(options);
+    options.parse({arguments.rbegin(), arguments.rend()});
+    return {name, arch, measure_cost(Arch::parse(arch), static_cast<int64_t>(drawn_classes().size()), draw_.side),
+            job.run(options, /*resume=*/false)};
   }
 
   nlohmann::ordered_json to_json(const std::vector<DemoRow>& rows) const {
@@ -107,8 +119,8 @@ class DemoCommand : public Command {
     }
     const std::string model = (fs::path(out_) / "assembled" / "best.safetensors").string();
     return format_table(table) + concat("\nTry: assemble eval --model ", model, " --data ",
-                                        (fs::path(out_) / "data").string(), "\n     assemble predict --model ", model, " ",
-                                        (fs::path(out_) / "data/validation").string(), "\n");
+                                        (fs::path(out_) / "data").string(), "\n     assemble predict --model ", model,
+                                        " ", (fs::path(out_) / "data/validation").string(), "\n");
   }
 
   std::string out_ = "runs/demo";

@@ -52,14 +52,15 @@ class EvalCommand : public Command {
   void check_classes(const ModelCard& card, const Dataset& dataset) const {
     if (dataset.class_names() == card.class_names) return;
     if (dataset.classes() != card.classes()) {
-      throw InputError(data_, concat("has ", dataset.classes(), " classes, the model ", model_, " has ", card.classes()),
+      throw InputError(data_,
+                       concat("has ", dataset.classes(), " classes, the model ", model_, " has ", card.classes()),
                        "evaluate on the data set it was trained on, or fine-tune it with train --pretrained");
     }
     for (size_t c = 0; c < card.class_names.size(); ++c) {
       if (dataset.class_names()[c] == card.class_names[c]) continue;
-      throw InputError(data_, concat("class ", c, " is '", dataset.class_names()[c], "', in the model '",
-                                     card.class_names[c], "'"),
-                       "name the class folders as the model does");
+      throw InputError(
+          data_, concat("class ", c, " is '", dataset.class_names()[c], "', in the model '", card.class_names[c], "'"),
+          "name the class folders as the model does");
     }
   }
 

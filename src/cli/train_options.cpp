@@ -3,7 +3,10 @@
 
 #include <algorithm>
 
+#include "assemble/cli/command.h"
 #include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
 
 namespace assemble::cli {
 
@@ -43,7 +46,8 @@ void TrainFlags::declare_recipe(CLI::App& app) {
       ->check(CLI::Range(0, 2))
       ->group(group);
   app.add_option("--mixup-alpha", o.mixup_alpha, "α of mixup's Beta(α, α)")->group(group);
-  app.add_option("--kd-temperature", o.kd_temperature, "Distillation from stored teacher logits; 0 is off")->group(group);
+  app.add_option("--kd-temperature", o.kd_temperature, "Distillation from stored teacher logits; 0 is off")
+      ->group(group);
   app.add_option("--weight-decay", o.optimizer.weight_decay, "λ of λ · ½‖w‖² over all but batch norm")->group(group);
   app.add_option("--momentum", o.optimizer.momentum, "Momentum of SGD")->group(group);
   app.add_flag("--nesterov", o.optimizer.nesterov, "Nesterov momentum")->group(group);
@@ -71,20 +75,27 @@ void TrainFlags::declare_schedule(CLI::App& app) {
 void TrainFlags::declare_data(CLI::App& app) {
   TrainOptions& o = options_;
   const char* group = "Data";
-  app.add_option("--preprocessing", preprocessing_, "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE, each also with 'a'")
+  app.add_option("--preprocessing", preprocessing_,
+                 "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE, each also with 'a'")
       ->group(group);
   app.add_option("--train-size", train_size_, "Side of training crops; 0: the type's")->group(group);
   app.add_option("--eval-size", eval_size_, "Side of evaluation crops; 0: the type's")->group(group);
   app.add_option("--eval-resize", eval_resize_, "Short side before the evaluation crop; 0: the type's")->group(group);
   app.add_option("--mean", mean_, "Subtracted from R, G and B in [0, 255]")->expected(3)->default_str("")->group(group);
-  app.add_option("--deviation", deviation_, "Divides R, G and B after that")->expected(3)->default_str("")->group(group);
-  app.add_flag("--antialias", antialias_, "Resize with antialiasing instead of the original's plain bilinear")->group(group);
-  app.add_option("--small-size", o.small_size, "Side of training crops in the run's first part; 0 is off")->group(group);
+  app.add_option("--deviation", deviation_, "Divides R, G and B after that")
+      ->expected(3)
+      ->default_str("")
+      ->group(group);
+  app.add_flag("--antialias", antialias_, "Resize with antialiasing instead of the original's plain bilinear")
+      ->group(group);
+  app.add_option("--small-size", o.small_size, "Side of training crops in the run's first part; 0 is off")
+      ->group(group);
   app.add_option("--small-share", o.small_share, "Share of the steps at --small-size")->group(group);
   app.add_option("--min-area", o.augmentation.box.min_area, "Smallest share of the image a crop takes")->group(group);
   app.add_option("--max-area", o.augmentation.box.max_area, "Largest share")->group(group);
   app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")->group(group);
-  app.add_option("--color-jitter", o.augmentation.color_jitter, "Brightness, contrast, saturation in 1 ± x")->group(group);
+  app.add_option("--color-jitter", o.augmentation.color_jitter, "Brightness, contrast, saturation in 1 ± x")
+      ->group(group);
   app.add_option("--loader-threads", o.loader_threads, "Threads that decode and augment; 0: every core")->group(group);
   app.add_option("--prefetch", o.prefetch, "Batches prepared ahead")->group(group);
   app.add_option("--max-broken", o.max_broken, "Unreadable images before the run gives up")->group(group);
@@ -98,7 +109,8 @@ void TrainFlags::declare_run(CLI::App& app) {
   app.add_option("--precision", precision_, "f32 or bf16 (autocast)")->group(group);
   app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")->group(group);
   app.add_option("--eval-every", o.eval_every, "Epochs between evaluations")->group(group);
-  app.add_option("--fine-eval-ratio", o.fine_eval_ratio, "After this share of the epochs, evaluate after each")->group(group);
+  app.add_option("--fine-eval-ratio", o.fine_eval_ratio, "After this share of the epochs, evaluate after each")
+      ->group(group);
   app.add_option("--eval-batch-size", o.eval_batch_size, "Images a batch while evaluating")->group(group);
   app.add_option("--keep-best", o.keep_best, "Best models to keep")->group(group);
   app.add_flag("--keep-every-evaluation", o.keep_every_evaluation, "Keep every evaluated model too")->group(group);
@@ -137,6 +149,28 @@ TrainOptions TrainFlags::options() const {
   options.precision = parse_precision(precision_);
   options.check();
   return options;
+}
+
+void TrainJob::declare(CLI::App& app) {
+  app.add_option("--data", data, "Data set: folders of classes, or TFRecords")->required();
+  app.add_option("--out", out, "Run folder")->required();
+  flags_.declare(app);
+}
+
+TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
+  keep_freed_memory();
+  TrainOptions options = flags_.options();
+  options.resume = resume;
+  if (flags_.threads > 0) torch::set_num_threads(flags_.threads);
+  const auto train = open_dataset(data, Split::kTrain);
+  const auto validation = open_dataset(data, Split::kValidation);
+  RunFolder folder(out, resume);
+  Trainer trainer(*train, *validation, options, folder);
+  folder.write_config(effective_config(app));
+  folder.write_environment({"assemble", "train", "--config", (folder.path() / "config.toml").string()});
+  log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",
+                  train->classes(), " classes, ", trainer.steps_per_epoch(), " steps an epoch"));
+  return trainer.run();
 }
 
 }  // namespace assemble::cli

@@ -41,4 +41,18 @@ class TrainFlags {
   std::vector<float> deviation_;
 };
 
+/// A training run as `assemble train` declares it: data set, run folder and options.
+class TrainJob {
+ public:
+  void declare(CLI::App& app);
+  /// Trains and leaves a run folder. @param app holds the parsed options, which become config.toml
+  TrainResult run(const CLI::App& app, bool resume) const;
+
+  std::string data;
+  std::string out;
+
+ private:
+  TrainFlags flags_;
+};
+
 }  // namespace assemble::cli

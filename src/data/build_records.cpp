@@ -59,7 +59,8 @@ class SplitWriter {
     try {
       const Sample sample = dataset_.read(index);
       const Image image = decode_image(sample.encoded, sample.name);
-      record = serialise_example(make_example(sample, image, dataset_.class_names()[static_cast<size_t>(sample.label)]));
+      record =
+          serialise_example(make_example(sample, image, dataset_.class_names()[static_cast<size_t>(sample.label)]));
     } catch (const InputError& error) {
       log_warning(std::string(error.what()) + "; skipped");
       ++skipped_;
@@ -83,7 +84,8 @@ void require_no_other_set(const fs::path& output, const std::string& split, int 
     const std::string name = entry.path().filename().string();
     const std::string ending = shard_name("", 0, shards).substr(6);  // "-of-0000N"
     if (name.starts_with(split + "-") && !name.ends_with(ending)) {
-      throw UsageError(entry.path().string(), "belongs to another set of records", "remove it or choose another folder");
+      throw UsageError(entry.path().string(), "belongs to another set of records",
+                       "remove it or choose another folder");
     }
   }
 }

@@ -68,11 +68,16 @@ float distance_to_cross(Point p) {
 /// Signed distance (negative inside) to a shape that fits the unit circle.
 float distance_to(Shape shape, Point p) {
   switch (shape) {
-    case Shape::kDisc: return std::hypot(p.x, p.y) - 0.85f;
-    case Shape::kTriangle: return distance_to_triangle(p);
-    case Shape::kStar: return distance_to_star(p);
-    case Shape::kCross: return distance_to_cross(p);
-    case Shape::kBar: break;
+    case Shape::kDisc:
+      return std::hypot(p.x, p.y) - 0.85f;
+    case Shape::kTriangle:
+      return distance_to_triangle(p);
+    case Shape::kStar:
+      return distance_to_star(p);
+    case Shape::kCross:
+      return distance_to_cross(p);
+    case Shape::kBar:
+      break;
   }
   return std::max(std::abs(p.x) - 1, std::abs(p.y) - 0.3f);
 }
@@ -240,10 +245,10 @@ void make_room(const fs::path& folder) {
   std::vector<fs::path> earlier;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    const bool drawn = entry.is_directory()
-                           ? std::find(names.begin(), names.end(), name) != names.end()
-                           : name.size() == 9 && name.ends_with(".png") &&
-                                 std::all_of(name.begin(), name.begin() + 5, [](char c) { return c >= '0' && c <= '9'; });
+    const bool drawn = entry.is_directory() ? std::find(names.begin(), names.end(), name) != names.end()
+                                            : name.size() == 9 && name.ends_with(".png") &&
+                                                  std::all_of(name.begin(), name.begin() + 5,
+                                                              [](char c) { return c >= '0' && c <= '9'; });
     if (!drawn) throw UsageError(entry.path().string(), "is no drawn image", "choose an empty folder");
     if (!entry.is_directory()) earlier.push_back(entry.path());
   }

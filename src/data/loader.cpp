@@ -93,14 +93,14 @@ struct Loader::State {
   int next_train_size;
 
   std::mutex mutex;
-  std::condition_variable work_ready;   // for workers
-  std::condition_variable work_done;    // for the caller
+  std::condition_variable work_ready;  // for workers
+  std::condition_variable work_done;   // for the caller
   bool stopping = false;
   int64_t epoch = 0;
-  std::vector<int64_t> order;     // empty: as stored
-  int64_t next_batch = 0;         // the caller's
-  int64_t ready_until = 0;        // batches whose slots are prepared, end
-  int64_t claim_batch = 0;        // the next position a worker takes
+  std::vector<int64_t> order;  // empty: as stored
+  int64_t next_batch = 0;      // the caller's
+  int64_t ready_until = 0;     // batches whose slots are prepared, end
+  int64_t claim_batch = 0;     // the next position a worker takes
   int64_t claim_position = 0;
   int64_t in_flight = 0;
 
@@ -217,12 +217,14 @@ void Loader::State::account(Slot& slot, int64_t batch) {
       if (!broken.insert(failure.index).second) continue;
       log_warning(failure.message + (options.training ? "; another image takes its place" : "; left out"));
       if (static_cast<int64_t>(broken.size()) > options.max_broken) {
-        throw InputError(dataset.where(), concat("more than ", options.max_broken, " broken images; the last: ", failure.message),
+        throw InputError(dataset.where(),
+                         concat("more than ", options.max_broken, " broken images; the last: ", failure.message),
                          "repair or remove them, or raise the number allowed");
       }
     }
     if (options.training && !position.filled) {
-      throw InputError(dataset.where(), concat("no image that can be used for batch ", batch), "see the warnings above");
+      throw InputError(dataset.where(), concat("no image that can be used for batch ", batch),
+                       "see the warnings above");
     }
   }
 }

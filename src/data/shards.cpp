@@ -32,8 +32,9 @@ std::vector<fs::path> find_shards(const fs::path& directory, const std::string& 
   if (code) throw InputError(directory.string(), "cannot be listed: " + code.message(), "check the path");
   if (found.empty()) return {};
   if (counts.size() > 1) {
-    throw InputError(directory.string(), concat("holds ", split, " records of ", counts.size(), " different sets: ",
-                                                *found.begin(), ", ", *found.rbegin()),
+    throw InputError(directory.string(),
+                     concat("holds ", split, " records of ", counts.size(), " different sets: ", *found.begin(), ", ",
+                            *found.rbegin()),
                      "keep one set a folder");
   }
   std::vector<fs::path> shards;
@@ -51,7 +52,8 @@ std::vector<fs::path> find_shards(const fs::path& directory, const std::string& 
 
 std::vector<std::string> read_class_names(const fs::path& file) {
   if (!fs::exists(file)) {
-    throw InputError(file.string(), "missing", "write the names of the classes to it, one a line, in order of the labels");
+    throw InputError(file.string(), "missing",
+                     "write the names of the classes to it, one a line, in order of the labels");
   }
   const Bytes bytes = read_file(file, uint64_t{1} << 26);
   std::vector<std::string> names;

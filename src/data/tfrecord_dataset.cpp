@@ -31,7 +31,8 @@ template <typename Value>
 const Value& require_one(const Example& example, const std::string& key, const std::string& where) {
   const auto* values = find<Value>(example, key, where);
   if (values == nullptr || values->size() != 1) {
-    throw InputError(where, concat("has ", values == nullptr ? 0 : values->size(), " values of '", key, "', expected 1"),
+    throw InputError(where,
+                     concat("has ", values == nullptr ? 0 : values->size(), " values of '", key, "', expected 1"),
                      "build the data set again");
   }
   return values->front();
@@ -45,7 +46,8 @@ std::vector<BoundingBox> read_boxes(const Example& example, const std::string& w
     sides[i] = find<float>(example, prefix + names[i], where);
     const size_t count = sides[i] == nullptr ? 0 : sides[i]->size();
     const size_t first = sides[0] == nullptr ? 0 : sides[0]->size();
-    if (count != first) throw InputError(where, concat("has ", first, " values of bbox/ymin and ", count, " of bbox/", names[i]));
+    if (count != first)
+      throw InputError(where, concat("has ", first, " values of bbox/ymin and ", count, " of bbox/", names[i]));
   }
   std::vector<BoundingBox> boxes(sides[0] == nullptr ? 0 : sides[0]->size());
   for (size_t i = 0; i < boxes.size(); ++i) {
@@ -81,7 +83,8 @@ TfRecordDataset::TfRecordDataset(std::vector<fs::path> shards, std::vector<std::
     shards_->first_record.push_back(shards_->places.size());
     for (const RecordSpan& record : found[shard]) {
       if (record.length > UINT32_MAX) {
-        throw InputError(shards[shard].string(), concat("record at offset ", record.offset, " has ", record.length, " bytes"));
+        throw InputError(shards[shard].string(),
+                         concat("record at offset ", record.offset, " has ", record.length, " bytes"));
       }
       shards_->places.push_back({record.offset, static_cast<uint32_t>(record.length), static_cast<uint32_t>(shard)});
     }
@@ -101,8 +104,8 @@ Sample TfRecordDataset::read(int64_t index) const {
   const Place& place = shards_->places.at(static_cast<size_t>(index));
   const TfRecordReader& reader = shards_->readers[place.shard];
   Sample sample;
-  sample.name = concat(reader.path().string(), " record ",
-                       static_cast<size_t>(index) - shards_->first_record[place.shard]);
+  sample.name =
+      concat(reader.path().string(), " record ", static_cast<size_t>(index) - shards_->first_record[place.shard]);
   const Example example = parse_example(reader.read({place.offset, place.length}), sample.name);
   if (const auto* names = find<std::string>(example, "image/filename", sample.name); names && !names->empty()) {
     sample.name += " (" + names->front() + ")";

@@ -102,8 +102,11 @@ ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Devi
 }
 
 nlohmann::ordered_json to_json(const ClassificationResult& result, const std::vector<std::string>& class_names) {
-  nlohmann::ordered_json json{{"images", result.images}, {"top1", result.top1}, {"top5", result.top5},
-                              {"ece", result.ece},       {"loss", result.loss}};
+  nlohmann::ordered_json json{{"images", result.images},
+                              {"top1", result.top1},
+                              {"top5", result.top5},
+                              {"ece", result.ece},
+                              {"loss", result.loss}};
   nlohmann::ordered_json& per_class = json["class_accuracy"];
   for (size_t c = 0; c < class_names.size(); ++c) per_class[class_names[c]] = result.class_accuracy(c);
   json["classes"] = class_names;

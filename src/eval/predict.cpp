@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "assemble/core/error.h"
+#include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/image/preprocess.h"
@@ -37,6 +38,7 @@ std::vector<Prediction> predict(ClassifierImpl& model, const ModelCard& card, co
   const int64_t count = static_cast<int64_t>(files.size());
   std::vector<Prediction> predictions(files.size());
   ThreadPool pool(available_cores());
+  Progress progress("classifying", count, "images");
   for (int64_t begin = 0; begin < count; begin += options.batch_size) {
     const int64_t size = std::min(options.batch_size, count - begin);
     torch::Tensor images = torch::zeros({size, side, side, 3});
@@ -58,6 +60,7 @@ std::vector<Prediction> predict(ClassifierImpl& model, const ModelCard& card, co
       Prediction& prediction = predictions[static_cast<size_t>(begin + i)];
       if (prediction.error.empty()) prediction.classes = best_classes(probabilities[i], card, options.top);
     }
+    progress.advance(size);
   }
   return predictions;
 }
@@ -84,7 +87,8 @@ std::string predictions_to_csv(const std::vector<Prediction>& predictions) {
     if (!prediction.error.empty()) text += concat(image, ",,,,,", csv_field(prediction.error), "\n");
     for (size_t k = 0; k < prediction.classes.size(); ++k) {
       const Prediction::Class& c = prediction.classes[k];
-      text += concat(image, ",", k + 1, ",", c.label, ",", csv_field(c.name), ",", format_number(c.probability, 6), ",\n");
+      text +=
+          concat(image, ",", k + 1, ",", c.label, ",", csv_field(c.name), ",", format_number(c.probability, 6), ",\n");
     }
   }
   return text;

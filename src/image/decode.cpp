@@ -42,7 +42,9 @@ bool has(ByteSpan bytes, size_t offset, std::string_view text) {
 
 void check_size(ImageSize size, const std::string& where, const DecodeOptions& options) {
   if (int64_t{size.height} * size.width > options.max_pixels) {
-    throw InputError(where, concat("image of ", size.width, "×", size.height, " pixels; at most ", options.max_pixels, " pixels are decoded"),
+    throw InputError(where,
+                     concat("image of ", size.width, "×", size.height, " pixels; at most ", options.max_pixels,
+                            " pixels are decoded"),
                      "scale it down or raise the limit");
   }
 }
@@ -66,27 +68,39 @@ ImageFormat detect_format(ByteSpan bytes) {
 
 const char* format_name(ImageFormat format) {
   switch (format) {
-    case ImageFormat::kJpeg: return "JPEG";
-    case ImageFormat::kPng: return "PNG";
-    case ImageFormat::kWebP: return "WebP";
-    case ImageFormat::kUnknown: break;
+    case ImageFormat::kJpeg:
+      return "JPEG";
+    case ImageFormat::kPng:
+      return "PNG";
+    case ImageFormat::kWebP:
+      return "WebP";
+    case ImageFormat::kUnknown:
+      break;
   }
   return "unknown";
 }
 
 ImageSize read_image_size(ByteSpan bytes, const std::string& where) {
   switch (detect_format(bytes)) {
-    case ImageFormat::kJpeg: return codecs::read_jpeg_size(bytes, where);
-    case ImageFormat::kPng: return codecs::read_png_size(bytes, where);
-    case ImageFormat::kWebP: return codecs::read_webp_size(bytes, where);
-    case ImageFormat::kUnknown: break;
+    case ImageFormat::kJpeg:
+      return codecs::read_jpeg_size(bytes, where);
+    case ImageFormat::kPng:
+      return codecs::read_png_size(bytes, where);
+    case ImageFormat::kWebP:
+      return codecs::read_webp_size(bytes, where);
+    case ImageFormat::kUnknown:
+      break;
   }
   refuse_unknown(bytes, where);
 }
 
 Image decode_image(ByteSpan bytes, const std::string& where, const DecodeOptions& options) {
   return decode_window(
-      bytes, where, [](ImageSize size) { return Window{0, 0, size.height, size.width}; }, options);
+      bytes, where,
+      [](ImageSize size) {
+        return Window{0, 0, size.height, size.width};
+      },
+      options);
 }
 
 Image decode_window(ByteSpan bytes, const std::string& where, const std::function<Window(ImageSize)>& choose,
@@ -105,9 +119,14 @@ Image decode_window(ByteSpan bytes, const std::string& where, const std::functio
     case ImageFormat::kJpeg:
       image = codecs::decode_jpeg(bytes, where, choose_stored, options);
       break;
-    case ImageFormat::kPng: image = codecs::decode_png(bytes, where, choose_stored); break;
-    case ImageFormat::kWebP: image = codecs::decode_webp(bytes, where, choose_stored); break;
-    case ImageFormat::kUnknown: refuse_unknown(bytes, where);
+    case ImageFormat::kPng:
+      image = codecs::decode_png(bytes, where, choose_stored);
+      break;
+    case ImageFormat::kWebP:
+      image = codecs::decode_webp(bytes, where, choose_stored);
+      break;
+    case ImageFormat::kUnknown:
+      refuse_unknown(bytes, where);
   }
   return orientation == 1 ? image : turn(image, orientation);
 }

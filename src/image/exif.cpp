@@ -120,10 +120,14 @@ bool columns_from_end(int orientation) {
 
 int exif_orientation(ByteSpan bytes, ImageFormat format) {
   switch (format) {
-    case ImageFormat::kJpeg: return orientation_of_jpeg(bytes);
-    case ImageFormat::kPng: return orientation_of_png(bytes);
-    case ImageFormat::kWebP: return orientation_of_webp(bytes);
-    case ImageFormat::kUnknown: break;
+    case ImageFormat::kJpeg:
+      return orientation_of_jpeg(bytes);
+    case ImageFormat::kPng:
+      return orientation_of_png(bytes);
+    case ImageFormat::kWebP:
+      return orientation_of_webp(bytes);
+    case ImageFormat::kUnknown:
+      break;
   }
   return 1;
 }

@@ -49,7 +49,7 @@ class PngReader {
       throw InputError(where_, concat("PNG rows of ", row_bytes, " bytes for ", size.width, " pixels"));
     }
     return png_get_interlace_type(png_, info_) == PNG_INTERLACE_NONE ? read_rows(window, row_bytes)
-                                                                      : read_interlaced(window);
+                                                                     : read_interlaced(window);
   }
 
  private:

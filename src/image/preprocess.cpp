@@ -18,7 +18,8 @@ constexpr int kMaxSide = 16384;
 void check_output(size_t size, int side) {
   const size_t expected = size_t{Image::kChannels} * side * side;
   if (side < 1 || size != expected) {
-    throw UsageError("preprocess", concat("output of ", size, " floats, expected ", expected, " for ", side, "×", side));
+    throw UsageError("preprocess",
+                     concat("output of ", size, " floats, expected ", expected, " for ", side, "×", side));
   }
 }
 
@@ -68,12 +69,9 @@ Preprocessing Preprocessing::from_type(const std::string& type) {
 }
 
 std::string Preprocessing::to_json() const {
-  return nlohmann::json{{"train_size", train_size},
-                        {"eval_size", eval_size},
-                        {"eval_resize", eval_resize},
-                        {"mean", mean},
-                        {"deviation", deviation},
-                        {"apply_exif_orientation", apply_exif_orientation},
+  return nlohmann::json{{"train_size", train_size},   {"eval_size", eval_size},
+                        {"eval_resize", eval_resize}, {"mean", mean},
+                        {"deviation", deviation},     {"apply_exif_orientation", apply_exif_orientation},
                         {"antialias", antialias}}
       .dump();
 }
@@ -107,9 +105,9 @@ Preprocessing Preprocessing::from_json(const std::string& text, const std::strin
   return result;
 }
 
-void preprocess_train(std::span<const uint8_t> encoded, const std::string& where,
-                      const std::vector<BoundingBox>& boxes, const Preprocessing& preprocessing,
-                      const Augmentation& augmentation, Random& random, std::span<float> output) {
+void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
+                      const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
+                      std::span<float> output) {
   const int side = preprocessing.train_size;
   check_output(output.size(), side);
   DecodeOptions options = decode_options(preprocessing);

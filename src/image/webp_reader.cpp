@@ -16,7 +16,8 @@ constexpr const char* kHint = "copy it again, save it anew or remove it";
 WebPBitstreamFeatures read_features(std::span<const uint8_t> bytes, const std::string& where) {
   WebPBitstreamFeatures features;
   const VP8StatusCode status = WebPGetFeatures(bytes.data(), bytes.size(), &features);
-  if (status == VP8_STATUS_NOT_ENOUGH_DATA) throw InputError(where, "truncated WebP: the header is not complete", kHint);
+  if (status == VP8_STATUS_NOT_ENOUGH_DATA)
+    throw InputError(where, "truncated WebP: the header is not complete", kHint);
   if (status != VP8_STATUS_OK) throw InputError(where, concat("broken WebP header (status ", status, ")"), kHint);
   return features;
 }
@@ -46,7 +47,8 @@ Image decode_first_frame(std::span<const uint8_t> bytes, const std::string& wher
     throw InputError(where, "WebP animation whose canvas differs from its header", kHint);
   }
   Image image = allocate_image(size.height, size.width);
-  for (uint8_t *target = image.pixels.data(), *end = target + image.pixels.size(); target != end; target += 3, rgba += 4) {
+  for (uint8_t *target = image.pixels.data(), *end = target + image.pixels.size(); target != end;
+       target += 3, rgba += 4) {
     std::copy_n(rgba, 3, target);
   }
   return image;

@@ -7,10 +7,10 @@ namespace assemble {
 namespace {
 
 constexpr std::pair<torch::ScalarType, DataType> kTypes[] = {
-    {torch::kBool, DataType::kBool},         {torch::kUInt8, DataType::kU8},   {torch::kInt8, DataType::kI8},
-    {torch::kInt16, DataType::kI16},         {torch::kUInt16, DataType::kU16}, {torch::kInt32, DataType::kI32},
-    {torch::kUInt32, DataType::kU32},        {torch::kInt64, DataType::kI64},  {torch::kUInt64, DataType::kU64},
-    {torch::kFloat16, DataType::kF16},       {torch::kBFloat16, DataType::kBF16}, {torch::kFloat32, DataType::kF32},
+    {torch::kBool, DataType::kBool},   {torch::kUInt8, DataType::kU8},      {torch::kInt8, DataType::kI8},
+    {torch::kInt16, DataType::kI16},   {torch::kUInt16, DataType::kU16},    {torch::kInt32, DataType::kI32},
+    {torch::kUInt32, DataType::kU32},  {torch::kInt64, DataType::kI64},     {torch::kUInt64, DataType::kU64},
+    {torch::kFloat16, DataType::kF16}, {torch::kBFloat16, DataType::kBF16}, {torch::kFloat32, DataType::kF32},
     {torch::kFloat64, DataType::kF64},
 };
 
@@ -37,7 +37,9 @@ void write_tensors(const fs::path& path, const NamedTensors& tensors,
   for (const auto& [name, tensor] : tensors) {
     kept.push_back(tensor.detach().to(torch::kCPU).contiguous());
     const torch::Tensor& row_major = kept.back();
-    views.push_back({name, to_data_type(row_major.scalar_type()), row_major.sizes().vec(),
+    views.push_back({name,
+                     to_data_type(row_major.scalar_type()),
+                     row_major.sizes().vec(),
                      {static_cast<const uint8_t*>(row_major.const_data_ptr()), row_major.nbytes()}});
   }
   write_safetensors(path, views, metadata);

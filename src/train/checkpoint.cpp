@@ -49,7 +49,8 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
   const SafetensorsFile file(path);
   const auto& metadata = file.metadata();
   if (!metadata.contains("format") || metadata.at("format") != kFormat || !metadata.contains("arch")) {
-    throw InputError(path.string(), "is no checkpoint of a training run", "name a model file with --pretrained instead");
+    throw InputError(path.string(), "is no checkpoint of a training run",
+                     "name a model file with --pretrained instead");
   }
   if (metadata.at("arch") != model.arch().str()) {
     throw InputError(path.string(), concat("holds ", metadata.at("arch"), ", the run trains ", model.arch().str()),

@@ -26,7 +26,8 @@ torch::Tensor classification_loss(LossType type, const torch::Tensor& logits, co
                                   double smoothing) {
   const torch::Tensor logits_f32 = logits.to(torch::kFloat32);
   if (type == LossType::kSigmoid) {
-    const torch::Tensor losses = torch::binary_cross_entropy_with_logits(logits_f32, labels, {}, {}, at::Reduction::Sum);
+    const torch::Tensor losses =
+        torch::binary_cross_entropy_with_logits(logits_f32, labels, {}, {}, at::Reduction::Sum);
     return losses / labels.sum();
   }
   const double classes = static_cast<double>(logits.size(1));

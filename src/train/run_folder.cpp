@@ -76,9 +76,8 @@ void RunFolder::write_environment(const std::vector<std::string>& command) const
 
 void RunFolder::rewind(int64_t step) const {
   filter_lines(folder_ / "metrics.jsonl", [step](const std::string& line) { return metrics_step(line) <= step; });
-  filter_lines(folder_ / "summary.csv", [step](const std::string& line) {
-    return line + "\n" == kSummaryHeader || summary_step(line) <= step;
-  });
+  filter_lines(folder_ / "summary.csv",
+               [step](const std::string& line) { return line + "\n" == kSummaryHeader || summary_step(line) <= step; });
 }
 
 void RunFolder::add_metrics(const std::string& kind, int64_t step,

@@ -31,7 +31,8 @@ void LearningRateSchedule::check() const {
   if (warmup_epochs < 0 || warmup_epochs > train_epochs) {
     throw UsageError("--warmup-epochs", concat(warmup_epochs, " does not lie between 0 and --epochs ", train_epochs));
   }
-  if (type == DecayType::kCosine && std::floor(steps_per_epoch * train_epochs) <= std::floor(steps_per_epoch * warmup_epochs)) {
+  if (type == DecayType::kCosine &&
+      std::floor(steps_per_epoch * train_epochs) <= std::floor(steps_per_epoch * warmup_epochs)) {
     throw UsageError("--warmup-epochs", "leaves no steps for the cosine", "train longer or warm up for less");
   }
   const bool decays = type == DecayType::kExponential || type == DecayType::kPolynomial;
@@ -63,7 +64,8 @@ double LearningRateSchedule::at(int64_t step) const {
       return linear(base, end, decay_steps, t);
     case DecayType::kPiecewise: {
       size_t interval = 0;
-      while (interval < boundary_epochs.size() && now > std::floor(steps_per_epoch * boundary_epochs[interval])) ++interval;
+      while (interval < boundary_epochs.size() && now > std::floor(steps_per_epoch * boundary_epochs[interval]))
+        ++interval;
       return base * rates[interval];
     }
     case DecayType::kCosine: {

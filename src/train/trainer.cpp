@@ -34,7 +34,8 @@ class Timed {
 LoaderOptions loader_options(const TrainOptions& options, bool training) {
   LoaderOptions loader;
   loader.training = training;
-  loader.batch_size = training ? options.batch_size * (options.mixup == MixupType::kHalves ? 2 : 1) : options.eval_batch_size;
+  loader.batch_size =
+      training ? options.batch_size * (options.mixup == MixupType::kHalves ? 2 : 1) : options.eval_batch_size;
   loader.threads = options.loader_threads;
   loader.prefetch = options.prefetch;
   loader.teacher_logits = training && options.kd_temperature > 0;
@@ -64,7 +65,8 @@ void TrainOptions::check() const {
   const int multiple = Arch::parse(arch).size_multiple();
   for (const int side : {preprocessing.train_size, preprocessing.eval_size, small_size}) {
     if (side % multiple == 0) continue;
-    throw UsageError(concat("--arch ", arch), concat("needs image sides that are multiples of ", multiple, ", not ", side),
+    throw UsageError(concat("--arch ", arch),
+                     concat("needs image sides that are multiples of ", multiple, ", not ", side),
                      concat("the nearest are ", side / multiple * multiple, " and ", (side / multiple + 1) * multiple));
   }
   require(epochs >= 1, "--epochs", "at least 1");
@@ -130,7 +132,8 @@ void Trainer::start() {
     log_warning(concat(folder_.checkpoint().string(), " is not there: starting from the beginning"));
   }
   elapsed_before_ = state_.seconds;
-  keeper_ = std::make_unique<BestKeeper>(folder_.path(), options_.keep_best, options_.keep_every_evaluation, state_.kept);
+  keeper_ =
+      std::make_unique<BestKeeper>(folder_.path(), options_.keep_best, options_.keep_every_evaluation, state_.kept);
   warn_of_no_effect();
 }
 
@@ -171,7 +174,8 @@ LabelledBatch Trainer::labelled_batch(int64_t index) {
     next_batch(batch_);
   }
   const torch::Tensor labels = torch::from_blob(batch_.labels.data(), {batch_.size}, torch::kLong);
-  LabelledBatch labelled{image_tensor(batch_, options_.device), one_hot_labels(labels.to(options_.device), card_.classes()), {}};
+  LabelledBatch labelled{
+      image_tensor(batch_, options_.device), one_hot_labels(labels.to(options_.device), card_.classes()), {}};
   if (options_.kd_temperature > 0) {
     const torch::Tensor logits = torch::from_blob(batch_.logits.data(), {batch_.size, card_.classes()});
     labelled.teacher_labels = torch::softmax(logits.to(options_.device) / options_.kd_temperature, 1);
@@ -257,8 +261,8 @@ void Trainer::finish_epoch(int64_t epoch) {
   state_.seconds = elapsed_before_ + seconds_since(began_);
   folder_.add_metrics("validation", state_.step,
                       {{"top1", last_.top1}, {"top5", last_.top5}, {"ece", last_.ece}, {"loss", last_.loss}});
-  folder_.add_summary({epoch, state_.step, options_.schedule.at(state_.step - 1), loss, last_.loss, last_.top1, last_.top5,
-                       last_.ece, rate, share(epoch_times_.data, epoch_times_.total()), state_.seconds,
+  folder_.add_summary({epoch, state_.step, options_.schedule.at(state_.step - 1), loss, last_.loss, last_.top1,
+                       last_.top5, last_.ece, rate, share(epoch_times_.data, epoch_times_.total()), state_.seconds,
                        peak_memory_mib()});
   log_info(concat("epoch ", epoch, "/", options_.epochs, "  loss ", format_number(loss, 3), "  top-1 ",
                   format_number(100 * last_.top1, 2), " %  ", format_number(rate, 1), " images/s  data ",

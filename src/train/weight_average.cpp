@@ -5,8 +5,7 @@
 
 namespace assemble {
 
-WeightAverage::WeightAverage(const ClassifierImpl& model, double decay)
-    : weights_(model.named_state()), decay_(decay) {
+WeightAverage::WeightAverage(const ClassifierImpl& model, double decay) : weights_(model.named_state()), decay_(decay) {
   torch::NoGradGuard no_grad;
   for (const auto& [name, tensor] : weights_) averages_.emplace_back(name, tensor.detach().clone());
 }

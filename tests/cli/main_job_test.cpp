@@ -28,9 +28,9 @@ class MainJob : public testing::Test {
   }
 
   static std::vector<std::string> train_arguments(const std::string& name) {
-    return {"train",        "--data",   data(), "--out",        (*folder_ / name).string(), "--arch",
-            "resnet50+w8",  "--epochs", "1",    "--batch-size", "8",                        "--preprocessing",
-            "imagenet_32a", "--json",   "--lr", "0.05"};
+    return {"train",    "--data", data(),         "--out", (*folder_ / name).string(), "--arch",       "resnet50+w8",
+            "--epochs", "1",      "--batch-size", "8",     "--preprocessing",          "imagenet_32a", "--json",
+            "--lr",     "0.05"};
   }
   static std::string data() { return test::drawn_data().string(); }
   static std::string first_class() { return drawn_classes().front(); }
@@ -147,8 +147,8 @@ TEST_F(MainJob, AnEmptyFolderIsNoDataSet) {
 }
 
 TEST_F(MainJob, AWrongArchNamesTheNearest) {
-  const CommandResult result = run_command({"train", "--data", data(), "--out", (*folder_ / "a").string(), "--arch",
-                                            "resnet51"});
+  const CommandResult result =
+      run_command({"train", "--data", data(), "--out", (*folder_ / "a").string(), "--arch", "resnet51"});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.standard_error, HasSubstr("resnet50"));
   EXPECT_FALSE(test::fs::exists(*folder_ / "a")) << "nothing may be left behind";

@@ -12,8 +12,8 @@ namespace {
 using testing::HasSubstr;
 
 TEST(ModelCommand, InfoGivesParametersAndMultiplyAdds) {
-  const auto result = test::run_command(
-      {"model", "info", "assemble_resnet50", "--classes", "1001", "--image-size", "224", "--json"});
+  const auto result =
+      test::run_command({"model", "info", "assemble_resnet50", "--classes", "1001", "--image-size", "224", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.standard_error;
   const auto json = nlohmann::json::parse(result.standard_output);
   EXPECT_EQ(json.at("arch"), "resnet50+bl+sk+aa3");

@@ -88,7 +88,9 @@ TEST(ImageFolder, TakesLabelsFromTheClassesExpected) {
   EXPECT_EQ(data.label(0), 1);
   EXPECT_EQ(data.label(1), 2);
   EXPECT_EQ(data.classes(), 3);
-  EXPECT_THAT(error_of<InputError>([&] { ImageFolder wrong(folder.path(), {"dog", "cat", "ants"}); }),
+  EXPECT_THAT(error_of<InputError>([&] {
+                ImageFolder wrong(folder.path(), {"dog", "cat", "ants"});
+              }),
               HasSubstr("ant: is none of the 3 classes expected; the nearest is 'ants'"));
 }
 

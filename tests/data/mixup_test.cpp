@@ -27,10 +27,10 @@ TEST(Mixup, KeepingTheBatchMixesWithTheSecondHalfThenWithItReversed) {
   batch.teacher_labels = batch.labels.clone();
   const LabelledBatch mixed = mix(batch, MixupType::kKeepBatch, torch::tensor({0.5f, 0.5f, 0.25f, 0.5f}));
   ASSERT_EQ(mixed.images.size(0), 4);
-  EXPECT_FLOAT_EQ(mixed.images[0][0][0][0].item<float>(), 1.f);           // 0 with 2
-  EXPECT_FLOAT_EQ(mixed.images[1][0][0][0].item<float>(), 2.f);           // 1 with 3
-  EXPECT_FLOAT_EQ(mixed.images[2][0][0][0].item<float>(), 0.75f * 3);     // 0 with 3
-  EXPECT_FLOAT_EQ(mixed.images[3][0][0][0].item<float>(), 1.5f);          // 1 with 2
+  EXPECT_FLOAT_EQ(mixed.images[0][0][0][0].item<float>(), 1.f);        // 0 with 2
+  EXPECT_FLOAT_EQ(mixed.images[1][0][0][0].item<float>(), 2.f);        // 1 with 3
+  EXPECT_FLOAT_EQ(mixed.images[2][0][0][0].item<float>(), 0.75f * 3);  // 0 with 3
+  EXPECT_FLOAT_EQ(mixed.images[3][0][0][0].item<float>(), 1.5f);       // 1 with 2
   EXPECT_TRUE(torch::equal(mixed.labels, mixed.teacher_labels));
   EXPECT_TRUE(torch::allclose(mixed.labels.sum(1), torch::ones({4})));
 }

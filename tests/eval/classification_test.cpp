@@ -15,8 +15,9 @@ namespace {
 TEST(ClassificationMeter, CountsTopOneTopFiveAndConfusion) {
   ClassificationMeter meter(6);
   // Row 0 is right; row 1's label 0 is among the best five; row 2's label 5 is the least probable.
-  meter.add(torch::tensor({{9.f, 1.f, 2.f, 3.f, 4.f, 5.f}, {1.f, 0.f, 2.f, 3.f, 4.f, 5.f}, {9.f, 5.f, 4.f, 3.f, 2.f, 1.f}}),
-            torch::tensor({0, 0, 5}));
+  meter.add(
+      torch::tensor({{9.f, 1.f, 2.f, 3.f, 4.f, 5.f}, {1.f, 0.f, 2.f, 3.f, 4.f, 5.f}, {9.f, 5.f, 4.f, 3.f, 2.f, 1.f}}),
+      torch::tensor({0, 0, 5}));
   const ClassificationResult result = meter.result();
   EXPECT_EQ(result.images, 3);
   EXPECT_DOUBLE_EQ(result.top1, 1.0 / 3);

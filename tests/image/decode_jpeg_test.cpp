@@ -43,7 +43,8 @@ TEST(DecodeJpeg, WindowEqualsCropForEverySamplingAndCoding) {
         settings.vertical_sampling = vertical;
         settings.progressive = progressive;
         settings.restart_interval = restart;
-        const std::string what = concat(horizontal, "x", vertical, progressive ? " progressive" : " baseline", " restart ", restart);
+        const std::string what =
+            concat(horizontal, "x", vertical, progressive ? " progressive" : " baseline", " restart ", restart);
         expect_windows_equal_crops(make_jpeg(image, settings), 150, what);
       }
     }
@@ -73,7 +74,8 @@ TEST(DecodeJpeg, WindowThatEndsTheImageDiffersAtItsSidesAlone) {
   const Window window{10, 16, 30, 48};
   DecodeOptions options;
   options.window_ends_image = true;
-  const Image part = decode_window(bytes, "w", [&](ImageSize) { return window; }, options);
+  const Image part = decode_window(
+      bytes, "w", [&](ImageSize) { return window; }, options);
   const Image expected = test::crop(decode_image(bytes, "w"), window);
   int different = 0;
   for (int y = 0; y < window.height; ++y) {

@@ -88,7 +88,8 @@ TEST(ReadImageSize, ReadsEveryFormat) {
 
 TEST(DecodeWindow, RefusesWindowsOutsideTheImage) {
   const Bytes bytes = encode_png(wavy_image(10, 12));
-  for (const Window window : {Window{0, 0, 11, 1}, {0, 0, 1, 13}, {-1, 0, 2, 2}, {0, -1, 2, 2}, {9, 0, 2, 1}, {0, 0, 0, 1}}) {
+  for (const Window window :
+       {Window{0, 0, 11, 1}, {0, 0, 1, 13}, {-1, 0, 2, 2}, {0, -1, 2, 2}, {9, 0, 2, 1}, {0, 0, 0, 1}}) {
     EXPECT_THAT(error_of<InputError>([&] { decode_window(bytes, "w", [&](ImageSize) { return window; }); }),
                 HasSubstr("leaves the image of 12×10 pixels"));
   }
@@ -146,6 +147,16 @@ TEST(DecodeWebP, TruncatedIsRefused) {
   for (const size_t size : {size_t{12}, size_t{20}, bytes.size() / 2, bytes.size() - 1}) {
     EXPECT_THROW(decode_image(std::span(bytes.data(), size), "cut.webp"), InputError) << size;
   }
+}
+
+TEST(DecodeWebP, AnimationGivesItsFirstFrame) {
+  const Bytes bytes = read_file(fs::path(ASSEMBLE_SOURCE_DIR) / "tests/fuzz_seeds/image/animated.webp");
+  const ImageSize size = read_image_size(bytes, "animated.webp");
+  const Image first = decode_image(bytes, "animated.webp");
+  EXPECT_EQ(first.height, size.height);
+  EXPECT_EQ(first.width, size.width);
+  EXPECT_THAT(error_of<InputError>([&] { decode_image(std::span(bytes.data(), 60), "cut.webp"); }),
+              HasSubstr("broken or truncated WebP"));
 }
 
 TEST(DecodeImage, ExtensionDoesNotMatter) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strange and broken files from the test suites of image libraries: each decodes or is refused with its name and a reason.
+// Strange and broken files from the test suites of image libraries: each decodes or is refused with its name and a
+// reason.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -82,10 +83,11 @@ TEST(OddFiles, WellKnownOnesDecodeToTheirSize) {
 
 TEST(OddFiles, BrokenOnesSayWhy) {
   ASSEMBLE_REQUIRE_PHOTOS(photos);
-  const std::map<std::string, std::string> reasons{
-      {"ultrahdr.jpg", "truncated JPEG"}, {"truncated_image.png", "the file ends early"},
-      {"broken.png", "broken PNG"},       {"chi.gif", "GIF is not supported"},
-      {"hopper.bmp", "BMP is not supported"}};
+  const std::map<std::string, std::string> reasons{{"ultrahdr.jpg", "truncated JPEG"},
+                                                   {"truncated_image.png", "the file ends early"},
+                                                   {"broken.png", "broken PNG"},
+                                                   {"chi.gif", "GIF is not supported"},
+                                                   {"hopper.bmp", "BMP is not supported"}};
   for (const auto& [name, reason] : reasons) {
     const fs::path path = photos / "odd_files/pillow" / name;
     EXPECT_THAT(test::error_of<InputError>([&] { decode_file(path); }), HasSubstr(reason));
@@ -96,7 +98,7 @@ TEST(OddFiles, ExifOrientationsShowTheSamePicture) {
   ASSEMBLE_REQUIRE_PHOTOS(photos);
   const fs::path folder = photos / "odd_files/exif";
   const std::vector<std::pair<std::string, std::vector<int>>> series{{"Landscape", {0, 2, 4, 6, 8}},
-                                                                      {"Portrait", {1, 3, 5, 7}}};
+                                                                     {"Portrait", {1, 3, 5, 7}}};
   for (const auto& [name, numbers] : series) {
     const auto file = [&, &name = name](int number) { return folder / concat(name, "_", number, ".jpg"); };
     const Image first = decode_file(file(numbers[0]), true);

@@ -73,7 +73,9 @@ std::vector<float> compute(const std::string& key, const fs::path& jpegs) {
   std::vector<float> output(96 * 96 * 3);
   DecodeOptions options;
   options.window_ends_image = true;
-  resize_bilinear(decode_window(bytes, key, [&](ImageSize) { return window; }, options), 96, 96, output);
+  resize_bilinear(decode_window(
+                      bytes, key, [&](ImageSize) { return window; }, options),
+                  96, 96, output);
   return output;
 }
 

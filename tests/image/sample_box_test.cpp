@@ -29,7 +29,8 @@ TEST(SampleBox, WindowsKeepTheirLimits) {
   }
 }
 
-/// What the algorithm gives in the limit of many pixels: height uniform over what area and aspect allow, places uniform.
+/// What the algorithm gives in the limit of many pixels: height uniform over what area and aspect allow, places
+/// uniform.
 TEST(SampleBox, MomentsAreThoseOfTheAlgorithm) {
   const SampleBoxOptions options;
   Random random(2, RandomPurpose::kAugment);
@@ -70,10 +71,13 @@ TEST(SampleBox, CoversShareOfSomeBox) {
     const Window window = sample_box(200, 200, boxes, options, random);
     double best = 0;
     for (const BoundingBox& box : boxes) {
-      const double rows = std::min(window.y + window.height, int(box.ymax * 200)) - std::max(window.y, int(box.ymin * 200));
-      const double columns = std::min(window.x + window.width, int(box.xmax * 200)) - std::max(window.x, int(box.xmin * 200));
+      const double rows =
+          std::min(window.y + window.height, int(box.ymax * 200)) - std::max(window.y, int(box.ymin * 200));
+      const double columns =
+          std::min(window.x + window.width, int(box.xmax * 200)) - std::max(window.x, int(box.xmin * 200));
       if (rows <= 0 || columns <= 0) continue;
-      const double area = double(int(box.ymax * 200) - int(box.ymin * 200)) * (int(box.xmax * 200) - int(box.xmin * 200));
+      const double area =
+          double(int(box.ymax * 200) - int(box.ymin * 200)) * (int(box.xmax * 200) - int(box.xmin * 200));
       best = std::max(best, rows * columns / area);
     }
     ASSERT_GE(best, 0.5);

@@ -88,7 +88,8 @@ inline Bytes make_jpeg(int height, int width, const uint8_t* samples, const Jpeg
     jpeg_write_marker(&compress, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(segment.data()), segment.size());
   }
   while (compress.next_scanline < compress.image_height) {
-    auto row = const_cast<JSAMPROW>(samples + static_cast<size_t>(compress.next_scanline) * width * settings.components);
+    auto row =
+        const_cast<JSAMPROW>(samples + static_cast<size_t>(compress.next_scanline) * width * settings.components);
     jpeg_write_scanlines(&compress, &row, 1);
   }
   jpeg_finish_compress(&compress);

@@ -163,8 +163,8 @@ TEST_F(TrainerTest, FineTunesAModelOfOtherClasses) {
   RunFolder run(folder_ / "tuned", false);
   Trainer trainer(*two, *two_validation, tune, run);
   const auto source = load_model(model);
-  EXPECT_TRUE(torch::equal(trainer.model().named_parameters().begin()->value(),
-                           source->named_parameters().begin()->value()));
+  EXPECT_TRUE(
+      torch::equal(trainer.model().named_parameters().begin()->value(), source->named_parameters().begin()->value()));
   EXPECT_EQ(trainer.run().last.confusion.size(), 2u);
 }
 

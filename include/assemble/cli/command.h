@@ -27,9 +27,10 @@ class Command {
  protected:
   /// Prints `result` as JSON when --json was given, else `text`.
   void print(const nlohmann::ordered_json& result, const std::string& text) const;
-  /// The options in effect, as --config reads them; options without a value are left out.
-  std::string effective_config() const;
 };
+
+/// The options in effect, as --config reads them; options without a value are left out.
+std::string effective_config(const CLI::App& app);
 
 /// Parses `arguments` (without the program's name) and runs the command they name.
 /// @return exit status

@@ -29,8 +29,8 @@ struct DrawOptions {
   int threads = 0;  ///< 0: every core
 };
 
-/// Writes DIR/train/CLASS/00000.png … and DIR/validation/CLASS/…, the same for any number of threads. An earlier drawing
-/// is replaced.
+/// Writes DIR/train/CLASS/00000.png … and DIR/validation/CLASS/…, the same for any number of threads. An earlier
+/// drawing is replaced.
 /// @throws UsageError when DIR/train or DIR/validation holds anything else, RunError when writing fails
 void draw_dataset(const fs::path& directory, const DrawOptions& options);
 

@@ -5,8 +5,8 @@
 
 namespace assemble {
 
-/// A folder a class, named after it; classes in byte order of their names. Files by extension .jpg .jpeg .png .webp (any
-/// case); hidden files are passed over. Images may lie in sub-folders of a class folder.
+/// A folder a class, named after it; classes in byte order of their names. Files by extension .jpg .jpeg .png .webp
+/// (any case); hidden files are passed over. Images may lie in sub-folders of a class folder.
 class ImageFolder : public Dataset {
  public:
   /// @param class_names when not empty, the classes expected (a trained model's, or the training split's), in order

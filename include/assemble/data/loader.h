@@ -22,11 +22,11 @@ struct Batch {
 
 struct LoaderOptions {
   int64_t batch_size = 32;
-  int threads = 0;         ///< 0: every core
-  int prefetch = 3;        ///< batches prepared ahead; bounds the memory
-  bool training = false;   ///< shuffle, augment, train_size, drop the last partial batch
+  int threads = 0;              ///< 0: every core
+  int prefetch = 3;             ///< batches prepared ahead; bounds the memory
+  bool training = false;        ///< shuffle, augment, train_size, drop the last partial batch
   bool teacher_logits = false;  ///< fill Batch::logits, and fail on samples that have none
-  int64_t max_broken = 100;  ///< different broken samples over a loader's life before it gives up
+  int64_t max_broken = 100;     ///< different broken samples over a loader's life before it gives up
   uint64_t seed = 0;
   Preprocessing preprocessing;
   Augmentation augmentation;
@@ -35,8 +35,8 @@ struct LoaderOptions {
 /// Multi-threaded loader. Order and augmentation are pure functions of (seed, epoch, sample), so batches are the same,
 /// bit for bit, for any number of threads, and an epoch can be entered at any batch.
 ///
-/// A sample that cannot be read or decoded is logged, counted and replaced by the next one of the epoch's order (training)
-/// or left out (evaluation).
+/// A sample that cannot be read or decoded is logged, counted and replaced by the next one of the epoch's order
+/// (training) or left out (evaluation).
 ///
 /// Memory: prefetch + 1 batches of float pixels, the caller's included, and one sample a thread.
 class Loader {

@@ -19,9 +19,9 @@ namespace assemble {
 struct ClassificationResult {
   int64_t images = 0;
   double top1 = 0;
-  double top5 = 0;  ///< among the min(5, classes) most probable
-  double ece = 0;   ///< over 10 bins
-  double loss = 0;  ///< mean softmax cross-entropy
+  double top5 = 0;                              ///< among the min(5, classes) most probable
+  double ece = 0;                               ///< over 10 bins
+  double loss = 0;                              ///< mean softmax cross-entropy
   std::vector<std::vector<int64_t>> confusion;  ///< [true class][predicted class]
   std::vector<CalibrationMeter::Bin> reliability;
 

@@ -30,8 +30,8 @@ struct PredictOptions {
   torch::Device device = torch::kCPU;
 };
 
-/// Classifies files in order. An unreadable image gets an error instead of classes. Probabilities are the softmax of the
-/// logits, or their sigmoid when the model was trained with the sigmoid loss.
+/// Classifies files in order. An unreadable image gets an error instead of classes. Probabilities are the softmax of
+/// the logits, or their sigmoid when the model was trained with the sigmoid loss.
 std::vector<Prediction> predict(ClassifierImpl& model, const ModelCard& card, const std::vector<fs::path>& files,
                                 const PredictOptions& options);
 

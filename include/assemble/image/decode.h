@@ -42,8 +42,8 @@ struct ImageSize {
 ImageSize read_image_size(std::span<const uint8_t> bytes, const std::string& where);
 
 /// Decodes JPEG, PNG or WebP to RGB. Gray is repeated, CMYK and YCCK (Adobe inverted too) converted, 16 bits reduced
-/// to 8, alpha dropped, palettes expanded, of an animation the first frame taken. JPEG: accurate integer DCT (islow) and
-/// fancy upsampling, the same bytes as libjpeg-turbo's default and as the original's INTEGER_ACCURATE.
+/// to 8, alpha dropped, palettes expanded, of an animation the first frame taken. JPEG: accurate integer DCT (islow)
+/// and fancy upsampling, the same bytes as libjpeg-turbo's default and as the original's INTEGER_ACCURATE.
 /// @param where file and record, named in errors
 /// @throws InputError when the format is unknown, the data broken or the image too large
 Image decode_image(std::span<const uint8_t> bytes, const std::string& where, const DecodeOptions& options = {});

@@ -18,9 +18,9 @@ namespace assemble {
 /// Training: sample a box, decode that window, resize to train_size, flip with probability ½, colour jitter when asked,
 /// subtract the mean. Evaluation: resize the short side to eval_resize, centre crop eval_size, subtract the mean.
 struct Preprocessing {
-  int train_size = 224;   ///< side of the training crop, pixels
-  int eval_size = 224;    ///< side of the evaluation crop, pixels
-  int eval_resize = 256;  ///< short side before the evaluation crop, pixels
+  int train_size = 224;                                  ///< side of the training crop, pixels
+  int eval_size = 224;                                   ///< side of the evaluation crop, pixels
+  int eval_resize = 256;                                 ///< short side before the evaluation crop, pixels
   std::array<float, 3> mean{123.68f, 116.78f, 103.94f};  ///< subtracted from RGB in [0, 255]
   std::array<float, 3> deviation{1.f, 1.f, 1.f};         ///< divides after that
   bool apply_exif_orientation = false;
@@ -49,9 +49,9 @@ struct Augmentation {
 /// What the network sees of one image: side · side · 3 floats, HWC.
 /// @param output exactly train_size² · 3 floats
 /// @throws InputError when decoding fails
-void preprocess_train(std::span<const uint8_t> encoded, const std::string& where,
-                      const std::vector<BoundingBox>& boxes, const Preprocessing& preprocessing,
-                      const Augmentation& augmentation, Random& random, std::span<float> output);
+void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
+                      const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
+                      std::span<float> output);
 
 /// @param output exactly eval_size² · 3 floats
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,

@@ -21,8 +21,8 @@ struct KeptModel {
 /// Everything of a run beside weights, momentum and averages. Random numbers are functions of seed and step, so no
 /// generator state is needed.
 struct TrainingState {
-  int64_t step = 0;     ///< optimizer steps done
-  double seconds = 0;   ///< spent so far
+  int64_t step = 0;             ///< optimizer steps done
+  double seconds = 0;           ///< spent so far
   std::vector<KeptModel> kept;  ///< best first
 };
 

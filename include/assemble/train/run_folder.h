@@ -47,8 +47,7 @@ class RunFolder {
   /// Drops rows of metrics.jsonl and summary.csv after `step`: they will be computed again.
   void rewind(int64_t step) const;
   /// Appends to metrics.jsonl and to the event file. Tags become "kind/name".
-  void add_metrics(const std::string& kind, int64_t step,
-                   const std::vector<std::pair<std::string, double>>& metrics);
+  void add_metrics(const std::string& kind, int64_t step, const std::vector<std::pair<std::string, double>>& metrics);
   /// Appends to summary.csv.
   void add_summary(const EpochSummary& summary);
 

@@ -40,14 +40,14 @@ struct TrainOptions {
   int64_t drop_block_size = 7;
   bool zero_gamma = false;
   double bn_momentum = 0.997;
-  double average_decay = 0;  ///< of the weights' moving average; 0: off
-  double clip_gradients = 0; ///< largest gradient norm; 0: off
+  double average_decay = 0;   ///< of the weights' moving average; 0: off
+  double clip_gradients = 0;  ///< largest gradient norm; 0: off
 
   LearningRateSchedule schedule;  ///< steps_per_epoch and train_epochs are set by the trainer
   MomentumSgdOptions optimizer;
 
   Preprocessing preprocessing;
-  int small_size = 0;      ///< side of training crops in the first part of the run (progressive resizing); 0: off
+  int small_size = 0;        ///< side of training crops in the first part of the run (progressive resizing); 0: off
   double small_share = 0.5;  ///< share of the steps at small_size
   Augmentation augmentation;
   int loader_threads = 0;  ///< 0: every core
@@ -55,11 +55,11 @@ struct TrainOptions {
   int64_t max_broken = 100;
   int64_t eval_batch_size = 64;
 
-  int64_t eval_every = 1;        ///< epochs
-  double fine_eval_ratio = 1;    ///< after this share of the epochs, evaluate after every one
+  int64_t eval_every = 1;      ///< epochs
+  double fine_eval_ratio = 1;  ///< after this share of the epochs, evaluate after every one
   int keep_best = 1;
   bool keep_every_evaluation = false;
-  int64_t log_every = 20;        ///< steps
+  int64_t log_every = 20;          ///< steps
   bool overfit_one_batch = false;  ///< train on the first batch alone: a check that the network can learn
 
   torch::Device device = torch::kCPU;
@@ -138,8 +138,8 @@ class Trainer {
   int64_t total_steps_ = 0;
   int64_t data_epoch_ = 0;
   Batch batch_;
-  StepTimes times_;         // of the whole run
-  StepTimes epoch_times_;   // since the last summary
+  StepTimes times_;        // of the whole run
+  StepTimes epoch_times_;  // since the last summary
   double epoch_loss_ = 0;
   int64_t epoch_steps_ = 0;
   ClassificationResult last_;
