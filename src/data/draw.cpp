@@ -36,6 +36,13 @@ Color random_color(Random& random) {
 
 float luma(const Color& color) { return 0.299f * color[0] + 0.587f * color[1] + 0.114f * color[2]; }
 
+Color color_of_brightness(float low, float high, Random& random) {
+  for (;;) {
+    const Color color = random_color(random);
+    if (luma(color) >= low && luma(color) <= high) return color;
+  }
+}
+
 /// A colour whose brightness differs from `other`'s by at least `contrast`.
 Color contrasting_color(const Color& other, float contrast, Random& random) {
   for (;;) {
@@ -188,10 +195,10 @@ class Canvas {
   std::vector<Color> pixels_;
 };
 
-/// A gradient under a faint texture of either kind, so that the presence of a texture tells nothing.
+/// A dark gradient under a faint texture of either kind, so that the presence of a texture tells nothing.
 void draw_ground(Canvas& canvas, Random& random) {
   const auto side = static_cast<float>(canvas.side());
-  const Color from = random_color(random), to = random_color(random);
+  const Color from = color_of_brightness(0, 110, random), to = color_of_brightness(0, 110, random);
   const float angle = between(random, 0, 2 * kPi);
   const Texture texture = kTextures[random.integer(kTextures.size())];
   const Pattern pattern = random_pattern(texture, side * 0.08, side * 0.18, random);
@@ -233,7 +240,7 @@ Item labelled_item(int64_t label, int side, Random& random) {
   const double margin = item.radius * 0.95;
   item.center = {between(random, margin, side - margin), between(random, margin, side - margin)};
   item.angle = between(random, -0.6, 0.6);
-  item.first = random_color(random);
+  item.first = color_of_brightness(150, 255, random);
   item.second = contrasting_color(item.first, 80, random);
   return item;
 }
