@@ -94,7 +94,9 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_option("--small-size", o.small_size, "Side of training crops in the run's first part; 0 is off")
       ->group(group);
   app.add_option("--small-share", o.small_share, "Share of the steps at --small-size")->group(group);
-  app.add_option("--min-area", min_area_, "Smallest share of the image a crop takes; 0: the type's")->group(group);
+  app.add_option("--min-area", min_area_, "Smallest share of the image a crop takes; 0: the type's")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
   app.add_option("--max-area", o.augmentation.box.max_area, "Largest share")->group(group);
   app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")->group(group);
   app.add_option("--auto-augment", auto_augment_,

@@ -30,8 +30,8 @@ enum class AugmentOperation {
   kShearX,        ///< x + a · y, a = ± 0.03 · level
   kShearY,        ///< y + a · x
   kTranslateX,    ///< ± 25 · level pixels
-  kTranslateY,
-  kCutout,  ///< gray square of side 2 · int(10 · level) pixels, cut at the borders, around a random pixel
+  kTranslateY,    ///< the same along the height
+  kCutout,        ///< gray square of side 2 · int(10 · level) pixels, cut at the borders, around a random pixel
 };
 
 /// The published name, "AutoContrast" … "Cutout".
