@@ -20,6 +20,7 @@ class EvalCommand : public Command {
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
     app.add_option("--batch-size", loader_.batch_size, "Images a batch")->check(CLI::PositiveNumber);
     app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->check(CLI::NonNegativeNumber);
+    app.add_flag("--ten-crop", loader_.ten_crop, "Average the probabilities of ten crops of every image");
     app.add_option("--device", device_, "auto, cpu, cuda or cuda:N");
     app.add_option("--precision", precision_, "f32 or bf16 (autocast)");
     app.add_option("--threads", threads_, "Threads of the network on the CPU; 0: every core");

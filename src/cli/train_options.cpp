@@ -7,6 +7,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
+#include "assemble/core/text.h"
 
 namespace assemble::cli {
 
@@ -76,7 +77,7 @@ void TrainFlags::declare_data(CLI::App& app) {
   TrainOptions& o = options_;
   const char* group = "Data";
   app.add_option("--preprocessing", preprocessing_,
-                 "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE, each also with 'a'")
+                 "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE, each also with 'a'; reid, reid_NNN; inception_NNN")
       ->group(group);
   app.add_option("--train-size", train_size_, "Side of training crops; 0: the type's")->group(group);
   app.add_option("--eval-size", eval_size_, "Side of evaluation crops; 0: the type's")->group(group);
@@ -88,12 +89,21 @@ void TrainFlags::declare_data(CLI::App& app) {
       ->group(group);
   app.add_flag("--antialias", antialias_, "Resize with antialiasing instead of the original's plain bilinear")
       ->group(group);
+  app.add_flag("--pad-to-square", pad_to_square_, "Black borders make the image square first (reid types)")
+      ->group(group);
   app.add_option("--small-size", o.small_size, "Side of training crops in the run's first part; 0 is off")
       ->group(group);
   app.add_option("--small-share", o.small_share, "Share of the steps at --small-size")->group(group);
-  app.add_option("--min-area", o.augmentation.box.min_area, "Smallest share of the image a crop takes")->group(group);
+  app.add_option("--min-area", min_area_, "Smallest share of the image a crop takes; 0: the type's")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
   app.add_option("--max-area", o.augmentation.box.max_area, "Largest share")->group(group);
   app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")->group(group);
+  app.add_option("--auto-augment", auto_augment_,
+                 "AutoAugment policy: " + join(auto_augment_policy_names(), ", ") + " or none")
+      ->group(group);
+  app.add_option("--random-erasing", o.augmentation.erasing.probability, "Probability of erasing a rectangle")
+      ->group(group);
   app.add_option("--color-jitter", o.augmentation.color_jitter, "Brightness, contrast, saturation in 1 ± x")
       ->group(group);
   app.add_option("--loader-threads", o.loader_threads, "Threads that decode and augment; 0: every core")->group(group);
@@ -128,6 +138,14 @@ Preprocessing TrainFlags::preprocessing() const {
     result.eval_size = eval_size_;
   }
   if (eval_resize_ > 0) result.eval_resize = eval_resize_;
+  const std::string& type = preprocessing_;
+  if (eval_resize_ > 0 && result.family != PreprocessingFamily::kImagenet) {
+    throw UsageError("--eval-resize", "has no effect on preprocessing type " + type, "set --eval-size");
+  }
+  if (pad_to_square_ && result.family != PreprocessingFamily::kReid) {
+    throw UsageError("--pad-to-square", "has no effect on preprocessing type " + type, "use it with reid types");
+  }
+  result.pad_to_square = pad_to_square_;
   if (result.eval_resize < result.eval_size) {
     throw UsageError("--eval-resize", concat(result.eval_resize, " is less than the crop of ", result.eval_size));
   }
@@ -139,12 +157,23 @@ Preprocessing TrainFlags::preprocessing() const {
   return result;
 }
 
+Augmentation TrainFlags::augmentation(const Preprocessing& preprocessing) const {
+  Augmentation result = options_.augmentation;
+  const double max_area = result.box.max_area;
+  result.box = preprocessing.training_box();
+  result.box.max_area = max_area;
+  if (min_area_ > 0) result.box.min_area = min_area_;
+  if (auto_augment_ != "none") result.auto_augment = &auto_augment_policy(auto_augment_);
+  return result;
+}
+
 TrainOptions TrainFlags::options() const {
   TrainOptions options = options_;
   options.loss = parse_loss_type(loss_);
   options.schedule.type = parse_decay_type(schedule_);
   options.mixup = static_cast<MixupType>(mixup_);
   options.preprocessing = preprocessing();
+  options.augmentation = augmentation(options.preprocessing);
   options.device = parse_device(device_);
   options.precision = parse_precision(precision_);
   options.check();

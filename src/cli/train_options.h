@@ -25,6 +25,7 @@ class TrainFlags {
   void declare_data(CLI::App& app);
   void declare_run(CLI::App& app);
   Preprocessing preprocessing() const;
+  Augmentation augmentation(const Preprocessing& preprocessing) const;
 
   TrainOptions options_;
   std::string loss_ = "softmax";
@@ -34,6 +35,9 @@ class TrainFlags {
   std::string precision_ = "f32";
   int mixup_ = 0;
   bool antialias_ = false;
+  bool pad_to_square_ = false;
+  std::string auto_augment_ = "none";
+  double min_area_ = 0;
   int train_size_ = 0;
   int eval_size_ = 0;
   int eval_resize_ = 0;

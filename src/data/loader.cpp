@@ -49,6 +49,9 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
   require(box.min_aspect > 0 && box.min_aspect <= box.max_aspect, "crop aspect", "expected 0 < min <= max");
   require(box.min_area > 0 && box.min_area <= box.max_area && box.max_area <= 1, "crop area",
           "expected 0 < min <= max <= 1");
+  const RandomErasing& erasing = options.augmentation.erasing;
+  require(erasing.probability >= 0 && erasing.probability <= 1, "random erasing", "expected a probability in [0, 1]");
+  require(!(options.training && options.ten_crop), "ten crops", "are for evaluation alone");
   if (dataset.size() == 0) throw InputError(dataset.where(), "holds no images");
   if (options.training && dataset.size() < options.batch_size) {
     throw UsageError("batch size",
@@ -68,7 +71,8 @@ struct Loader::State {
         next_train_size(options.preprocessing.train_size) {}
 
   int64_t side() const { return options.training ? options.preprocessing.train_size : options.preprocessing.eval_size; }
-  int64_t pixels() const { return side() * side() * Image::kChannels; }
+  int64_t views() const { return options.ten_crop ? kTenCrops : 1; }
+  int64_t pixels() const { return views() * side() * side() * Image::kChannels; }
   int64_t batches() const {
     const int64_t last_partial = options.training ? 0 : options.batch_size - 1;
     return (dataset.size() + last_partial) / options.batch_size;
@@ -135,6 +139,7 @@ void Loader::State::prepare(int64_t batch) {
   slot.positions.assign(static_cast<size_t>(images), {});
   slot.batch.size = images;
   slot.batch.side = side();
+  slot.batch.views = views();
   slot.batch.images.resize(static_cast<size_t>(images * pixels()));
   slot.batch.labels.resize(static_cast<size_t>(images));
   slot.batch.indices.resize(static_cast<size_t>(images));
@@ -192,6 +197,8 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, Failure& f
       Random random(options.seed, RandomPurpose::kAugment, static_cast<uint32_t>(epoch), static_cast<uint64_t>(index));
       preprocess_train(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation, random,
                        output);
+    } else if (options.ten_crop) {
+      preprocess_ten_crop(sample.encoded, sample.name, options.preprocessing, output);
     } else {
       preprocess_eval(sample.encoded, sample.name, options.preprocessing, output);
     }

@@ -2,6 +2,7 @@
 #include "assemble/eval/classification.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -78,7 +79,15 @@ ClassificationResult ClassificationMeter::result() const {
 torch::Tensor image_tensor(const Batch& batch, torch::Device device) {
   // NHWC floats are the memory of a channels_last NCHW tensor; from_blob does not write.
   float* pixels = const_cast<float*>(batch.images.data());
-  return torch::from_blob(pixels, {batch.size, batch.side, batch.side, 3}).permute({0, 3, 1, 2}).to(device);
+  return torch::from_blob(pixels, {batch.size * batch.views, batch.side, batch.side, 3})
+      .permute({0, 3, 1, 2})
+      .to(device);
+}
+
+torch::Tensor average_views(const torch::Tensor& logits, int64_t views) {
+  if (views == 1) return logits;
+  const torch::Tensor log_probabilities = torch::log_softmax(logits.to(torch::kFloat32), 1);
+  return log_probabilities.reshape({-1, views, logits.size(1)}).logsumexp(1) - std::log(static_cast<double>(views));
 }
 
 ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
@@ -94,7 +103,7 @@ ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Devi
   while (loader.next(batch)) {
     const AutocastGuard autocast(device, precision);
     const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
-    meter.add(model.forward(image_tensor(batch, device)), labels);
+    meter.add(average_views(model.forward(image_tensor(batch, device)), batch.views), labels);
     if (bar) bar->advance(batch.size);
   }
   model.train(was_training);

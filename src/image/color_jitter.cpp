@@ -42,4 +42,17 @@ void color_jitter(std::span<float> pixels, double strength, Random& random) {
   }
 }
 
+void shift_colors(std::span<float> pixels, Random& random) {
+  const double brightness = random.uniform(-32, 32);
+  const double cb = random.uniform(-25.5, 25.5);
+  const double cr = random.uniform(-25.5, 25.5);
+  // ITU-R BT.601 chroma, as JPEG converts it.
+  const float shifts[] = {static_cast<float>(1.402 * cr + brightness),
+                          static_cast<float>(-0.344136 * cb - 0.714136 * cr + brightness),
+                          static_cast<float>(1.772 * cb + brightness)};
+  for (size_t i = 0; i < pixels.size(); i += 3) {
+    for (size_t c = 0; c < 3; ++c) pixels[i + c] = clip(pixels[i + c] + shifts[c]);
+  }
+}
+
 }  // namespace assemble

@@ -11,4 +11,8 @@ namespace assemble {
 /// [max(0, 1 - strength), 1 + strength], in random order; results are clipped to [0, 255].
 void color_jitter(std::span<float> pixels, double strength, Random& random);
 
+/// Inception training's colour change: brightness moved by up to ±32, Cb and Cr each by up to ±25.5, uniformly and
+/// alike for the whole image; results are clipped to [0, 255].
+void shift_colors(std::span<float> pixels, Random& random);
+
 }  // namespace assemble

@@ -84,7 +84,7 @@ class JpegReader {
   Image decode(const Window& window, const DecodeOptions& options) {
     Image image = allocate_image(window.height, window.width);
     const bool cmyk = decompress_.jpeg_color_space == JCS_CMYK || decompress_.jpeg_color_space == JCS_YCCK;
-    const int first = start(window, cmyk, options.window_ends_image);
+    const int first = start(window, cmyk, options);
     scratch_.resize(size_t{decompress_.output_width} * decompress_.output_components);
     if (cmyk) {
       read_rows(window.height, [&](int y) {
@@ -123,14 +123,15 @@ class JpegReader {
   }
 
   /// Goes to the window's first row; returns the first wanted column of the rows that follow.
-  int start(const Window& window, bool cmyk, bool window_ends_image) {
+  int start(const Window& window, bool cmyk, const DecodeOptions& options) {
     // Some columns more: chroma at the border of what is decoded lacks a neighbour to blend with.
-    const int left = window_ends_image ? window.x : std::max(window.x - 1, 0);
-    const int right = std::min<int>(window.x + window.width + (window_ends_image ? 0 : 2), decompress_.image_width);
+    const int left = options.window_ends_image ? window.x : std::max(window.x - 1, 0);
+    const int margin = options.window_ends_image ? 0 : 2;
+    const int right = std::min<int>(window.x + window.width + margin, decompress_.image_width);
     JDIMENSION offset = left;
     guard([&] {
       decompress_.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-      decompress_.dct_method = JDCT_ISLOW;
+      decompress_.dct_method = options.fast_dct ? JDCT_IFAST : JDCT_ISLOW;
       decompress_.do_fancy_upsampling = TRUE;
       jpeg_start_decompress(&decompress_);
       JDIMENSION width = right - left;

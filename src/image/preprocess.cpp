@@ -2,21 +2,18 @@
 #include "assemble/image/preprocess.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <regex>
 
 #include "assemble/core/error.h"
 #include "assemble/image/resize.h"
 #include "color_jitter.h"
+#include "preprocessing_type.h"
 #include "resize_axis.h"
 
 namespace assemble {
 namespace {
 
-constexpr int kMaxSide = 16384;
-
-void check_output(size_t size, int side) {
-  const size_t expected = size_t{Image::kChannels} * side * side;
+void check_output(size_t size, int side, int views = 1) {
+  const size_t expected = size_t{Image::kChannels} * views * side * side;
   if (side < 1 || size != expected) {
     throw UsageError("preprocess",
                      concat("output of ", size, " floats, expected ", expected, " for ", side, "×", side));
@@ -39,7 +36,90 @@ void normalise(std::span<float> pixels, const Preprocessing& preprocessing) {
 DecodeOptions decode_options(const Preprocessing& preprocessing) {
   DecodeOptions options;
   options.apply_exif_orientation = preprocessing.apply_exif_orientation;
+  options.fast_dct = preprocessing.family == PreprocessingFamily::kInception;
   return options;
+}
+
+Image pad_to_square(const Image& image) {
+  const int side = std::max(image.height, image.width);
+  Image result{side, side, std::vector<uint8_t>(size_t{Image::kChannels} * side * side)};
+  const int top = (side - image.height) / 2, left = (side - image.width) / 2;
+  for (int y = 0; y < image.height; ++y) {
+    std::copy_n(image.row(y), image.width * Image::kChannels, result.row(top + y) + left * Image::kChannels);
+  }
+  return result;
+}
+
+/// Mirroring before the resize is not the same as after: the grid of the plain bilinear resize is not symmetric.
+enum class Mirror { kNo, kBefore, kAfter };
+
+void resize_crop(const Image& image, ImageSize scaled, const Window& crop, Mirror mirror, bool antialias,
+                 std::span<float> output) {
+  if (antialias) {
+    resize_antialiased_crop(image, scaled.height, scaled.width, crop, mirror != Mirror::kNo, output);
+    return;
+  }
+  const Axis rows = make_axis(image.height, scaled.height, crop.y, crop.height, false);
+  Axis columns = make_axis(image.width, scaled.width, crop.x, crop.width, mirror == Mirror::kBefore);
+  if (mirror == Mirror::kAfter) std::reverse(columns.begin(), columns.end());
+  resize_along(image, rows, columns, output);
+}
+
+/// Everything of training that moves pixels; the output is in [0, 255].
+class TrainingCrop {
+ public:
+  TrainingCrop(const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random)
+      : preprocessing_(preprocessing), augmentation_(augmentation), random_(random), side_(preprocessing.train_size) {}
+
+  void make(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
+            std::span<float> output) {
+    DecodeOptions options = decode_options(preprocessing_);
+    switch (preprocessing_.family) {
+      case PreprocessingFamily::kImagenet:
+        options.window_ends_image = true;
+        return resize_whole(decode_sampled(encoded, where, boxes, options), Mirror::kBefore, output);
+      case PreprocessingFamily::kReid:
+        return stretch_or_crop(decode_image(encoded, where, options), output);
+      case PreprocessingFamily::kInception:
+        return resize_whole(decode_sampled(encoded, where, {}, options), Mirror::kAfter, output);
+    }
+  }
+
+ private:
+  Image decode_sampled(std::span<const uint8_t> encoded, const std::string& where,
+                       const std::vector<BoundingBox>& boxes, const DecodeOptions& options) {
+    const auto sample = [&](ImageSize size) {
+      return sample_box(size.height, size.width, boxes, augmentation_.box, random_);
+    };
+    return decode_window(encoded, where, sample, options);
+  }
+
+  Mirror flip(Mirror when) { return random_.bernoulli(augmentation_.flip_probability) ? when : Mirror::kNo; }
+
+  void resize_whole(const Image& image, Mirror when, std::span<float> output) {
+    resize_crop(image, {side_, side_}, {0, 0, side_, side_}, flip(when), preprocessing_.antialias, output);
+  }
+
+  void stretch_or_crop(Image image, std::span<float> output) {
+    if (preprocessing_.pad_to_square) image = pad_to_square(image);
+    const int scaled = random_.bernoulli(0.5) ? with_margin(side_) : side_;
+    const auto places = static_cast<uint64_t>(scaled - side_ + 1);
+    const int y = static_cast<int>(random_.integer(places)), x = static_cast<int>(random_.integer(places));
+    resize_crop(image, {scaled, scaled}, {y, x, side_, side_}, flip(Mirror::kAfter), preprocessing_.antialias, output);
+  }
+
+  const Preprocessing& preprocessing_;
+  const Augmentation& augmentation_;
+  Random& random_;
+  int side_;
+};
+
+void auto_augment_floats(std::span<float> pixels, int side, const AutoAugmentPolicy& policy, Random& random) {
+  Image image{side, side, std::vector<uint8_t>(pixels.size())};
+  std::transform(pixels.begin(), pixels.end(), image.pixels.begin(),
+                 [](float value) { return static_cast<uint8_t>(static_cast<int>(std::clamp(value, 0.f, 255.f))); });
+  auto_augment(image, policy, random);
+  std::copy(image.pixels.begin(), image.pixels.end(), pixels.begin());
 }
 
 /// Short side `short_side`, sizes truncated in float arithmetic as the original does; never below `least`.
@@ -50,109 +130,127 @@ ImageSize scaled_size(ImageSize size, int short_side, int least) {
   return {std::max(static_cast<int>(height * ratio), least), std::max(static_cast<int>(width * ratio), least)};
 }
 
-}  // namespace
+/// Evaluation scales a part of the image and takes a crop of it.
+struct EvaluationGeometry {
+  Window source;
+  ImageSize scaled;
+  Window crop;
+};
 
-Preprocessing Preprocessing::from_type(const std::string& type) {
-  static const std::regex kForm("imagenet(?:_([0-9]{2,4}))?(?:_([0-9]{2,4}))?(a?)");
-  std::smatch parts;
-  if (!std::regex_match(type, parts, kForm)) {
-    throw UsageError("preprocessing type '" + type + "'", "unknown",
-                     "use imagenet (224), imagenet_NNN, or imagenet_TTT_EEE to train at TTT and evaluate at EEE; "
-                     "append a to resize to the size plus one");
-  }
-  Preprocessing result;
-  if (parts[1].matched) result.train_size = result.eval_size = std::stoi(parts[1]);
-  if (parts[2].matched) result.eval_size = std::stoi(parts[2]);
-  const bool to_next_size = parts[3].length() > 0;
-  result.eval_resize = to_next_size ? result.eval_size + 1 : static_cast<int>(result.eval_size * (1.0 / 0.875));
-  return result;
+Window central_window(ImageSize size) {
+  const auto margin = [](int length) { return static_cast<int>((length - length * kCentralShare) / 2); };
+  const int y = margin(size.height), x = margin(size.width);
+  return {y, x, size.height - 2 * y, size.width - 2 * x};
 }
 
-std::string Preprocessing::to_json() const {
-  return nlohmann::json{{"train_size", train_size},   {"eval_size", eval_size},
-                        {"eval_resize", eval_resize}, {"mean", mean},
-                        {"deviation", deviation},     {"apply_exif_orientation", apply_exif_orientation},
-                        {"antialias", antialias}}
-      .dump();
+EvaluationGeometry evaluation_geometry(ImageSize size, const Preprocessing& preprocessing) {
+  const int side = preprocessing.eval_size;
+  const Window whole{0, 0, size.height, size.width};
+  switch (preprocessing.family) {
+    case PreprocessingFamily::kImagenet: {
+      const ImageSize scaled = scaled_size(size, preprocessing.eval_resize, side);
+      return {whole, scaled, {(scaled.height - side) / 2, (scaled.width - side) / 2, side, side}};
+    }
+    case PreprocessingFamily::kReid:
+      return {whole, {side, side}, {0, 0, side, side}};
+    case PreprocessingFamily::kInception:
+      return {central_window(size), {side, side}, {0, 0, side, side}};
+  }
+  return {};
 }
 
-Preprocessing Preprocessing::from_json(const std::string& text, const std::string& where) {
-  Preprocessing result;
-  try {
-    const auto json = nlohmann::json::parse(text);
-    json.at("train_size").get_to(result.train_size);
-    json.at("eval_size").get_to(result.eval_size);
-    json.at("eval_resize").get_to(result.eval_resize);
-    json.at("mean").get_to(result.mean);
-    json.at("deviation").get_to(result.deviation);
-    json.at("apply_exif_orientation").get_to(result.apply_exif_orientation);
-    json.at("antialias").get_to(result.antialias);
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError(where, std::string("preprocessing is not as expected: ") + error.what(),
-                     "expected train_size, eval_size, eval_resize, mean, deviation, apply_exif_orientation, antialias");
+/// Decodes no more than what plain bilinear interpolation reads.
+void evaluate_plainly(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
+                      std::span<float> output) {
+  Axis rows, columns;
+  const auto read_by_resize = [&](ImageSize size) {
+    const auto [source, scaled, crop] = evaluation_geometry(size, preprocessing);
+    rows = make_axis(source.height, scaled.height, crop.y, crop.height, false);
+    columns = make_axis(source.width, scaled.width, crop.x, crop.width, false);
+    const AxisRange y = range_of(rows), x = range_of(columns);
+    return Window{source.y + y.begin, source.x + x.begin, y.count, x.count};
+  };
+  const Image window = decode_window(encoded, where, read_by_resize, decode_options(preprocessing));
+  move_to_zero(rows);
+  move_to_zero(columns);
+  resize_along(window, rows, columns, output);
+}
+
+/// The same from the whole part of the image, for what plain interpolation cannot do.
+void evaluate_from_part(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
+                        std::span<float> output) {
+  EvaluationGeometry geometry;
+  const auto part = [&](ImageSize size) {
+    if (preprocessing.pad_to_square) return Window{0, 0, size.height, size.width};
+    geometry = evaluation_geometry(size, preprocessing);
+    return geometry.source;
+  };
+  Image image = decode_window(encoded, where, part, decode_options(preprocessing));
+  if (preprocessing.pad_to_square) {
+    image = pad_to_square(image);
+    geometry = evaluation_geometry({image.height, image.width}, preprocessing);
   }
-  for (const int size : {result.train_size, result.eval_size, result.eval_resize}) {
-    if (size < 1 || size > kMaxSide) {
-      throw InputError(where, concat("preprocessing size ", size, ", expected 1…", kMaxSide));
+  resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing.antialias, output);
+}
+
+/// Upper left corners of the five crops. The centre is rounded as TensorFlow's extract_glimpse does it.
+std::array<Window, kTenCrops / 2> five_crops(ImageSize scaled, int side) {
+  const int bottom = scaled.height - side, right = scaled.width - side;
+  const auto middle = [side](int length) { return std::max(length / 2 - (side + 1) / 2, 0); };
+  return {{{0, 0, side, side},
+           {0, right, side, side},
+           {bottom, 0, side, side},
+           {bottom, right, side, side},
+           {middle(scaled.height), middle(scaled.width), side, side}}};
+}
+
+void mirror_copy(std::span<const float> from, std::span<float> to, int side) {
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) {
+      std::copy_n(&from[(size_t{1} * y * side + x) * 3], 3, &to[(size_t{1} * y * side + side - 1 - x) * 3]);
     }
   }
-  if (result.eval_resize < result.eval_size) {
-    throw InputError(where, concat("eval_resize ", result.eval_resize, " is below eval_size ", result.eval_size));
-  }
-  if (std::find(result.deviation.begin(), result.deviation.end(), 0.f) != result.deviation.end()) {
-    throw InputError(where, "a deviation of 0 divides by zero");
-  }
-  return result;
 }
+
+}  // namespace
 
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
                       std::span<float> output) {
   const int side = preprocessing.train_size;
   check_output(output.size(), side);
-  DecodeOptions options = decode_options(preprocessing);
-  options.window_ends_image = true;
-  const Image window = decode_window(
-      encoded, where,
-      [&](ImageSize size) { return sample_box(size.height, size.width, boxes, augmentation.box, random); }, options);
-  const bool mirrored = random.bernoulli(augmentation.flip_probability);
-  if (preprocessing.antialias) {
-    resize_antialiased_crop(window, side, side, {0, 0, side, side}, mirrored, output);
-  } else {
-    resize_along(window, make_axis(window.height, side, 0, side, false),
-                 make_axis(window.width, side, 0, side, mirrored), output);
-  }
+  TrainingCrop(preprocessing, augmentation, random).make(encoded, where, boxes, output);
+  if (augmentation.auto_augment != nullptr) auto_augment_floats(output, side, *augmentation.auto_augment, random);
   if (augmentation.color_jitter > 0) color_jitter(output, augmentation.color_jitter, random);
+  if (preprocessing.family == PreprocessingFamily::kInception) shift_colors(output, random);
   normalise(output, preprocessing);
+  if (augmentation.erasing.probability > 0) {
+    if (const auto erased = draw_erased(side, side, augmentation.erasing, random)) erase(output, side, *erased);
+  }
 }
 
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
                      std::span<float> output) {
+  check_output(output.size(), preprocessing.eval_size);
+  const bool plain = !preprocessing.antialias && !preprocessing.pad_to_square;
+  (plain ? evaluate_plainly : evaluate_from_part)(encoded, where, preprocessing, output);
+  normalise(output, preprocessing);
+}
+
+void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
+                         std::span<float> output) {
   const int side = preprocessing.eval_size;
-  check_output(output.size(), side);
-  if (preprocessing.antialias) {
-    const Image image = decode_image(encoded, where, decode_options(preprocessing));
-    const ImageSize scaled = scaled_size({image.height, image.width}, preprocessing.eval_resize, side);
-    const Window crop{(scaled.height - side) / 2, (scaled.width - side) / 2, side, side};
-    resize_antialiased_crop(image, scaled.height, scaled.width, crop, false, output);
-    normalise(output, preprocessing);
-    return;
+  check_output(output.size(), side, kTenCrops);
+  Image image = decode_image(encoded, where, decode_options(preprocessing));
+  if (preprocessing.pad_to_square) image = pad_to_square(image);
+  const ImageSize scaled = scaled_size({image.height, image.width}, preprocessing.ten_crop_resize(), side);
+  const size_t pixels = size_t{Image::kChannels} * side * side;
+  std::span<float> view = output;
+  for (const Window& crop : five_crops(scaled, side)) {
+    resize_crop(image, scaled, crop, Mirror::kNo, preprocessing.antialias, view.first(pixels));
+    mirror_copy(view.first(pixels), view.subspan(pixels * kTenCrops / 2, pixels), side);
+    view = view.subspan(pixels);
   }
-  Axis rows, columns;
-  const Image window = decode_window(
-      encoded, where,
-      [&](ImageSize size) {
-        const ImageSize scaled = scaled_size(size, preprocessing.eval_resize, side);
-        rows = make_axis(size.height, scaled.height, (scaled.height - side) / 2, side, false);
-        columns = make_axis(size.width, scaled.width, (scaled.width - side) / 2, side, false);
-        const AxisRange y = range_of(rows);
-        const AxisRange x = range_of(columns);
-        return Window{y.begin, x.begin, y.count, x.count};
-      },
-      decode_options(preprocessing));
-  move_to_zero(rows);
-  move_to_zero(columns);
-  resize_along(window, rows, columns, output);
   normalise(output, preprocessing);
 }
 

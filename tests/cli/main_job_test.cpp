@@ -102,6 +102,46 @@ TEST_F(MainJob, PredictNamesUnreadableImagesAndClassifiesTheOthers) {
   EXPECT_EQ(predictions[1].at("classes").size(), 5u);
 }
 
+TEST_F(MainJob, TenCropEvaluationAveragesProbabilities) {
+  const auto evaluate = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"eval", "--model", model(), "--data", data(), "--json"});
+    const CommandResult result = run_command(more);
+    EXPECT_EQ(result.exit_code, 0) << result.standard_error;
+    return json::parse(result.standard_output);
+  };
+  const json one = evaluate({}), ten = evaluate({"--ten-crop"});
+  EXPECT_EQ(ten.at("images"), one.at("images"));
+  EXPECT_NE(ten.at("loss"), one.at("loss"));
+  EXPECT_NEAR(ten.at("loss").get<double>(), one.at("loss").get<double>(), 1);
+}
+
+TEST_F(MainJob, AutoAugmentPoliciesAreNamedAndKeptInTheConfiguration) {
+  auto arguments = train_arguments("augmented");
+  arguments.insert(arguments.end(), {"--auto-augment", "svhn", "--random-erasing", "0.5", "--preprocessing", "reid_32",
+                                     "--pad-to-square"});
+  const CommandResult result = run_command(arguments);
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  const std::string config = test::read_text(*folder_ / "augmented/config.toml");
+  EXPECT_THAT(config, HasSubstr("auto-augment=\"svhn\""));
+  EXPECT_THAT(config, HasSubstr("random-erasing=0.5"));
+  arguments.insert(arguments.end(), {"--auto-augment", "imagenot"});
+  const CommandResult wrong = run_command(arguments);
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.standard_error, HasSubstr("expected one of imagenet, good, cifar10, svhn, v0"));
+}
+
+TEST_F(MainJob, OptionsWithoutEffectOnTheTypeAreErrors) {
+  for (const std::vector<std::string>& extra :
+       {std::vector<std::string>{"--preprocessing", "reid", "--eval-resize", "300"},
+        {"--preprocessing", "imagenet_32", "--pad-to-square"}}) {
+    std::vector<std::string> arguments{"train", "--data", data(), "--out", (*folder_ / "no").string()};
+    arguments.insert(arguments.end(), extra.begin(), extra.end());
+    const CommandResult result = run_command(arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.standard_error, HasSubstr("has no effect on preprocessing type"));
+  }
+}
+
 TEST_F(MainJob, TfRecordsGiveTheSameMeasuresAsFolders) {
   const std::string records = (*folder_ / "records").string();
   const CommandResult built = run_command({"dataset", "build", "folder", "--raw", data(), "--out", records, "--json"});

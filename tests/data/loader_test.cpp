@@ -102,6 +102,22 @@ TEST(Loader, EvaluationKeepsOrderAndTheLastPartialBatch) {
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), batches[2].images.begin() + 16 * 16 * 3));
 }
 
+TEST(Loader, TenCropGivesTenViewsOfEachImage) {
+  const MemoryDataset data(5);
+  LoaderOptions options = options_for(false);
+  options.ten_crop = true;
+  const std::vector<Batch> batches = load(data, options, 0);
+  ASSERT_EQ(batches.size(), 2u);
+  EXPECT_EQ(batches[0].views, 10);
+  EXPECT_EQ(batches[0].size, 4);
+  constexpr size_t kPixels = 10u * 16 * 16 * 3;
+  ASSERT_EQ(batches[0].images.size(), 4 * kPixels);
+  std::vector<float> expected(kPixels);
+  preprocess_ten_crop(data.read(2).encoded, "2", options.preprocessing, expected);
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), batches[0].images.begin() + 2 * kPixels));
+  EXPECT_EQ(load(data, options_for(false), 0)[0].views, 1);
+}
+
 TEST(Loader, TrainingShufflesAndDropsTheLastPartialBatch) {
   const MemoryDataset data(10);
   const std::vector<Batch> first = load(data, options_for(true), 0), second = load(data, options_for(true), 1);
@@ -120,6 +136,8 @@ TEST(Loader, SameBitsForAnyNumberOfThreads) {
     LoaderOptions options = options_for(training, 1);
     options.augmentation.box.max_attempts = 100;
     options.augmentation.color_jitter = 0.3;
+    options.augmentation.auto_augment = &auto_augment_policy("good");
+    options.augmentation.erasing.probability = 0.3;
     const std::vector<Batch> one = load(data, options, 2);
     for (const int threads : {2, 8}) {
       options.threads = threads;
@@ -288,6 +306,8 @@ TEST(Loader, RefusesWrongOptions) {
   EXPECT_THAT(refuse([](LoaderOptions& o) { o.threads = -1; }), HasSubstr("threads"));
   EXPECT_THAT(refuse([](LoaderOptions& o) { o.augmentation.box.min_aspect = 0; }), HasSubstr("crop aspect"));
   EXPECT_THAT(refuse([](LoaderOptions& o) { o.augmentation.box.max_area = 2; }), HasSubstr("crop area"));
+  EXPECT_THAT(refuse([](LoaderOptions& o) { o.augmentation.erasing.probability = 2; }), HasSubstr("random erasing"));
+  EXPECT_THAT(refuse([](LoaderOptions& o) { o.training = o.ten_crop = true; }), HasSubstr("evaluation alone"));
   EXPECT_THAT(error_of<InputError>([&] { Loader loader(MemoryDataset(0), options_for(false)); }),
               HasSubstr("holds no images"));
   Loader loader(data, options_for(false));

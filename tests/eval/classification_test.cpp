@@ -49,6 +49,24 @@ TEST(ClassificationMeter, EqualsTheOriginal) {
   EXPECT_NEAR(meter.result().ece, expected.at("ece").get<double>(), 1e-6);
 }
 
+TEST(ImageTensor, PutsAnImagesViewsOneAfterTheOther) {
+  Batch batch;
+  batch.size = 2;
+  batch.side = 1;
+  batch.views = 2;
+  batch.images = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  const torch::Tensor images = image_tensor(batch, torch::kCPU);
+  EXPECT_EQ(images.sizes(), (std::vector<int64_t>{4, 3, 1, 1}));
+  EXPECT_FLOAT_EQ((images[2][1][0][0].item<float>()), 7);
+}
+
+TEST(AverageViews, AveragesProbabilitiesNotLogits) {
+  const torch::Tensor logits = torch::tensor({{0.f, 0.f}, {std::log(3.f), 0.f}, {5.f, 5.f}, {-1.f, -1.f}});
+  const torch::Tensor averaged = torch::softmax(average_views(logits, 2), 1);
+  EXPECT_TRUE(torch::allclose(averaged, torch::tensor({{0.625f, 0.375f}, {0.5f, 0.5f}})));
+  EXPECT_TRUE(average_views(logits, 1).is_same(logits));
+}
+
 TEST(ImageTensor, IsAChannelsLastViewOfTheBatch) {
   Batch batch;
   batch.size = 1;

@@ -43,5 +43,29 @@ TEST(ColorJitter, ResultsAreClipped) {
   }
 }
 
+/// The three shifts, recovered from what they do to a gray pixel, are uniform in ±32, ±25.5 and ±25.5.
+TEST(ShiftColors, HasUniformBrightnessAndChroma) {
+  constexpr int kDraws = 20000;
+  double sum[3] = {}, squares[3] = {};
+  for (uint64_t i = 0; i < kDraws; ++i) {
+    std::vector<float> pixels{128, 128, 128};
+    Random random(3, RandomPurpose::kAugment, 0, i);
+    shift_colors(pixels, random);
+    const double r = pixels[0] - 128, g = pixels[1] - 128, b = pixels[2] - 128;
+    const double brightness = 0.299 * r + 0.587 * g + 0.114 * b;
+    const double shifts[] = {brightness, (b - brightness) / 1.772, (r - brightness) / 1.402};
+    const double limits[] = {32, 25.5, 25.5};
+    for (int k = 0; k < 3; ++k) {
+      ASSERT_LE(std::abs(shifts[k]), limits[k] + 0.01);
+      sum[k] += shifts[k] / limits[k];
+      squares[k] += shifts[k] * shifts[k] / (limits[k] * limits[k]);
+    }
+  }
+  for (int k = 0; k < 3; ++k) {
+    EXPECT_NEAR(sum[k] / kDraws, 0, 0.02);
+    EXPECT_NEAR(squares[k] / kDraws, 1.0 / 3, 0.01);
+  }
+}
+
 }  // namespace
 }  // namespace assemble

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
@@ -30,7 +31,11 @@ TEST(PreprocessingType, KnowsTheOriginalsNames) {
   EXPECT_EQ(sizes("imagenet_256a"), (std::array{256, 256, 257}));
   EXPECT_EQ(sizes("imagenet_224_256"), (std::array{224, 256, 292}));
   EXPECT_EQ(sizes("imagenet_224_256a"), (std::array{224, 256, 257}));
-  for (const char* wrong : {"", "imagenet_", "imagenet_1", "imagenet_224_256b", "cifar10"}) {
+  EXPECT_EQ(sizes("reid"), (std::array{224, 256, 256}));
+  EXPECT_EQ(sizes("reid_224"), (std::array{224, 224, 224}));
+  EXPECT_EQ(sizes("inception_331"), (std::array{331, 331, 331}));
+  EXPECT_EQ(Preprocessing::from_type("inception_600").deviation[0], 255);
+  for (const char* wrong : {"", "imagenet_", "imagenet_1", "imagenet_224_256b", "cifar10", "inception", "reid_224a"}) {
     EXPECT_THAT(error_of<UsageError>([&] { Preprocessing::from_type(wrong); }), HasSubstr("imagenet_TTT_EEE"));
   }
 }
@@ -54,6 +59,23 @@ TEST(PreprocessingJson, ComesBackAndIsChecked) {
   EXPECT_THAT(message("true", "17"), HasSubstr("not as expected"));
 }
 
+TEST(PreprocessingJson, OldFilesWithoutAFamilyAreImagenet) {
+  const Preprocessing old = Preprocessing::from_json(
+      R"({"antialias":true,"apply_exif_orientation":false,"deviation":[1,1,1],"eval_resize":256,"eval_size":224,)"
+      R"("mean":[123.68,116.78,103.94],"train_size":224})",
+      "old");
+  EXPECT_EQ(old.family, PreprocessingFamily::kImagenet);
+  EXPECT_FALSE(old.pad_to_square);
+  for (const char* type : {"reid", "inception_331"}) {
+    const Preprocessing preprocessing = Preprocessing::from_type(type);
+    EXPECT_EQ(Preprocessing::from_json(preprocessing.to_json(), type), preprocessing);
+  }
+  std::string text = Preprocessing{}.to_json();
+  text.replace(text.find("imagenet"), 8, "imagenot");
+  EXPECT_THAT(error_of<InputError>([&] { Preprocessing::from_json(text, "m"); }),
+              HasSubstr("family 'imagenot', expected one of imagenet, reid, inception"));
+}
+
 /// What the original computed for one key of a preprocess.safetensors.
 std::vector<float> compute(const std::string& key, const fs::path& jpegs) {
   const std::vector<std::string> parts = split(key, '/');
@@ -68,6 +90,13 @@ std::vector<float> compute(const std::string& key, const fs::path& jpegs) {
     preprocess_eval(bytes, key, preprocessing, output);
     return output;
   }
+  if (parts[0] == "ten_crop") {
+    const Preprocessing preprocessing = Preprocessing::from_type(parts[1]);
+    std::vector<float> output(size_t{3} * kTenCrops * preprocessing.eval_size * preprocessing.eval_size);
+    preprocess_ten_crop(bytes, key, preprocessing, output);
+    return output;
+  }
+  if (parts[0] != "crop") throw UsageError(key, "is no known kind of case");
   const std::vector<std::string> n = split(parts[1], ',');
   const Window window{std::stoi(n[0]), std::stoi(n[1]), std::stoi(n[2]), std::stoi(n[3])};
   std::vector<float> output(96 * 96 * 3);
@@ -79,7 +108,7 @@ std::vector<float> compute(const std::string& key, const fs::path& jpegs) {
   return output;
 }
 
-/// Largest difference from a stored tensor, which may hold every `row_step`-th row alone.
+/// Largest difference from a stored tensor, which may hold every `row_step`-th row of an image (or of views) alone.
 double difference(const SafetensorsFile& file, const std::string& key, const fs::path& jpegs, int row_step) {
   const TensorEntry& entry = file.entry(key);
   std::vector<float> expected;
@@ -90,37 +119,44 @@ double difference(const SafetensorsFile& file, const std::string& key, const fs:
     expected = file.read_f32(key);
   }
   const std::vector<float> computed = compute(key, jpegs);
-  const size_t row = static_cast<size_t>(entry.shape[1]) * 3;
-  const size_t rows = (computed.size() / row + row_step - 1) / row_step;
-  if (expected.size() != rows * row) return INFINITY;
+  const std::vector<int64_t> shape(entry.shape.end() - 3, entry.shape.end());
+  const size_t views = entry.shape.size() == 4 ? static_cast<size_t>(entry.shape[0]) : 1;
+  const size_t row = static_cast<size_t>(shape[1]) * 3, stored_view = expected.size() / views;
+  const size_t view = computed.size() / views, rows = (view / row + row_step - 1) / row_step;
+  if (expected.size() != views * rows * row) return INFINITY;
   double largest = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max<double>(largest, std::abs(expected[i] - computed[i / row * row_step * row + i % row]));
+    const size_t in_view = i % stored_view;
+    const size_t at = i / stored_view * view + in_view / row * row_step * row + in_view % row;
+    largest = std::max<double>(largest, std::abs(expected[i] - computed[at]));
   }
   return largest;
 }
 
-void compare_with(const fs::path& tensors, const fs::path& jpegs, int expected_cases) {
+int step_of(const SafetensorsFile& file, const std::string& name) {
+  const auto step = file.metadata().find(name);
+  return step == file.metadata().end() ? 1 : std::stoi(step->second);
+}
+
+void compare_with(const fs::path& tensors, const fs::path& jpegs) {
   const SafetensorsFile file(tensors);
-  const auto step = file.metadata().find("row_step");
-  const int row_step = step == file.metadata().end() ? 1 : std::stoi(step->second);
-  int cases = 0;
+  EXPECT_FALSE(file.tensors().empty());
   for (const auto& [key, entry] : file.tensors()) {
-    if (key.starts_with("eval/") && !key.starts_with("eval/imagenet")) continue;  // other families of preprocessing
+    const int row_step = step_of(file, key.starts_with("ten_crop/") ? "ten_crop_row_step" : "row_step");
     const double largest = difference(file, key, jpegs, row_step);
-    EXPECT_LE(largest, key.starts_with("decoded/") ? 0 : 1e-3) << key;
-    ++cases;
+    // Inception's are in [0, 1].
+    const double unit = key.starts_with("eval/inception") ? 1.0 / 255 : 1;
+    EXPECT_LE(largest, key.starts_with("decoded/") ? 0 : 1e-3 * unit) << key;
   }
-  EXPECT_EQ(cases, expected_cases);
 }
 
 TEST(PreprocessEval, EqualsTheOriginalOnStoredRows) {
-  compare_with(test::stored_golden("preprocess.safetensors"), test::stored_golden("jpeg"), 8);
+  compare_with(test::stored_golden("preprocess.safetensors"), test::stored_golden("jpeg"));
 }
 
 TEST(PreprocessEval, EqualsTheOriginal) {
   ASSEMBLE_REQUIRE_GOLDEN(golden);
-  compare_with(golden / "preprocess.safetensors", golden / "jpeg", 24);
+  compare_with(golden / "preprocess.safetensors", golden / "jpeg");
 }
 
 TEST(PreprocessEval, HandlesImagesSmallerThanTheCrop) {
@@ -176,6 +212,142 @@ TEST(PreprocessTrain, IsTheSampledWindowFlippedAndResized) {
     std::vector<float> expected(32 * 32 * 3);
     resize_bilinear_reference(test::crop(whole, window), 32, 32, {0, 0, 32, 32}, flip == 1, expected);
     EXPECT_EQ(train_output(bytes, augmentation, 3), expected);
+  }
+}
+
+TEST(PreprocessTrain, AutoAugmentWorksOnTruncatedBytes) {
+  const Bytes bytes = encode_png(test::wavy_image(60, 80));
+  const AutoAugmentPolicy::SubPolicy steps[] = {
+      {{{AugmentOperation::kInvert, 1.0, 0}, {AugmentOperation::kEqualize, 0.0, 0}}}};
+  const AutoAugmentPolicy policy{"test", steps};
+  Augmentation plain, inverted;
+  inverted.auto_augment = &policy;
+  const std::vector<float> before = train_output(bytes, plain, 4), after = train_output(bytes, inverted, 4);
+  for (size_t i = 0; i < before.size(); ++i) ASSERT_EQ(after[i], 255 - std::floor(before[i]));
+}
+
+TEST(PreprocessTrain, ErasedRectanglesAreZeroAfterNormalisation) {
+  const Bytes bytes = encode_png(test::wavy_image(60, 80));
+  Preprocessing preprocessing = Preprocessing::from_type("imagenet_32");
+  preprocessing.deviation = {50, 60, 70};
+  Augmentation augmentation;
+  augmentation.erasing.probability = 1;
+  std::vector<float> output(32 * 32 * 3);
+  Random random(5, RandomPurpose::kAugment, 0, 1);
+  preprocess_train(bytes, "train", {}, preprocessing, augmentation, random, output);
+  const auto zeros = std::count(output.begin(), output.end(), 0.f);
+  EXPECT_EQ(zeros % 3, 0);
+  EXPECT_GE(zeros, 3 * 32 * 32 * 0.01);
+  EXPECT_LE(zeros, 3 * 32 * 32 * 0.4);
+}
+
+/// Half of the images are resized to the crop, the other half to int(16 / 0.875) = 18, of which 3 · 3 crops can be
+/// taken.
+TEST(PreprocessTrain, ReidStretchesOrCropsAtRandom) {
+  const Bytes bytes = encode_png(test::wavy_image(30, 40));
+  const Image whole = decode_image(bytes, "whole");
+  Preprocessing preprocessing = Preprocessing::from_type("reid_16");
+  preprocessing.mean = {0, 0, 0};
+  std::vector<float> output(16 * 16 * 3);
+  std::map<std::vector<float>, double> expected, counted;
+  const auto mirrored = [](std::vector<float> pixels) {
+    for (int y = 0; y < 16; ++y) {
+      for (int x = 0; x < 8; ++x) {
+        for (int c = 0; c < 3; ++c) std::swap(pixels[(y * 16 + x) * 3 + c], pixels[(y * 16 + 15 - x) * 3 + c]);
+      }
+    }
+    return pixels;
+  };
+  const auto expect = [&](int scaled, const Window& crop, double share) {
+    resize_bilinear_reference(whole, scaled, scaled, crop, false, output);
+    expected[output] += share / 2;
+    expected[mirrored(output)] += share / 2;
+  };
+  expect(16, {0, 0, 16, 16}, 0.5);
+  for (int place = 0; place < 9; ++place) expect(18, {place / 3, place % 3, 16, 16}, 0.5 / 9);
+  ASSERT_EQ(expected.size(), 20u);
+  constexpr int kDraws = 6000;
+  for (uint64_t sample = 0; sample < kDraws; ++sample) {
+    Random random(8, RandomPurpose::kAugment, 0, sample);
+    preprocess_train(bytes, "train", {}, preprocessing, {}, random, output);
+    ASSERT_TRUE(expected.contains(output));
+    counted[output] += 1.0 / kDraws;
+  }
+  for (const auto& [pixels, share] : expected) EXPECT_NEAR(counted[pixels], share, 5 * std::sqrt(share / kDraws));
+}
+
+TEST(PreprocessTrain, InceptionShiftsTheColoursOfTheSampledWindow) {
+  const Bytes bytes = encode_png(test::wavy_image(60, 80));
+  const Image whole = decode_image(bytes, "whole");
+  const Preprocessing preprocessing = Preprocessing::from_type("inception_32");
+  Augmentation augmentation;
+  augmentation.box = preprocessing.training_box();
+  augmentation.flip_probability = 0;
+  Random random(5, RandomPurpose::kAugment, 0, 3), same(5, RandomPurpose::kAugment, 0, 3);
+  std::vector<float> output(32 * 32 * 3), plain(32 * 32 * 3);
+  // The original gives this family no object boxes, so a box must change nothing.
+  preprocess_train(bytes, "train", {{0, 0, 0.01f, 0.01f}}, preprocessing, augmentation, random, output);
+  const Window window = sample_box(60, 80, {}, augmentation.box, same);
+  resize_bilinear(test::crop(whole, window), 32, 32, plain);
+  float shift[3] = {NAN, NAN, NAN};
+  for (size_t i = 0; i < output.size(); ++i) {
+    ASSERT_TRUE(output[i] >= 0 && output[i] <= 1);
+    if (output[i] == 0 || output[i] == 1) continue;
+    if (std::isnan(shift[i % 3])) shift[i % 3] = 255 * output[i] - plain[i];
+    ASSERT_NEAR(255 * output[i] - plain[i], shift[i % 3], 1e-3);
+  }
+  EXPECT_NE(shift[0], shift[1]);
+}
+
+TEST(PreprocessEval, PadsToASquareWithBlack) {
+  const Bytes bytes = encode_png(Image{20, 40, std::vector<uint8_t>(20 * 40 * 3, 200)});
+  Preprocessing preprocessing = Preprocessing::from_type("reid_40");
+  preprocessing.pad_to_square = true;
+  preprocessing.mean = {0, 0, 0};
+  std::vector<float> output(40 * 40 * 3);
+  preprocess_eval(bytes, "wide", preprocessing, output);
+  for (int y = 0; y < 40; ++y) EXPECT_EQ(output[y * 40 * 3], y < 10 || y >= 30 ? 0 : 200) << y;
+}
+
+TEST(PreprocessEval, AntialiasingKeepsEachFamilysGeometry) {
+  // A picture without fine detail is nearly the same however it is scaled.
+  Image smooth{120, 160, std::vector<uint8_t>(120 * 160 * 3)};
+  for (size_t i = 0; i < smooth.pixels.size(); ++i) {
+    smooth.pixels[i] = static_cast<uint8_t>(i / 3 / 160 + i / 3 % 160 / 2);
+  }
+  for (const char* type : {"imagenet_96", "reid_96", "inception_96"}) {
+    Preprocessing preprocessing = Preprocessing::from_type(type);
+    preprocessing.deviation = {1, 1, 1};
+    std::vector<float> plain(96 * 96 * 3), antialiased(96 * 96 * 3);
+    preprocess_eval(encode_png(smooth), type, preprocessing, plain);
+    preprocessing.antialias = true;
+    preprocess_eval(encode_png(smooth), type, preprocessing, antialiased);
+    for (size_t i = 0; i < plain.size(); ++i) ASSERT_NEAR(plain[i], antialiased[i], 2) << type;
+  }
+}
+
+TEST(PreprocessTenCrop, CoversTheCornersAndTheCentreAndMirrors) {
+  Image ramp{40, 48, std::vector<uint8_t>(40 * 48 * 3)};
+  for (int y = 0; y < 40; ++y) {
+    for (int x = 0; x < 48; ++x) {
+      ramp.row(y)[3 * x] = static_cast<uint8_t>(y);
+      ramp.row(y)[3 * x + 1] = static_cast<uint8_t>(x);
+    }
+  }
+  Preprocessing preprocessing;
+  preprocessing.eval_size = 32;
+  preprocessing.eval_resize = 40;
+  preprocessing.mean = {0, 0, 0};
+  std::vector<float> output(kTenCrops * 32 * 32 * 3);
+  preprocess_ten_crop(encode_png(ramp), "ramp", preprocessing, output);
+  const std::pair<int, int> corners[] = {{0, 0}, {0, 16}, {8, 0}, {8, 16}, {4, 8}};
+  for (int view = 0; view < 5; ++view) {
+    const float* plain = &output[view * 32 * 32 * 3];
+    const float* mirrored = &output[(view + 5) * 32 * 32 * 3];
+    EXPECT_EQ(plain[0], corners[view].first) << view;
+    EXPECT_EQ(plain[1], corners[view].second) << view;
+    EXPECT_EQ(mirrored[0], corners[view].first) << view;
+    EXPECT_EQ(mirrored[1], corners[view].second + 31) << view;
   }
 }
 

@@ -84,6 +84,49 @@ TEST(SampleBox, CoversShareOfSomeBox) {
   }
 }
 
+double covered_share(const Window& window, const Window& object) {
+  const int rows = std::min(window.y + window.height, object.y + object.height) - std::max(window.y, object.y);
+  const int columns = std::min(window.x + window.width, object.x + object.width) - std::max(window.x, object.x);
+  return double(std::max(rows, 0)) * std::max(columns, 0) / (double(object.height) * object.width);
+}
+
+/// With a box, windows are those drawn without that condition of which enough covers the box; what no attempt gives is
+/// the whole image, as often as all attempts fail.
+TEST(SampleBox, WithABoxItIsRejectionSamplingAndFallsBackAsOften) {
+  const std::vector<BoundingBox> boxes{{0.5f, 0.6f, 0.75f, 0.8f}};
+  const Window object{50, 90, 25, 30};
+  SampleBoxOptions options, unconditional;
+  options.min_object_covered = 0.3;
+  options.max_attempts = 2;
+  options.max_area = unconditional.max_area = 0.5;
+  unconditional.min_object_covered = 0;
+  Random random(6, RandomPurpose::kAugment), other(7, RandomPurpose::kAugment);
+  double windows = 0, area = 0, center_y = 0, center_x = 0;
+  double accepted = 0, expected_area = 0, expected_y = 0, expected_x = 0;
+  for (int i = 0; i < kDraws; ++i) {
+    const Window window = sample_box(100, 150, boxes, options, random);
+    if (window != Window{0, 0, 100, 150}) {
+      ASSERT_GE(covered_share(window, object), 0.3);
+      windows += 1;
+      area += double(window.height) * window.width / 15000;
+      center_y += window.y + window.height / 2.0;
+      center_x += window.x + window.width / 2.0;
+    }
+    const Window drawn = sample_box(100, 150, boxes, unconditional, other);
+    if (covered_share(drawn, object) < 0.3) continue;
+    accepted += 1;
+    expected_area += double(drawn.height) * drawn.width / 15000;
+    expected_y += drawn.y + drawn.height / 2.0;
+    expected_x += drawn.x + drawn.width / 2.0;
+  }
+  const double rate = accepted / kDraws;
+  EXPECT_NEAR(windows / kDraws, 1 - (1 - rate) * (1 - rate), 0.015);
+  EXPECT_GT(windows / kDraws, 0.05);
+  EXPECT_NEAR(area / windows, expected_area / accepted, 0.01);
+  EXPECT_NEAR(center_y / windows, expected_y / accepted, 1);
+  EXPECT_NEAR(center_x / windows, expected_x / accepted, 1);
+}
+
 TEST(SampleBox, ImpossibleOptionsGiveTheWholeImage) {
   SampleBoxOptions options;
   options.min_area = options.max_area = 1;

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "assemble/core/error.h"
 #include "test_support.h"
@@ -71,31 +73,60 @@ TEST(KeepProbability, GoesLinearlyFromFirstToLast) {
   EXPECT_DOUBLE_EQ(keep_probability(1.0, 0.9, 100, 500), 0.9);
 }
 
-/// The original's learning rates (tests/golden/schedules.json), to 1e-6 of the base rate.
-TEST(LearningRate, EqualsTheOriginal) {
-  const auto cases = nlohmann::json::parse(test::read_text(test::stored_golden("schedules.json")));
-  int compared = 0;
+/// A value of the original's within 1e-6 of it, and what rounding to f32 does to its largest operand.
+void expect_equal(double value, double original, double operand, const std::string& where) {
+  EXPECT_NEAR(value, original, 1e-6 * std::abs(original) + 1e-7 * operand) << where;
+}
+
+LearningRateSchedule schedule_of(const nlohmann::json& args) {
+  LearningRateSchedule s;
+  s.type = parse_decay_type(args.at("learning_rate_decay_type"));
+  s.base = args.at("base_lr");
+  s.steps_per_epoch = args.at("num_images").get<double>() / args.at("batch_size").get<double>();
+  s.train_epochs = args.at("train_epochs");
+  s.warmup_epochs = args.at("warmup_epochs");
+  s.epochs_per_decay = args.at("num_epochs_per_decay");
+  s.decay_factor = args.at("learning_rate_decay_factor");
+  s.end = args.at("end_learning_rate");
+  s.boundary_epochs = args.at("piecewise_lr_boundary_epochs").get<std::vector<double>>();
+  s.rates = args.at("piecewise_lr_decay_rates").get<std::vector<double>>();
+  return s;
+}
+
+/// A key such as "dropblock_keep_prob(0.95->0.85 over 300)" names the schedule of its values.
+void compare_keep_probabilities(const std::string& key, const nlohmann::json& steps, const nlohmann::json& values) {
+  static const std::regex kForm("dropblock_keep_prob\\(([0-9.]+)->([0-9.]+) over ([0-9]+)\\)");
+  std::smatch parts;
+  ASSERT_TRUE(std::regex_match(key, parts, kForm)) << key;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const double value = keep_probability(std::stod(parts[1]), std::stod(parts[2]), std::stoll(parts[3]), steps[i]);
+    expect_equal(value, values[i], 1, concat(key, " at step ", steps[i].get<int64_t>()));
+  }
+}
+
+void compare_schedules(const test::fs::path& path) {
+  const auto cases = nlohmann::json::parse(test::read_text(path));
+  EXPECT_FALSE(cases.empty());
   for (const auto& golden : cases) {
-    const auto& args = golden.at("args");
-    if (!args.contains("learning_rate_decay_type")) continue;
-    LearningRateSchedule s;
-    s.type = parse_decay_type(args.at("learning_rate_decay_type"));
-    s.base = args.at("base_lr");
-    s.steps_per_epoch = args.at("num_images").get<double>() / args.at("batch_size").get<double>();
-    s.train_epochs = args.at("train_epochs");
-    s.warmup_epochs = args.at("warmup_epochs");
-    s.epochs_per_decay = args.at("num_epochs_per_decay");
-    s.decay_factor = args.at("learning_rate_decay_factor");
-    s.end = args.at("end_learning_rate");
-    s.boundary_epochs = args.at("piecewise_lr_boundary_epochs").get<std::vector<double>>();
-    s.rates = args.at("piecewise_lr_decay_rates").get<std::vector<double>>();
-    for (size_t i = 0; i < golden.at("steps").size(); ++i) {
-      const int64_t step = golden["steps"][i];
-      EXPECT_NEAR(s.at(step), golden["lr"][i].get<double>(), 1e-6 * s.base) << args << " at step " << step;
-      ++compared;
+    const LearningRateSchedule s = schedule_of(golden.at("args"));
+    const auto& steps = golden.at("steps");
+    for (const auto& [key, values] : golden.items()) {
+      if (key == "args" || key == "steps") continue;
+      ASSERT_EQ(values.size(), steps.size()) << key;
+      if (key != "lr") {
+        compare_keep_probabilities(key, steps, values);
+        continue;
+      }
+      for (size_t i = 0; i < steps.size(); ++i) {
+        expect_equal(s.at(steps[i]), values[i], s.base, concat(golden["args"].dump(), " at step ", steps[i].dump()));
+      }
     }
   }
-  EXPECT_GE(compared, 100);
+}
+
+TEST(Schedules, EqualTheOriginal) {
+  compare_schedules(test::stored_golden("schedules.json"));
+  if (const auto golden = test::golden_directory()) compare_schedules(*golden / "schedules.json");
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace assemble {
 struct Batch {
   int64_t size = 0;           ///< images
   int64_t side = 0;           ///< height and width, pixels
-  std::vector<float> images;  ///< NHWC, size · side · side · 3: the memory of a channels_last NCHW tensor
+  int64_t views = 1;          ///< of each image, one after the other: 10 under LoaderOptions::ten_crop
+  std::vector<float> images;  ///< NHWC, size · views · side · side · 3: the memory of a channels_last NCHW tensor
   std::vector<int64_t> labels;
   std::vector<float> logits;     ///< size · classes teacher logits; empty unless LoaderOptions::teacher_logits
   std::vector<int64_t> indices;  ///< of the samples in the data set
@@ -25,6 +26,7 @@ struct LoaderOptions {
   int threads = 0;              ///< 0: every core
   int prefetch = 3;             ///< batches prepared ahead; bounds the memory
   bool training = false;        ///< shuffle, augment, train_size, drop the last partial batch
+  bool ten_crop = false;        ///< evaluation: ten views of every image
   bool teacher_logits = false;  ///< fill Batch::logits, and fail on samples that have none
   int64_t max_broken = 100;     ///< different broken samples over a loader's life before it gives up
   uint64_t seed = 0;

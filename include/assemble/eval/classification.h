@@ -43,12 +43,18 @@ class ClassificationMeter {
   CalibrationMeter calibration_;
 };
 
-/// Runs the network over an evaluation loader (its epoch 0) in evaluation mode; the mode is put back.
+/// Runs the network over an evaluation loader (its epoch 0) in evaluation mode; the mode is put back. Of several views
+/// of an image the probabilities are averaged.
 /// @param progress shown while it runs; empty for none
 ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
                               const std::string& progress = "");
 
-/// NCHW view (channels_last memory) of a batch's images, on `device`. Borrows the batch's memory on the CPU.
+/// Logarithms of the mean over an image's views of the softmax probabilities, [N, classes].
+/// @param logits [N · views, classes], the views of an image one after the other; returned as they are for one view
+torch::Tensor average_views(const torch::Tensor& logits, int64_t views);
+
+/// NCHW view (channels_last memory) of a batch's images and their views, on `device`. Borrows the batch's memory on the
+/// CPU.
 torch::Tensor image_tensor(const Batch& batch, torch::Device device);
 
 /// The result as `eval` prints it.

@@ -29,6 +29,8 @@ struct DecodeOptions {
   /// Colour at the left and right border of a JPEG window is interpolated as if the image ended there, as the original
   /// does (TensorFlow's decode_and_crop_jpeg); off: a window is the same as a crop of the whole image.
   bool window_ends_image = false;
+  /// JPEG: the fast, less exact integer DCT (ifast), which TensorFlow takes where it is asked for none.
+  bool fast_dct = false;
 };
 
 /// Size as stored in the header, before any turn.

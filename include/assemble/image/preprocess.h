@@ -8,16 +8,32 @@
 #include <vector>
 
 #include "assemble/core/random.h"
+#include "assemble/image/auto_augment.h"
 #include "assemble/image/decode.h"
+#include "assemble/image/random_erasing.h"
 #include "assemble/image/sample_box.h"
 
 namespace assemble {
 
+/// How the original's families of preprocessing get from an image to a square.
+enum class PreprocessingFamily {
+  /// Training: sample a box, decode that window, flip, resize to train_size. Evaluation: resize the short side to
+  /// eval_resize, centre crop.
+  kImagenet,
+  /// For retrieval. Training: with probability ½ each, resize to train_size, or to int(train_size / 0.875) and crop at
+  /// random; flip. Evaluation: resize to eval_size. All regardless of the image's aspect.
+  kReid,
+  /// For Inception-style teachers. Training: sample a box (aspect 3/4…4/3, area 0.1…1), resize, flip, shift brightness
+  /// and chroma. Evaluation: the central 0.875 of height and width, resized to eval_size.
+  kInception,
+};
+
 /// How an encoded image becomes network input; stored in every model file.
 ///
-/// Training: sample a box, decode that window, resize to train_size, flip with probability ½, colour jitter when asked,
-/// subtract the mean. Evaluation: resize the short side to eval_resize, centre crop eval_size, subtract the mean.
+/// After the family's geometry, training changes colours as Augmentation says; the mean is subtracted, the deviation
+/// divides.
 struct Preprocessing {
+  PreprocessingFamily family = PreprocessingFamily::kImagenet;
   int train_size = 224;                                  ///< side of the training crop, pixels
   int eval_size = 224;                                   ///< side of the evaluation crop, pixels
   int eval_resize = 256;                                 ///< short side before the evaluation crop, pixels
@@ -27,23 +43,36 @@ struct Preprocessing {
   /// Resize with antialiasing (as PIL and torchvision) instead of the original's plain bilinear. Better for networks
   /// trained on images much smaller than the files.
   bool antialias = false;
+  /// Black borders make the image square before anything else (family kReid alone), so that aspect is kept.
+  bool pad_to_square = false;
 
-  /// From a type name of the original: "imagenet" (224, resize int(224/0.875)), "imagenet_NNN" (NNN),
-  /// "imagenet_TTT_EEE" (train TTT, evaluate EEE), with suffix "a" (resize to size + 1).
+  /// From a type name of the original:
+  ///  - "imagenet" (224, resize int(224/0.875)), "imagenet_NNN" (NNN), "imagenet_TTT_EEE" (train TTT, evaluate EEE),
+  ///    each with suffix "a" (resize to size + 1);
+  ///  - "reid" (train 224, evaluate int(224/0.875)), "reid_NNN" (both NNN);
+  ///  - "inception_NNN" (RGB in [0, 1]).
   /// @throws UsageError naming the forms allowed
   static Preprocessing from_type(const std::string& type);
-  /// JSON text for a model file's metadata, and back. @throws InputError on a missing or wrong key
+  /// The family's training windows. The original gives object boxes to kImagenet alone.
+  SampleBoxOptions training_box() const;
+  /// Short side before ten-crop: eval_resize, or int(eval_size / 0.875) in families that have none.
+  int ten_crop_resize() const;
+  /// JSON text for a model file's metadata, and back; family and pad_to_square may be missing.
+  /// @throws InputError on a missing or wrong key
   std::string to_json() const;
   static Preprocessing from_json(const std::string& text, const std::string& where);
   bool operator==(const Preprocessing&) const = default;
 };
 
-/// Random changes of a training image beyond crop and flip.
+/// Random changes of a training image beyond the family's own.
 struct Augmentation {
   SampleBoxOptions box;
   double flip_probability = 0.5;
+  /// Applied to bytes: the resized crop is truncated to 8 bits first, as the original does. nullptr: off.
+  const AutoAugmentPolicy* auto_augment = nullptr;
   /// Brightness, contrast and saturation are scaled by a factor uniform in [1 - x, 1 + x], in random order; 0 is off.
   double color_jitter = 0;
+  RandomErasing erasing;
 };
 
 /// What the network sees of one image: side · side · 3 floats, HWC.
@@ -56,5 +85,14 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
 /// @param output exactly eval_size² · 3 floats
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
                      std::span<float> output);
+
+/// Views of an image under ten-crop evaluation.
+constexpr int kTenCrops = 10;
+
+/// Short side to ten_crop_resize(), then crops of eval_size at the upper left, upper right, lower left, lower right and
+/// in the centre, then the same mirrored.
+/// @param output exactly 10 · eval_size² · 3 floats
+void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
+                         std::span<float> output);
 
 }  // namespace assemble

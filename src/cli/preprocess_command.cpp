@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <map>
+
+#include "assemble/cli/command.h"
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "assemble/core/thread_pool.h"
+#include "assemble/image/preprocess.h"
+#include "assemble/io/safetensors.h"
+#include "assemble/models/model_file.h"
+
+namespace assemble::cli {
+namespace {
+
+class PreprocessCommand : public Command {
+ public:
+  std::string name() const override { return "preprocess"; }
+  std::string summary() const override { return "Write what a network would see of images, as tensors"; }
+
+  void declare(CLI::App& app) override {
+    auto* type = app.add_option("--type", type_,
+                                "Type: imagenet, imagenet_NNN[a], imagenet_TTT_EEE[a], reid[_NNN] or "
+                                "inception_NNN");
+    app.add_option("--model", model_, "Model file, whose own preprocessing is taken instead of a type")->excludes(type);
+    app.add_option("images", images_, "Image files (JPEG, PNG, WebP)")->required();
+    app.add_option("--out", out_, "Safetensors file to write: one tensor a file, named by its base name")->required();
+    auto* train = app.add_flag("--train", train_, "As in training, augmented at random");
+    app.add_option("--seed", seed_, "Seed of the augmentation; the n-th file is sample n")->needs(train);
+    app.add_option("--epoch", epoch_, "Epoch of the augmentation")->needs(train);
+    app.add_option("--auto-augment", auto_augment_,
+                   "AutoAugment policy: " + join(auto_augment_policy_names(), ", ") + " or none")
+        ->needs(train);
+    app.add_flag("--ten-crop", ten_crop_, "Ten views of every image, as `eval --ten-crop` sees them")->excludes(train);
+  }
+
+  void run() override {
+    const std::vector<std::string> names = tensor_names();
+    const Preprocessing preprocessing = choose_preprocessing();
+    const int64_t side = train_ ? preprocessing.train_size : preprocessing.eval_size;
+    std::vector<int64_t> shape{side, side, Image::kChannels};
+    if (ten_crop_) shape.insert(shape.begin(), kTenCrops);
+    const size_t floats = static_cast<size_t>(side * side * Image::kChannels * (ten_crop_ ? kTenCrops : 1));
+    std::vector<std::vector<float>> outputs(images_.size(), std::vector<float>(floats));
+    const Augmentation augmentation = choose_augmentation(preprocessing);
+    ThreadPool pool(available_cores());
+    pool.parallel_for(static_cast<int64_t>(images_.size()), [&](int64_t i) {
+      make(preprocessing, augmentation, static_cast<uint64_t>(i), outputs[static_cast<size_t>(i)]);
+    });
+    write(names, shape, outputs, preprocessing);
+    report(names, shape);
+  }
+
+ private:
+  /// Base names, which must differ: they are the tensors' names.
+  std::vector<std::string> tensor_names() const {
+    std::map<std::string, std::string> first;
+    std::vector<std::string> names;
+    for (const std::string& image : images_) {
+      const std::string name = fs::path(image).filename().string();
+      if (name.empty()) throw UsageError(image, "is no file");
+      const auto [earlier, is_new] = first.emplace(name, image);
+      if (!is_new) {
+        throw UsageError(image, concat("has the same base name as ", earlier->second),
+                         "tensors are named by the files' base names: give files of one name to separate calls");
+      }
+      names.push_back(name);
+    }
+    return names;
+  }
+
+  Preprocessing choose_preprocessing() const {
+    if (!model_.empty()) return read_model_card(model_).preprocessing;
+    if (type_.empty()) throw UsageError("preprocess", "needs --type or --model");
+    return Preprocessing::from_type(type_);
+  }
+
+  Augmentation choose_augmentation(const Preprocessing& preprocessing) const {
+    Augmentation result;
+    result.box = preprocessing.training_box();
+    if (auto_augment_ != "none") result.auto_augment = &auto_augment_policy(auto_augment_);
+    return result;
+  }
+
+  void make(const Preprocessing& preprocessing, const Augmentation& augmentation, uint64_t sample,
+            std::span<float> output) const {
+    const std::string& image = images_[sample];
+    const Bytes encoded = read_file(image);
+    if (train_) {
+      Random random(seed_, RandomPurpose::kAugment, epoch_, sample);
+      preprocess_train(encoded, image, {}, preprocessing, augmentation, random, output);
+    } else if (ten_crop_) {
+      preprocess_ten_crop(encoded, image, preprocessing, output);
+    } else {
+      preprocess_eval(encoded, image, preprocessing, output);
+    }
+  }
+
+  void write(const std::vector<std::string>& names, const std::vector<int64_t>& shape,
+             const std::vector<std::vector<float>>& outputs, const Preprocessing& preprocessing) const {
+    std::vector<TensorView> tensors;
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto bytes = std::as_bytes(std::span(outputs[i]));
+      tensors.push_back(
+          {names[i], DataType::kF32, shape, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}});
+    }
+    write_safetensors(out_, tensors, {{"preprocessing", preprocessing.to_json()}});
+  }
+
+  void report(const std::vector<std::string>& names, const std::vector<int64_t>& shape) const {
+    std::vector<std::string> sizes;
+    for (const int64_t size : shape) sizes.push_back(std::to_string(size));
+    print(
+        {{"out", out_}, {"images", names}, {"shape", shape}},
+        concat(names.size(), names.size() == 1 ? " tensor" : " tensors", " of ", join(sizes, "×"), " in ", out_, "\n"));
+  }
+
+  std::string type_;
+  std::string model_;
+  std::vector<std::string> images_;
+  std::string out_;
+  std::string auto_augment_ = "none";
+  uint64_t seed_ = 0;
+  uint32_t epoch_ = 0;
+  bool train_ = false;
+  bool ten_crop_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_preprocess_command() { return std::make_unique<PreprocessCommand>(); }
+
+}  // namespace assemble::cli

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Preprocessing by name and as JSON.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <regex>
+
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "assemble/image/preprocess.h"
+#include "preprocessing_type.h"
+
+namespace assemble {
+namespace {
+
+constexpr int kMaxSide = 16384;
+const std::vector<std::string> kFamilies = {"imagenet", "reid", "inception"};
+
+std::string family_name(PreprocessingFamily family) { return kFamilies[static_cast<size_t>(family)]; }
+
+PreprocessingFamily parse_family(const std::string& name, const std::string& where) {
+  const auto found = std::find(kFamilies.begin(), kFamilies.end(), name);
+  if (found == kFamilies.end()) {
+    throw InputError(where, "preprocessing family '" + name + "', expected one of " + join(kFamilies, ", "),
+                     "was it written by a newer version?");
+  }
+  return static_cast<PreprocessingFamily>(found - kFamilies.begin());
+}
+
+void check(const Preprocessing& preprocessing, const std::string& where) {
+  for (const int size : {preprocessing.train_size, preprocessing.eval_size, preprocessing.eval_resize}) {
+    if (size < 1 || size > kMaxSide) {
+      throw InputError(where, concat("preprocessing size ", size, ", expected 1…", kMaxSide));
+    }
+  }
+  if (preprocessing.eval_resize < preprocessing.eval_size) {
+    throw InputError(
+        where, concat("eval_resize ", preprocessing.eval_resize, " is below eval_size ", preprocessing.eval_size));
+  }
+  if (std::find(preprocessing.deviation.begin(), preprocessing.deviation.end(), 0.f) != preprocessing.deviation.end()) {
+    throw InputError(where, "a deviation of 0 divides by zero");
+  }
+}
+
+std::optional<Preprocessing> imagenet_type(const std::string& type) {
+  static const std::regex kForm("imagenet(?:_([0-9]{2,4}))?(?:_([0-9]{2,4}))?(a?)");
+  std::smatch parts;
+  if (!std::regex_match(type, parts, kForm)) return std::nullopt;
+  Preprocessing result;
+  if (parts[1].matched) result.train_size = result.eval_size = std::stoi(parts[1]);
+  if (parts[2].matched) result.eval_size = std::stoi(parts[2]);
+  const bool to_next_size = parts[3].length() > 0;
+  result.eval_resize = to_next_size ? result.eval_size + 1 : with_margin(result.eval_size);
+  return result;
+}
+
+std::optional<Preprocessing> reid_type(const std::string& type) {
+  static const std::regex kForm("reid(?:_([0-9]{2,4}))?");
+  std::smatch parts;
+  if (!std::regex_match(type, parts, kForm)) return std::nullopt;
+  Preprocessing result;
+  result.family = PreprocessingFamily::kReid;
+  if (parts[1].matched) {
+    result.train_size = result.eval_size = std::stoi(parts[1]);
+  } else {
+    result.eval_size = with_margin(result.train_size);
+  }
+  result.eval_resize = result.eval_size;
+  return result;
+}
+
+std::optional<Preprocessing> inception_type(const std::string& type) {
+  static const std::regex kForm("inception_([0-9]{2,4})");
+  std::smatch parts;
+  if (!std::regex_match(type, parts, kForm)) return std::nullopt;
+  Preprocessing result;
+  result.family = PreprocessingFamily::kInception;
+  result.train_size = result.eval_size = result.eval_resize = std::stoi(parts[1]);
+  result.mean = {0, 0, 0};
+  result.deviation = {255, 255, 255};
+  return result;
+}
+
+}  // namespace
+
+int with_margin(int size) { return static_cast<int>(size * (1.0 / kCentralShare)); }
+
+Preprocessing Preprocessing::from_type(const std::string& type) {
+  for (const auto parse : {imagenet_type, reid_type, inception_type}) {
+    if (const std::optional<Preprocessing> result = parse(type)) return *result;
+  }
+  throw UsageError(
+      "preprocessing type '" + type + "'", "unknown",
+      "use imagenet (224), imagenet_NNN, or imagenet_TTT_EEE to train at TTT and evaluate at EEE (append a "
+      "to resize to the size plus one); reid, reid_NNN; or inception_NNN");
+}
+
+SampleBoxOptions Preprocessing::training_box() const {
+  SampleBoxOptions box;
+  if (family == PreprocessingFamily::kInception) {
+    box.min_aspect = 3.0 / 4;
+    box.max_aspect = 4.0 / 3;
+    box.min_area = 0.1;
+  }
+  return box;
+}
+
+int Preprocessing::ten_crop_resize() const {
+  return family == PreprocessingFamily::kImagenet ? eval_resize : with_margin(eval_size);
+}
+
+std::string Preprocessing::to_json() const {
+  return nlohmann::json{{"family", family_name(family)},
+                        {"train_size", train_size},
+                        {"eval_size", eval_size},
+                        {"eval_resize", eval_resize},
+                        {"mean", mean},
+                        {"deviation", deviation},
+                        {"apply_exif_orientation", apply_exif_orientation},
+                        {"antialias", antialias},
+                        {"pad_to_square", pad_to_square}}
+      .dump();
+}
+
+Preprocessing Preprocessing::from_json(const std::string& text, const std::string& where) {
+  Preprocessing result;
+  try {
+    const auto json = nlohmann::json::parse(text);
+    result.family = parse_family(json.value("family", kFamilies.front()), where);
+    json.at("train_size").get_to(result.train_size);
+    json.at("eval_size").get_to(result.eval_size);
+    json.at("eval_resize").get_to(result.eval_resize);
+    json.at("mean").get_to(result.mean);
+    json.at("deviation").get_to(result.deviation);
+    json.at("apply_exif_orientation").get_to(result.apply_exif_orientation);
+    json.at("antialias").get_to(result.antialias);
+    result.pad_to_square = json.value("pad_to_square", false);
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(where, std::string("preprocessing is not as expected: ") + error.what(),
+                     "expected train_size, eval_size, eval_resize, mean, deviation, apply_exif_orientation, antialias");
+  }
+  check(result, where);
+  return result;
+}
+
+}  // namespace assemble
