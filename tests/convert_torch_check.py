@@ -8,6 +8,7 @@ import sys
 import timm
 import torch
 import torchvision
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 COMMAND, WORK = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -42,6 +43,8 @@ def check(name, network, arch, to, size, pth):
         save_file(network.state_dict(), str(weights))
     model, io, out = WORK / "model.safetensors", WORK / "io.safetensors", WORK / "out.safetensors"
     run("convert", weights, model)
+    with safe_open(str(model), "pt") as file:
+        assert file.metadata()["arch"] == arch, file.metadata()["arch"]
     images = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(2))
     save_file({"input_nhwc": images.permute(0, 2, 3, 1).contiguous()}, str(io))
     run("forward", "--model", model, "--input", io, "--output", out)

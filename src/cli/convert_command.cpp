@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <fstream>
 
 #include "assemble/cli/command.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "assemble/io/safetensors.h"
 #include "assemble/models/model_file.h"
 #include "assemble/models/weight_export.h"
 #include "assemble/models/weight_import.h"

@@ -95,7 +95,7 @@ class TfImport : public testing::Test {
     std::erase_if(tensors_, [&](const auto& item) { return item.first == name; });
   }
 
-  ImportedModel import(ImportOptions options = {}) {
+  ImportedModel convert(ImportOptions options = {}) {
     std::vector<torch::Tensor> kept;
     std::vector<TfTensorView> views;
     for (const TensorView& view : view_tensors(tensors_, kept)) {
@@ -112,7 +112,7 @@ class TfImport : public testing::Test {
 };
 
 TEST_F(TfImport, WeightsArriveAndTheStepIsReported) {
-  const ImportedModel imported = import();
+  const ImportedModel imported = convert();
   EXPECT_EQ(imported.model->arch(), model_->arch());
   EXPECT_EQ(imported.report.global_step, 12);
   EXPECT_FALSE(imported.model->is_training());
@@ -131,7 +131,7 @@ TEST_F(TfImport, OptimizerSlotsAreSetAside) {
   }
   add("resnet_model/dense/kernel/LARSOptimizer", torch::ones({1}));
   add("beta1_power", torch::ones({}));
-  const ImportReport report = import().report;
+  const ImportReport report = convert().report;
   EXPECT_THAT(report.unexpected, IsEmpty());
   EXPECT_THAT(report.notes, Contains(HasSubstr("optimizer slots 'Momentum' were set aside")));
   EXPECT_THAT(report.notes, Contains("1 optimizer slots 'LARSOptimizer' were set aside"));
@@ -140,13 +140,13 @@ TEST_F(TfImport, OptimizerSlotsAreSetAside) {
 
 TEST_F(TfImport, MovingAveragesAreTakenWhenAskedFor) {
   add("resnet_model/dense/bias/ExponentialMovingAverage", torch::tensor({7.f, 8.f, 9.f}));
-  const ImportedModel plain = import();
+  const ImportedModel plain = convert();
   EXPECT_THAT(plain.report.notes, Contains(HasSubstr("1 moving averages were set aside; --ema")));
   EXPECT_FALSE(torch::equal(plain.model->named_parameters()["fc.bias"], torch::tensor({7.f, 8.f, 9.f})));
-  const ImportedModel averaged = import({.averages = true});
+  const ImportedModel averaged = convert({.averages = true});
   EXPECT_TRUE(torch::equal(averaged.model->named_parameters()["fc.bias"], torch::tensor({7.f, 8.f, 9.f})));
   remove("resnet_model/dense/bias/ExponentialMovingAverage");
-  EXPECT_THAT(error_of<InputError>([&] { import({.averages = true}); }), HasSubstr("holds no moving averages"));
+  EXPECT_THAT(error_of<InputError>([&] { convert({.averages = true}); }), HasSubstr("holds no moving averages"));
 }
 
 TEST_F(TfImport, WhatDoesNotFitIsListed) {
@@ -154,22 +154,22 @@ TEST_F(TfImport, WhatDoesNotFitIsListed) {
   remove("resnet_model/dense/bias");
   add("resnet_model/dense/bias", torch::zeros({4}));
   add("resnet_model/other/kernel", torch::zeros({1}));
-  const std::string error = error_of<InputError>([&] { import(); });
+  const std::string error = error_of<InputError>([&] { convert(); });
   EXPECT_THAT(error, HasSubstr("1 missing: resnet_model/batch_normalization_3/gamma"));
   EXPECT_THAT(error, HasSubstr("1 unexpected: resnet_model/other/kernel"));
   EXPECT_THAT(error, HasSubstr("1 mis-shaped: resnet_model/dense/bias ([4], expected [3])"));
-  const ImportReport report = import({.strict = false}).report;
+  const ImportReport report = convert({.strict = false}).report;
   EXPECT_THAT(report.missing, ElementsAre("resnet_model/batch_normalization_3/gamma"));
   EXPECT_THAT(report.unexpected, ElementsAre("resnet_model/other/kernel"));
   EXPECT_THAT(report.misshaped, ElementsAre("resnet_model/dense/bias ([4], expected [3])"));
 }
 
 TEST_F(TfImport, AWrongArchSaysWhatItLooksLike) {
-  EXPECT_THAT(error_of<InputError>([&] { import({.arch = Arch::parse("resnet50+sk+w4")}); }),
+  EXPECT_THAT(error_of<InputError>([&] { convert({.arch = Arch::parse("resnet50+sk+w4")}); }),
               HasSubstr("they look like resnet50+d+se+w4"));
-  EXPECT_THAT(error_of<InputError>([&] { import({.arch = Arch::parse("resnet50+d+se")}); }),
+  EXPECT_THAT(error_of<InputError>([&] { convert({.arch = Arch::parse("resnet50+d+se")}); }),
               HasSubstr("has 128 inputs, but the pooling of resnet50+d+se gives 2048"));
-  EXPECT_THAT(error_of<UsageError>([&] { import({.arch = Arch::parse("mobilenet_v1+w4")}); }),
+  EXPECT_THAT(error_of<UsageError>([&] { convert({.arch = Arch::parse("mobilenet_v1+w4")}); }),
               HasSubstr("the original TensorFlow implementation has ResNets alone"));
 }
 

@@ -31,10 +31,10 @@ inline nlohmann::json read_case(const fs::path& folder) {
 
 /// The network of a case with the weights of a checkpoint; every variable must find its place.
 inline Classifier import_case(const nlohmann::json& options, const fs::path& checkpoint) {
-  ImportOptions import;
-  import.arch = Arch::parse(options.at("arch").get<std::string>());
-  import.image_size = options.at("image_size").get<int64_t>();
-  return import_weights(*open_weights(checkpoint), import).model;
+  ImportOptions wanted;
+  wanted.arch = Arch::parse(options.at("arch").get<std::string>());
+  wanted.image_size = options.at("image_size").get<int64_t>();
+  return import_weights(*open_weights(checkpoint), wanted).model;
 }
 
 /// Adds a line to the file that the environment variable ASSEMBLE_PARITY names, if any: how docs/results/parity.csv is
