@@ -80,6 +80,8 @@ class HeaderParser {
       header = json::parse(text.begin(), text.end(), check);
     } catch (const json::parse_error& error) {
       throw InputError(header_place(), concat("is not JSON (byte ", error.byte, " of the header)"), kDamaged);
+    } catch (const json::out_of_range&) {  // a number such as 1e999
+      throw InputError(header_place(), "holds a number too large to be read", kDamaged);
     }
     if (!header.is_object()) throw InputError(header_place(), "is not a JSON object", kDamaged);
     return header;

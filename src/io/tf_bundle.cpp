@@ -29,12 +29,21 @@ constexpr std::array kTypes{TypeInfo{TfDataType::kFloat, "float32", 4},
                             TypeInfo{TfDataType::kComplex64, "complex64", 8},
                             TypeInfo{TfDataType::kInt64, "int64", 8},
                             TypeInfo{TfDataType::kBool, "bool", 1},
+                            TypeInfo{TfDataType::kQint8, "qint8", 1},
+                            TypeInfo{TfDataType::kQuint8, "quint8", 1},
+                            TypeInfo{TfDataType::kQint32, "qint32", 4},
                             TypeInfo{TfDataType::kBfloat16, "bfloat16", 2},
+                            TypeInfo{TfDataType::kQint16, "qint16", 2},
+                            TypeInfo{TfDataType::kQuint16, "quint16", 2},
                             TypeInfo{TfDataType::kUint16, "uint16", 2},
                             TypeInfo{TfDataType::kComplex128, "complex128", 16},
                             TypeInfo{TfDataType::kHalf, "float16", 2},
                             TypeInfo{TfDataType::kUint32, "uint32", 4},
-                            TypeInfo{TfDataType::kUint64, "uint64", 8}};
+                            TypeInfo{TfDataType::kUint64, "uint64", 8},
+                            TypeInfo{TfDataType::kFloat8E5m2, "float8_e5m2", 1},
+                            TypeInfo{TfDataType::kFloat8E4m3fn, "float8_e4m3fn", 1},
+                            TypeInfo{TfDataType::kInt4, "int4", 1},
+                            TypeInfo{TfDataType::kUint4, "uint4", 1}};
 
 const TypeInfo* find_type(TfDataType type) {
   const auto found =

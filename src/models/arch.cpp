@@ -27,10 +27,10 @@ struct TweakText {
 /// One line of the registry: how a tweak is written, read into an Arch and printed again.
 struct Tweak {
   const char* name;
-  const char* form;    ///< for messages
-  bool mobilenet;      ///< also fits mobilenet_v1
-  bool (*set)(Arch&, const TweakText&);   ///< false when number or arguments do not fit
-  std::string (*print)(const Arch&);      ///< empty when the tweak is off
+  const char* form;                      ///< for messages
+  bool mobilenet;                        ///< also fits mobilenet_v1
+  bool (*set)(Arch&, const TweakText&);  ///< false when number or arguments do not fit
+  std::string (*print)(const Arch&);     ///< empty when the tweak is off
 };
 
 std::optional<int> parse_int(std::string_view text) {
@@ -100,7 +100,7 @@ bool set_pool(Arch& arch, PoolType pool, const TweakText& text) {
 int default_width(ArchBase base) { return base == ArchBase::kMobileNetV1 ? kMobileNetWidth : kResNetWidth; }
 
 /// Every tweak, in the order of the canonical string. A new technique adds its line here.
-const std::array<Tweak, 10> kTweaks{{
+const std::array<Tweak, 11> kTweaks{{
     {"d", "d", false, [](Arch& a, const TweakText& t) { return set_flag(a.resnet_d, t); },
      [](const Arch& a) { return std::string(a.resnet_d ? "d" : ""); }},
     {"bl", "bl or bl(ALPHA,BETA), both >= 1", false, set_big_little,
@@ -133,6 +133,8 @@ const std::array<Tweak, 10> kTweaks{{
        return in_range(t, 1, kMaxWidth);
      },
      [](const Arch& a) { return a.width == default_width(a.base) ? std::string() : concat("w", a.width); }},
+    {"timm", "timm", false, [](Arch& a, const TweakText& t) { return set_flag(a.timm, t); },
+     [](const Arch& a) { return std::string(a.timm ? "timm" : ""); }},
 }};
 
 const std::vector<std::string> kBases{"resnet50", "resnet101", "resnet152", "resnet200", "mobilenet_v1"};
@@ -205,6 +207,9 @@ void check_combination(const Arch& arch, const std::string& text, const std::set
   if (arch.big_little && arch.depth == 200) {
     refuse(text, "big-little networks exist with 50, 101 and 152 layers", "use resnet152+bl");
   }
+  if (arch.big_little && arch.timm) {
+    refuse(text, "timm and torchvision have no big-little networks", "leave out timm or bl");
+  }
   if (arch.big_little && arch.width / arch.alpha < 1) {
     refuse(text, concat("width ", arch.width, " leaves no channel after division by alpha ", arch.alpha),
            concat("use w", arch.alpha, " or more"));
@@ -229,7 +234,8 @@ Arch Arch::parse(const std::string& text) {
       refuse(text, concat("tweak '", parts[i], "' does not fit mobilenet_v1"),
              "it takes se, gem, flatten, emb and w; the others need a resnet");
     }
-    if (!tweak.set(arch, tweak_text)) refuse(text, concat("cannot read '", parts[i], "'"), concat("write ", tweak.form));
+    if (!tweak.set(arch, tweak_text))
+      refuse(text, concat("cannot read '", parts[i], "'"), concat("write ", tweak.form));
   }
   check_combination(arch, text, given);
   return arch;

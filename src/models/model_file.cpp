@@ -7,6 +7,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/models/tensor_file.h"
+#include "defects.h"
 
 namespace assemble {
 namespace {
@@ -15,7 +16,6 @@ using nlohmann::json;
 
 constexpr const char* kFormat = "assemble";
 constexpr const char* kFormatVersion = "1";
-constexpr size_t kListedNames = 10;
 
 const std::string& require(const SafetensorsFile& file, const std::string& key) {
   const auto found = file.metadata().find(key);
@@ -75,33 +75,14 @@ void check_outline(const SafetensorsFile& file, const ModelCard& card) {
   const auto expect = [&](const std::string& name, int64_t rows, const std::string& meaning) {
     const TensorEntry& entry = file.entry(name);
     if (!entry.shape.empty() && entry.shape[0] == rows) return;
-    throw InputError(concat(file.path().string(), " tensor '", name, "'"),
-                     concat("has the shape ", torch::IntArrayRef(entry.shape), ", expected ", rows, " rows (", meaning,
-                            ")"));
+    throw InputError(
+        concat(file.path().string(), " tensor '", name, "'"),
+        concat("has the shape ", torch::IntArrayRef(entry.shape), ", expected ", rows, " rows (", meaning, ")"));
   };
   expect("fc.weight", card.classes(), "one a class name");
   expect("bn1.weight", card.arch.width, concat("the width of ", card.arch.str()));
   if (card.arch.embedding > 0) expect("embedding_bn.weight", card.arch.embedding, "the embedding");
 }
-
-/// Names that do not fit, by what is wrong with them.
-class Defects {
- public:
-  explicit Defects(const char* kind) : kind_(kind) {}
-  void add(const std::string& name) {
-    if (count_++ < kListedNames) names_.push_back(name);
-  }
-  std::string text() const {
-    if (count_ == 0) return "";
-    const std::string more = count_ > kListedNames ? concat(" and ", count_ - kListedNames, " more") : "";
-    return concat("\n  ", count_, " ", kind_, ": ", join(names_, ", "), more);
-  }
-
- private:
-  const char* kind_;
-  size_t count_ = 0;
-  std::vector<std::string> names_;
-};
 
 std::string defects(const SafetensorsFile& file, const NamedTensors& state) {
   Defects missing("missing"), unexpected("unexpected"), misshaped("mis-shaped");
@@ -111,8 +92,8 @@ std::string defects(const SafetensorsFile& file, const NamedTensors& state) {
     if (found == file.tensors().end()) {
       missing.add(name);
     } else if (found->second.shape != tensor.sizes().vec() || found->second.type != DataType::kF32) {
-      misshaped.add(concat(name, " (", data_type_name(found->second.type), " ",
-                           torch::IntArrayRef(found->second.shape), ", expected F32 ", tensor.sizes(), ")"));
+      misshaped.add(concat(name, " (", data_type_name(found->second.type), " ", torch::IntArrayRef(found->second.shape),
+                           ", expected F32 ", tensor.sizes(), ")"));
     }
   }
   for (const auto& [name, entry] : file.tensors()) {
@@ -142,8 +123,8 @@ int64_t flatten_size(const SafetensorsFile& file, const Arch& arch) {
 
 void save_model(const fs::path& path, const ClassifierImpl& model, const ModelCard& card) {
   if (card.classes() != model.options().classes) {
-    throw UsageError("class names",
-                     concat("there are ", card.classes(), ", but the network has ", model.options().classes, " outputs"));
+    throw UsageError("class names", concat("there are ", card.classes(), ", but the network has ",
+                                           model.options().classes, " outputs"));
   }
   std::map<std::string, std::string> metadata{{"format", kFormat},
                                               {"format_version", kFormatVersion},
@@ -162,8 +143,8 @@ Classifier load_model(const fs::path& path, ModelCard* card) {
   const SafetensorsFile file(path);
   const ModelCard read = read_card(file);
   check_outline(file, read);
-  const Classifier model = make_empty_classifier(
-      read.arch, {.classes = read.classes(), .image_size = flatten_size(file, read.arch)});
+  const Classifier model =
+      make_empty_classifier(read.arch, {.classes = read.classes(), .image_size = flatten_size(file, read.arch)});
   const NamedTensors state = model->named_state();
   load_weights(file, state, state, read.arch.str());
   model->eval();

@@ -21,7 +21,7 @@ int64_t stage_stride(const Arch& arch, int64_t stage) {
 }
 
 nn::ShortcutKind shortcut_kind(const Arch& arch) {
-  if (arch.resnet_d) return nn::ShortcutKind::kResNetD;
+  if (arch.resnet_d) return arch.timm ? nn::ShortcutKind::kTimmD : nn::ShortcutKind::kResNetD;
   if (arch.big_little) return nn::ShortcutKind::kBigLittle;
   return arch.blur_projection ? nn::ShortcutKind::kBlurred : nn::ShortcutKind::kStrided;
 }
@@ -42,8 +42,7 @@ std::vector<int64_t> resnet_stage_blocks(const Arch& arch) {
     default:
       break;
   }
-  throw UsageError(concat("arch '", arch.str(), "'"), "no such depth",
-                   "depths are 50, 101, 152 and, without bl, 200");
+  throw UsageError(concat("arch '", arch.str(), "'"), "no such depth", "depths are 50, 101, 152 and, without bl, 200");
 }
 
 torch::Tensor same_max_pool(const torch::Tensor& input) {
@@ -66,11 +65,11 @@ ResNetImpl::ResNetImpl(const Arch& arch, const ClassifierOptions& options) : Cla
 void ResNetImpl::make_stem() {
   channels_ = arch_.width;
   if (arch_.resnet_d) {
-    deep_conv1_ = register_module("conv1", nn::ResNetDStem(nn::ResNetDStemOptions{
-                                               .width = arch_.width, .bn_momentum = options_.bn_momentum}));
+    deep_conv1_ = register_module(
+        "conv1", nn::ResNetDStem(nn::ResNetDStemOptions{.width = arch_.width, .bn_momentum = options_.bn_momentum}));
   } else {
-    conv1_ = register_module("conv1", nn::Conv(nn::ConvOptions{
-                                          .in_channels = 3, .out_channels = arch_.width, .kernel = 7, .stride = 2}));
+    conv1_ = register_module(
+        "conv1", nn::Conv(nn::ConvOptions{.in_channels = 3, .out_channels = arch_.width, .kernel = 7, .stride = 2}));
   }
   bn1_ = register_module("bn1", nn::make_batch_norm(arch_.width, options_.bn_momentum));
   if (arch_.big_little) {
@@ -88,6 +87,7 @@ nn::BottleneckOptions ResNetImpl::block_options(int64_t stage, int64_t stride) {
                               .blur_size = arch_.blur_size,
                               .blur_conv = arch_.blur_conv,
                               .se_ratio = arch_.se_ratio,
+                              .se_bias = arch_.timm,
                               .selective_kernel = arch_.selective_kernel,
                               .zero_gamma = options_.zero_gamma,
                               .bn_momentum = options_.bn_momentum};
@@ -119,7 +119,8 @@ torch::Tensor ResNetImpl::stem(const torch::Tensor& images, Endpoints* endpoints
   keep(endpoints, "initial_conv", convolved);
   const torch::Tensor activations = bn1_->forward(convolved).relu_();
   if (big_little_stem_) return big_little_stem_->forward(activations);
-  const torch::Tensor pooled = same_max_pool(activations);
+  const torch::Tensor pooled =
+      arch_.timm ? torch::max_pool2d(activations, {3, 3}, {2, 2}, {1, 1}) : same_max_pool(activations);
   keep(endpoints, "initial_max_pool", pooled);
   return pooled;
 }

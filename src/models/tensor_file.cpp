@@ -21,6 +21,8 @@ DataType to_data_type(torch::ScalarType type) {
   throw UsageError("safetensors", concat("cannot hold tensors of type ", torch::toString(type)));
 }
 
+}  // namespace
+
 torch::ScalarType to_scalar_type(DataType type) {
   for (const auto& [ours, theirs] : kTypes) {
     if (theirs == type) return ours;
@@ -28,11 +30,7 @@ torch::ScalarType to_scalar_type(DataType type) {
   throw UsageError("safetensors", concat("type ", data_type_name(type), " has no tensor type"));
 }
 
-}  // namespace
-
-void write_tensors(const fs::path& path, const NamedTensors& tensors,
-                   const std::map<std::string, std::string>& metadata) {
-  std::vector<torch::Tensor> kept;
+std::vector<TensorView> view_tensors(const NamedTensors& tensors, std::vector<torch::Tensor>& kept) {
   std::vector<TensorView> views;
   for (const auto& [name, tensor] : tensors) {
     kept.push_back(tensor.detach().to(torch::kCPU).contiguous());
@@ -42,7 +40,13 @@ void write_tensors(const fs::path& path, const NamedTensors& tensors,
                      row_major.sizes().vec(),
                      {static_cast<const uint8_t*>(row_major.const_data_ptr()), row_major.nbytes()}});
   }
-  write_safetensors(path, views, metadata);
+  return views;
+}
+
+void write_tensors(const fs::path& path, const NamedTensors& tensors,
+                   const std::map<std::string, std::string>& metadata) {
+  std::vector<torch::Tensor> kept;
+  write_safetensors(path, view_tensors(tensors, kept), metadata);
 }
 
 torch::Tensor read_tensor(const SafetensorsFile& file, const std::string& name) {

@@ -157,4 +157,20 @@ std::vector<TfVariable> tf_variables(const Arch& arch) {
   return variables;
 }
 
+std::vector<int64_t> tf_shape(const std::vector<int64_t>& shape, TfLayout layout) {
+  if (layout == TfLayout::kKernel && shape.size() == 4) return {shape[2], shape[3], shape[1], shape[0]};
+  if (layout == TfLayout::kDense && shape.size() == 2) return {shape[1], shape[0]};
+  return shape;
+}
+
+torch::Tensor from_tf(const torch::Tensor& variable, TfLayout layout) {
+  if (layout == TfLayout::kKernel) return variable.permute({3, 2, 0, 1});
+  return layout == TfLayout::kDense ? variable.t() : variable;
+}
+
+torch::Tensor to_tf(const torch::Tensor& parameter, TfLayout layout) {
+  if (layout == TfLayout::kKernel) return parameter.permute({2, 3, 1, 0});
+  return layout == TfLayout::kDense ? parameter.t() : parameter;
+}
+
 }  // namespace assemble

@@ -9,7 +9,7 @@ namespace assemble::nn {
 ShortcutImpl::ShortcutImpl(const ShortcutOptions& shortcut_options) : options(shortcut_options) {
   TORCH_CHECK(options.kind != ShortcutKind::kIdentity, "an identity shortcut has no module");
   const bool strided = options.kind == ShortcutKind::kStrided;
-  const int first = options.kind == ShortcutKind::kResNetD ? 1 : 0;
+  const int first = options.kind == ShortcutKind::kResNetD || options.kind == ShortcutKind::kTimmD ? 1 : 0;
   conv = register_module(std::to_string(first), Conv(ConvOptions{.in_channels = options.in_channels,
                                                                  .out_channels = options.out_channels,
                                                                  .stride = strided ? options.stride : 1}));
@@ -22,13 +22,12 @@ ShortcutImpl::ShortcutImpl(const ShortcutOptions& shortcut_options) : options(sh
 torch::Tensor ShortcutImpl::pool(const torch::Tensor& input) {
   if (blur) return blur->forward(input);
   if (options.kind == ShortcutKind::kResNetD) return resnet_d_shortcut_pool(input, options.stride);
+  if (options.kind == ShortcutKind::kTimmD) return timm_shortcut_pool(input, options.stride);
   if (options.kind == ShortcutKind::kBigLittle) return big_little_shortcut_pool(input, options.stride);
   return input;
 }
 
-torch::Tensor ShortcutImpl::forward(const torch::Tensor& input) {
-  return bn->forward(conv->forward(pool(input)));
-}
+torch::Tensor ShortcutImpl::forward(const torch::Tensor& input) { return bn->forward(conv->forward(pool(input))); }
 
 void ShortcutImpl::pretty_print(std::ostream& stream) const {
   stream << "assemble::nn::Shortcut(" << options.in_channels << ", " << options.out_channels
@@ -37,16 +36,16 @@ void ShortcutImpl::pretty_print(std::ostream& stream) const {
 
 BottleneckImpl::BottleneckImpl(const BottleneckOptions& block_options)
     : options(block_options),
-      conv1_(register_module(
-          "conv1", Conv(ConvOptions{.in_channels = options.in_channels, .out_channels = options.filters}))),
+      conv1_(register_module("conv1",
+                             Conv(ConvOptions{.in_channels = options.in_channels, .out_channels = options.filters}))),
       bn1_(register_module("bn1", make_batch_norm(options.filters, options.bn_momentum))) {
   const int64_t out_channels = kExpansion * options.filters;
   make_middle();
   conv3_ = register_module("conv3", Conv(ConvOptions{.in_channels = options.filters, .out_channels = out_channels}));
   bn3_ = register_module("bn3", make_batch_norm(out_channels, options.bn_momentum, options.zero_gamma));
   if (options.se_ratio > 0) {
-    se_ = register_module("se",
-                          SqueezeExcite(SqueezeExciteOptions{.channels = out_channels, .ratio = options.se_ratio}));
+    se_ = register_module("se", SqueezeExcite(SqueezeExciteOptions{
+                                    .channels = out_channels, .ratio = options.se_ratio, .bias = options.se_bias}));
   }
   if (options.shortcut != ShortcutKind::kIdentity) {
     downsample_ = register_module("downsample", Shortcut(ShortcutOptions{.kind = options.shortcut,
@@ -69,10 +68,9 @@ void BottleneckImpl::make_middle() {
                                                                         .stride = stride,
                                                                         .bn_momentum = options.bn_momentum}));
   } else {
-    conv2_ = register_module("conv2", Conv(ConvOptions{.in_channels = options.filters,
-                                                       .out_channels = options.filters,
-                                                       .kernel = 3,
-                                                       .stride = stride}));
+    conv2_ = register_module(
+        "conv2", Conv(ConvOptions{
+                     .in_channels = options.filters, .out_channels = options.filters, .kernel = 3, .stride = stride}));
     bn2_ = register_module("bn2", make_batch_norm(options.filters, options.bn_momentum));
   }
   if (blurred) {

@@ -38,12 +38,13 @@ ConvImpl::ConvImpl(const ConvOptions& conv_options) : options(conv_options) {
   weight = register_parameter("weight", torch::empty({options.out_channels, options.in_channels / options.groups,
                                                       options.kernel, options.kernel},
                                                      channels_last));
+  if (options.bias) bias = register_parameter("bias", torch::zeros(options.out_channels));
 }
 
 torch::Tensor ConvImpl::forward(const torch::Tensor& input) {
   const int64_t padding = (options.kernel - 1) / 2;
-  torch::Tensor output = torch::conv2d(input, weight, {}, {options.stride, options.stride}, {padding, padding}, {1, 1},
-                                       options.groups);
+  torch::Tensor output =
+      torch::conv2d(input, weight, bias, {options.stride, options.stride}, {padding, padding}, {1, 1}, options.groups);
   MultiplyAddCounter::add(weight.numel() * output.size(2) * output.size(3));
   return output;
 }

@@ -7,11 +7,13 @@ namespace assemble::nn {
 namespace {
 
 ConvOptions squeeze(const SqueezeExciteOptions& options) {
-  return {.in_channels = options.channels, .out_channels = std::max<int64_t>(1, options.channels / options.ratio)};
+  return {.in_channels = options.channels,
+          .out_channels = std::max<int64_t>(1, options.channels / options.ratio),
+          .bias = options.bias};
 }
 
 ConvOptions excite(const SqueezeExciteOptions& options) {
-  return {.in_channels = squeeze(options).out_channels, .out_channels = options.channels};
+  return {.in_channels = squeeze(options).out_channels, .out_channels = options.channels, .bias = options.bias};
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ TEST(FuzzSeeds, Example) { replay("example", fuzz::check_example, 64); }
 TEST(FuzzSeeds, Image) { replay("image", fuzz::check_image, 8); }
 TEST(FuzzSeeds, Safetensors) { replay("safetensors", fuzz::check_safetensors, 64); }
 TEST(FuzzSeeds, TfCheckpoint) { replay("tf_checkpoint", fuzz::check_tf_checkpoint, 16); }
+TEST(FuzzSeeds, TorchArchive) { replay("torch_archive", fuzz::check_torch_archive, 64); }
 TEST(FuzzSeeds, TfRecord) { replay("tfrecord", fuzz::check_tfrecord, 64); }
 
 }  // namespace

@@ -149,6 +149,11 @@ std::string header_of(const std::string& type, const std::string& shape, const s
   return R"({"a":{"dtype":")" + type + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
 }
 
+TEST_F(Safetensors, RefusesANumberBeyondAnyType) {
+  EXPECT_THAT(error_with(R"({"a":{"dtype":"F32","shape":[1e999],"data_offsets":[0,0]}})", 0),
+              HasSubstr("header at offset 8: holds a number too large to be read"));
+}
+
 TEST_F(Safetensors, RefusesEntriesThatDoNotFit) {
   EXPECT_THAT(error_with(header_of("F32", "[2]", "[0,4]"), 4), HasSubstr("shape [2] of F32 does not fit its 4 bytes"));
   EXPECT_THAT(error_with(header_of("F32", "[1]", "[0,4]"), 3),

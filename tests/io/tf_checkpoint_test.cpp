@@ -74,10 +74,14 @@ TEST_F(TfCheckpointTest, RoundTrip) {
 
 TEST_F(TfCheckpointTest, EveryNumericTypeKeepsItsBytes) {
   const std::vector<std::pair<TfDataType, size_t>> types = {
-      {TfDataType::kFloat, 4},  {TfDataType::kDouble, 8},   {TfDataType::kInt32, 4},      {TfDataType::kUint8, 1},
-      {TfDataType::kInt16, 2},  {TfDataType::kInt8, 1},     {TfDataType::kComplex64, 8},  {TfDataType::kInt64, 8},
-      {TfDataType::kBool, 1},   {TfDataType::kBfloat16, 2}, {TfDataType::kUint16, 2},     {TfDataType::kHalf, 2},
-      {TfDataType::kUint32, 4}, {TfDataType::kUint64, 8},   {TfDataType::kComplex128, 16}};
+      {TfDataType::kFloat, 4},        {TfDataType::kDouble, 8},  {TfDataType::kInt32, 4},
+      {TfDataType::kUint8, 1},        {TfDataType::kInt16, 2},   {TfDataType::kInt8, 1},
+      {TfDataType::kComplex64, 8},    {TfDataType::kInt64, 8},   {TfDataType::kBool, 1},
+      {TfDataType::kBfloat16, 2},     {TfDataType::kUint16, 2},  {TfDataType::kHalf, 2},
+      {TfDataType::kUint32, 4},       {TfDataType::kUint64, 8},  {TfDataType::kComplex128, 16},
+      {TfDataType::kQint8, 1},        {TfDataType::kQuint8, 1},  {TfDataType::kQint32, 4},
+      {TfDataType::kQint16, 2},       {TfDataType::kQuint16, 2}, {TfDataType::kFloat8E5m2, 1},
+      {TfDataType::kFloat8E4m3fn, 1}, {TfDataType::kInt4, 1},    {TfDataType::kUint4, 1}};
   std::vector<Bytes> stored;
   std::vector<TfTensorView> views;
   for (const auto& [type, size] : types) stored.push_back(Bytes(size * 3, static_cast<uint8_t>(size)));

@@ -21,7 +21,8 @@ TEST(Arch, CanonicalStringsStayAsTheyAre) {
   for (const char* text :
        {"resnet50", "resnet101+d", "resnet152+bl(1,2)+sk+aa3", "resnet200+d+se+sk", "resnet50+bl+sk+aa3+w16",
         "resnet50+se8", "resnet50+aa5(max,proj,sconv)+w8", "resnet50+aa2(proj)", "resnet50+aa7(max)",
-        "resnet50+sk+aa3+gem+emb16+nodown+w8", "resnet50+flatten", "mobilenet_v1", "mobilenet_v1+se2+gem+emb64+w16"}) {
+        "resnet50+sk+aa3+gem+emb16+nodown+w8", "resnet50+flatten", "mobilenet_v1", "mobilenet_v1+se2+gem+emb64+w16",
+        "resnet50+d+se+w8+timm"}) {
     const Arch arch = Arch::parse(text);
     EXPECT_EQ(arch.str(), text);
     EXPECT_EQ(Arch::parse(arch.str()), arch);
@@ -86,7 +87,8 @@ TEST(Arch, MalformedTweaksAreRefusedWithTheirForm) {
                            "resnet50+aa3(proj,proj)", "resnet50+aa3()"}) {
     EXPECT_THAT(refusal(text), HasSubstr("write aaN or aaN(PLACES)")) << text;
   }
-  for (const char* text : {"resnet50+bl(2)", "resnet50+bl(0,4)", "resnet50+bl(a,b)", "resnet50+bl3", "resnet50+bl(-1,2)"}) {
+  for (const char* text :
+       {"resnet50+bl(2)", "resnet50+bl(0,4)", "resnet50+bl(a,b)", "resnet50+bl3", "resnet50+bl(-1,2)"}) {
     EXPECT_THAT(refusal(text), HasSubstr("write bl or bl(ALPHA,BETA)")) << text;
   }
   for (const char* text : {"resnet50+w", "resnet50+w0", "resnet50+w99999", "resnet50+w8(2)", "resnet50+emb0",

@@ -58,10 +58,10 @@ TEST(ResNet, HasTheNamesOfTimm) {
 
 TEST(ResNet, HasClearNamesForBigLittle) {
   const std::vector<std::string> names = state_names("resnet50+bl+sk+emb8");
-  for (const char* name : {"stem.big.0.weight", "stem.little.2.1.weight", "stem.merge.0.weight",
-                           "layer1.big.1.conv2.conv.weight", "layer3.little.0.conv2.fc_select.weight",
-                           "layer2.expand.0.weight", "layer3.merge.downsample.0.weight", "layer4.2.conv3.weight",
-                           "embedding.weight", "embedding_bn.running_var"}) {
+  for (const char* name :
+       {"stem.big.0.weight", "stem.little.2.1.weight", "stem.merge.0.weight", "layer1.big.1.conv2.conv.weight",
+        "layer3.little.0.conv2.fc_select.weight", "layer2.expand.0.weight", "layer3.merge.downsample.0.weight",
+        "layer4.2.conv3.weight", "embedding.weight", "embedding_bn.running_var"}) {
     EXPECT_TRUE(has(names, name)) << name;
   }
 }
@@ -105,6 +105,20 @@ TEST(SameMaxPool, PadsOddSidesOnBothEnds) {
   const torch::Tensor input = torch::arange(25.f).view({1, 1, 5, 5});
   test::expect_near(same_max_pool(input), test::plane({{6, 8, 9}, {16, 18, 19}, {21, 23, 24}}), 0);
   EXPECT_EQ(same_max_pool(torch::zeros({1, 1, 5, 8})).sizes(), (std::vector<int64_t>{1, 1, 3, 4}));
+}
+
+TEST(ResNet, WithTimmTheMaxPoolingIsPaddedOnBothSides) {
+  const Classifier model = make_classifier(Arch::parse("resnet50+w4+timm"), {.classes = 3});
+  Endpoints endpoints;
+  model->eval();
+  const torch::NoGradGuard no_grad;
+  model->forward(torch::rand({1, 3, 12, 14}), endpoints);
+  ASSERT_EQ(endpoints[0].first, "resnet_model/initial_conv");
+  ASSERT_EQ(endpoints[1].first, "resnet_model/initial_max_pool");
+  const torch::Tensor activations = (endpoints[0].second / std::sqrt(1 + 1e-5)).relu();  // batch norm as it starts
+  const torch::Tensor expected = torch::max_pool2d(activations, {3, 3}, {2, 2}, {1, 1});
+  EXPECT_TRUE(torch::allclose(endpoints[1].second, expected, 1e-5, 1e-6));
+  EXPECT_FALSE(torch::allclose(same_max_pool(activations), expected, 1e-5, 1e-6));
 }
 
 }  // namespace

@@ -24,6 +24,18 @@ TEST(SqueezeExcite, HasNoBiasesAndAtLeastOneChannel) {
   EXPECT_EQ(se->fc1->weight.sizes(), (std::vector<int64_t>{1, 8, 1, 1}));
 }
 
+TEST(SqueezeExcite, BiasesAreAddedAndStartAtZero) {
+  SqueezeExcite se(SqueezeExciteOptions{.channels = 1, .ratio = 1, .bias = true});
+  EXPECT_EQ(se->fc1->bias.item<float>(), 0);
+  const torch::NoGradGuard no_grad;
+  se->fc1->weight.fill_(1);
+  se->fc1->bias.fill_(-1);
+  se->fc2->weight.fill_(1);
+  se->fc2->bias.fill_(std::log(3.f) - 1);
+  // The mean 2 gives the code 1; sigmoid(1 + log 3 - 1) = 0.75.
+  test::expect_near(se->forward(torch::full({1, 1, 1, 2}, 2.f)), torch::full({1, 1, 1, 2}, 1.5f), 1e-6);
+}
+
 TEST(SqueezeExcite, Gradient) {
   SqueezeExcite se(SqueezeExciteOptions{.channels = 4, .ratio = 2});
   const torch::Tensor input = test::random_tensor({2, 4, 3, 3}, 2, torch::kDouble);

@@ -6,6 +6,7 @@
 #include <leveldb/table_builder.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zip.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -24,6 +25,7 @@
 #include "assemble/io/tf_checkpoint.h"
 #include "assemble/io/tf_example.h"
 #include "assemble/io/tfrecord.h"
+#include "assemble/io/torch_archive.h"
 
 /// What a parser must hold on any bytes: it returns or throws InputError, and what it returns is consistent. One
 /// function a format, called with made-up bytes by the fuzzers of fuzz/ and with the kept seeds by the tests.
@@ -168,6 +170,44 @@ inline void read_checkpoint(std::string_view index) {
 inline void check_tf_checkpoint(std::span<const uint8_t> bytes) {
   read_checkpoint({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   read_checkpoint(table_of(bytes));
+}
+
+inline void read_torch(const fs::path& path) {
+  try {
+    const TorchArchive archive(path);
+    for (const auto& [name, entry] : archive.tensors()) {
+      try {
+        archive.read(name);
+      } catch (const InputError&) {
+      }
+    }
+  } catch (const InputError&) {
+  }
+}
+
+/// A sound archive with the bytes as its pickle and one storage, so that what lies behind the zip format is reached
+/// too.
+inline void zip_pickle(std::span<const uint8_t> pickle, const fs::path& path) {
+  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  require(archive != nullptr);
+  static const std::string storage(64, '\x01');
+  const auto add = [&](const char* name, const void* data, size_t size) {
+    const zip_int64_t index = zip_file_add(archive, name, zip_source_buffer(archive, data, size, 0), 0);
+    require(index >= 0);
+    zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
+  };
+  add("m/data.pkl", pickle.data(), pickle.size());
+  add("m/data/0", storage.data(), storage.size());
+  require(zip_close(archive) == 0);
+}
+
+/// Reads the bytes as a file, and as the pickle of a sound file.
+inline void check_torch_archive(std::span<const uint8_t> bytes) {
+  const MemoryFile memory(bytes);
+  read_torch(memory.path());
+  const fs::path path = scratch_folder() / "m.pth";
+  zip_pickle(bytes, path);
+  read_torch(path);
 }
 
 inline void check_image(std::span<const uint8_t> bytes) {

@@ -38,9 +38,11 @@ int run_command_line(const std::vector<std::unique_ptr<Command>>& commands, cons
 
 /// @name Commands, one file each
 /// @{
+std::unique_ptr<Command> make_convert_command();
 std::unique_ptr<Command> make_dataset_command();
 std::unique_ptr<Command> make_demo_command();
 std::unique_ptr<Command> make_eval_command();
+std::unique_ptr<Command> make_forward_command();
 std::unique_ptr<Command> make_model_command();
 std::unique_ptr<Command> make_predict_command();
 std::unique_ptr<Command> make_preprocess_command();

@@ -11,8 +11,8 @@
 
 namespace assemble {
 
-/// Element types of a TensorFlow checkpoint, with TensorFlow's numbers (tensorflow/core/framework/types.proto). A
-/// checkpoint may name others; they are kept as numbers.
+/// Element types of a TensorFlow checkpoint, with TensorFlow's numbers (tensorflow/core/framework/types.proto). Those
+/// without a size of their own (resource, variant) and later ones are kept as numbers.
 enum class TfDataType : int32_t {
   kFloat = 1,
   kDouble = 2,
@@ -24,12 +24,21 @@ enum class TfDataType : int32_t {
   kComplex64 = 8,
   kInt64 = 9,
   kBool = 10,
+  kQint8 = 11,
+  kQuint8 = 12,
+  kQint32 = 13,
   kBfloat16 = 14,
+  kQint16 = 15,
+  kQuint16 = 16,
   kUint16 = 17,
   kComplex128 = 18,
   kHalf = 19,
   kUint32 = 22,
   kUint64 = 23,
+  kFloat8E5m2 = 24,
+  kFloat8E4m3fn = 25,
+  kInt4 = 29,  ///< one in a byte
+  kUint4 = 30,
 };
 
 /// Bytes an element takes; 0 for strings and for types not named above.

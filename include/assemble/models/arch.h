@@ -13,24 +13,29 @@ enum class PoolType { kAverage, kGeM, kFlatten };
 /// A network as its base and tweaks: `base+tweak+tweak…`, for example `resnet50+bl+sk+aa3`.
 ///
 /// Bases: resnet50, resnet101, resnet152, resnet200, mobilenet_v1. Tweaks: d, se / seR, sk, aaN / aaN(proj,sconv,max),
-/// bl / bl(alpha,beta), gem, flatten, embN, nodown, wN. A preset's name stands for its arch and takes further tweaks.
+/// bl / bl(alpha,beta), gem, flatten, embN, nodown, wN, timm. A preset's name stands for its arch and takes further
+/// tweaks.
 struct Arch {
   ArchBase base = ArchBase::kResNet;
-  int depth = 50;            ///< 50, 101, 152 or 200; resnet only
-  bool resnet_d = false;     ///< d
-  int se_ratio = 0;          ///< se: 16; 0 is off
+  int depth = 50;                 ///< 50, 101, 152 or 200; resnet only
+  bool resnet_d = false;          ///< d
+  int se_ratio = 0;               ///< se: 16; 0 is off
   bool selective_kernel = false;  ///< sk
-  int blur_size = 0;         ///< aaN: N = 1 … 7; 0 is off
-  bool blur_conv = false;    ///< sconv (the default place of aaN)
-  bool blur_projection = false;  ///< proj
-  bool blur_max = false;     ///< max: accepted and without effect, as in the original
-  bool big_little = false;   ///< bl (version 2)
-  int alpha = 2;             ///< width divisor of the little branch
-  int beta = 4;              ///< depth divisor of the little branch
+  int blur_size = 0;              ///< aaN: N = 1 … 7; 0 is off
+  bool blur_conv = false;         ///< sconv (the default place of aaN)
+  bool blur_projection = false;   ///< proj
+  bool blur_max = false;          ///< max: accepted and without effect, as in the original
+  bool big_little = false;        ///< bl (version 2)
+  int alpha = 2;                  ///< width divisor of the little branch
+  int beta = 4;                   ///< depth divisor of the little branch
   PoolType pool = PoolType::kAverage;
-  int embedding = 0;         ///< embN; 0 is off
+  int embedding = 0;           ///< embN; 0 is off
   bool no_downsample = false;  ///< nodown: the last stage has stride 1
-  int width = 64;            ///< wN: channels of the stem
+  int width = 64;              ///< wN: channels of the stem
+  /// timm: built as torchvision and timm build ResNets, where the original differs. The max pooling is padded by one on
+  /// both sides (the original: at the end), shortcuts of `d` average over existing pixels alone and only at stride 2,
+  /// and `se` has biases. `assemble convert` sets it for weights from there; without bl.
+  bool timm = false;
 
   /// @throws UsageError for unknown, repeated or contradictory tweaks, saying what is allowed and the nearest match
   static Arch parse(const std::string& text);
@@ -45,7 +50,7 @@ struct Arch {
 struct Preset {
   std::string name;
   std::string arch;
-  int image_size;           ///< evaluation size of that row, pixels
+  int image_size;  ///< evaluation size of that row, pixels
   std::string description;
 };
 

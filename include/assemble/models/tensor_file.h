@@ -14,6 +14,12 @@ namespace assemble {
 
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
+/// LibTorch's name of a file's element type.
+torch::ScalarType to_scalar_type(DataType type);
+
+/// Tensors (any device and memory format) as row-major bytes, which `kept` holds.
+std::vector<TensorView> view_tensors(const NamedTensors& tensors, std::vector<torch::Tensor>& kept);
+
 /// Writes tensors (any device and memory format) row-major as a safetensors file, in the given order.
 /// @throws RunError when it cannot be written
 void write_tensors(const fs::path& path, const NamedTensors& tensors,

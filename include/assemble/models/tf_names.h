@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <torch/torch.h>
+
 #include <string>
 #include <vector>
 
@@ -26,5 +28,11 @@ struct TfVariable {
 /// name in that order within their scope: conv2d, conv2d_1, …
 /// @throws UsageError for mobilenet_v1, which the original does not have
 std::vector<TfVariable> tf_variables(const Arch& arch);
+
+/// Shape of the original's variable for one of ours.
+std::vector<int64_t> tf_shape(const std::vector<int64_t>& shape, TfLayout layout);
+/// A variable of the original in our layout, and one of ours in the original's.
+torch::Tensor from_tf(const torch::Tensor& variable, TfLayout layout);
+torch::Tensor to_tf(const torch::Tensor& parameter, TfLayout layout);
 
 }  // namespace assemble

@@ -21,6 +21,7 @@ enum class ShortcutKind {
   kStrided,    ///< 1×1 convolution with the stride
   kBlurred,    ///< BlurPool with the stride (when it is above 1), then 1×1 convolution
   kResNetD,    ///< resnet_d_shortcut_pool, then 1×1 convolution
+  kTimmD,      ///< timm_shortcut_pool, then 1×1 convolution
   kBigLittle,  ///< big_little_shortcut_pool, then 1×1 convolution
 };
 
@@ -35,8 +36,8 @@ struct ShortcutOptions {
 };
 
 /// The projection of a residual block: pooling, 1×1 convolution, batch norm. Shapes: [N, in, H, W] to
-/// [N, out, ceil(H / stride), ceil(W / stride)]. Parameters: "0" (convolution) and "1" (batch norm); with kResNetD "1"
-/// and "2", since there "0" is the pooling in torchvision's and timm's naming.
+/// [N, out, ceil(H / stride), ceil(W / stride)]. Parameters: "0" (convolution) and "1" (batch norm); with kResNetD and
+/// kTimmD "1" and "2", since there "0" is the pooling in torchvision's and timm's naming.
 class ShortcutImpl : public torch::nn::Module {
  public:
   explicit ShortcutImpl(const ShortcutOptions& options);
@@ -65,14 +66,16 @@ struct BottleneckOptions {
   int64_t filters = 0;  ///< the output has 4 · filters channels
   int64_t stride = 1;
   ShortcutKind shortcut = ShortcutKind::kIdentity;
-  int64_t blur_size = 0;       ///< side of the anti-aliasing filter
-  bool blur_conv = false;      ///< at stride > 1 the 3×3 runs at stride 1 and a BlurPool strides after it
-  int64_t se_ratio = 0;        ///< squeeze and excitation after the last batch norm; 0 is off
+  int64_t blur_size = 0;   ///< side of the anti-aliasing filter
+  bool blur_conv = false;  ///< at stride > 1 the 3×3 runs at stride 1 and a BlurPool strides after it
+  int64_t se_ratio = 0;    ///< squeeze and excitation after the last batch norm; 0 is off
+  bool se_bias = false;
   bool selective_kernel = false;  ///< in place of the 3×3
   bool last_relu = true;
-  bool zero_gamma = false;     ///< gamma of the last batch norm starts at 0
+  bool zero_gamma = false;  ///< gamma of the last batch norm starts at 0
   double bn_momentum = 0.997;
-  std::optional<BlockDropBlock> drop_block = std::nullopt;  ///< after every batch norm (after the selective kernel as a whole)
+  std::optional<BlockDropBlock> drop_block =
+      std::nullopt;  ///< after every batch norm (after the selective kernel as a whole)
 };
 
 /// Bottleneck block of ResNet (He et al., arXiv 1512.03385; stride in the 3×3) with the tweaks of Assemble:

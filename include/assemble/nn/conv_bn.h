@@ -14,9 +14,10 @@ struct ConvOptions {
   int64_t kernel = 1;  ///< odd side of the kernel
   int64_t stride = 1;
   int64_t groups = 1;  ///< in_channels for a depthwise convolution
+  bool bias = false;   ///< starts at 0
 };
 
-/// Two-dimensional convolution without bias, padded by (kernel - 1) / 2 on each side: "same" at stride 1, and the
+/// Two-dimensional convolution, padded by (kernel - 1) / 2 on each side: "same" at stride 1, and the
 /// original's explicit padding at larger strides.
 ///
 /// [N, in, H, W] to [N, out, ceil(H / stride), ceil(W / stride)]; weight [out, in / groups, kernel, kernel] in
@@ -29,6 +30,7 @@ class ConvImpl : public torch::nn::Module {
 
   const ConvOptions options;
   torch::Tensor weight;
+  torch::Tensor bias;  ///< [out], or undefined
 };
 TORCH_MODULE(Conv);
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "assemble/core/file.h"
+#include "assemble/io/safetensors.h"
+
+namespace assemble {
+
+/// Where a tensor of a PyTorch file lies: a strided view of a storage.
+struct TorchTensorEntry {
+  DataType type = DataType::kF32;
+  std::vector<int64_t> shape;
+  std::string storage;           ///< key of the storage
+  uint64_t offset = 0;           ///< in the storage, elements
+  std::vector<int64_t> strides;  ///< elements, one an extent
+};
+
+/// Tensors of a file that torch.save wrote: a zip archive (PyTorch 1.6 and newer), or the format before that.
+///
+/// Pickled code is never executed. The file may hold dictionaries (nested up to four deep), lists, numbers, texts and
+/// tensors; anything that stands for code is an error that names the opcode and its offset. Nested names are joined by
+/// dots; what is no tensor is left out. Every size is checked against the file before use.
+class TorchArchive {
+ public:
+  /// @throws InputError naming file and offset for anything malformed or not allowed
+  explicit TorchArchive(const fs::path& path);
+  ~TorchArchive();
+  TorchArchive(TorchArchive&&) noexcept;
+  TorchArchive& operator=(TorchArchive&&) = delete;
+
+  const fs::path& path() const { return path_; }
+  /// By name: "layer1.0.conv1.weight", or "state_dict.layer1.0.conv1.weight" in a training checkpoint.
+  const std::map<std::string, TorchTensorEntry>& tensors() const { return tensors_; }
+  /// @throws InputError when there is no such tensor, with the nearest name
+  const TorchTensorEntry& entry(const std::string& name) const;
+  /// Little-endian bytes of a tensor, row-major. @throws InputError when the storage is damaged
+  Bytes read(const std::string& name) const;
+
+  class Storages;  ///< where the bytes lie; one kind for each format
+
+ private:
+  fs::path path_;
+  std::map<std::string, TorchTensorEntry> tensors_;
+  std::unique_ptr<Storages> storages_;
+};
+
+/// Writes a state dictionary that torch.load reads (also with weights_only=True): an OrderedDict of contiguous tensors
+/// in the given order, as torch.save does.
+/// @throws UsageError on duplicate names or sizes that do not fit the shape, RunError when writing fails
+void write_torch_archive(const fs::path& path, const std::vector<TensorView>& tensors);
+
+}  // namespace assemble

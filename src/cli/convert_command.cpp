@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "assemble/cli/command.h"
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/text.h"
+#include "assemble/io/safetensors.h"
+#include "assemble/models/model_file.h"
+#include "assemble/models/weight_export.h"
+#include "assemble/models/weight_import.h"
+
+namespace assemble::cli {
+namespace {
+
+constexpr const char* kTargets[] = {"assemble", "tensorflow", "torchvision", "timm"};
+
+bool is_model_file(const fs::path& path) {
+  if (!fs::is_regular_file(path) || to_lower(path.extension().string()) != ".safetensors") return false;
+  const SafetensorsFile file(path);
+  const auto format = file.metadata().find("format");
+  return format != file.metadata().end() && format->second == "assemble";
+}
+
+std::vector<std::string> read_lines(const fs::path& path) {
+  const Bytes bytes = read_file(path, uint64_t{1} << 26);
+  std::vector<std::string> lines =
+      split(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), '\n');
+  for (std::string& line : lines) {
+    if (line.ends_with('\r')) line.pop_back();
+  }
+  if (!lines.empty() && lines.back().empty()) lines.pop_back();
+  return lines;
+}
+
+class ConvertCommand : public Command {
+ public:
+  std::string name() const override { return "convert"; }
+  std::string summary() const override {
+    return "Import weights of TensorFlow, torchvision and timm into a model file, and export them";
+  }
+
+  void declare(CLI::App& app) override {
+    app.add_option("in", in_, "TensorFlow checkpoint (prefix, .index or folder), .pth, .safetensors or model file")
+        ->required();
+    app.add_option("out", out_, "Model file to write; with --to: a checkpoint's prefix, .safetensors or .pth")
+        ->required();
+    app.add_option("--arch", arch_,
+                   "Arch string or preset; by default told from names and shapes, as far as they show");
+    app.add_option("--to", to_, "assemble (a model file), tensorflow, torchvision or timm")
+        ->check(CLI::IsMember(std::vector<std::string>(std::begin(kTargets), std::end(kTargets))));
+    app.add_flag("--strict,!--no-strict", strict_,
+                 "Missing, unexpected or mis-shaped names, and targets that compute other numbers, are errors");
+    app.add_flag("--ema", averages_, "Take the weights' moving averages, where the file holds them");
+    app.add_option("--class-names", class_names_, "Text file, a class a line; default: 0, 1, 2, …");
+    app.add_option("--preprocessing", preprocessing_,
+                   "Type such as imagenet_224_256; default: imagenet, resized as torchvision does for its weights");
+    app.add_option("--mean", mean_, "Three numbers subtracted from RGB in [0, 255]")->expected(3);
+    app.add_option("--deviation", deviation_, "Three numbers that divide after that")->expected(3);
+    app.add_option("--image-size", image_size_, "Side of the input of a `flatten` network; default: what fits")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--loss", loss_, "softmax or sigmoid: how logits become probabilities")
+        ->check(CLI::IsMember({"softmax", "sigmoid"}));
+  }
+
+  void run() override {
+    result_["input"] = in_;
+    const Classifier model = is_model_file(in_) ? load_own() : import_foreign();
+    result_["arch"] = model->arch().str();
+    result_["classes"] = model->options().classes;
+    result_["parameters"] = model->parameter_count();
+    write(*model);
+    result_["output"] = out_;
+    result_["to"] = to_;
+    result_["notes"] = notes_;
+    print(result_, text());
+  }
+
+ private:
+  Classifier load_own() {
+    const Classifier model = load_model(in_, &card_);
+    if (!arch_.empty() && Arch::parse(arch_) != card_.arch) {
+      throw UsageError("--arch", concat("is ", arch_, ", but ", in_, " is a model file of ", card_.arch.str()),
+                       "leave it out");
+    }
+    result_["from"] = "model file";
+    const auto step = card_.training.find("global_step");
+    if (step != card_.training.end()) global_step_ = read_step(step->second);
+    return model;
+  }
+
+  int64_t read_step(const std::string& text) const {
+    try {
+      return std::stoll(text);
+    } catch (const std::exception&) {
+      throw InputError(concat(in_, " metadata 'training'"), concat("global_step '", text, "' is no number"));
+    }
+  }
+
+  Classifier import_foreign() {
+    ImportOptions options{.strict = strict_, .averages = averages_, .image_size = image_size_};
+    if (!arch_.empty()) options.arch = Arch::parse(arch_);
+    const std::unique_ptr<WeightSource> source = open_weights(in_, averages_);
+    const ImportedModel imported = import_weights(*source, options);
+    const ImportReport& report = imported.report;
+    notes_ = report.notes;
+    for (const std::string& note : notes_) {
+      if (note.starts_with("assumed")) log_warning(note);
+    }
+    result_["from"] = weight_format_name(source->format());
+    result_["loaded"] = report.loaded;
+    result_["missing"] = report.missing;
+    result_["unexpected"] = report.unexpected;
+    result_["misshaped"] = report.misshaped;
+    global_step_ = report.global_step.value_or(0);
+    if (report.global_step) card_.training["global_step"] = std::to_string(*report.global_step);
+    card_.training["converted_from"] =
+        concat(weight_format_name(source->format()), " ", fs::path(in_).filename().string());
+    card_.arch = imported.model->arch();
+    fill_card(source->format(), imported.model->options().classes);
+    return imported.model;
+  }
+
+  void fill_card(WeightFormat format, int64_t classes) {
+    for (int64_t i = 0; i < classes; ++i) card_.class_names.push_back(std::to_string(i));
+    card_.preprocessing = Preprocessing::from_type(preprocessing_.empty() ? "imagenet" : preprocessing_);
+    if (format != WeightFormat::kTensorFlow) {  // torchvision's and timm's transforms
+      card_.preprocessing.mean = {123.675f, 116.28f, 103.53f};
+      card_.preprocessing.deviation = {58.395f, 57.12f, 57.375f};
+      card_.preprocessing.antialias = true;
+    }
+  }
+
+  /// What the user gives wins over what the file or its kind says.
+  void apply_options() {
+    if (!class_names_.empty()) {
+      std::vector<std::string> names = read_lines(class_names_);
+      if (static_cast<int64_t>(names.size()) != card_.classes()) {
+        throw InputError(class_names_,
+                         concat("has ", names.size(), " lines, but there are ", card_.classes(), " classes"),
+                         "give one line a class, in the network's order (the original's class 0 is the background)");
+      }
+      card_.class_names = std::move(names);
+    }
+    if (!loss_.empty()) card_.loss = loss_;
+    if (!mean_.empty()) std::copy(mean_.begin(), mean_.end(), card_.preprocessing.mean.begin());
+    if (!deviation_.empty()) {
+      if (std::any_of(deviation_.begin(), deviation_.end(), [](float value) { return !(value > 0); })) {
+        throw UsageError("--deviation", "is out of range", "expected three numbers above 0");
+      }
+      std::copy(deviation_.begin(), deviation_.end(), card_.preprocessing.deviation.begin());
+    }
+  }
+
+  void write(const ClassifierImpl& model) {
+    if (to_ == "assemble") {
+      apply_options();
+      return save_model(out_, model, card_);
+    }
+    const ExportTarget target = to_ == "tensorflow"    ? ExportTarget::kTensorFlow
+                                : to_ == "torchvision" ? ExportTarget::kTorchvision
+                                                       : ExportTarget::kTimm;
+    const std::vector<std::string> notes =
+        export_weights(out_, model, target, {.strict = strict_, .global_step = global_step_});
+    notes_.insert(notes_.end(), notes.begin(), notes.end());
+  }
+
+  std::string text() const {
+    std::string lines = concat(out_, ": ", result_["arch"].get<std::string>(), ", ", result_["classes"].get<int64_t>(),
+                               " classes, from the ", result_["from"].get<std::string>(), " ", in_, "\n");
+    for (const char* kind : {"missing", "unexpected", "misshaped"}) {
+      if (!result_.contains(kind)) continue;
+      for (const auto& name : result_[kind]) lines += concat("  ", kind, ": ", name.get<std::string>(), "\n");
+    }
+    for (const std::string& note : notes_) lines += concat("  ", note, "\n");
+    return lines;
+  }
+
+  std::string in_;
+  std::string out_;
+  std::string arch_;
+  std::string to_ = "assemble";
+  bool strict_ = true;
+  bool averages_ = false;
+  std::string class_names_;
+  std::string preprocessing_;
+  std::vector<float> mean_;
+  std::vector<float> deviation_;
+  int64_t image_size_ = 0;
+  std::string loss_;
+  int64_t global_step_ = 0;
+  ModelCard card_;
+  std::vector<std::string> notes_;
+  nlohmann::ordered_json result_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_convert_command() { return std::make_unique<ConvertCommand>(); }
+
+}  // namespace assemble::cli
