@@ -50,7 +50,7 @@ class TrainerTest : public testing::Test {
 TEST_F(TrainerTest, LeavesARunFolder) {
   const TrainResult result = train(options(), "run");
   EXPECT_EQ(result.steps, 2 * (train_->size() / 8));
-  EXPECT_EQ(result.last.images, validation_->size());
+  EXPECT_EQ(result.last.classification->images, validation_->size());
   EXPECT_GT(result.peak_memory_mib, 50);
   for (const char* file : {"best.safetensors", "last.safetensors", "checkpoint.safetensors", "metrics.jsonl"}) {
     EXPECT_TRUE(fs::exists(folder_ / "run" / file)) << file;
@@ -165,14 +165,14 @@ TEST_F(TrainerTest, FineTunesAModelOfOtherClasses) {
   const auto source = load_model(model);
   EXPECT_TRUE(
       torch::equal(trainer.model().named_parameters().begin()->value(), source->named_parameters().begin()->value()));
-  EXPECT_EQ(trainer.run().last.confusion.size(), 2u);
+  EXPECT_EQ(trainer.run().last.classification->confusion.size(), 2u);
 }
 
 TEST_F(TrainerTest, ABf16RunLearnsToo) {
   TrainOptions bf16 = options();
   bf16.epochs = 1;
   bf16.precision = Precision::kBF16;
-  EXPECT_TRUE(std::isfinite(train(bf16, "bf16").last.loss));
+  EXPECT_TRUE(std::isfinite(train(bf16, "bf16").last.classification->loss));
 }
 
 TEST_F(TrainerTest, DivergenceIsAnErrorThatSaysWhatToDo) {

@@ -43,6 +43,7 @@ std::unique_ptr<Command> make_demo_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_model_command();
 std::unique_ptr<Command> make_predict_command();
+std::unique_ptr<Command> make_teach_command();
 std::unique_ptr<Command> make_train_command();
 /// @}
 
