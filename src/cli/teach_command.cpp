@@ -37,11 +37,9 @@ class TeachCommand : public Command {
 
   void run() override {
     keep_freed_memory();
-    if (threads_ > 0) torch::set_num_threads(threads_);
     options_.device = parse_device(device_);
     const Precision precision = parse_precision(precision_);
     const Classifier model = load_model(model_, &card_);
-    model->to(options_.device);
     options_.preprocessing = card_.preprocessing;
     std::vector<std::pair<Split, std::unique_ptr<Dataset>>> splits;
     for (const Split split : {Split::kTrain, Split::kValidation}) {
@@ -50,10 +48,7 @@ class TeachCommand : public Command {
     check_classes(*splits.front().second);
     refuse_own_folder();
     prepare_teacher_folder(out_, identity());
-    const Teacher teacher = [&](const torch::Tensor& images) {
-      const AutocastGuard autocast(options_.device, precision);
-      return model->forward(images);
-    };
+    const Teacher teacher = make_teacher(model, options_.device, precision, threads_);
     const InterruptGuard interrupt;
     for (const auto& [split, dataset] : splits) {
       report(split, teach(*dataset, split, teacher, out_, options_, interrupt));

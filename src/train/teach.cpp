@@ -8,6 +8,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/progress.h"
+#include "assemble/core/thread_pool.h"
 #include "assemble/data/loader.h"
 #include "assemble/data/shards.h"
 #include "assemble/eval/classification.h"
@@ -22,6 +23,7 @@ constexpr const char* kLogit = "image/logit";
 constexpr const char* kIdentityFile = "teacher.json";
 constexpr int64_t kImagesPerShard = 1024;
 constexpr int kMostShards = 99999;
+constexpr int64_t kImagesPerThread = 4;
 
 int shard_count(int64_t images, int wanted) {
   if (wanted < 0 || wanted > kMostShards) throw UsageError("shards", concat("expected 0…", kMostShards));
@@ -197,6 +199,29 @@ class SplitTeacher {
 };
 
 }  // namespace
+
+Teacher make_teacher(const Classifier& model, torch::Device device, Precision precision, int threads) {
+  model->to(device);
+  model->eval();
+  const auto forward = [model, device, precision](const torch::Tensor& images) {
+    const torch::NoGradGuard no_grad;
+    const AutocastGuard autocast(device, precision);
+    return model->forward(images);
+  };
+  if (!device.is_cpu()) return forward;
+  const auto pool = std::make_shared<ThreadPool>(threads > 0 ? threads : available_cores());
+  return [forward, pool](const torch::Tensor& images) {
+    std::vector<torch::Tensor> parts = images.split(kImagesPerThread);
+    const int before = torch::get_num_threads();
+    pool->parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
+      torch::set_num_threads(1);  // of the thread that calls it
+      torch::Tensor& part = parts[static_cast<size_t>(i)];
+      part = forward(part);
+    });
+    torch::set_num_threads(before);
+    return torch::cat(parts);
+  };
+}
 
 TeachReport teach(const Dataset& dataset, Split split, const Teacher& teacher, const fs::path& output,
                   const TeachOptions& options, const InterruptGuard& interrupt) {

@@ -10,11 +10,19 @@
 #include "assemble/core/interrupt.h"
 #include "assemble/data/dataset.h"
 #include "assemble/image/preprocess.h"
+#include "assemble/models/classifier.h"
+#include "assemble/nn/autocast.h"
 
 namespace assemble {
 
 /// A teacher: images [N, 3, H, W] to logits [N, classes].
 using Teacher = std::function<torch::Tensor(const torch::Tensor& images)>;
+
+/// A network as a teacher, in evaluation mode. On the CPU it takes a batch in fours, each four on a thread of its own,
+/// so that the logits are the same bits for any number of threads (the sums within a layer may differ in their last
+/// bits when several threads share it).
+/// @param threads fours at a time on the CPU; 0: every core
+Teacher make_teacher(const Classifier& model, torch::Device device, Precision precision, int threads);
 
 struct TeachOptions {
   Preprocessing preprocessing;  ///< the teacher's, for evaluation
