@@ -19,10 +19,10 @@ class DistillationTest : public testing::Test {
   DistillationTest() {
     options_.arch = "resnet50+w8";
     options_.epochs = 1;
-    options_.batch_size = 4;
+    options_.batch_size = 8;
     options_.label_smoothing = 0.1;
     options_.kd_temperature = 2;
-    options_.preprocessing = Preprocessing::from_type("imagenet_32a");
+    options_.preprocessing = Preprocessing::from_type("imagenet_64a");
     options_.log_every = 1;
     options_.seed = 5;
   }
@@ -108,7 +108,7 @@ TEST_F(DistillationTest, TheLossIsThatOfLabelsAndMixedTeachersLabels) {
     const double expected = expected_loss(*train);
     std::cout << "mixup " << static_cast<int>(mixup) << ": " << loss << ", difference " << std::abs(loss - expected)
               << std::endl;
-    EXPECT_NEAR(loss, expected, 1e-5 * expected);
+    EXPECT_NEAR(loss, expected, 1e-4 * expected);
   }
 }
 
