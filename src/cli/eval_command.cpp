@@ -4,6 +4,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/eval/classification.h"
+#include "assemble/eval/retrieval.h"
 #include "assemble/models/model_file.h"
 
 namespace assemble::cli {
@@ -12,7 +13,9 @@ namespace {
 class EvalCommand : public Command {
  public:
   std::string name() const override { return "eval"; }
-  std::string summary() const override { return "Measure a model: top-1, top-5, calibration, per class, confusion"; }
+  std::string summary() const override {
+    return "Measure a model: top-1, top-5, calibration, per class, confusion; or retrieval";
+  }
 
   void declare(CLI::App& app) override {
     app.add_option("--model", model_, "Model file")->required();
@@ -26,6 +29,14 @@ class EvalCommand : public Command {
     app.add_option("--threads", threads_, "Threads of the network on the CPU; 0: every core");
     app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core");
     app.add_option("--max-broken", loader_.max_broken, "Unreadable images before it gives up");
+    const char* group = "Retrieval";
+    CLI::Option* retrieval =
+        app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k; the classes may be any")->group(group);
+    app.add_option("--similarity", similarity_, "cosine or euclidean")->needs(retrieval)->group(group);
+    app.add_option("--recall-at", recall_at_, "Values of k")->needs(retrieval)->group(group);
+    app.add_option("--distractors", distractors_, "Folder of images, or TFRecords, that are in the index only")
+        ->needs(retrieval)
+        ->group(group);
   }
 
   void run() override {
@@ -36,20 +47,48 @@ class EvalCommand : public Command {
     ModelCard card;
     const Classifier model = load_model(model_, &card);
     model->to(device);
-    const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);
-    check_classes(card, *dataset);
     loader_.preprocessing = card.preprocessing;
     if (eval_size_ > 0) {
       loader_.preprocessing.eval_resize = eval_size_ * card.preprocessing.eval_resize / card.preprocessing.eval_size;
       loader_.preprocessing.eval_size = eval_size_;
     }
+    const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation,
+                                      retrieval_ ? ClassRule::kAny : ClassRule::kOfTraining);
+    if (retrieval_) return retrieve(*model, *dataset, device, precision);
+    check_classes(card, *dataset);
     Loader loader(*dataset, loader_);
     const ClassificationResult result = evaluate(*model, loader, device, precision, "evaluating");
-    if (loader.broken() > 0) log_warning(concat(loader.broken(), " unreadable images were left out"));
+    warn_of_broken(loader);
     print(to_json(result, card.class_names), to_text(result, card.class_names));
   }
 
  private:
+  static void warn_of_broken(const Loader& loader) {
+    if (loader.broken() > 0) log_warning(concat(loader.broken(), " unreadable images were left out"));
+  }
+
+  EmbeddedImages embed(ClassifierImpl& model, const Dataset& dataset, torch::Device device, Precision precision,
+                       const std::string& progress) const {
+    Loader loader(dataset, loader_);
+    EmbeddedImages images = embed_images(model, loader, device, precision, progress);
+    warn_of_broken(loader);
+    return images;
+  }
+
+  void retrieve(ClassifierImpl& model, const Dataset& dataset, torch::Device device, Precision precision) const {
+    const Similarity similarity = parse_similarity(similarity_);
+    EmbeddedImages images = embed(model, dataset, device, precision, "embedding");
+    if (!distractors_.empty()) {
+      const auto others = open_unlabelled(distractors_);
+      images = with_distractors(images, embed(model, *others, device, precision, "embedding distractors").embeddings);
+    }
+    const RetrievalResult result = measure_retrieval(images, similarity, recall_at_);
+    if (result.without_match > 0) {
+      log_warning(concat(result.without_match, " images are the only ones of their class and count as misses"));
+    }
+    print(to_json(result), to_text(result));
+  }
+
   void check_classes(const ModelCard& card, const Dataset& dataset) const {
     if (dataset.class_names() == card.class_names) return;
     if (dataset.classes() != card.classes()) {
@@ -72,6 +111,10 @@ class EvalCommand : public Command {
   std::string precision_ = "f32";
   int threads_ = 0;
   int eval_size_ = 0;
+  bool retrieval_ = false;
+  std::string similarity_ = "cosine";
+  std::vector<int64_t> recall_at_{1, 2, 4, 8};
+  std::string distractors_;
   LoaderOptions loader_;
 };
 

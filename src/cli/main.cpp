@@ -12,5 +12,6 @@ int main(int argc, char** argv) {
   commands.push_back(assemble::cli::make_model_command());
   commands.push_back(assemble::cli::make_convert_command());
   commands.push_back(assemble::cli::make_forward_command());
+  commands.push_back(assemble::cli::make_teach_command());
   return assemble::cli::run_command_line(commands, {argv + 1, argv + argc});
 }

@@ -22,25 +22,32 @@ class TrainCommand : public Command {
 
  private:
   void report(const TrainResult& result) const {
-    const nlohmann::ordered_json json{{"top1", result.last.top1},
-                                      {"top5", result.last.top5},
-                                      {"ece", result.last.ece},
-                                      {"best_top1", result.best_top1},
-                                      {"steps", result.steps},
-                                      {"seconds", result.seconds},
-                                      {"images_per_second", result.images_per_second},
-                                      {"data_wait_share", result.data_wait_share},
-                                      {"peak_memory_mib", result.peak_memory_mib},
-                                      {"interrupted", result.interrupted},
-                                      {"out", job_.out}};
-    print(json,
-          format_table({{"top-1 %", "best top-1 %", "ECE", "time", "images/s", "data wait %", "peak MiB"},
-                        {format_number(100 * result.last.top1, 2), format_number(100 * result.best_top1, 2),
-                         format_number(result.last.ece, 4), format_duration(result.seconds),
-                         format_number(result.images_per_second, 1), format_number(100 * result.data_wait_share, 1),
-                         format_number(result.peak_memory_mib, 0)}}) +
-              concat("\nModels: ", (fs::path(job_.out) / "best.safetensors").string(), ", ",
-                     (fs::path(job_.out) / "last.safetensors").string(), "\n"));
+    nlohmann::ordered_json json;
+    std::vector<std::vector<std::string>> table(2);
+    const auto add_column = [&table](const std::string& name, double value, int decimals) {
+      table[0].push_back(name);
+      table[1].push_back(format_number(value, decimals));
+    };
+    for (const auto& [name, value] : result.last.metrics()) {
+      json[name] = value;
+      add_column(name, value, 4);
+    }
+    json["best_" + result.metric] = result.best;
+    json.update(nlohmann::ordered_json{{"steps", result.steps},
+                                       {"seconds", result.seconds},
+                                       {"images_per_second", result.images_per_second},
+                                       {"data_wait_share", result.data_wait_share},
+                                       {"peak_memory_mib", result.peak_memory_mib},
+                                       {"interrupted", result.interrupted},
+                                       {"out", job_.out}});
+    add_column("best " + result.metric, result.best, 4);
+    add_column("images/s", result.images_per_second, 1);
+    add_column("data wait %", 100 * result.data_wait_share, 1);
+    add_column("peak MiB", result.peak_memory_mib, 0);
+    table[0].push_back("time");
+    table[1].push_back(format_duration(result.seconds));
+    print(json, format_table(table) + concat("\nModels: ", (fs::path(job_.out) / "best.safetensors").string(), ", ",
+                                             (fs::path(job_.out) / "last.safetensors").string(), "\n"));
   }
 
   bool resume_ = false;

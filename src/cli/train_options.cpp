@@ -122,6 +122,11 @@ void TrainFlags::declare_run(CLI::App& app) {
   app.add_option("--fine-eval-ratio", o.fine_eval_ratio, "After this share of the epochs, evaluate after each")
       ->group(group);
   app.add_option("--eval-batch-size", o.eval_batch_size, "Images a batch while evaluating")->group(group);
+  app.add_option(
+         "--validation-metric", metric_,
+         "What picks the best models: top1, or recall@1 (retrieval; validation classes may differ from training's)")
+      ->group(group);
+  app.add_option("--similarity", similarity_, "Of recall@1: cosine or euclidean")->group(group);
   app.add_option("--keep-best", o.keep_best, "Best models to keep")->group(group);
   app.add_flag("--keep-every-evaluation", o.keep_every_evaluation, "Keep every evaluated model too")->group(group);
   app.add_option("--log-every", o.log_every, "Steps between lines of metrics.jsonl")->group(group);
@@ -174,6 +179,8 @@ TrainOptions TrainFlags::options() const {
   options.mixup = static_cast<MixupType>(mixup_);
   options.preprocessing = preprocessing();
   options.augmentation = augmentation(options.preprocessing);
+  options.validation.metric = parse_validation_metric(metric_);
+  options.validation.similarity = parse_similarity(similarity_);
   options.device = parse_device(device_);
   options.precision = parse_precision(precision_);
   options.check();
@@ -192,7 +199,8 @@ TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
   options.resume = resume;
   if (flags_.threads > 0) torch::set_num_threads(flags_.threads);
   const auto train = open_dataset(data, Split::kTrain);
-  const auto validation = open_dataset(data, Split::kValidation);
+  const bool retrieves = options.validation.metric == ValidationMetric::kRecallAt1;
+  const auto validation = open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining);
   RunFolder folder(out, resume);
   Trainer trainer(*train, *validation, options, folder);
   folder.write_config(effective_config(app));

@@ -33,6 +33,8 @@ class TrainFlags {
   std::string preprocessing_ = "imagenet";
   std::string device_ = "auto";
   std::string precision_ = "f32";
+  std::string metric_ = "top1";
+  std::string similarity_ = "cosine";
   int mixup_ = 0;
   bool antialias_ = false;
   bool pad_to_square_ = false;

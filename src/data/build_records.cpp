@@ -9,25 +9,13 @@
 #include "assemble/core/random.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
+#include "assemble/data/shards.h"
 #include "assemble/data/tfrecord_dataset.h"
 #include "assemble/image/decode.h"
 #include "assemble/io/tf_example.h"
-#include "shards.h"
 
 namespace assemble {
 namespace {
-
-Example make_example(const Sample& sample, const Image& image, const std::string& class_name) {
-  using Texts = std::vector<std::string>;
-  using Integers = std::vector<int64_t>;
-  return {{"image/encoded", Texts{std::string(sample.encoded.begin(), sample.encoded.end())}},
-          {"image/filename", Texts{fs::path(sample.name).filename().string()}},
-          {"image/format", Texts{format_name(detect_format(sample.encoded))}},
-          {"image/height", Integers{image.height}},
-          {"image/width", Integers{image.width}},
-          {"image/class/label", Integers{sample.label}},
-          {"image/class/text", Texts{class_name}}};
-}
 
 /// Writes one split; counts what was written and what was skipped.
 class SplitWriter {
@@ -58,9 +46,8 @@ class SplitWriter {
     Bytes record;
     try {
       const Sample sample = dataset_.read(index);
-      const Image image = decode_image(sample.encoded, sample.name);
-      record =
-          serialise_example(make_example(sample, image, dataset_.class_names()[static_cast<size_t>(sample.label)]));
+      decode_image(sample.encoded, sample.name);  // throws when it is broken
+      record = serialise_example(make_example(sample, dataset_.class_names()[static_cast<size_t>(sample.label)]));
     } catch (const InputError& error) {
       log_warning(std::string(error.what()) + "; skipped");
       ++skipped_;
@@ -77,18 +64,6 @@ class SplitWriter {
   std::atomic<int64_t> written_ = 0;
   std::atomic<int64_t> skipped_ = 0;
 };
-
-/// Files of another set in the same folder would make both unreadable.
-void require_no_other_set(const fs::path& output, const std::string& split, int shards) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(output)) {
-    const std::string name = entry.path().filename().string();
-    const std::string ending = shard_name("", 0, shards).substr(6);  // "-of-0000N"
-    if (name.starts_with(split + "-") && !name.ends_with(ending)) {
-      throw UsageError(entry.path().string(), "belongs to another set of records",
-                       "remove it or choose another folder");
-    }
-  }
-}
 
 std::vector<int64_t> stored_order(int64_t size) {
   std::vector<int64_t> order(static_cast<size_t>(size));

@@ -44,6 +44,14 @@ void check_known(const fs::path& directory, const std::vector<std::string>& fold
   }
 }
 
+Sample read_sample(const fs::path& path, int64_t label) {
+  Sample sample;
+  sample.encoded = read_file(path, kMaxFileBytes);
+  sample.label = label;
+  sample.name = path.string();
+  return sample;
+}
+
 }  // namespace
 
 std::vector<std::string> folder_names(const fs::path& directory) {
@@ -101,15 +109,14 @@ ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::strin
 
 Sample ImageFolder::read(int64_t index) const {
   const File& file = files_.at(static_cast<size_t>(index));
-  const fs::path path = directory_ / file.path;
-  Sample sample;
-  sample.encoded = read_file(path, kMaxFileBytes);
-  sample.label = file.label;
-  sample.name = path.string();
-  return sample;
+  return read_sample(directory_ / file.path, file.label);
 }
 
 int64_t ImageFolder::label(int64_t index) const { return files_.at(static_cast<size_t>(index)).label; }
+
+UnlabelledImages::UnlabelledImages(const fs::path& path) : path_(path), files_(find_images(path)) {}
+
+Sample UnlabelledImages::read(int64_t index) const { return read_sample(files_.at(static_cast<size_t>(index)), -1); }
 
 std::vector<fs::path> find_images(const fs::path& path) {
   std::error_code code;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shards.h"
+#include "assemble/data/shards.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -48,6 +48,17 @@ std::vector<fs::path> find_shards(const fs::path& directory, const std::string& 
     shards.push_back(directory / name);
   }
   return shards;
+}
+
+void require_no_other_set(const fs::path& directory, const std::string& split, int count) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    const std::string ending = shard_name("", 0, count).substr(6);  // "-of-0000N"
+    if (name.starts_with(split + "-") && !name.ends_with(ending)) {
+      throw UsageError(entry.path().string(), "belongs to another set of records",
+                       "remove it or choose another folder");
+    }
+  }
 }
 
 std::vector<std::string> read_class_names(const fs::path& file) {

@@ -71,8 +71,8 @@ struct TfRecordDataset::Shards {
   std::vector<size_t> first_record;  // of each shard, in places
 };
 
-TfRecordDataset::TfRecordDataset(std::vector<fs::path> shards, std::vector<std::string> class_names)
-    : shards_(std::make_unique<Shards>()), class_names_(std::move(class_names)) {
+TfRecordDataset::TfRecordDataset(std::vector<fs::path> shards, std::vector<std::string> class_names, ClassRule rule)
+    : shards_(std::make_unique<Shards>()), class_names_(std::move(class_names)), rule_(rule) {
   for (const fs::path& shard : shards) shards_->readers.emplace_back(shard);
   std::vector<std::vector<RecordSpan>> found(shards.size());
   ThreadPool pool(available_cores());
@@ -100,19 +100,29 @@ std::string TfRecordDataset::where() const {
   return shards_->readers.empty() ? "no TFRecords" : shards_->readers.front().path().parent_path().string();
 }
 
-Sample TfRecordDataset::read(int64_t index) const {
+Example TfRecordDataset::parse(int64_t index, std::string& name) const {
   const Place& place = shards_->places.at(static_cast<size_t>(index));
   const TfRecordReader& reader = shards_->readers[place.shard];
+  name = concat(reader.path().string(), " record ", static_cast<size_t>(index) - shards_->first_record[place.shard]);
+  return parse_example(reader.read({place.offset, place.length}), name);
+}
+
+Example TfRecordDataset::example(int64_t index) const {
+  std::string name;
+  return parse(index, name);
+}
+
+Sample TfRecordDataset::read(int64_t index) const {
   Sample sample;
-  sample.name =
-      concat(reader.path().string(), " record ", static_cast<size_t>(index) - shards_->first_record[place.shard]);
-  const Example example = parse_example(reader.read({place.offset, place.length}), sample.name);
+  const Example example = parse(index, sample.name);
   if (const auto* names = find<std::string>(example, "image/filename", sample.name); names && !names->empty()) {
     sample.name += " (" + names->front() + ")";
   }
   const std::string& encoded = require_one<std::string>(example, "image/encoded", sample.name);
   sample.encoded.assign(encoded.begin(), encoded.end());
   sample.label = require_one<int64_t>(example, "image/class/label", sample.name);
+  sample.boxes = read_boxes(example, sample.name);
+  if (rule_ == ClassRule::kAny) return sample;
   if (sample.label < 0 || sample.label >= classes()) {
     throw InputError(sample.name, concat("label ", sample.label, ", expected 0…", classes() - 1),
                      "classes.txt must name every class");
@@ -123,7 +133,6 @@ Sample TfRecordDataset::read(int64_t index) const {
     }
     sample.logits = *logits;
   }
-  sample.boxes = read_boxes(example, sample.name);
   return sample;
 }
 

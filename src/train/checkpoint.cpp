@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "assemble/models/tensor_file.h"
 
 namespace assemble {
@@ -23,13 +24,14 @@ nlohmann::json to_json(const TrainingState& state, const WeightAverage* average)
   return {{"step", state.step},
           {"seconds", state.seconds},
           {"kept", kept},
+          {"metric", state.metric},
           {"average_updates", average ? average->updates() : 0}};
 }
 
-std::string model_name(int64_t epoch, double score) {
-  char name[64];
-  std::snprintf(name, sizeof name, "epoch-%04lld-top1-%.4f.safetensors", static_cast<long long>(epoch), score);
-  return name;
+std::string model_name(int64_t epoch, const std::string& metric, double score) {
+  char number[32];
+  std::snprintf(number, sizeof number, "epoch-%04lld-", static_cast<long long>(epoch));
+  return concat(number, metric, "-", format_number(score, 4), ".safetensors");
 }
 
 }  // namespace
@@ -65,6 +67,7 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
     state.step = json.at("step").get<int64_t>();
     state.seconds = json.at("seconds").get<double>();
     for (const auto& kept : json.at("kept")) state.kept.push_back({kept.at("file"), kept.at("score")});
+    state.metric = json.value("metric", state.metric);
     if (average) average->set_updates(json.at("average_updates").get<int64_t>());
     return state;
   } catch (const std::exception& error) {
@@ -72,13 +75,17 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
   }
 }
 
-BestKeeper::BestKeeper(fs::path folder, int count, bool keep_all, std::vector<KeptModel> kept)
-    : folder_(std::move(folder)), count_(static_cast<size_t>(count)), keep_all_(keep_all), kept_(std::move(kept)) {
+BestKeeper::BestKeeper(fs::path folder, int count, bool keep_all, std::vector<KeptModel> kept, std::string metric)
+    : folder_(std::move(folder)),
+      count_(static_cast<size_t>(count)),
+      keep_all_(keep_all),
+      kept_(std::move(kept)),
+      metric_(std::move(metric)) {
   if (count < 1) throw UsageError("--keep-best", concat(count, " is less than 1"));
 }
 
 bool BestKeeper::offer(const ClassifierImpl& model, const ModelCard& card, int64_t epoch, double score) {
-  const KeptModel candidate{model_name(epoch, score), score};
+  const KeptModel candidate{model_name(epoch, metric_, score), score};
   const auto place = std::find_if(kept_.begin(), kept_.end(), [&](const KeptModel& k) { return score > k.score; });
   const bool is_best = place == kept_.begin();
   const bool is_kept = is_best || static_cast<size_t>(place - kept_.begin()) < count_;

@@ -16,9 +16,13 @@
 namespace assemble {
 namespace {
 
-constexpr const char* kSummaryHeader =
-    "epoch,step,learning_rate,train_loss,validation_loss,top1,top5,ece,images_per_second,data_wait_share,seconds,"
-    "peak_memory_mib\n";
+constexpr const char* kSummaryBegin = "epoch,step,learning_rate,train_loss,";
+
+std::string summary_header(const EpochSummary& summary) {
+  std::string header = kSummaryBegin;
+  for (const auto& [name, value] : summary.validation) header += (name == "loss" ? "validation_loss" : name) + ",";
+  return header + "images_per_second,data_wait_share,seconds,peak_memory_mib\n";
+}
 
 void append(const fs::path& path, const std::string& text) {
   std::ofstream stream(path, std::ios::app | std::ios::binary);
@@ -76,8 +80,9 @@ void RunFolder::write_environment(const std::vector<std::string>& command) const
 
 void RunFolder::rewind(int64_t step) const {
   filter_lines(folder_ / "metrics.jsonl", [step](const std::string& line) { return metrics_step(line) <= step; });
-  filter_lines(folder_ / "summary.csv",
-               [step](const std::string& line) { return line + "\n" == kSummaryHeader || summary_step(line) <= step; });
+  filter_lines(folder_ / "summary.csv", [step](const std::string& line) {
+    return line.starts_with(kSummaryBegin) || summary_step(line) <= step;
+  });
 }
 
 void RunFolder::add_metrics(const std::string& kind, int64_t step,
@@ -96,10 +101,10 @@ void RunFolder::add_metrics(const std::string& kind, int64_t step,
 void RunFolder::add_summary(const EpochSummary& s) {
   const fs::path path = folder_ / "summary.csv";
   std::ostringstream row;
-  if (!fs::exists(path)) row << kSummaryHeader;
-  row << s.epoch << ',' << s.step << ',' << s.learning_rate << ',' << s.train_loss << ',' << s.validation_loss << ','
-      << s.top1 << ',' << s.top5 << ',' << s.ece << ',' << s.images_per_second << ',' << s.data_wait_share << ','
-      << s.seconds << ',' << s.peak_memory_mib << '\n';
+  if (!fs::exists(path)) row << summary_header(s);
+  row << s.epoch << ',' << s.step << ',' << s.learning_rate << ',' << s.train_loss << ',';
+  for (const auto& [name, value] : s.validation) row << value << ',';
+  row << s.images_per_second << ',' << s.data_wait_share << ',' << s.seconds << ',' << s.peak_memory_mib << '\n';
   append(path, row.str());
 }
 

@@ -92,7 +92,7 @@ void TrainOptions::check() const {
 }
 
 Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options, RunFolder& folder)
-    : train_(train), validation_(validation), options_(options), folder_(folder) {
+    : train_(train), options_(options), folder_(folder) {
   options_.check();
   card_.arch = Arch::parse(options_.arch);
   card_.class_names = train.class_names();
@@ -104,6 +104,7 @@ Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOpt
   options_.schedule.steps_per_epoch = static_cast<double>(steps_per_epoch_);
   options_.schedule.train_epochs = static_cast<double>(options_.epochs);
   options_.schedule.check();
+  validator_ = std::make_unique<Validator>(validation, loader_options(options_, false), options_.validation);
   start();
 }
 
@@ -116,8 +117,8 @@ void Trainer::start() {
   model_->to(options_.device);
   model_->drop_block_state().seed = options_.seed;
   loader_ = std::make_unique<Loader>(train_, loader_options(options_, true));
-  validation_loader_ = std::make_unique<Loader>(validation_, loader_options(options_, false));
   optimizer_ = std::make_unique<MomentumSgd>(trainable(*model_), options_.optimizer);
+  const std::string metric = metric_name(options_.validation.metric);
   const bool resumes = options_.resume && fs::exists(folder_.checkpoint());
   if (!options_.pretrained.empty() && !resumes) {
     const std::vector<std::string> fresh = load_backbone(options_.pretrained, *model_);
@@ -126,14 +127,20 @@ void Trainer::start() {
   if (options_.average_decay > 0) average_ = std::make_unique<WeightAverage>(*model_, options_.average_decay);
   if (resumes) {
     state_ = load_checkpoint(folder_.checkpoint(), *model_, *optimizer_, average_.get());
+    if (state_.metric != metric) {
+      throw UsageError("--validation-metric",
+                       concat("the run keeps its best models by ", state_.metric, ", not ", metric),
+                       "resume with the options the run began with");
+    }
     folder_.rewind(state_.step);
     log_info(concat("resuming at step ", state_.step, " of ", total_steps_));
   } else if (options_.resume) {
     log_warning(concat(folder_.checkpoint().string(), " is not there: starting from the beginning"));
   }
+  state_.metric = metric;
   elapsed_before_ = state_.seconds;
-  keeper_ =
-      std::make_unique<BestKeeper>(folder_.path(), options_.keep_best, options_.keep_every_evaluation, state_.kept);
+  keeper_ = std::make_unique<BestKeeper>(folder_.path(), options_.keep_best, options_.keep_every_evaluation,
+                                         state_.kept, metric);
   warn_of_no_effect();
 }
 
@@ -246,34 +253,34 @@ bool Trainer::is_evaluated(int64_t epoch) const {
          static_cast<double>(epoch) > options_.fine_eval_ratio * static_cast<double>(options_.epochs);
 }
 
-ClassificationResult Trainer::evaluate_averaged() {
+ValidationResult Trainer::validate_averaged() {
   if (average_) average_->swap();
-  ClassificationResult result = evaluate(*model_, *validation_loader_, options_.device, options_.precision);
+  ValidationResult result = validator_->run(*model_, options_.device, options_.precision);
   if (average_) average_->swap();
   return result;
 }
 
 void Trainer::finish_epoch(int64_t epoch) {
   if (!is_evaluated(epoch)) return;
-  last_ = evaluate_averaged();
+  last_ = validate_averaged();
   const double rate = share(static_cast<double>(epoch_times_.images), epoch_times_.total());
   const double loss = share(epoch_loss_, static_cast<double>(epoch_steps_));
   state_.seconds = elapsed_before_ + seconds_since(began_);
-  folder_.add_metrics("validation", state_.step,
-                      {{"top1", last_.top1}, {"top5", last_.top5}, {"ece", last_.ece}, {"loss", last_.loss}});
-  folder_.add_summary({epoch, state_.step, options_.schedule.at(state_.step - 1), loss, last_.loss, last_.top1,
-                       last_.top5, last_.ece, rate, share(epoch_times_.data, epoch_times_.total()), state_.seconds,
-                       peak_memory_mib()});
-  log_info(concat("epoch ", epoch, "/", options_.epochs, "  loss ", format_number(loss, 3), "  top-1 ",
-                  format_number(100 * last_.top1, 2), " %  ", format_number(rate, 1), " images/s  data ",
+  const std::vector<std::pair<std::string, double>> metrics = last_.metrics();
+  const std::string metric = metric_name(options_.validation.metric);
+  folder_.add_metrics("validation", state_.step, metrics);
+  folder_.add_summary({epoch, state_.step, options_.schedule.at(state_.step - 1), loss, metrics, rate,
+                       share(epoch_times_.data, epoch_times_.total()), state_.seconds, peak_memory_mib()});
+  log_info(concat("epoch ", epoch, "/", options_.epochs, "  loss ", format_number(loss, 3), "  ", metric, " ",
+                  format_number(100 * last_.score(), 2), " %  ", format_number(rate, 1), " images/s  data ",
                   percent(epoch_times_.data, epoch_times_.total()), "  forward ",
                   percent(epoch_times_.forward, epoch_times_.total()), "  backward ",
                   percent(epoch_times_.backward, epoch_times_.total()), "  optimizer ",
                   percent(epoch_times_.optimizer, epoch_times_.total())));
   card_.training["epoch"] = std::to_string(epoch);
-  card_.training["top1"] = format_number(last_.top1, 6);
+  card_.training[metric] = format_number(last_.score(), 6);
   if (average_) average_->swap();
-  keeper_->offer(*model_, card_, epoch, last_.top1);
+  keeper_->offer(*model_, card_, epoch, last_.score());
   if (average_) average_->swap();
   epoch_times_ = {};
   epoch_loss_ = 0;
@@ -322,7 +329,8 @@ TrainResult Trainer::run() {
   result.interrupted = state_.step < total_steps_;
   if (result.interrupted) log_warning(concat("stopped at step ", state_.step, "; --resume goes on from there"));
   result.last = last_;
-  result.best_top1 = keeper_->kept().empty() ? 0 : keeper_->kept().front().score;
+  result.metric = state_.metric;
+  result.best = keeper_->kept().empty() ? 0 : keeper_->kept().front().score;
   result.steps = state_.step;
   result.seconds = state_.seconds;
   result.images_per_second = share(static_cast<double>(times_.images), times_.total());

@@ -36,17 +36,20 @@ TEST(ClassificationMeter, LossIsTheMeanCrossEntropy) {
   EXPECT_DOUBLE_EQ(meter.result().top5, 1.0) << "fewer classes than five";
 }
 
-/// The original's measures on stored logits.
+/// The original's measures on stored logits, and on those given.
 TEST(ClassificationMeter, EqualsTheOriginal) {
-  ASSEMBLE_REQUIRE_GOLDEN(golden);
-  const SafetensorsFile file(golden / "metrics.safetensors");
-  const auto expected = nlohmann::json::parse(test::read_text(golden / "metrics.json"));
-  const torch::Tensor logits = read_tensor(file, "logits");
-  ClassificationMeter meter(logits.size(1));
-  meter.add(logits, read_tensor(file, "targets").to(torch::kLong));
-  EXPECT_NEAR(meter.result().top1, expected.at("top1").get<double>(), 1e-6);
-  EXPECT_NEAR(meter.result().top5, expected.at("top5").get<double>(), 1e-6);
-  EXPECT_NEAR(meter.result().ece, expected.at("ece").get<double>(), 1e-6);
+  std::vector<fs::path> folders{test::stored_golden("")};
+  if (const auto golden = test::golden_directory()) folders.push_back(*golden);
+  for (const fs::path& folder : folders) {
+    const SafetensorsFile file(folder / "metrics.safetensors");
+    const auto expected = nlohmann::json::parse(test::read_text(folder / "metrics.json"));
+    const torch::Tensor logits = read_tensor(file, "logits");
+    ClassificationMeter meter(logits.size(1));
+    meter.add(logits, read_tensor(file, "targets").to(torch::kLong));
+    EXPECT_NEAR(meter.result().top1, expected.at("top1").get<double>(), 1e-6);
+    EXPECT_NEAR(meter.result().top5, expected.at("top5").get<double>(), 1e-6);
+    EXPECT_NEAR(meter.result().ece, expected.at("ece").get<double>(), 1e-6);
+  }
 }
 
 TEST(ImageTensor, PutsAnImagesViewsOneAfterTheOther) {

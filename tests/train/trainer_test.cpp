@@ -50,7 +50,7 @@ class TrainerTest : public testing::Test {
 TEST_F(TrainerTest, LeavesARunFolder) {
   const TrainResult result = train(options(), "run");
   EXPECT_EQ(result.steps, 2 * (train_->size() / 8));
-  EXPECT_EQ(result.last.images, validation_->size());
+  EXPECT_EQ(result.last.classification->images, validation_->size());
   EXPECT_GT(result.peak_memory_mib, 50);
   for (const char* file : {"best.safetensors", "last.safetensors", "checkpoint.safetensors", "metrics.jsonl"}) {
     EXPECT_TRUE(fs::exists(folder_ / "run" / file)) << file;
@@ -165,14 +165,64 @@ TEST_F(TrainerTest, FineTunesAModelOfOtherClasses) {
   const auto source = load_model(model);
   EXPECT_TRUE(
       torch::equal(trainer.model().named_parameters().begin()->value(), source->named_parameters().begin()->value()));
-  EXPECT_EQ(trainer.run().last.confusion.size(), 2u);
+  EXPECT_EQ(trainer.run().last.classification->confusion.size(), 2u);
 }
 
 TEST_F(TrainerTest, ABf16RunLearnsToo) {
   TrainOptions bf16 = options();
   bf16.epochs = 1;
   bf16.precision = Precision::kBF16;
-  EXPECT_TRUE(std::isfinite(train(bf16, "bf16").last.loss));
+  EXPECT_TRUE(std::isfinite(train(bf16, "bf16").last.classification->loss));
+}
+
+/// Training on some classes, validation on others.
+TEST_F(TrainerTest, RecallOfUnknownClassesPicksTheBest) {
+  const test::TemporaryFolder seen;
+  for (size_t c = 0; c < 4; ++c) {
+    const std::string& name = train_->class_names()[c];
+    fs::create_directories(seen / "train");
+    fs::create_directories(seen / "validation");
+    fs::copy(test::drawn_data() / "train" / name, seen / "train" / name, fs::copy_options::recursive);
+    const std::string& unseen = train_->class_names()[c + 4];
+    fs::copy(test::drawn_data() / "validation" / unseen, seen / "validation" / unseen, fs::copy_options::recursive);
+  }
+  TrainOptions zero_shot = options();
+  zero_shot.arch = "resnet50+gem+emb16+w8";
+  zero_shot.validation.metric = ValidationMetric::kRecallAt1;
+  zero_shot.keep_best = 2;
+  const auto four = open_dataset(seen.path(), Split::kTrain);
+  EXPECT_THROW(open_dataset(seen.path(), Split::kValidation), InputError);
+  const auto unseen = open_dataset(seen.path(), Split::kValidation, ClassRule::kAny);
+  {
+    RunFolder run(folder_ / "zero", false);
+    const TrainResult result = Trainer(*four, *unseen, zero_shot, run).run();
+    EXPECT_EQ(result.metric, "recall@1");
+    EXPECT_EQ(result.last.retrieval->queries, unseen->size());
+    EXPECT_GE(result.best, result.last.score());
+  }
+  const std::string summary = test::read_text(folder_ / "zero/summary.csv");
+  EXPECT_EQ(summary.rfind("epoch,step,learning_rate,train_loss,recall@1,recall@2,recall@4,recall@8,images_per_", 0),
+            0u);
+  EXPECT_NE(test::read_text(folder_ / "zero/metrics.jsonl").find("\"recall@8\""), std::string::npos);
+  int named = 0, with_events = 0;
+  for (const std::string& file : test::list_files(folder_ / "zero")) {
+    named += file.rfind("epoch-", 0) == 0 && file.find("-recall@1-") != std::string::npos;
+    if (file.rfind("events.", 0) != 0) continue;
+    with_events += test::read_text(folder_ / "zero" / file).find("validation/recall@1") != std::string::npos;
+  }
+  EXPECT_EQ(named, 2);
+  EXPECT_EQ(with_events, 1);
+  const ModelCard best = read_model_card(folder_ / "zero/best.safetensors");
+  EXPECT_EQ(best.class_names, four->class_names());
+  EXPECT_EQ(best.training.count("recall@1"), 1u);
+
+  zero_shot.resume = true;
+  zero_shot.validation.metric = ValidationMetric::kTop1;
+  RunFolder run(folder_ / "zero", true);
+  EXPECT_NE(test::error_of<UsageError>([&] {
+              Trainer(*four, *four, zero_shot, run);
+            }).find("keeps its best models by recall@1, not top1"),
+            std::string::npos);
 }
 
 TEST_F(TrainerTest, DivergenceIsAnErrorThatSaysWhatToDo) {

@@ -46,6 +46,7 @@ std::unique_ptr<Command> make_forward_command();
 std::unique_ptr<Command> make_model_command();
 std::unique_ptr<Command> make_predict_command();
 std::unique_ptr<Command> make_preprocess_command();
+std::unique_ptr<Command> make_teach_command();
 std::unique_ptr<Command> make_train_command();
 /// @}
 

@@ -8,6 +8,7 @@
 
 #include "assemble/core/file.h"
 #include "assemble/image/image.h"
+#include "assemble/io/tf_example.h"
 
 namespace assemble {
 
@@ -27,6 +28,9 @@ class Dataset {
   virtual int64_t size() const = 0;
   /// @throws InputError when the sample cannot be read
   virtual Sample read(int64_t index) const = 0;
+  /// The sample as a tf.train.Example: the stored record, all its features as they are, or one made of the sample.
+  /// @throws InputError when the sample cannot be read
+  virtual Example example(int64_t index) const;
   /// Label without reading the image, where that is cheap; -1 when it is not known.
   virtual int64_t label(int64_t index) const = 0;
   /// Outputs a classifier needs.
@@ -36,16 +40,54 @@ class Dataset {
   virtual std::string where() const = 0;
 };
 
+/// Samples [begin, end) of another data set, which must outlive it.
+class DatasetRange : public Dataset {
+ public:
+  /// @throws UsageError when the range leaves the data set
+  DatasetRange(const Dataset& whole, int64_t begin, int64_t end);
+  int64_t size() const override { return end_ - begin_; }
+  Sample read(int64_t index) const override { return whole_.read(begin_ + index); }
+  Example example(int64_t index) const override { return whole_.example(begin_ + index); }
+  int64_t label(int64_t index) const override { return whole_.label(begin_ + index); }
+  const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
+  std::string where() const override { return whole_.where(); }
+
+ private:
+  const Dataset& whole_;
+  int64_t begin_;
+  int64_t end_;
+};
+
+/// A sample as a record of the original's layout: image/encoded, /filename, /format, /height, /width, /class/label and
+/// /class/text. @throws InputError when the image's header cannot be read
+Example make_example(const Sample& sample, const std::string& class_name);
+
 /// Which part of a data set.
 enum class Split { kTrain, kValidation };
 
+/// "train" or "validation".
+const char* split_name(Split split);
+
+/// Which classes a validation split may hold.
+enum class ClassRule {
+  kOfTraining,  ///< those of the training split: a classifier's
+  kAny,         ///< any: retrieval compares labels with each other alone (zero-shot splits). A record's label may be
+                ///< any number, and -1 is a distractor
+};
+
 /// Opens DIR as a folder-a-class data set or as TFRecords, whichever it holds.
+/// Under ClassRule::kAny the classes of validation folders are their own, and records need no classes.txt.
 ///
 /// Folders: DIR/train/CLASS/IMAGE and DIR/{validation,val,test}/CLASS/IMAGE (the first that exists); for kValidation, a
 /// DIR that holds class folders itself is taken whole. TFRecords: DIR/train-?????-of-????? and
 /// DIR/validation-?????-of-?????, class names from DIR/classes.txt (one a line).
 /// @throws InputError for an empty folder, a class without images, no such split, classes of validation that training
 ///         lacks; each names the folder and what was expected
-std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split);
+std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule = ClassRule::kOfTraining);
+
+/// Opens images whose labels do not matter: TFRecords (the validation split, else the training split), or an image
+/// file, or every image file below a folder (labels -1).
+/// @throws InputError when there are none
+std::unique_ptr<Dataset> open_unlabelled(const fs::path& path);
 
 }  // namespace assemble

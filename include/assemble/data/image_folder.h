@@ -31,6 +31,24 @@ class ImageFolder : public Dataset {
   std::vector<File> files_;
 };
 
+/// Image files without labels (-1): one file, or all below a folder.
+class UnlabelledImages : public Dataset {
+ public:
+  /// @throws InputError as find_images does
+  explicit UnlabelledImages(const fs::path& path);
+
+  int64_t size() const override { return static_cast<int64_t>(files_.size()); }
+  Sample read(int64_t index) const override;
+  int64_t label(int64_t index) const override { return -1; }
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+  std::string where() const override { return path_.string(); }
+
+ private:
+  fs::path path_;
+  std::vector<fs::path> files_;
+  std::vector<std::string> class_names_;  // none
+};
+
 /// Image files of a folder (recursively) or the file itself, in byte order of their paths.
 /// @throws InputError when the path does not exist or holds no image
 std::vector<fs::path> find_images(const fs::path& path);

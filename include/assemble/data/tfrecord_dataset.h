@@ -11,21 +11,28 @@ namespace assemble {
 class TfRecordDataset : public Dataset {
  public:
   /// @param shards files, in order
-  /// @param class_names one a label
-  TfRecordDataset(std::vector<fs::path> shards, std::vector<std::string> class_names);
+  /// @param class_names one a label; may be empty under ClassRule::kAny
+  /// @param rule under kAny labels are not checked, and teacher's logits are not read
+  TfRecordDataset(std::vector<fs::path> shards, std::vector<std::string> class_names,
+                  ClassRule rule = ClassRule::kOfTraining);
   ~TfRecordDataset() override;
 
   int64_t size() const override;
   /// @throws InputError for a damaged record, a missing image or label, or a label out of range
   Sample read(int64_t index) const override;
+  Example example(int64_t index) const override;
   int64_t label(int64_t index) const override { return -1; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
   std::string where() const override;
 
  private:
   struct Shards;
+  /// @param name set to shard and record
+  Example parse(int64_t index, std::string& name) const;
+
   std::unique_ptr<Shards> shards_;
   std::vector<std::string> class_names_;
+  ClassRule rule_;
 };
 
 /// Settings of build_folder_records.

@@ -24,6 +24,7 @@ struct TrainingState {
   int64_t step = 0;             ///< optimizer steps done
   double seconds = 0;           ///< spent so far
   std::vector<KeptModel> kept;  ///< best first
+  std::string metric = "top1";  ///< that their scores are of
 };
 
 /// Writes the training state atomically as one safetensors file ("model.…", "momentum.…", "average.…").
@@ -41,7 +42,8 @@ class BestKeeper {
  public:
   /// @param count how many to keep, at least 1
   /// @param keep_all keep every evaluated model too
-  BestKeeper(fs::path folder, int count, bool keep_all, std::vector<KeptModel> kept);
+  /// @param metric what a score is; part of the file names
+  BestKeeper(fs::path folder, int count, bool keep_all, std::vector<KeptModel> kept, std::string metric = "top1");
 
   /// Saves the model when it is among the best (best.safetensors always is the best one) and removes what falls out.
   /// @return whether it is the best so far
@@ -53,6 +55,7 @@ class BestKeeper {
   size_t count_;
   bool keep_all_;
   std::vector<KeptModel> kept_;
+  std::string metric_;
 };
 
 }  // namespace assemble

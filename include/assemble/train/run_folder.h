@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "assemble/core/file.h"
@@ -17,13 +18,10 @@ struct EpochSummary {
   int64_t step = 0;
   double learning_rate = 0;
   double train_loss = 0;
-  double validation_loss = 0;
-  double top1 = 0;
-  double top5 = 0;
-  double ece = 0;
-  double images_per_second = 0;  ///< while training
-  double data_wait_share = 0;    ///< of the training time
-  double seconds = 0;            ///< since the run began, evaluation included, over all resumes
+  std::vector<std::pair<std::string, double>> validation;  ///< figures by name; "loss" becomes validation_loss
+  double images_per_second = 0;                            ///< while training
+  double data_wait_share = 0;                              ///< of the training time
+  double seconds = 0;  ///< since the run began, evaluation included, over all resumes
   double peak_memory_mib = 0;
 };
 
@@ -48,7 +46,7 @@ class RunFolder {
   void rewind(int64_t step) const;
   /// Appends to metrics.jsonl and to the event file. Tags become "kind/name".
   void add_metrics(const std::string& kind, int64_t step, const std::vector<std::pair<std::string, double>>& metrics);
-  /// Appends to summary.csv.
+  /// Appends to summary.csv. The columns are those of the first row.
   void add_summary(const EpochSummary& summary);
 
  private:

@@ -10,13 +10,13 @@
 #include "assemble/data/dataset.h"
 #include "assemble/data/loader.h"
 #include "assemble/data/mixup.h"
-#include "assemble/eval/classification.h"
 #include "assemble/models/model_file.h"
 #include "assemble/train/checkpoint.h"
 #include "assemble/train/losses.h"
 #include "assemble/train/optimizer.h"
 #include "assemble/train/run_folder.h"
 #include "assemble/train/schedules.h"
+#include "assemble/train/validation.h"
 #include "assemble/train/weight_average.h"
 
 namespace assemble {
@@ -54,6 +54,7 @@ struct TrainOptions {
   int prefetch = 3;
   int64_t max_broken = 100;
   int64_t eval_batch_size = 64;
+  ValidationOptions validation;
 
   int64_t eval_every = 1;      ///< epochs
   double fine_eval_ratio = 1;  ///< after this share of the epochs, evaluate after every one
@@ -71,8 +72,9 @@ struct TrainOptions {
 
 /// How a run ended.
 struct TrainResult {
-  ClassificationResult last;  ///< of the last evaluation
-  double best_top1 = 0;
+  ValidationResult last;
+  std::string metric;  ///< by which the best models are kept: "top1" or "recall@1"
+  double best = 0;     ///< the best model's
   int64_t steps = 0;
   double seconds = 0;
   double images_per_second = 0;
@@ -97,6 +99,7 @@ struct StepTimes {
 /// stream as never having stopped.
 class Trainer {
  public:
+  /// @param validation of the same classes, or of any under ValidationMetric::kRecallAt1
   Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options, RunFolder& folder);
 
   /// Trains to the last epoch or until Ctrl-C, evaluating and saving on the way.
@@ -119,17 +122,16 @@ class Trainer {
   void log_step(double loss);
   bool is_evaluated(int64_t epoch) const;
   void finish_epoch(int64_t epoch);
-  ClassificationResult evaluate_averaged();
+  ValidationResult validate_averaged();
   void save(bool with_model);
 
   const Dataset& train_;
-  const Dataset& validation_;
   TrainOptions options_;
   RunFolder& folder_;
   ModelCard card_;
   Classifier model_;
   std::unique_ptr<Loader> loader_;
-  std::unique_ptr<Loader> validation_loader_;
+  std::unique_ptr<Validator> validator_;
   std::unique_ptr<MomentumSgd> optimizer_;
   std::unique_ptr<WeightAverage> average_;
   std::unique_ptr<BestKeeper> keeper_;
@@ -142,7 +144,7 @@ class Trainer {
   StepTimes epoch_times_;  // since the last summary
   double epoch_loss_ = 0;
   int64_t epoch_steps_ = 0;
-  ClassificationResult last_;
+  ValidationResult last_;
   double elapsed_before_ = 0;
   std::chrono::steady_clock::time_point began_;
 };

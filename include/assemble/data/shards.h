@@ -15,6 +15,10 @@ std::string shard_name(const std::string& split, int index, int count);
 /// @throws InputError when some of a set are missing, or two sets are mixed
 std::vector<fs::path> find_shards(const fs::path& directory, const std::string& split);
 
+/// Files of another set in the same folder would make both unreadable.
+/// @throws UsageError when `directory` holds records of the split in another number of shards
+void require_no_other_set(const fs::path& directory, const std::string& split, int count);
+
 /// classes.txt: one name a line.
 /// @throws InputError when it is missing, empty, or names a class twice
 std::vector<std::string> read_class_names(const fs::path& file);

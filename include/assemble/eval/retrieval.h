@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "assemble/data/loader.h"
+#include "assemble/eval/nearest.h"
+#include "assemble/models/classifier.h"
+#include "assemble/nn/autocast.h"
+
+namespace assemble {
+
+/// Label of an image that is in the index but not queried.
+inline constexpr int64_t kDistractor = -1;
+
+/// Embeddings of a set of images.
+struct EmbeddedImages {
+  torch::Tensor embeddings;  ///< [N, E], f32, on the CPU
+  torch::Tensor labels;      ///< [N], int64; kDistractor for distractors
+};
+
+/// Runs the network (ClassifierImpl::embed) over an evaluation loader in evaluation mode; the mode is put back.
+/// Memory: N·E·4 bytes beside the loader's.
+/// @param progress shown while it runs; empty for none
+EmbeddedImages embed_images(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
+                            const std::string& progress = "");
+
+/// Adds images to the index as distractors, whatever their labels are.
+/// @throws UsageError when the embeddings have another size
+EmbeddedImages with_distractors(const EmbeddedImages& images, const torch::Tensor& distractors);
+
+/// Measures of retrieval.
+struct RetrievalResult {
+  int64_t queries = 0;
+  int64_t distractors = 0;
+  int64_t classes = 0;         ///< of the queries
+  int64_t without_match = 0;   ///< queries that are their class's only image: they count as misses
+  int64_t embedding_size = 0;  ///< E
+  Similarity similarity = Similarity::kCosine;
+  std::vector<std::pair<int64_t, double>> recall;  ///< (k, recall@k in [0, 1]), as asked for
+};
+
+/// recall@k: the share of queries with an image of their class among the k most similar others. Every image but the
+/// distractors is a query, and every other image is in its index.
+/// Reference: metric/recall_metric.py; where embeddings tie, the one that comes first counts as nearer, as there.
+/// @param recall_at values of k, not empty
+/// @throws UsageError for a k that is no 1 … N - 1, and when all are distractors; InputError for embeddings that are
+/// not
+///         finite
+RetrievalResult measure_retrieval(const EmbeddedImages& images, Similarity similarity,
+                                  const std::vector<int64_t>& recall_at);
+
+/// The result as `eval --retrieval` prints it: images, classes, distractors, images_without_match, embedding_size,
+/// similarity and "recall@K" for every K.
+nlohmann::ordered_json to_json(const RetrievalResult& result);
+std::string to_text(const RetrievalResult& result);
+
+}  // namespace assemble

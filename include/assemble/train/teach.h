@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "assemble/core/interrupt.h"
+#include "assemble/data/dataset.h"
+#include "assemble/image/preprocess.h"
+#include "assemble/models/classifier.h"
+#include "assemble/nn/autocast.h"
+
+namespace assemble {
+
+/// A teacher: images [N, 3, H, W] to logits [N, classes].
+using Teacher = std::function<torch::Tensor(const torch::Tensor& images)>;
+
+/// A network as a teacher, in evaluation mode. On the CPU it takes a batch in fours, each four on a thread of its own,
+/// so that the logits are the same bits for any number of threads (the sums within a layer may differ in their last
+/// bits when several threads share it).
+/// @param threads fours at a time on the CPU; 0: every core
+Teacher make_teacher(const Classifier& model, torch::Device device, Precision precision, int threads);
+
+struct TeachOptions {
+  Preprocessing preprocessing;  ///< the teacher's, for evaluation
+  int64_t batch_size = 64;
+  int shards = 0;          ///< files of the split; 0: one for every 1024 images
+  int loader_threads = 0;  ///< 0: every core
+  int64_t max_broken = 100;
+  torch::Device device = torch::kCPU;
+};
+
+/// What was done to one split.
+struct TeachReport {
+  int64_t images = 0;   ///< written or kept, all shards together
+  int64_t broken = 0;   ///< unreadable: left out, each is logged
+  int64_t correct = 0;  ///< images whose label has the teacher's largest logit
+  int shards = 0;
+  int kept_shards = 0;  ///< found finished and right, and left as they are
+};
+
+/// Stores a teacher's logits with the examples of a split, as distillation reads them (train --kd-temperature):
+/// TFRecords SPLIT-00000-of-0000N in the data set's order, each the example as it was with all its features and
+/// 'image/logit', one float a class. Images that cannot be decoded are left out.
+///
+/// Shards appear whole or not at all. One that is there already is compared with the data set and kept when it holds
+/// the same examples with logits; otherwise it is written again. A shard depends on the data set, the teacher, the
+/// number of shards and the batch size alone, not on threads or on what was interrupted.
+///
+/// Memory: the loader's (4 batches of pixels), a batch of logits and one example.
+/// @param interrupt asked between batches
+/// @throws UsageError for options out of range, InputError when the teacher's classes are not as many as the data
+///         set's or more than max_broken images are broken, RunError when the output cannot be written, the teacher
+///         gives values that are not finite, or it was interrupted
+TeachReport teach(const Dataset& dataset, Split split, const Teacher& teacher, const fs::path& output,
+                  const TeachOptions& options, const InterruptGuard& interrupt);
+
+/// Prepares the folder that teach() writes to: creates it, and records in teacher.json whose logits it holds.
+/// @param identity what decides the logits; a folder that holds another teacher's is refused
+/// @throws UsageError for such a folder, or for one with TFRecords that teach() did not write; RunError when it cannot
+///         be written
+void prepare_teacher_folder(const fs::path& output, const nlohmann::ordered_json& identity);
+
+}  // namespace assemble

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "assemble/data/dataset.h"
+#include "assemble/data/loader.h"
+#include "assemble/eval/classification.h"
+#include "assemble/eval/retrieval.h"
+
+namespace assemble {
+
+/// What a run's validation measures, and by which figure its best models are kept.
+enum class ValidationMetric {
+  kTop1,       ///< classification; the best have the highest top-1
+  kRecallAt1,  ///< retrieval, whose classes need not be those of training (zero-shot); the highest recall@1
+};
+
+/// "top1" or "recall@1". @throws UsageError otherwise
+ValidationMetric parse_validation_metric(const std::string& name);
+const char* metric_name(ValidationMetric metric);
+
+struct ValidationOptions {
+  ValidationMetric metric = ValidationMetric::kTop1;
+  Similarity similarity = Similarity::kCosine;  ///< of kRecallAt1
+  std::vector<int64_t> recall_at{1, 2, 4,
+                                 8};  ///< values of k beside 1; those that the data set is too small for are left out
+};
+
+/// One validation; the part that the metric calls for is there.
+struct ValidationResult {
+  std::optional<ClassificationResult> classification;
+  std::optional<RetrievalResult> retrieval;
+
+  /// The figure that decides which model is best; 0 before the first validation.
+  double score() const;
+  /// All figures by name: loss, top1, top5, ece; or recall@1, recall@2, ….
+  std::vector<std::pair<std::string, double>> metrics() const;
+};
+
+/// Measures a network on a validation set again and again.
+class Validator {
+ public:
+  /// @param dataset must outlive it
+  /// @throws UsageError for options that do not fit, as a data set of one image for kRecallAt1
+  Validator(const Dataset& dataset, const LoaderOptions& loader, const ValidationOptions& options);
+
+  ValidationResult run(ClassifierImpl& model, torch::Device device, Precision precision);
+
+ private:
+  ValidationOptions options_;
+  Loader loader_;
+};
+
+}  // namespace assemble

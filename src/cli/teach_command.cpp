@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "assemble/cli/command.h"
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/io/tfrecord.h"
+#include "assemble/models/model_file.h"
+#include "assemble/nn/autocast.h"
+#include "assemble/train/teach.h"
+
+namespace assemble::cli {
+namespace {
+
+class TeachCommand : public Command {
+ public:
+  std::string name() const override { return "teach"; }
+  std::string summary() const override { return "Store a model's logits with a data set, to distil from"; }
+
+  void declare(CLI::App& app) override {
+    app.add_option("--model", model_, "Model file of the teacher")->required();
+    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_option("--out", out_, "Folder for the TFRecords; finished ones in it are kept")->required();
+    app.add_option("--split", split_, "both, train or validation")
+        ->check(CLI::IsMember({"both", "train", "validation"}));
+    app.add_option("--shards", options_.shards, "Files a split; 0: one for every 1024 images")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--batch-size", options_.batch_size, "Images a batch")->check(CLI::PositiveNumber);
+    app.add_option("--device", device_, "auto, cpu, cuda or cuda:N");
+    app.add_option("--precision", precision_, "f32 or bf16 (autocast)");
+    app.add_option("--threads", threads_, "Threads of the network on the CPU; 0: every core");
+    app.add_option("--loader-threads", options_.loader_threads, "Threads that decode; 0: every core");
+    app.add_option("--max-broken", options_.max_broken, "Unreadable images before it gives up");
+  }
+
+  void run() override {
+    keep_freed_memory();
+    options_.device = parse_device(device_);
+    const Precision precision = parse_precision(precision_);
+    const Classifier model = load_model(model_, &card_);
+    options_.preprocessing = card_.preprocessing;
+    std::vector<std::pair<Split, std::unique_ptr<Dataset>>> splits;
+    for (const Split split : {Split::kTrain, Split::kValidation}) {
+      if (split_ == "both" || split_ == split_name(split)) splits.emplace_back(split, open_dataset(data_, split));
+    }
+    check_classes(*splits.front().second);
+    refuse_own_folder();
+    prepare_teacher_folder(out_, identity());
+    const Teacher teacher = make_teacher(model, options_.device, precision, threads_);
+    const InterruptGuard interrupt;
+    for (const auto& [split, dataset] : splits) {
+      report(split, teach(*dataset, split, teacher, out_, options_, interrupt));
+    }
+    write_file(fs::path(out_) / "classes.txt",
+               std::string_view(join(splits.front().second->class_names(), "\n") + "\n"));
+    result_["out"] = out_;
+    print(result_,
+          format_table(table_) + concat("\nTrain with: assemble train --data ", out_, " --kd-temperature 1 …\n"));
+  }
+
+ private:
+  /// Logits are stored by position, so the teacher's classes must be the data set's in their order. Names may differ:
+  /// converted models often have numbers for names.
+  void check_classes(const Dataset& dataset) const {
+    const std::vector<std::string>&theirs = card_.class_names, &ours = dataset.class_names();
+    if (theirs.size() != ours.size()) {
+      throw InputError(model_, concat("has ", theirs.size(), " classes, the data set ", data_, " has ", ours.size()),
+                       "a teacher must know the data set's classes: fine-tune it with train --pretrained");
+    }
+    const auto [mine, other] = std::mismatch(theirs.begin(), theirs.end(), ours.begin());
+    if (mine == theirs.end()) return;
+    const std::string difference =
+        concat("class ", mine - theirs.begin(), " is '", *other, "' in the data set, '", *mine, "' in ", model_);
+    if (std::is_permutation(theirs.begin(), theirs.end(), ours.begin())) {
+      throw InputError(data_, difference, "they must be in the same order");
+    }
+    log_warning(difference + ": classes are matched by their order");
+  }
+
+  void refuse_own_folder() const {
+    if (fs::weakly_canonical(data_) == fs::weakly_canonical(out_)) {
+      throw UsageError("--out", "is the data set's own folder", "choose another one");
+    }
+  }
+
+  nlohmann::ordered_json identity() const {
+    const Bytes bytes = read_file(model_);
+    return {{"format", "assemble teach 1"},
+            {"arch", card_.arch.str()},
+            {"model_bytes", bytes.size()},
+            {"model_crc32c", crc32c(bytes)},
+            {"preprocessing", nlohmann::ordered_json::parse(card_.preprocessing.to_json())},
+            {"precision", precision_}};
+  }
+
+  void report(Split split, const TeachReport& report) {
+    const double share =
+        report.images == 0 ? 0 : static_cast<double>(report.correct) / static_cast<double>(report.images);
+    const std::string name = split_name(split);
+    result_[name] = {{"images", report.images},
+                     {"broken", report.broken},
+                     {"teacher_top1", share},
+                     {"shards", report.shards},
+                     {"kept_shards", report.kept_shards}};
+    table_.push_back({name, std::to_string(report.images), std::to_string(report.broken),
+                      format_number(100 * share, 2) + " %", std::to_string(report.shards),
+                      std::to_string(report.kept_shards)});
+  }
+
+  std::string model_;
+  std::string data_;
+  std::string out_;
+  std::string split_ = "both";
+  std::string device_ = "auto";
+  std::string precision_ = "f32";
+  int threads_ = 0;
+  TeachOptions options_;
+  ModelCard card_;
+  nlohmann::ordered_json result_;
+  std::vector<std::vector<std::string>> table_{{"split", "images", "broken", "teacher's top-1", "shards", "kept"}};
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_teach_command() { return std::make_unique<TeachCommand>(); }
+
+}  // namespace assemble::cli

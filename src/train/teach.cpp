@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/teach.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/progress.h"
+#include "assemble/core/thread_pool.h"
+#include "assemble/data/loader.h"
+#include "assemble/data/shards.h"
+#include "assemble/eval/classification.h"
+#include "assemble/image/decode.h"
+#include "assemble/io/tf_example.h"
+#include "assemble/io/tfrecord.h"
+
+namespace assemble {
+namespace {
+
+constexpr const char* kLogit = "image/logit";
+constexpr const char* kIdentityFile = "teacher.json";
+constexpr int64_t kImagesPerShard = 1024;
+constexpr int kMostShards = 99999;
+constexpr int64_t kImagesPerThread = 4;
+
+int shard_count(int64_t images, int wanted) {
+  if (wanted < 0 || wanted > kMostShards) throw UsageError("shards", concat("expected 0…", kMostShards));
+  if (wanted > 0) return wanted;
+  return static_cast<int>(std::clamp<int64_t>((images + kImagesPerShard - 1) / kImagesPerShard, 1, kMostShards));
+}
+
+/// Writes or keeps the shards of one split.
+class SplitTeacher {
+ public:
+  SplitTeacher(const Dataset& dataset, Split split, const Teacher& teacher, const fs::path& output,
+               const TeachOptions& options, const InterruptGuard& interrupt)
+      : dataset_(dataset),
+        split_(split_name(split)),
+        teacher_(teacher),
+        output_(output),
+        options_(options),
+        interrupt_(interrupt) {
+    report_.shards = shard_count(dataset.size(), options.shards);
+    require_no_other_set(output, split_, report_.shards);
+  }
+
+  TeachReport run() {
+    Progress progress(concat("teaching ", split_), dataset_.size(), "images");
+    for (int shard = 0; shard < report_.shards; ++shard) {
+      if (!keep(shard, progress)) write(shard, progress);
+    }
+    return report_;
+  }
+
+ private:
+  fs::path path(int shard) const { return output_ / shard_name(split_, shard, report_.shards); }
+  int64_t begin(int shard) const { return dataset_.size() * shard / report_.shards; }
+
+  void check_interrupt() const {
+    if (!interrupt_.requested()) return;
+    throw RunError(output_.string(), "interrupted", "the same command goes on where it stopped");
+  }
+
+  void count_broken(int64_t more) {
+    report_.broken += more;
+    if (report_.broken <= options_.max_broken) return;
+    throw InputError(dataset_.where(), concat("more than ", options_.max_broken, " broken images"),
+                     "repair or remove them (see the warnings above), or raise --max-broken");
+  }
+
+  void count_taught(const std::vector<float>& logits, int64_t label) {
+    ++report_.images;
+    report_.correct += std::max_element(logits.begin(), logits.end()) - logits.begin() == label;
+  }
+
+  /// Takes a shard as finished when it holds this part of the data set with logits.
+  bool keep(int shard, Progress& progress) {
+    if (!fs::exists(path(shard))) return false;
+    const TeachReport before = report_;
+    try {
+      compare(shard);
+    } catch (const InputError& error) {
+      report_ = before;
+      log_warning(concat(error.what(), "; the shard is written again"));
+      return false;
+    }
+    count_broken(0);
+    ++report_.kept_shards;
+    progress.advance(begin(shard + 1) - begin(shard));
+    return true;
+  }
+
+  /// @throws InputError unless the shard is the data set's part, less the images that do not decode
+  void compare(int shard) {
+    const TfRecordReader reader(path(shard));
+    const std::vector<RecordSpan> records = reader.index();
+    size_t next = 0;
+    std::optional<Example> stored;
+    for (int64_t index = begin(shard); index < begin(shard + 1); ++index) {
+      check_interrupt();
+      if (!stored && next < records.size()) {
+        stored = parse_example(reader.read(records[next]), concat(path(shard).string(), " record ", next));
+      }
+      if (stored && is_taught(*stored, index)) {
+        stored.reset();
+        ++next;
+      } else if (is_readable(index)) {
+        throw InputError(concat(path(shard).string(), " record ", next), "is not the data set's example with logits");
+      } else {
+        ++report_.broken;
+      }
+    }
+    if (next != records.size()) throw InputError(path(shard).string(), "holds more than the data set's part");
+  }
+
+  /// Is it the data set's example with logits? Counts it when it is.
+  bool is_taught(Example stored, int64_t index) {
+    const auto logits = stored.extract(kLogit);
+    if (logits.empty()) return false;
+    const auto* values = std::get_if<std::vector<float>>(&logits.mapped());
+    if (values == nullptr || static_cast<int64_t>(values->size()) != dataset_.classes()) return false;
+    try {
+      Example source = dataset_.example(index);
+      source.erase(kLogit);
+      if (source != stored) return false;
+      count_taught(*values, dataset_.read(index).label);
+    } catch (const InputError&) {
+      return false;
+    }
+    return true;
+  }
+
+  bool is_readable(int64_t index) const {
+    try {
+      const Sample sample = dataset_.read(index);
+      decode_image(sample.encoded, sample.name);
+      return true;
+    } catch (const InputError&) {
+      return false;
+    }
+  }
+
+  void write(int shard, Progress& progress) {
+    TfRecordWriter writer(path(shard));
+    const DatasetRange range(dataset_, begin(shard), begin(shard + 1));
+    if (range.size() > 0) write_range(range, writer, progress);
+    writer.commit();
+  }
+
+  void write_range(const DatasetRange& range, TfRecordWriter& writer, Progress& progress) {
+    LoaderOptions loading;
+    loading.batch_size = options_.batch_size;
+    loading.threads = options_.loader_threads;
+    loading.preprocessing = options_.preprocessing;
+    loading.max_broken = std::numeric_limits<int64_t>::max();  // counted here, over all shards
+    Loader loader(range, loading);
+    loader.start(0);
+    Batch batch;
+    int64_t broken = 0;
+    while (loader.next(batch)) {
+      check_interrupt();
+      count_broken(loader.broken() - std::exchange(broken, loader.broken()));
+      const torch::Tensor logits = logits_of(batch);
+      for (int64_t i = 0; i < batch.size; ++i) {
+        const float* row = logits.data_ptr<float>() + i * logits.size(1);
+        std::vector<float> values(row, row + logits.size(1));
+        count_taught(values, batch.labels[static_cast<size_t>(i)]);
+        Example example = range.example(batch.indices[static_cast<size_t>(i)]);
+        example[kLogit] = std::move(values);
+        writer.write(serialise_example(example));
+      }
+      progress.advance(batch.size);
+    }
+    count_broken(loader.broken() - broken);
+  }
+
+  torch::Tensor logits_of(const Batch& batch) const {
+    const torch::Tensor logits =
+        teacher_(image_tensor(batch, options_.device)).to(torch::kCPU, torch::kFloat32).contiguous();
+    if (logits.dim() != 2 || logits.size(0) != batch.size || logits.size(1) != dataset_.classes()) {
+      throw InputError(dataset_.where(), concat("the teacher gives ", logits.sizes(), " logits for ", batch.size,
+                                                " images of ", dataset_.classes(), " classes"));
+    }
+    if (!logits.isfinite().all().item<bool>()) {
+      throw RunError("teacher", "gives logits that are not finite", "the model diverged or its file is damaged");
+    }
+    return logits;
+  }
+
+  const Dataset& dataset_;
+  const std::string split_;
+  const Teacher& teacher_;
+  const fs::path& output_;
+  const TeachOptions& options_;
+  const InterruptGuard& interrupt_;
+  TeachReport report_;
+};
+
+}  // namespace
+
+Teacher make_teacher(const Classifier& model, torch::Device device, Precision precision, int threads) {
+  model->to(device);
+  model->eval();
+  const auto forward = [model, device, precision](const torch::Tensor& images) {
+    const torch::NoGradGuard no_grad;
+    const AutocastGuard autocast(device, precision);
+    return model->forward(images);
+  };
+  if (!device.is_cpu()) return forward;
+  const auto pool = std::make_shared<ThreadPool>(threads > 0 ? threads : available_cores());
+  return [forward, pool](const torch::Tensor& images) {
+    std::vector<torch::Tensor> parts = images.split(kImagesPerThread);
+    const int before = torch::get_num_threads();
+    pool->parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
+      torch::set_num_threads(1);  // of the thread that calls it
+      torch::Tensor& part = parts[static_cast<size_t>(i)];
+      part = forward(part);
+    });
+    torch::set_num_threads(before);
+    return torch::cat(parts);
+  };
+}
+
+TeachReport teach(const Dataset& dataset, Split split, const Teacher& teacher, const fs::path& output,
+                  const TeachOptions& options, const InterruptGuard& interrupt) {
+  torch::NoGradGuard no_grad;
+  return SplitTeacher(dataset, split, teacher, output, options, interrupt).run();
+}
+
+void prepare_teacher_folder(const fs::path& output, const nlohmann::ordered_json& identity) {
+  make_directories(output);
+  remove_stale_temporaries(output);
+  const fs::path file = output / kIdentityFile;
+  if (!fs::exists(file)) {
+    for (const char* split : {"train", "validation"}) {
+      if (!find_shards(output, split).empty()) {
+        throw UsageError(output.string(),
+                         "holds TFRecords without a teacher.json, which 'assemble teach' did not write",
+                         "choose another folder");
+      }
+    }
+    write_file(file, std::string_view(identity.dump(2) + "\n"));
+    return;
+  }
+  const Bytes bytes = read_file(file, uint64_t{1} << 24);
+  const auto stored = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
+  if (stored == nlohmann::json(identity)) return;
+  throw UsageError(output.string(), "holds the logits of another teacher (see its teacher.json)",
+                   "remove the folder or choose another one");
+}
+
+}  // namespace assemble

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/validation.h"
+
+#include <algorithm>
+
+#include "assemble/core/error.h"
+
+namespace assemble {
+
+ValidationMetric parse_validation_metric(const std::string& name) {
+  for (const ValidationMetric metric : {ValidationMetric::kTop1, ValidationMetric::kRecallAt1}) {
+    if (name == metric_name(metric)) return metric;
+  }
+  throw UsageError("--validation-metric", concat("'", name, "' is unknown, expected top1 or recall@1"));
+}
+
+const char* metric_name(ValidationMetric metric) { return metric == ValidationMetric::kTop1 ? "top1" : "recall@1"; }
+
+double ValidationResult::score() const {
+  if (retrieval) return retrieval->recall.front().second;
+  return classification ? classification->top1 : 0;
+}
+
+std::vector<std::pair<std::string, double>> ValidationResult::metrics() const {
+  std::vector<std::pair<std::string, double>> metrics;
+  if (classification) {
+    metrics = {{"loss", classification->loss},
+               {"top1", classification->top1},
+               {"top5", classification->top5},
+               {"ece", classification->ece}};
+  }
+  if (retrieval) {
+    for (const auto& [k, share] : retrieval->recall) metrics.emplace_back(concat("recall@", k), share);
+  }
+  return metrics;
+}
+
+Validator::Validator(const Dataset& dataset, const LoaderOptions& loader, const ValidationOptions& options)
+    : options_(options), loader_(dataset, loader) {
+  if (options_.metric == ValidationMetric::kTop1) return;
+  if (dataset.size() < 2) throw UsageError(dataset.where(), "retrieval needs at least 2 validation images");
+  std::vector<int64_t>& recall_at = options_.recall_at;
+  recall_at.push_back(1);
+  std::sort(recall_at.begin(), recall_at.end());
+  recall_at.erase(std::unique(recall_at.begin(), recall_at.end()), recall_at.end());
+  std::erase_if(recall_at, [&](int64_t k) { return k >= dataset.size(); });
+  if (recall_at.front() < 1) throw UsageError("recall at", concat("k = ", recall_at.front(), " is below 1"));
+}
+
+ValidationResult Validator::run(ClassifierImpl& model, torch::Device device, Precision precision) {
+  ValidationResult result;
+  if (options_.metric == ValidationMetric::kTop1) {
+    result.classification = evaluate(model, loader_, device, precision);
+  } else {
+    result.retrieval =
+        measure_retrieval(embed_images(model, loader_, device, precision), options_.similarity, options_.recall_at);
+  }
+  return result;
+}
+
+}  // namespace assemble

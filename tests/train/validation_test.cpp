@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/validation.h"
+
+#include <gmock/gmock.h>
+
+#include "assemble/core/error.h"
+#include "drawn_data.h"
+
+namespace assemble {
+namespace {
+
+using testing::HasSubstr;
+
+LoaderOptions loader_options() {
+  LoaderOptions options;
+  options.preprocessing = Preprocessing::from_type("imagenet_32a");
+  return options;
+}
+
+TEST(ValidationMetric, HasNames) {
+  EXPECT_EQ(parse_validation_metric("top1"), ValidationMetric::kTop1);
+  EXPECT_EQ(parse_validation_metric("recall@1"), ValidationMetric::kRecallAt1);
+  EXPECT_THAT(test::error_of<UsageError>([] { parse_validation_metric("recall"); }),
+              HasSubstr("expected top1 or recall@1"));
+}
+
+TEST(ValidationResult, BeforeTheFirstValidationThereAreNoFigures) {
+  EXPECT_EQ(ValidationResult{}.score(), 0);
+  EXPECT_TRUE(ValidationResult{}.metrics().empty());
+}
+
+TEST(Validator, MeasuresWhatItsMetricCallsFor) {
+  const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = dataset->classes()}, 1);
+  Validator by_class(*dataset, loader_options(), {});
+  const ValidationResult classified = by_class.run(*model, torch::kCPU, Precision::kF32);
+  EXPECT_FALSE(classified.retrieval);
+  EXPECT_EQ(classified.score(), classified.classification->top1);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : classified.metrics()) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"loss", "top1", "top5", "ece"}));
+
+  ValidationOptions options{ValidationMetric::kRecallAt1, Similarity::kEuclidean, {4, 2, 2, 1000}};
+  Validator by_recall(*dataset, loader_options(), options);
+  const ValidationResult retrieved = by_recall.run(*model, torch::kCPU, Precision::kF32);
+  EXPECT_FALSE(retrieved.classification);
+  Loader loader(*dataset, loader_options());
+  const RetrievalResult expected =
+      measure_retrieval(embed_images(*model, loader, torch::kCPU, Precision::kF32), Similarity::kEuclidean, {1, 2, 4});
+  EXPECT_EQ(retrieved.retrieval->recall, expected.recall) << "1 is always there, 1000 is left out";
+  EXPECT_EQ(retrieved.score(), expected.recall[0].second);
+  EXPECT_EQ(retrieved.metrics()[1].first, "recall@2");
+}
+
+TEST(Validator, RetrievalNeedsTwoImages) {
+  const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  const DatasetRange one(*dataset, 0, 1);
+  EXPECT_THAT(
+      test::error_of<UsageError>([&] { Validator(one, loader_options(), {.metric = ValidationMetric::kRecallAt1}); }),
+      HasSubstr("at least 2"));
+}
+
+}  // namespace
+}  // namespace assemble
