@@ -25,7 +25,7 @@ class ResumeTest : public testing::Test {
             "--arch",
             "resnet50+bl+sk+aa3+w8",
             "--epochs",
-            "3",
+            "2",
             "--batch-size",
             "8",
             "--lr",
@@ -85,7 +85,7 @@ TEST_F(ResumeTest, StepsKillResumeAndStepsEqualAllStepsBitForBit) {
   resume.push_back("--resume");
   const CommandResult resumed = run_command(resume);
   ASSERT_EQ(resumed.exit_code, 0) << resumed.standard_error;
-  EXPECT_THAT(resumed.standard_error, testing::ContainsRegex("resuming at step (6|12) of 18"));
+  EXPECT_THAT(resumed.standard_error, testing::HasSubstr("resuming at step 6 of 12"));
   EXPECT_EQ(read("killed/last.safetensors"), read("whole/last.safetensors"));
   EXPECT_EQ(read("killed/best.safetensors"), read("whole/best.safetensors"));
   EXPECT_EQ(metrics("killed"), metrics("whole"));

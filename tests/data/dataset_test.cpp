@@ -82,6 +82,57 @@ TEST(OpenDataset, OpensRecords) {
   EXPECT_EQ(open_dataset(folder.path(), Split::kValidation)->size(), 1);
 }
 
+TEST(OpenDataset, AnyClassesAreTakenForRetrieval) {
+  TemporaryFolder folder;
+  touch(folder / "train/cat/1.jpg");
+  touch(folder / "validation/owl/1.jpg");
+  touch(folder / "validation/yak/1.jpg");
+  const auto unseen = open_dataset(folder.path(), Split::kValidation, ClassRule::kAny);
+  EXPECT_THAT(unseen->class_names(), ElementsAre("owl", "yak"));
+  EXPECT_EQ(unseen->label(1), 1);
+
+  TemporaryFolder records;
+  TfRecordWriter writer(records / "validation-00000-of-00001");
+  for (const int64_t label : {-1, 150}) {
+    writer.write(serialise_example({{"image/encoded", std::vector<std::string>{"x"}},
+                                    {"image/class/label", std::vector<int64_t>{label}},
+                                    {"image/logit", std::vector<float>{1, 2, 3}}}));
+  }
+  writer.commit();
+  const auto unnamed = open_dataset(records.path(), Split::kValidation, ClassRule::kAny);
+  EXPECT_EQ(unnamed->read(0).label, -1);
+  EXPECT_EQ(unnamed->read(1).label, 150);
+  touch(records / "classes.txt", "cat");
+  const auto named = open_dataset(records.path(), Split::kValidation);
+  EXPECT_THAT(error_of<InputError>([&] { named->read(1); }), HasSubstr("label 150, expected 0…0"));
+}
+
+TEST(OpenUnlabelled, TakesFoldersFilesAndRecords) {
+  TemporaryFolder folder;
+  touch(folder / "deep/er/1.jpg");
+  touch(folder / "2.png");
+  const auto images = open_unlabelled(folder.path());
+  EXPECT_EQ(images->size(), 2);
+  EXPECT_EQ(images->read(1).label, -1);
+  EXPECT_EQ(open_unlabelled(folder / "2.png")->size(), 1);
+  write_records(folder / "train-00000-of-00001", 3);
+  EXPECT_EQ(open_unlabelled(folder.path())->size(), 3);
+  EXPECT_THROW(open_unlabelled(folder / "missing"), InputError);
+}
+
+TEST(DatasetRange, IsAPartOfAnother) {
+  TemporaryFolder folder;
+  for (const char* name : {"a", "b", "c"}) touch(folder / name / "1.jpg", name);
+  const auto whole = open_dataset(folder.path(), Split::kValidation);
+  const DatasetRange range(*whole, 1, 3);
+  EXPECT_EQ(range.size(), 2);
+  EXPECT_EQ(range.read(1).encoded, Bytes{'c'});
+  EXPECT_EQ(range.label(0), 1);
+  EXPECT_EQ(range.classes(), 3);
+  EXPECT_THROW(DatasetRange(*whole, 2, 4), UsageError);
+  EXPECT_THROW(DatasetRange(*whole, 2, 1), UsageError);
+}
+
 TEST(OpenDataset, RefusesIncompleteRecords) {
   TemporaryFolder folder;
   write_records(folder / "train-00000-of-00002", 1);
