@@ -17,6 +17,8 @@ struct DemoRow {
   std::string arch;
   ModelCost cost;
   TrainResult result;
+
+  ClassificationResult measures() const { return result.last.classification.value_or(ClassificationResult{}); }
 };
 
 /// What both networks get; they differ in their architecture alone.
@@ -79,9 +81,9 @@ class DemoCommand : public Command {
                           {"arch", row.arch},
                           {"parameters", row.cost.parameters},
                           {"multiply_adds", row.cost.multiply_adds},
-                          {"top1", row.result.last.top1},
-                          {"top5", row.result.last.top5},
-                          {"ece", row.result.last.ece},
+                          {"top1", row.measures().top1},
+                          {"top5", row.measures().top5},
+                          {"ece", row.measures().ece},
                           {"seconds", row.result.seconds},
                           {"images_per_second", row.result.images_per_second},
                           {"model", (fs::path(out_) / row.name / "best.safetensors").string()}});
@@ -95,8 +97,8 @@ class DemoCommand : public Command {
     for (const DemoRow& row : rows) {
       table.push_back({row.name, row.arch, format_number(1e-6 * static_cast<double>(row.cost.parameters), 2),
                        format_number(1e-6 * static_cast<double>(row.cost.multiply_adds), 0),
-                       format_number(100 * row.result.last.top1, 2), format_number(100 * row.result.last.top5, 2),
-                       format_number(row.result.last.ece, 4), format_duration(row.result.seconds),
+                       format_number(100 * row.measures().top1, 2), format_number(100 * row.measures().top5, 2),
+                       format_number(row.measures().ece, 4), format_duration(row.result.seconds),
                        format_number(row.result.images_per_second, 0)});
     }
     const std::string model = (fs::path(out_) / "assembled" / "best.safetensors").string();
