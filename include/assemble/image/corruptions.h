@@ -36,8 +36,8 @@ void check_severity(int severity);
 /// Pictures of frost that corrupt() lays over an image.
 using FrostTextures = std::vector<Image>;
 
-/// Reads frost1.png frost2.png frost3.png frost4.jpg frost5.jpg frost6.jpg, the photographs that the published generator
-/// uses.
+/// Reads frost1.png, frost2.png, frost3.png, frost4.jpg and frost5.jpg, the photographs that the published generator
+/// uses. (It also comes with a frost6.jpg, but never draws that one.)
 /// @throws InputError when one is missing or unreadable
 std::shared_ptr<const FrostTextures> load_frost_textures(const fs::path& directory);
 
