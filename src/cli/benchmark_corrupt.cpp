@@ -23,7 +23,8 @@ class CorruptBenchmark : public Benchmark {
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--corruptions", corruptions_, "Which, separated by commas")->delimiter(',');
     app.add_option("--severities", severities_, "Which of 1 to 5, separated by commas")->delimiter(',');
-    app.add_option("--resize", resize_, "Short side before the crop, pixels; 0: as it is")->check(CLI::NonNegativeNumber);
+    app.add_option("--resize", resize_, "Short side before the crop, pixels; 0: as it is")
+        ->check(CLI::NonNegativeNumber);
     app.add_option("--crop", crop_, "Side of the square cut from the middle, pixels; 0: none")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--images", images_, "Images to measure on")->check(CLI::PositiveNumber);

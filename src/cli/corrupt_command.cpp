@@ -44,8 +44,9 @@ class CorruptCommand : public Command {
                         {std::to_string(dataset->size()), std::to_string(report.written), std::to_string(report.kept),
                          std::to_string(report.unreadable.size())}}));
     if (!report.unreadable.empty()) {
-      throw InputError(dataset->where(), concat(report.unreadable.size(), " of ", dataset->size(),
-                                                " images were left out; the first: ", report.unreadable.front()),
+      throw InputError(dataset->where(),
+                       concat(report.unreadable.size(), " of ", dataset->size(),
+                              " images were left out; the first: ", report.unreadable.front()),
                        "mend or remove them and run this again");
     }
   }

@@ -79,8 +79,9 @@ inline void sine_cosine(float turns, float& sine, float& cosine) {
   const float x = (turns * 4.0f - static_cast<float>(quadrant)) * static_cast<float>(std::numbers::pi / 2);
   const float square = x * x;
   const float s = x + x * square * (-1.6666654611e-1f + square * (8.3321608736e-3f - square * 1.9515295891e-4f));
-  const float c = 1.0f - 0.5f * square +
-                  square * square * (4.166664568298827e-2f + square * (-1.388731625493765e-3f + square * 2.443315711809948e-5f));
+  const float c =
+      1.0f - 0.5f * square +
+      square * square * (4.166664568298827e-2f + square * (-1.388731625493765e-3f + square * 2.443315711809948e-5f));
   const bool swapped = (quadrant & 1) != 0;
   const float first = swapped ? c : s;
   const float second = swapped ? s : c;

@@ -44,7 +44,8 @@ void check(const Dataset& dataset, const fs::path& output, const CorruptSetOptio
     throw UsageError("corrupt", "resize and crop are sides in pixels (0: none), quality is 1…100");
   }
   std::error_code ignored;
-  const fs::path inside = fs::weakly_canonical(output, ignored), source = fs::weakly_canonical(dataset.where(), ignored);
+  const fs::path inside = fs::weakly_canonical(output, ignored),
+                 source = fs::weakly_canonical(dataset.where(), ignored);
   if (inside == source || inside.parent_path() == source) {
     throw UsageError(output.string(), "would mix with the data set in " + dataset.where(), "choose another folder");
   }
@@ -81,7 +82,8 @@ class Manifest {
       const auto before = ordered_json::parse(bytes);
       for (const auto& [key, value] : settings_.items()) {
         if (before.at(key) == value) continue;
-        throw UsageError(path_.string(), concat("was made with ", key, " ", before.at(key).dump(), ", not ", value.dump()),
+        throw UsageError(path_.string(),
+                         concat("was made with ", key, " ", before.at(key).dump(), ", not ", value.dump()),
                          "use the same settings to go on, or write into another folder");
       }
       for (const std::string name : before.at("corruptions")) corruptions.insert(name);

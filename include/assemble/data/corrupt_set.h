@@ -20,13 +20,13 @@ enum class CorruptFormat {
 struct CorruptSetOptions {
   std::vector<std::string> corruptions = corruption_names();
   std::vector<int> severities{1, 2, 3, 4, 5};
-  int resize = 256;       ///< short side, pixels, antialiased bilinear; 0: as it is
-  int crop = 224;         ///< side of the square cut from the middle; 0: none
+  int resize = 256;  ///< short side, pixels, antialiased bilinear; 0: as it is
+  int crop = 224;    ///< side of the square cut from the middle; 0: none
   uint64_t seed = 0;
-  fs::path frost_dir;     ///< load_frost_textures(); empty: drawn frost
+  fs::path frost_dir;  ///< load_frost_textures(); empty: drawn frost
   CorruptFormat format = CorruptFormat::kJpeg;
-  int quality = 85;       ///< of JPEG
-  int threads = 0;        ///< 0: every core
+  int quality = 85;  ///< of JPEG
+  int threads = 0;   ///< 0: every core
 };
 
 struct CorruptReport {

@@ -95,7 +95,9 @@ class DefocusKernel {
 
   double disc(int y, int x) const { return y * y + x * x <= radius_ * radius_ ? scale_ : 0.0; }
   double smoothed(int y, int x, bool grid_ends) const {
-    const auto inside = [&](int i) { return grid_ends ? border_index(i + grid_, 2 * grid_ + 1, Border::kReflect101) - grid_ : i; };
+    const auto inside = [&](int i) {
+      return grid_ends ? border_index(i + grid_, 2 * grid_ + 1, Border::kReflect101) - grid_ : i;
+    };
     double sum = 0;
     for (int j = -reach_; j <= reach_; ++j) {
       for (int i = -reach_; i <= reach_; ++i) {
@@ -145,8 +147,8 @@ class DefocusKernel {
   }
 
   int radius_;
-  int grid_;   ///< the generator's kernel goes from -grid_ to grid_
-  int reach_;  ///< of the smoothing
+  int grid_;               ///< the generator's kernel goes from -grid_ to grid_
+  int reach_;              ///< of the smoothing
   std::vector<int> half_;  ///< half widths of the disc's rows
   std::vector<double> smoothing_;
   double scale_ = 1;
@@ -171,9 +173,9 @@ Image glass_blur(const Image& image, Call& call) {
 }
 
 Image defocus_blur(const Image& image, Call& call) {
-  static const std::array<DefocusKernel, kCorruptionSeverities> kernels{
-      DefocusKernel(3, 0.1), DefocusKernel(4, 0.5), DefocusKernel(6, 0.5), DefocusKernel(8, 0.5),
-      DefocusKernel(10, 0.5)};
+  static const std::array<DefocusKernel, kCorruptionSeverities> kernels{DefocusKernel(3, 0.1), DefocusKernel(4, 0.5),
+                                                                        DefocusKernel(6, 0.5), DefocusKernel(8, 0.5),
+                                                                        DefocusKernel(10, 0.5)};
   return call.pick(kernels).apply(image);
 }
 

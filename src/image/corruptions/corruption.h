@@ -49,14 +49,11 @@ int smallest_pixelated(int severity);
 Image jpeg_compression(const Image& image, Call& call);
 
 /// An image of the same size, its pixels not yet set.
-inline Image like(const Image& image) {
-  return {image.height, image.width, std::vector<uint8_t>(image.pixels.size())};
-}
+inline Image like(const Image& image) { return {image.height, image.width, std::vector<uint8_t>(image.pixels.size())}; }
 
 /// Clips to [0, 255] and cuts off, as the generator's np.uint8 does.
 inline uint8_t level(float value) {
   return static_cast<uint8_t>(static_cast<int>(std::min(std::max(value, 0.0f), 255.0f)));
 }
-
 
 }  // namespace assemble::corruptions

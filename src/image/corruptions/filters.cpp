@@ -172,8 +172,8 @@ std::vector<ZoomPoint> zoom_axis(int length, double zoom) {
   for (int i = 0; i < length; ++i) {
     const double at = (trim + i) * step;
     const int lower = std::min(static_cast<int>(at), cropped - 1);
-    points.push_back({start + lower, start + std::min(lower + 1, cropped - 1), static_cast<float>(at - lower),
-                      at <= cropped - 1});
+    points.push_back(
+        {start + lower, start + std::min(lower + 1, cropped - 1), static_cast<float>(at - lower), at <= cropped - 1});
   }
   return points;
 }

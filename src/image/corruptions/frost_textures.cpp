@@ -30,22 +30,19 @@ class IceCrystals {
  public:
   explicit IceCrystals(Random& random) : random_(random), ice_(kSide, kSide, CV_32FC1, cv::Scalar(0)) {}
 
-  void grow(cv::Point2d at, double direction, double length, int generation) {
-    const double bend = random_.uniform(-0.004, 0.004), spacing = random_.uniform(5, 8);
+  void grow(cv::Point2d at, double direction, double length, double brightness, int generation) {
+    const double bend = random_.uniform(-0.008, 0.008), spacing = random_.uniform(4, 7);
     const double side = std::numbers::pi / 3 * random_.uniform(0.75, 1.05);
-    double since_branch = 0;
     for (double done = 0; done < length; done += spacing) {
       const double rest = 1 - done / length;
       const cv::Point2d next(at.x + spacing * std::cos(direction), at.y + spacing * std::sin(direction));
-      // Crystals shade those that they cover: the brighter one stays.
-      stroke(at, next, generation == 0 ? 2 : 1, (0.55 + 0.45 * rest) * (1 - 0.22 * generation));
+      stroke(at, next, generation == 0 ? 2 : 1, brightness * (0.5 + 0.5 * rest) * (1 - 0.2 * generation));
       at = next;
       direction += bend * spacing;
-      since_branch += spacing;
-      if (generation < 2 && rest > 0.1) {
+      if (generation < 2 && rest > 0.15) {
         const double branch = length * (generation == 0 ? 0.32 : 0.4) * std::sqrt(rest) * random_.uniform(0.6, 1.1);
-        grow(at, direction + side, branch, generation + 1);
-        grow(at, direction - side, branch, generation + 1);
+        grow(at, direction + side, branch, brightness, generation + 1);
+        grow(at, direction - side, branch, brightness, generation + 1);
       }
     }
   }
@@ -56,7 +53,8 @@ class IceCrystals {
   void stroke(const cv::Point2d& from, const cv::Point2d& to, int thickness, double brightness) {
     constexpr int kShift = 4;
     const auto fixed = [](const cv::Point2d& p) {
-      return cv::Point(static_cast<int>(std::lround(p.x * (1 << kShift))), static_cast<int>(std::lround(p.y * (1 << kShift))));
+      return cv::Point(static_cast<int>(std::lround(p.x * (1 << kShift))),
+                       static_cast<int>(std::lround(p.y * (1 << kShift))));
     };
     cv::line(ice_, fixed(from), fixed(to), cv::Scalar(brightness * random_.uniform(0.8, 1)), thickness, cv::LINE_8,
              kShift);
@@ -80,19 +78,20 @@ cv::Mat clouds(Random& random) {
 
 Image draw_frost(const Look& look, Random& random) {
   IceCrystals crystals(random);
-  const int count = 26 + static_cast<int>(random.integer(10));
+  const int count = 200 + static_cast<int>(random.integer(80));
   for (int i = 0; i < count; ++i) {
     const cv::Point2d seed(random.uniform(-40, kSide + 40), random.uniform(-40, kSide + 40));
     const double direction = random.uniform(0, 2 * std::numbers::pi);
-    const int arms = 2 + static_cast<int>(random.integer(5));
+    const double brightness = random.uniform(0.35, 1);
+    const int arms = 1 + static_cast<int>(random.integer(3));
     for (int arm = 0; arm < arms; ++arm) {
-      crystals.grow(seed, direction + arm * std::numbers::pi / 3, random.uniform(60, 170), 0);
+      crystals.grow(seed, direction + arm * std::numbers::pi / 3, random.uniform(25, 90), brightness, 0);
     }
   }
   cv::Mat height, glow;
   cv::GaussianBlur(crystals.ice(), height, cv::Size(0, 0), 0.7);
   cv::GaussianBlur(crystals.ice(), glow, cv::Size(0, 0), 5);
-  height = 1.6 * height + 1.5 * glow + 0.28 * clouds(random);
+  height = 2.2 * height + 0.8 * glow + 0.22 * clouds(random);
   cv::Scalar mean, deviation;
   cv::meanStdDev(height, mean, deviation);
   Image image{kSide, kSide, std::vector<uint8_t>(size_t{3} * kSide * kSide)};
@@ -114,7 +113,8 @@ std::shared_ptr<const FrostTextures> load_frost_textures(const fs::path& directo
   for (const char* name : {"frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"}) {
     const fs::path path = directory / name;
     if (!fs::exists(path)) {
-      throw InputError(path.string(), "is missing; a folder of frost holds frost1.png … frost3.png, frost4.jpg, frost5.jpg",
+      throw InputError(path.string(),
+                       "is missing; a folder of frost holds frost1.png … frost3.png, frost4.jpg, frost5.jpg",
                        "leave the folder out to use drawn frost");
     }
     textures->push_back(decode_image(read_file(path), path.string()));

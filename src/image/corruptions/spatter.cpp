@@ -22,7 +22,8 @@ void blend(const Image& image, std::span<const float> amounts, bool covers, cons
   }
 }
 
-/// How much water lies on each pixel, in [0, strength]: the liquid, weighted by the distance from its edges and embossed.
+/// How much water lies on each pixel, in [0, strength]: the liquid, weighted by the distance from its edges and
+/// embossed.
 std::vector<float> water_amounts(std::span<const float> liquid, const FieldSize& size, float strength) {
   cv::Mat levels(size.height, size.width, CV_8UC1);
   to_levels(liquid, levels.data);

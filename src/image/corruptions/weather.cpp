@@ -84,8 +84,8 @@ int power_of_two_above(int side) {
 /// The texture, enlarged where it is smaller than the image.
 cv::Mat fitting(const Image& texture, const Image& image) {
   cv::Mat mat(texture.height, texture.width, CV_8UC3, const_cast<uint8_t*>(texture.pixels.data()));
-  const double scale = std::max(static_cast<double>(image.height) / texture.height,
-                                static_cast<double>(image.width) / texture.width);
+  const double scale =
+      std::max(static_cast<double>(image.height) / texture.height, static_cast<double>(image.width) / texture.width);
   if (scale <= 1) return mat;
   cv::Mat enlarged;
   cv::resize(mat, enlarged,
