@@ -5,6 +5,7 @@ find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
+pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 find_package(leveldb REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -17,7 +18,7 @@ find_library(OPENCV_IMGPROC_LIBRARY opencv_imgproc REQUIRED)
 add_library(assemble::base_dependencies INTERFACE IMPORTED)
 target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}" "${OPENCV_INCLUDE_DIR}")
 target_link_libraries(assemble::base_dependencies
-                      INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL leveldb::leveldb
+                      INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::LIBAV leveldb::leveldb
                                 nlohmann_json::nlohmann_json "${OPENCV_IMGPROC_LIBRARY}" "${OPENCV_CORE_LIBRARY}")
 
 if(ASSEMBLE_TORCH)

@@ -156,4 +156,15 @@ void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where,
   normalise(output, preprocessing);
 }
 
+void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output) {
+  const int side = preprocessing.eval_size;
+  check_output(output.size(), side);
+  if (preprocessing.antialias) {
+    resize_antialiased_crop(frame, side, side, {0, 0, side, side}, false, output);
+  } else {
+    resize_bilinear(frame, side, side, output);
+  }
+  normalise(output, preprocessing);
+}
+
 }  // namespace assemble

@@ -44,7 +44,9 @@ std::unique_ptr<Command> make_dataset_command();
 std::unique_ptr<Command> make_demo_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_model_command();
+std::unique_ptr<Command> make_perturb_command();
 std::unique_ptr<Command> make_predict_command();
+std::unique_ptr<Command> make_robustness_command();
 std::unique_ptr<Command> make_train_command();
 /// @}
 

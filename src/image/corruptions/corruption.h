@@ -8,6 +8,7 @@
 
 #include "assemble/core/random.h"
 #include "assemble/image/corruptions.h"
+#include "filters.h"
 
 namespace assemble::corruptions {
 
@@ -47,6 +48,11 @@ Image elastic_transform(const Image& image, Call& call);
 Image pixelate(const Image& image, Call& call);
 int smallest_pixelated(int severity);
 Image jpeg_compression(const Image& image, Call& call);
+
+/// How much water lies on each pixel, in [0, strength]: the liquid, weighted by the distance from its edges and
+/// embossed.
+/// @param liquid in [0, 255]
+std::vector<float> water_amounts(std::span<const float> liquid, const FieldSize& size, float strength);
 
 /// An image of the same size, its pixels not yet set.
 inline Image like(const Image& image) { return {image.height, image.width, std::vector<uint8_t>(image.pixels.size())}; }

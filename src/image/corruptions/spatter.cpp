@@ -22,8 +22,18 @@ void blend(const Image& image, std::span<const float> amounts, bool covers, cons
   }
 }
 
-/// How much water lies on each pixel, in [0, strength]: the liquid, weighted by the distance from its edges and
-/// embossed.
+/// Mud is opaque where its smoothed mask is above a threshold.
+std::vector<float> mud_amounts(std::span<const float> liquid, const FieldSize& size, float threshold, double sigma) {
+  constexpr float kLeast = 0.8f;
+  std::vector<float> amounts(liquid.size());
+  for (size_t i = 0; i < amounts.size(); ++i) amounts[i] = liquid[i] > threshold ? 1.f : 0.f;
+  gaussian_filter(amounts, size, sigma, kTruncate, Border::kNearest);
+  for (float& amount : amounts) amount = amount < kLeast ? 0.f : amount;
+  return amounts;
+}
+
+}  // namespace
+
 std::vector<float> water_amounts(std::span<const float> liquid, const FieldSize& size, float strength) {
   cv::Mat levels(size.height, size.width, CV_8UC1);
   to_levels(liquid, levels.data);
@@ -46,18 +56,6 @@ std::vector<float> water_amounts(std::span<const float> liquid, const FieldSize&
   }
   return amounts;
 }
-
-/// Mud is opaque where its smoothed mask is above a threshold.
-std::vector<float> mud_amounts(std::span<const float> liquid, const FieldSize& size, float threshold, double sigma) {
-  constexpr float kLeast = 0.8f;
-  std::vector<float> amounts(liquid.size());
-  for (size_t i = 0; i < amounts.size(); ++i) amounts[i] = liquid[i] > threshold ? 1.f : 0.f;
-  gaussian_filter(amounts, size, sigma, kTruncate, Border::kNearest);
-  for (float& amount : amounts) amount = amount < kLeast ? 0.f : amount;
-  return amounts;
-}
-
-}  // namespace
 
 Image spatter(const Image& image, Call& call) {
   struct Parameters {
