@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "assemble/core/error.h"
+#include "assemble/image/preprocess_frame.h"
 #include "assemble/image/resize.h"
 #include "color_jitter.h"
 #include "resize_axis.h"

@@ -57,8 +57,4 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
                      std::span<float> output);
 
-/// Input of a frame that was cut already: resized to eval_size where it has another size, mean subtracted.
-/// @param output exactly eval_size² · 3 floats
-void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output);
-
 }  // namespace assemble

@@ -41,6 +41,9 @@ constexpr std::array<Entry, 20> kEntries{{
     {"speckle_noise_3", [](Call& call) { return perturbations::speckle_noise(call, 0.15f); }},
 }};
 
+/// Above the streams of corrupt().
+constexpr uint32_t kFirstStream = 1024;
+
 uint32_t find_perturbation(const std::string& name) {
   const auto& names = perturbation_names();
   const auto found = std::find(names.begin(), names.end(), name);
@@ -100,7 +103,7 @@ std::vector<Image> perturb(const Image& image, const std::string& name, uint64_t
                                   options.crop, " pixels"));
   }
   cv::setNumThreads(1);
-  Random random(options.seed, RandomPurpose::kPerturb, number, index);
+  Random random(options.seed, RandomPurpose::kCorrupt, kFirstStream + number, index);
   Call call{image, kEntries[number].frames, options.crop, random};
   return kEntries[number].make(call);
 }
