@@ -146,7 +146,7 @@ class CorruptionMeasure : public Measure {
     }
     ordered_json json{{"measure", "corruptions"},
                       {"network", network_.model},
-                      {"arch", network.card().arch.to_string()},
+                      {"arch", network.card().arch.str()},
                       {"input_size", network.card().preprocessing.eval_size},
                       {"baseline", baseline.name},
                       {"mce_15", number_or_null(scores.mce_15)},

@@ -109,7 +109,7 @@ class PerturbationMeasure : public Measure {
     const PerturbationScores scores = score_perturbations(results, baseline);
     ordered_json json{{"measure", "perturbations"},
                       {"network", network_.model},
-                      {"arch", network.card().arch.to_string()},
+                      {"arch", network.card().arch.str()},
                       {"input_size", network.card().preprocessing.eval_size},
                       {"baseline", baseline.name},
                       {"mfr", number_or_null(scores.mfr)},
