@@ -5,17 +5,23 @@ find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
+pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 find_package(leveldb REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_reader.hpp REQUIRED)
+# Found by name: Debian ships OpenCV's package file in libopencv-dev alone, which needs 60 packages more.
+find_path(OPENCV_INCLUDE_DIR opencv2/imgproc.hpp PATH_SUFFIXES opencv4 REQUIRED)
+find_library(OPENCV_CORE_LIBRARY opencv_core REQUIRED)
+find_library(OPENCV_IMGPROC_LIBRARY opencv_imgproc REQUIRED)
 
 add_library(assemble::base_dependencies INTERFACE IMPORTED)
-target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}")
+target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}" "${OPENCV_INCLUDE_DIR}")
 target_link_libraries(assemble::base_dependencies
-                      INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::LIBZIP leveldb::leveldb
-                                nlohmann_json::nlohmann_json)
+                      INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::LIBZIP
+                                PkgConfig::LIBAV leveldb::leveldb nlohmann_json::nlohmann_json
+                                "${OPENCV_IMGPROC_LIBRARY}" "${OPENCV_CORE_LIBRARY}")
 
 if(ASSEMBLE_TORCH)
   include("${CMAKE_CURRENT_LIST_DIR}/AssembleTorch.cmake")

@@ -13,5 +13,9 @@ int main(int argc, char** argv) {
   commands.push_back(assemble::cli::make_convert_command());
   commands.push_back(assemble::cli::make_forward_command());
   commands.push_back(assemble::cli::make_teach_command());
+  commands.push_back(assemble::cli::make_corrupt_command());
+  commands.push_back(assemble::cli::make_benchmark_command());
+  commands.push_back(assemble::cli::make_perturb_command());
+  commands.push_back(assemble::cli::make_robustness_command());
   return assemble::cli::run_command_line(commands, {argv + 1, argv + argc});
 }

@@ -207,14 +207,14 @@ void AtomicFile::write_at(uint64_t offset, std::span<const uint8_t> bytes) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::commit(bool flush) {
   // Devices and pipes cannot be flushed and say EINVAL.
-  if (fsync(descriptor_) != 0 && !temporary_.empty()) fail_writing(path_, "flush", errno);
+  if (flush && fsync(descriptor_) != 0 && !temporary_.empty()) fail_writing(path_, "flush", errno);
   if (!temporary_.empty() && rename(temporary_.c_str(), path_.c_str()) != 0) fail_writing(path_, "rename into", errno);
   const bool renamed = !temporary_.empty();
   temporary_.clear();
   if (close(std::exchange(descriptor_, -1)) != 0) fail_writing(path_, "close", errno);
-  if (renamed) sync_folder(path_);
+  if (renamed && flush) sync_folder(path_);
 }
 
 void write_file(const fs::path& path, std::string_view text) {

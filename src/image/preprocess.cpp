@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "assemble/core/error.h"
+#include "assemble/image/preprocess_frame.h"
 #include "assemble/image/resize.h"
 #include "color_jitter.h"
 #include "preprocessing_type.h"
@@ -250,6 +251,17 @@ void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& wh
     resize_crop(image, scaled, crop, Mirror::kNo, preprocessing.antialias, view.first(pixels));
     mirror_copy(view.first(pixels), view.subspan(pixels * kTenCrops / 2, pixels), side);
     view = view.subspan(pixels);
+  }
+  normalise(output, preprocessing);
+}
+
+void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output) {
+  const int side = preprocessing.eval_size;
+  check_output(output.size(), side);
+  if (preprocessing.antialias) {
+    resize_antialiased_crop(frame, side, side, {0, 0, side, side}, false, output);
+  } else {
+    resize_bilinear(frame, side, side, output);
   }
   normalise(output, preprocessing);
 }

@@ -38,14 +38,18 @@ int run_command_line(const std::vector<std::unique_ptr<Command>>& commands, cons
 
 /// @name Commands, one file each
 /// @{
+std::unique_ptr<Command> make_benchmark_command();
 std::unique_ptr<Command> make_convert_command();
+std::unique_ptr<Command> make_corrupt_command();
 std::unique_ptr<Command> make_dataset_command();
 std::unique_ptr<Command> make_demo_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_forward_command();
 std::unique_ptr<Command> make_model_command();
+std::unique_ptr<Command> make_perturb_command();
 std::unique_ptr<Command> make_predict_command();
 std::unique_ptr<Command> make_preprocess_command();
+std::unique_ptr<Command> make_robustness_command();
 std::unique_ptr<Command> make_teach_command();
 std::unique_ptr<Command> make_train_command();
 /// @}

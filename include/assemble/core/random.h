@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace assemble {
@@ -53,6 +54,19 @@ class Random {
   double gamma(double shape);
   /// Beta(a, b), a > 0, b > 0.
   double beta(double a, double b);
+
+  /// @name Many at once
+  /// Ten to twenty times as fast as one by one, the same on every processor. Each call starts at a fresh block of the
+  /// counter: what is left of the block that the calls above opened is dropped.
+  /// @{
+
+  /// The words that operator() would give from there.
+  void fill_words(std::span<uint32_t> words);
+  /// Uniform in [0, 1), multiples of 2^-24.
+  void fill_uniform(std::span<float> values);
+  /// Standard normal (Box-Muller, in single precision: within 5.9 deviations).
+  void fill_normal(std::span<float> values);
+  /// @}
 
  private:
   void refill();

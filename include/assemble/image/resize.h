@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "assemble/image/image.h"
 
@@ -32,5 +33,12 @@ void resize_bilinear_reference(const Image& image, int height, int width, const 
 /// @throws UsageError when sizes do not fit
 void resize_antialiased_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
                              std::span<float> output);
+
+/// Resizes the short side with antialiasing (as PIL's bilinear; the long side is cut off to a whole number), then cuts
+/// out the middle, as torchvision's Resize and CenterCrop do. Rounded to 8 bits.
+/// @param short_side 0: no resize
+/// @param crop side of the square cut out; 0: none
+/// @throws InputError when the resized image is smaller than the crop
+Image resize_and_crop(const Image& image, int short_side, int crop, const std::string& where);
 
 }  // namespace assemble

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "assemble/data/dataset.h"
+#include "assemble/image/corruptions.h"
+
+namespace assemble {
+
+/// Name of the file in a corrupted set's folder that says how it was made.
+inline constexpr const char* kCorruptSetManifest = "corruptions.json";
+
+enum class CorruptFormat {
+  kJpeg,  ///< as published
+  kPng    ///< without loss
+};
+
+struct CorruptSetOptions {
+  std::vector<std::string> corruptions = corruption_names();
+  std::vector<int> severities{1, 2, 3, 4, 5};
+  int resize = 256;  ///< short side, pixels, antialiased bilinear; 0: as it is
+  int crop = 224;    ///< side of the square cut from the middle; 0: none
+  uint64_t seed = 0;
+  fs::path frost_dir;  ///< load_frost_textures(); empty: drawn frost
+  CorruptFormat format = CorruptFormat::kJpeg;
+  int quality = 85;  ///< of JPEG
+  int threads = 0;   ///< 0: every core
+};
+
+struct CorruptReport {
+  int64_t written = 0;
+  int64_t kept = 0;                     ///< files that were there already
+  std::vector<std::string> unreadable;  ///< what was wrong with the images left out
+};
+
+/// Writes a corrupted copy of a data set in the layout of ImageNet-C: OUT/CORRUPTION/SEVERITY/CLASS/NAME.JPEG (.png).
+///
+/// Each file appears whole or not at all, and files that are there already are kept: called again, it goes on where it
+/// stopped. OUT/corruptions.json records how the set was made and whether it is complete. The result does not depend on
+/// the number of threads.
+/// @throws UsageError for an unknown corruption or severity, for a folder in the data set itself, and when OUT holds a
+///         set made in another way
+/// @throws InputError when frost is missing, RunError when writing fails
+CorruptReport corrupt_dataset(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options);
+
+}  // namespace assemble

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "assemble/data/dataset.h"
+#include "assemble/image/perturbations.h"
+
+namespace assemble {
+
+/// Name of the file in a set of sequences that says how it was made.
+inline constexpr const char* kPerturbSetManifest = "perturbations.json";
+
+enum class PerturbFormat {
+  kMp4,    ///< as published: OUT/KIND/CLASS/NAME.mp4
+  kFrames  ///< without loss: OUT/KIND/CLASS/NAME/frame_00.png …
+};
+
+struct PerturbSetOptions {
+  std::vector<std::string> kinds{perturbation_names().begin(), perturbation_names().begin() + kOfficialPerturbations};
+  int resize = 256;  ///< short side before the sequence is made, pixels, antialiased bilinear; 0: as it is
+  int crop = 224;    ///< side of the frames, pixels
+  uint64_t seed = 0;
+  PerturbFormat format = PerturbFormat::kMp4;
+  int threads = 0;  ///< 0: every core
+};
+
+struct PerturbReport {
+  int64_t written = 0;                  ///< sequences
+  int64_t kept = 0;                     ///< sequences that were there already
+  std::vector<std::string> unreadable;  ///< what was wrong with the images left out
+};
+
+/// Writes the sequences of a data set. Each appears whole or not at all, and those that are there already are kept:
+/// called again, it goes on where it stopped. OUT/perturbations.json records how the set was made and whether it is
+/// complete.
+/// @throws UsageError for an unknown kind and when OUT holds a set made in another way, RunError when writing fails
+PerturbReport perturb_dataset(const Dataset& dataset, const fs::path& output, const PerturbSetOptions& options);
+
+/// Sequences of one kind with random access. Implementations are safe to read from many threads.
+class Sequences {
+ public:
+  virtual ~Sequences() = default;
+  virtual int64_t size() const = 0;
+  /// @throws InputError when a sequence cannot be read or has another number of frames than its kind
+  virtual std::vector<Image> read(int64_t index) const = 0;
+};
+
+/// Sequences made as they are read.
+/// @param dataset must outlive the result
+std::unique_ptr<Sequences> make_sequences(const Dataset& dataset, const std::string& kind,
+                                          const PerturbSetOptions& options);
+
+/// Sequences of a stored set: DIR/KIND/…/NAME.mp4, and folders DIR/KIND/…/NAME/ of frames in the order of their names.
+/// @throws InputError when there is no such folder, naming it, or no sequence in it
+std::unique_ptr<Sequences> open_sequences(const fs::path& directory, const std::string& kind);
+
+}  // namespace assemble

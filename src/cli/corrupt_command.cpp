@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/cli/command.h"
+#include "assemble/core/error.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/data/corrupt_set.h"
+
+namespace assemble::cli {
+namespace {
+
+class CorruptCommand : public Command {
+ public:
+  std::string name() const override { return "corrupt"; }
+  std::string summary() const override { return "Write an ImageNet-C of a data set: 19 corruptions, 5 severities"; }
+
+  void declare(CLI::App& app) override {
+    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_option("--out", out_, "Folder for CORRUPTION/SEVERITY/CLASS/NAME.JPEG")->required();
+    app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
+    app.add_option("--corruptions", options_.corruptions, "Which, separated by commas")->delimiter(',');
+    app.add_option("--severities", options_.severities, "Which of 1 to 5, separated by commas")->delimiter(',');
+    app.add_option("--resize", options_.resize, "Short side before the crop, pixels; 0: as it is")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--crop", options_.crop, "Side of the square cut from the middle, pixels; 0: none")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--seed", options_.seed, "Seed");
+    app.add_option("--frost-dir", options_.frost_dir, "Folder of the published generator's frost photographs");
+    app.add_option("--format", format_, "jpeg, or png: without loss")->check(CLI::IsMember({"jpeg", "png"}));
+    app.add_option("--quality", options_.quality, "Quality of the JPEG files")->check(CLI::Range(1, 100));
+    app.add_option("--threads", options_.threads, "Threads; 0: every core")->check(CLI::NonNegativeNumber);
+  }
+
+  void run() override {
+    keep_freed_memory();
+    options_.format = format_ == "png" ? CorruptFormat::kPng : CorruptFormat::kJpeg;
+    const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);
+    const CorruptReport report = corrupt_dataset(*dataset, out_, options_);
+    print({{"out", out_},
+           {"images", dataset->size()},
+           {"written", report.written},
+           {"kept", report.kept},
+           {"unreadable", report.unreadable}},
+          format_table({{"images", "files written", "already there", "images left out"},
+                        {std::to_string(dataset->size()), std::to_string(report.written), std::to_string(report.kept),
+                         std::to_string(report.unreadable.size())}}));
+    if (!report.unreadable.empty()) {
+      throw InputError(dataset->where(),
+                       concat(report.unreadable.size(), " of ", dataset->size(),
+                              " images were left out; the first: ", report.unreadable.front()),
+                       "mend or remove them and run this again");
+    }
+  }
+
+ private:
+  std::string data_;
+  std::string out_;
+  std::string split_ = "validation";
+  std::string format_ = "jpeg";
+  CorruptSetOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_corrupt_command() { return std::make_unique<CorruptCommand>(); }
+
+}  // namespace assemble::cli

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/cli/command.h"
+#include "assemble/core/error.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/data/perturb_set.h"
+
+namespace assemble::cli {
+namespace {
+
+class PerturbCommand : public Command {
+ public:
+  std::string name() const override { return "perturb"; }
+  std::string summary() const override { return "Write an ImageNet-P of a data set: sequences of perturbed frames"; }
+
+  void declare(CLI::App& app) override {
+    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_option("--out", out_, "Folder for KIND/CLASS/NAME.mp4, or NAME/frame_NN.png")->required();
+    app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
+    app.add_option("--kinds", options_.kinds, "Which, separated by commas")->delimiter(',');
+    app.add_option("--resize", options_.resize, "Short side before the sequence is made, pixels; 0: as it is")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--crop", options_.crop, "Side of the frames, pixels")->check(CLI::PositiveNumber);
+    app.add_option("--seed", options_.seed, "Seed");
+    app.add_option("--format", format_, "mp4: as published; frames: a folder of PNG files, without loss")
+        ->check(CLI::IsMember({"mp4", "frames"}));
+    app.add_option("--threads", options_.threads, "Threads; 0: every core")->check(CLI::NonNegativeNumber);
+  }
+
+  void run() override {
+    keep_freed_memory();
+    options_.format = format_ == "mp4" ? PerturbFormat::kMp4 : PerturbFormat::kFrames;
+    const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);
+    const PerturbReport report = perturb_dataset(*dataset, out_, options_);
+    print({{"out", out_},
+           {"images", dataset->size()},
+           {"written", report.written},
+           {"kept", report.kept},
+           {"unreadable", report.unreadable}},
+          format_table({{"images", "sequences written", "already there", "images left out"},
+                        {std::to_string(dataset->size()), std::to_string(report.written), std::to_string(report.kept),
+                         std::to_string(report.unreadable.size())}}));
+    if (!report.unreadable.empty()) {
+      throw InputError(dataset->where(), "images were left out; the first: " + report.unreadable.front(),
+                       "mend or remove them and run this again");
+    }
+  }
+
+ private:
+  std::string data_;
+  std::string out_;
+  std::string split_ = "validation";
+  std::string format_ = "mp4";
+  PerturbSetOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_perturb_command() { return std::make_unique<PerturbCommand>(); }
+
+}  // namespace assemble::cli

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "robustness.h"
+
+namespace assemble::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// How the images were made, for people and for telling results apart.
+ordered_json making_of(const CorruptionSource& source) {
+  const CorruptSetOptions& options = source.options;
+  if (!source.stored.empty()) {
+    const fs::path manifest = source.stored / kCorruptSetManifest;
+    ordered_json making{{"from", "stored set"}, {"folder", source.stored.string()}};
+    if (fs::exists(manifest)) making["made"] = read_result(manifest.string());
+    return making;
+  }
+  const bool jpeg = options.format == CorruptFormat::kJpeg;
+  return {{"from", "made while measuring"},
+          {"folder", source.dataset->where()},
+          {"resize", options.resize},
+          {"crop", options.crop},
+          {"seed", options.seed},
+          {"frost", options.frost_dir.empty() ? "drawn" : "photographs"},
+          {"format", jpeg ? "jpeg" : "png"},
+          {"quality", jpeg ? options.quality : 100}};
+}
+
+class CorruptionMeasure : public Measure {
+ public:
+  std::string name() const override { return "c"; }
+  std::string summary() const override { return "mCE: errors and calibration under corruptions (ImageNet-C)"; }
+
+  void declare(CLI::App& app) override {
+    network_.declare(app);
+    CorruptSetOptions& options = source_.options;
+    app.add_option("--data", data_, "A corrupted set (CORRUPTION/SEVERITY/CLASS/…), or clean data to corrupt")
+        ->required();
+    app.add_option("--clean", clean_, "Clean data beside a stored set, for the clean error and relative mCE");
+    app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
+    app.add_option("--out", out_, "Folder for result.json, report.html and state.json, from which it goes on");
+    app.add_option("--baseline", baseline_, "result.json of a run, or a model file, in AlexNet's place");
+    app.add_option("--corruptions", options.corruptions, "Which, separated by commas")->delimiter(',');
+    app.add_option("--severities", options.severities, "Which of 1 to 5, separated by commas")->delimiter(',');
+    app.add_option("--resize", resize_, "Short side before the crop, pixels; -1: the model's, 0: as it is");
+    app.add_option("--crop", crop_, "Side of the square cut from the middle, pixels; -1: the model's, 0: none");
+    app.add_option("--seed", options.seed, "Seed of the corruptions");
+    app.add_option("--frost-dir", options.frost_dir, "Folder of the published generator's frost photographs");
+    app.add_option("--format", format_, "jpeg, or png: without loss")->check(CLI::IsMember({"jpeg", "png"}));
+    app.add_option("--quality", options.quality, "Quality of JPEG")->check(CLI::Range(1, 100));
+  }
+
+  Result run() override {
+    for (const std::string& corruption : source_.options.corruptions) check_corruption(corruption);
+    for (const int severity : source_.options.severities) check_severity(severity);
+    const LoadedNetwork network(network_.model, network_);
+    open_source(network);
+    const std::vector<std::string> missing = missing_parts(source_);
+    require_something(missing);
+    const CorruptionResults results = measure(network, out_);
+    const CorruptionBaseline baseline = make_baseline(network);
+    return report(network, results, baseline, missing);
+  }
+
+ private:
+  void open_source(const LoadedNetwork& network) {
+    CorruptSetOptions& options = source_.options;
+    options.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
+    options.crop = crop_ >= 0 ? crop_ : network.card().preprocessing.eval_size;
+    options.format = format_ == "png" ? CorruptFormat::kPng : CorruptFormat::kJpeg;
+    if (is_corrupted_set(data_)) source_.stored = data_;
+    if (source_.stored.empty() || !clean_.empty()) {
+      dataset_ = open_dataset(clean_.empty() ? data_ : clean_, split_ == "train" ? Split::kTrain : Split::kValidation);
+      network.check_classes(*dataset_);
+      source_.dataset = dataset_.get();
+    }
+  }
+
+  void require_something(const std::vector<std::string>& missing) const {
+    const size_t parts = source_.options.corruptions.size() * source_.options.severities.size();
+    if (parts == 0) throw UsageError("robustness c", "nothing to do: no corruptions or no severities");
+    if (missing.size() == parts) {
+      throw InputError(data_, "has none of the folders " + join(missing, ", "), "make them with 'assemble corrupt'");
+    }
+    if (!missing.empty()) {
+      log_warning(concat(data_, ": folders are missing, results are partial: ", join(missing, ", ")));
+    }
+  }
+
+  CorruptionResults measure(const LoadedNetwork& network, const fs::path& out) const {
+    CorruptionResults results;
+    const RunState state(out, {{"network", network.identity()}, {"images", making_of(source_)}, {"clean", clean_}});
+    if (!state.results().is_null()) results = corruption_results_from_json(state.results(), state.where());
+    measure_corruptions(network.measured(), source_, results, [&] { state.store(to_json(results)); });
+    return results;
+  }
+
+  CorruptionBaseline make_baseline(const LoadedNetwork& network) const {
+    if (baseline_.empty()) {
+      if (network.card().classes() < 1000) {
+        log_warning("AlexNet's errors are those of ImageNet: on other data give --baseline");
+      }
+      return alexnet_corruption_baseline();
+    }
+    if (is_model_file(baseline_)) {
+      const LoadedNetwork other(baseline_, network_);
+      if (source_.dataset != nullptr) other.check_classes(*source_.dataset);
+      return baseline_of(measure(other, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
+    }
+    const ordered_json result = read_result(baseline_);
+    const ordered_json measured = result.value("measured", ordered_json());
+    if (result.contains("images") && result["images"] != making_of(source_)) {
+      log_warning(concat(baseline_, ": its images were made in another way, so the ratios compare different images"));
+    }
+    return baseline_of(corruption_results_from_json(measured, baseline_), baseline_);
+  }
+
+  /// What keeps the result from being whole: absent folders, and folders with fewer images than others.
+  std::vector<std::string> gaps(const CorruptionResults& results, std::vector<std::string> missing) const {
+    int64_t most = 0;
+    for (const auto& [name, severities] : results.corruptions) {
+      for (const auto& [severity, result] : severities) most = std::max(most, result.images);
+    }
+    for (const auto& [name, severities] : results.corruptions) {
+      for (const auto& [severity, result] : severities) {
+        if (result.images < most) missing.push_back(concat(name, "/", severity, ": ", result.images, " of ", most, " images"));
+      }
+    }
+    return missing;
+  }
+
+  Result report(const LoadedNetwork& network, const CorruptionResults& results, const CorruptionBaseline& baseline,
+                const std::vector<std::string>& absent) const {
+    const CorruptionScores scores = score_corruptions(results, baseline);
+    const std::vector<std::string> missing = gaps(results, absent);
+    double ece = 0;
+    int64_t measured = 0;
+    for (const auto& [name, severities] : results.corruptions) {
+      for (const auto& [severity, result] : severities) ece += result.ece, ++measured;
+    }
+    ordered_json json{{"measure", "corruptions"},
+                      {"network", network_.model},
+                      {"arch", network.card().arch.str()},
+                      {"input_size", network.card().preprocessing.eval_size},
+                      {"baseline", baseline.name},
+                      {"mce_15", number_or_null(scores.mce_15)},
+                      {"mce_19", number_or_null(scores.mce_19)},
+                      {"unnormalised_mce", number_or_null(scores.unnormalised_15)},
+                      {"unnormalised_mce_19", number_or_null(scores.unnormalised_19)},
+                      {"relative_mce", number_or_null(scores.relative_15)},
+                      {"relative_mce_19", number_or_null(scores.relative_19)},
+                      {"clean_error", results.clean ? ordered_json(results.clean->error) : ordered_json(nullptr)},
+                      {"mean_ece", measured > 0 ? ece / static_cast<double>(measured) : 0.0},
+                      {"partial", !missing.empty() || !scores.unnormalised_19},
+                      {"missing", missing},
+                      {"ce", scores.ce},
+                      {"relative_ce", scores.relative_ce},
+                      {"images", making_of(source_)},
+                      {"measured", to_json(results)},
+                      {"date", timestamp()},
+                      {"version", ASSEMBLE_VERSION}};
+    write_run(out_, json);
+    return {json, to_text(network, results, baseline, scores, missing)};
+  }
+
+  std::string to_text(const LoadedNetwork& network, const CorruptionResults& results,
+                      const CorruptionBaseline& baseline, const CorruptionScores& scores,
+                      const std::vector<std::string>& missing) const {
+    std::vector<std::vector<std::string>> rows{
+        {"corruption", "error 1", "2", "3", "4", "5", "mean %", "CE %", "ECE"}};
+    for (const std::string& name : corruption_names()) {
+      const auto found = results.corruptions.find(name);
+      if (found == results.corruptions.end()) continue;
+      rows.push_back({name});
+      for (int severity = 1; severity <= kCorruptionSeverities; ++severity) {
+        const auto result = found->second.find(severity);
+        rows.back().push_back(result == found->second.end() ? "-" : format_number(100 * result->second.error, 1));
+      }
+      const auto error = results.mean_error(name);
+      const auto ce = scores.ce.find(name);
+      rows.back().push_back(error ? format_number(100 * *error, 2) : "-");
+      rows.back().push_back(ce == scores.ce.end() ? "-" : format_number(ce->second, 2));
+      rows.back().push_back(number_or_dash(results.mean_ece(name), 4));
+    }
+    std::string text = format_table(rows) + "\n";
+    text += format_table({{"over", "mCE %", "un-normalised %", "relative mCE %"},
+                          {"official 15", number_or_dash(scores.mce_15, 2), number_or_dash(scores.unnormalised_15, 2),
+                           number_or_dash(scores.relative_15, 2)},
+                          {"all 19", number_or_dash(scores.mce_19, 2), number_or_dash(scores.unnormalised_19, 2),
+                           number_or_dash(scores.relative_19, 2)}});
+    if (results.clean) text += concat("\nClean error: ", format_number(100 * results.clean->error, 2), " %");
+    text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
+                   "\nImages: ", making_of(source_).dump(), "\n");
+    if (!missing.empty()) text += concat("PARTIAL: missing ", join(missing, ", "), "\n");
+    return text;
+  }
+
+  NetworkOptions network_;
+  CorruptionSource source_;
+  std::unique_ptr<Dataset> dataset_;
+  std::string data_;
+  std::string clean_;
+  std::string split_ = "validation";
+  std::string out_;
+  std::string baseline_;
+  std::string format_ = "jpeg";
+  int resize_ = -1;
+  int crop_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<Measure> make_corruption_measure() { return std::make_unique<CorruptionMeasure>(); }
+
+}  // namespace assemble::cli

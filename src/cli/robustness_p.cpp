@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/eval/perturbation_robustness.h"
+#include "robustness.h"
+
+namespace assemble::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+class PerturbationMeasure : public Measure {
+ public:
+  std::string name() const override { return "p"; }
+  std::string summary() const override { return "mFR and mT5D: stability under perturbation sequences (ImageNet-P)"; }
+
+  void declare(CLI::App& app) override {
+    network_.declare(app);
+    app.add_option("--data", data_, "A set of sequences (KIND/…/NAME.mp4 or frames), or clean data to perturb")
+        ->required();
+    app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
+    app.add_option("--out", out_, "Folder for result.json, report.html and state.json, from which it goes on");
+    app.add_option("--baseline", baseline_, "result.json of a run, or a model file, in AlexNet's place");
+    app.add_option("--kinds", options_.kinds, "Which, separated by commas")->delimiter(',');
+    app.add_option("--images", images_, "Sequences a kind, from the front; 0: all")->check(CLI::NonNegativeNumber);
+    app.add_option("--resize", resize_, "Short side before the sequence is made, pixels; -1: the model's, 0: as it is");
+    app.add_option("--crop", crop_, "Side of the frames, pixels; -1: the model's");
+    app.add_option("--seed", options_.seed, "Seed of the perturbations");
+  }
+
+  Result run() override {
+    for (const std::string& kind : options_.kinds) check_perturbation(kind);
+    const LoadedNetwork network(network_.model, network_);
+    options_.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
+    options_.crop = crop_ > 0 ? crop_ : network.card().preprocessing.eval_size;
+    stored_ = std::any_of(perturbation_names().begin(), perturbation_names().end(),
+                          [&](const std::string& kind) { return fs::is_directory(fs::path(data_) / kind); });
+    if (!stored_) {
+      dataset_ = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);
+      network.check_classes(*dataset_);
+    }
+    find_missing();
+    const PerturbationResults results = measure(network, out_);
+    return report(network, results, make_baseline(network));
+  }
+
+ private:
+  void find_missing() {
+    for (const std::string& kind : options_.kinds) {
+      if (stored_ && !fs::is_directory(fs::path(data_) / kind)) missing_.push_back(kind);
+    }
+    if (missing_.empty()) return;
+    if (missing_.size() == options_.kinds.size()) {
+      throw InputError(data_, "has none of the folders " + join(missing_, ", "), "make them with 'assemble perturb'");
+    }
+    log_warning(concat(data_, ": folders are missing, results are partial: ", join(missing_, ", ")));
+  }
+
+  ordered_json making() const {
+    if (!stored_) {
+      return {{"from", "made while measuring"}, {"folder", dataset_->where()}, {"resize", options_.resize},
+              {"crop", options_.crop},          {"seed", options_.seed},       {"images", images_}};
+    }
+    const fs::path manifest = fs::path(data_) / kPerturbSetManifest;
+    ordered_json json{{"from", "stored set"}, {"folder", data_}, {"images", images_}};
+    if (fs::exists(manifest)) json["made"] = read_result(manifest.string());
+    return json;
+  }
+
+  PerturbationResults measure(const LoadedNetwork& network, const fs::path& out) const {
+    PerturbationResults results;
+    const RunState state(out, {{"network", network.identity()}, {"images", making()}});
+    if (!state.results().is_null()) results = perturbation_results_from_json(state.results(), state.where());
+    for (const std::string& kind : options_.kinds) {
+      const bool absent = std::find(missing_.begin(), missing_.end(), kind) != missing_.end();
+      if (absent || results.contains(kind)) continue;
+      const auto sequences = stored_ ? open_sequences(data_, kind) : make_sequences(*dataset_, kind, options_);
+      results[kind] = measure_perturbation(network.measured(), kind, *sequences, images_);
+      state.store(to_json(results));
+    }
+    return results;
+  }
+
+  PerturbationBaseline make_baseline(const LoadedNetwork& network) const {
+    if (baseline_.empty()) {
+      if (network.card().classes() < 1000) {
+        log_warning("AlexNet's flip probabilities are those of ImageNet: on other data give --baseline");
+      }
+      return alexnet_perturbation_baseline();
+    }
+    if (is_model_file(baseline_)) {
+      const LoadedNetwork other(baseline_, network_);
+      if (dataset_) other.check_classes(*dataset_);
+      return baseline_of(measure(other, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
+    }
+    const ordered_json result = read_result(baseline_);
+    if (result.contains("images") && result["images"] != making()) {
+      log_warning(concat(baseline_, ": its sequences were made in another way, so the ratios compare different ones"));
+    }
+    return baseline_of(perturbation_results_from_json(result.value("measured", ordered_json()), baseline_), baseline_);
+  }
+
+  Result report(const LoadedNetwork& network, const PerturbationResults& results,
+                const PerturbationBaseline& baseline) const {
+    const PerturbationScores scores = score_perturbations(results, baseline);
+    ordered_json json{{"measure", "perturbations"},
+                      {"network", network_.model},
+                      {"arch", network.card().arch.str()},
+                      {"input_size", network.card().preprocessing.eval_size},
+                      {"baseline", baseline.name},
+                      {"mfr", number_or_null(scores.mfr)},
+                      {"mt5d", number_or_null(scores.mt5d)},
+                      {"unnormalised_fr", number_or_null(scores.unnormalised_fr)},
+                      {"unnormalised_t5d", number_or_null(scores.unnormalised_t5d)},
+                      {"partial", !missing_.empty() || !scores.unnormalised_fr},
+                      {"missing", missing_},
+                      {"flip_rates", scores.flip_rates},
+                      {"t5d", scores.t5d},
+                      {"images", making()},
+                      {"measured", to_json(results)},
+                      {"date", timestamp()},
+                      {"version", ASSEMBLE_VERSION}};
+    write_run(out_, json);
+    std::vector<std::vector<std::string>> rows{{"kind", "sequences", "flips %", "flip rate %", "top-5 distance", "T5D %"}};
+    const auto ratio = [](const std::map<std::string, double>& values, const std::string& kind) {
+      const auto found = values.find(kind);
+      return found == values.end() ? "-" : format_number(found->second, 2);
+    };
+    for (const std::string& kind : perturbation_names()) {
+      const auto found = results.find(kind);
+      if (found == results.end()) continue;
+      rows.push_back({kind, std::to_string(found->second.sequences),
+                      format_number(100 * found->second.flip_probability, 2), ratio(scores.flip_rates, kind),
+                      format_number(found->second.top5_distance, 4), ratio(scores.t5d, kind)});
+    }
+    std::string text = format_table(rows) + "\n" +
+                       format_table({{"mFR %", "mT5D %", "un-normalised flips %", "un-normalised T5D"},
+                                     {number_or_dash(scores.mfr, 2), number_or_dash(scores.mt5d, 2),
+                                      number_or_dash(scores.unnormalised_fr, 2),
+                                      number_or_dash(scores.unnormalised_t5d, 4)}});
+    text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
+                   "\nSequences: ", making().dump(), "\n");
+    if (!missing_.empty()) text += concat("PARTIAL: missing ", join(missing_, ", "), "\n");
+    return {json, text};
+  }
+
+  NetworkOptions network_;
+  PerturbSetOptions options_;
+  std::unique_ptr<Dataset> dataset_;
+  std::vector<std::string> missing_;
+  std::string data_;
+  std::string split_ = "validation";
+  std::string out_;
+  std::string baseline_;
+  bool stored_ = false;
+  int64_t images_ = 0;
+  int resize_ = -1;
+  int crop_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<Measure> make_perturbation_measure() { return std::make_unique<PerturbationMeasure>(); }
+
+}  // namespace assemble::cli

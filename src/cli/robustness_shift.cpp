@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "assemble/eval/perturbation_robustness.h"
+#include "robustness.h"
+
+namespace assemble::cli {
+namespace {
+
+class ShiftMeasure : public Measure {
+ public:
+  std::string name() const override { return "shift"; }
+  std::string summary() const override { return "Agreement of predictions under diagonal shifts of the crop"; }
+
+  void declare(CLI::App& app) override {
+    network_.declare(app);
+    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
+    app.add_option("--shifts", shifts_, "Pixels between the first and the last crop; 0: all there is room for, at most 32")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--resize", resize_, "Short side before the crops, pixels; 0: the model's")
+        ->check(CLI::NonNegativeNumber);
+  }
+
+  Result run() override {
+    const LoadedNetwork network(network_.model, network_);
+    const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);
+    network.check_classes(*dataset);
+    MeasuredNetwork measured = network.measured();
+    if (resize_ > 0) measured.loader.preprocessing.eval_resize = resize_;
+    const ShiftConsistency result = measure_shift_consistency(measured, *dataset, shifts_);
+    return {{{"measure", "shift"},
+             {"network", network_.model},
+             {"images", result.images},
+             {"input_size", measured.loader.preprocessing.eval_size},
+             {"largest_shift", result.largest_shift},
+             {"shift_consistency", result.consistency},
+             {"agreement", result.agreement}},
+            format_table({{"images", "largest shift", "shift consistency %"},
+                          {std::to_string(result.images), std::to_string(result.largest_shift),
+                           format_number(100 * result.consistency, 2)}})};
+  }
+
+ private:
+  NetworkOptions network_;
+  std::string data_;
+  std::string split_ = "validation";
+  int shifts_ = 0;
+  int resize_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Measure> make_shift_measure() { return std::make_unique<ShiftMeasure>(); }
+
+}  // namespace assemble::cli

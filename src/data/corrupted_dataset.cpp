@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/data/corrupted_dataset.h"
+
+#include <deque>
+#include <mutex>
+
+#include "assemble/core/error.h"
+#include "assemble/image/decode.h"
+#include "assemble/image/encode.h"
+#include "assemble/image/resize.h"
+
+namespace assemble {
+
+/// The images decoded last. Loader threads are never further apart than their number.
+struct CorruptedDataset::Cache {
+  static constexpr size_t kImages = 16;
+  struct Entry {
+    int64_t index;
+    Sample sample;  ///< without its bytes
+    std::shared_ptr<const Image> image;
+  };
+  std::mutex mutex;
+  std::deque<Entry> entries;
+};
+
+CorruptedDataset::CorruptedDataset(const Dataset& dataset, const std::string& corruption,
+                                   const CorruptSetOptions& options)
+    : dataset_(dataset), corruption_(corruption), options_(options), cache_(std::make_unique<Cache>()) {
+  check_corruption(corruption);
+  for (const int severity : options.severities) check_severity(severity);
+  if (options.severities.empty()) throw UsageError("severities", "none given, expected some of 1 to 5");
+  corrupt_.seed = options.seed;
+  if (!options.frost_dir.empty() && corruption == "frost") corrupt_.frost = load_frost_textures(options.frost_dir);
+}
+
+CorruptedDataset::~CorruptedDataset() = default;
+
+int64_t CorruptedDataset::size() const { return dataset_.size() * static_cast<int64_t>(options_.severities.size()); }
+
+std::shared_ptr<const Image> CorruptedDataset::base(int64_t image, Sample& sample) const {
+  {
+    const std::lock_guard lock(cache_->mutex);
+    for (const Cache::Entry& entry : cache_->entries) {
+      if (entry.index != image) continue;
+      sample = entry.sample;
+      return entry.image;
+    }
+  }
+  sample = dataset_.read(image);
+  const auto decoded = std::make_shared<const Image>(
+      resize_and_crop(decode_image(sample.encoded, sample.name), options_.resize, options_.crop, sample.name));
+  sample.encoded.clear();
+  const std::lock_guard lock(cache_->mutex);
+  cache_->entries.push_back({image, sample, decoded});
+  if (cache_->entries.size() > Cache::kImages) cache_->entries.pop_front();
+  return decoded;
+}
+
+Sample CorruptedDataset::read(int64_t index) const {
+  const auto severities = static_cast<int64_t>(options_.severities.size());
+  const int64_t image = index / severities;
+  const int severity = options_.severities[static_cast<size_t>(index % severities)];
+  Sample sample;
+  const auto clean = base(image, sample);
+  const Image corrupted = corrupt(*clean, corruption_, severity, static_cast<uint64_t>(image), corrupt_);
+  sample.encoded = options_.format == CorruptFormat::kJpeg ? encode_jpeg(corrupted, options_.quality)
+                                                           : encode_png(corrupted);
+  sample.name = concat(sample.name, " (", corruption_, " ", severity, ")");
+  return sample;
+}
+
+int64_t CorruptedDataset::label(int64_t index) const {
+  return dataset_.label(index / static_cast<int64_t>(options_.severities.size()));
+}
+
+const std::vector<std::string>& CorruptedDataset::class_names() const { return dataset_.class_names(); }
+
+std::string CorruptedDataset::where() const { return concat(dataset_.where(), " under ", corruption_); }
+
+}  // namespace assemble

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/corruption_robustness.h"
+
+#include <algorithm>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/progress.h"
+#include "assemble/data/corrupted_dataset.h"
+#include "assemble/data/image_folder.h"
+
+namespace assemble {
+namespace {
+
+CorruptionResult to_result(const ClassificationResult& result) {
+  return {result.images, 1 - result.top1, result.ece};
+}
+
+fs::path part_of(const CorruptionSource& source, const std::string& corruption, int severity) {
+  return source.stored / corruption / std::to_string(severity);
+}
+
+/// Runs the network over a loader whose samples belong to `groups` kinds in turn, and measures each kind.
+std::vector<CorruptionResult> evaluate_in_turn(const MeasuredNetwork& network, Loader& loader, size_t groups,
+                                               Progress& progress) {
+  torch::NoGradGuard no_grad;
+  network.model.eval();
+  std::vector<ClassificationMeter> meters(groups, ClassificationMeter(network.model.options().classes));
+  Batch batch;
+  loader.start(0);
+  while (loader.next(batch)) {
+    const AutocastGuard autocast(network.device, network.precision);
+    const torch::Tensor logits = network.model.forward(image_tensor(batch, network.device)).to(torch::kCPU);
+    const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
+    const torch::Tensor group =
+        torch::from_blob(batch.indices.data(), {batch.size}, torch::kLong).remainder(static_cast<int64_t>(groups));
+    for (size_t g = 0; g < groups; ++g) {
+      const torch::Tensor members = group.eq(static_cast<int64_t>(g)).nonzero().squeeze(1);
+      if (members.numel() > 0) meters[g].add(logits.index_select(0, members), labels.index_select(0, members));
+    }
+    progress.advance(batch.size);
+  }
+  std::vector<CorruptionResult> results;
+  for (const ClassificationMeter& meter : meters) results.push_back(to_result(meter.result()));
+  return results;
+}
+
+class Measurement {
+ public:
+  Measurement(const MeasuredNetwork& network, const CorruptionSource& source, CorruptionResults& results)
+      : network_(network), source_(source), results_(results), uncut_(network.loader) {
+    uncut_.preprocessing.eval_resize = uncut_.preprocessing.eval_size;
+  }
+
+  void clean() {
+    Loader loader(*source_.dataset, network_.loader);
+    results_.clean = to_result(
+        evaluate(network_.model, loader, network_.device, network_.precision, "clean images"));
+  }
+
+  void made(const std::string& corruption) {
+    const CorruptedDataset images(*source_.dataset, corruption, source_.options);
+    Loader loader(images, uncut_);
+    Progress progress(corruption, loader.images(), "images");
+    const auto& severities = source_.options.severities;
+    const auto measured = evaluate_in_turn(network_, loader, severities.size(), progress);
+    for (size_t s = 0; s < severities.size(); ++s) results_.corruptions[corruption][severities[s]] = measured[s];
+  }
+
+  void stored(const std::string& corruption) {
+    for (const int severity : source_.options.severities) {
+      const fs::path folder = part_of(source_, corruption, severity);
+      if (results_.corruptions[corruption].contains(severity) || !fs::is_directory(folder)) continue;
+      const ImageFolder images(folder, network_.class_names);
+      Loader loader(images, uncut_);
+      results_.corruptions[corruption][severity] = to_result(evaluate(
+          network_.model, loader, network_.device, network_.precision, concat(corruption, " ", severity)));
+    }
+  }
+
+ private:
+  const MeasuredNetwork& network_;
+  const CorruptionSource& source_;
+  CorruptionResults& results_;
+  LoaderOptions uncut_;
+};
+
+bool is_measured(const CorruptionResults& results, const std::string& corruption, const std::vector<int>& severities) {
+  const auto found = results.corruptions.find(corruption);
+  return found != results.corruptions.end() &&
+         std::all_of(severities.begin(), severities.end(), [&](int s) { return found->second.contains(s); });
+}
+
+}  // namespace
+
+bool is_corrupted_set(const fs::path& directory) {
+  const auto& names = corruption_names();
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return fs::is_directory(directory / name); });
+}
+
+std::vector<std::string> missing_parts(const CorruptionSource& source) {
+  std::vector<std::string> missing;
+  if (source.stored.empty()) return missing;
+  for (const std::string& corruption : source.options.corruptions) {
+    for (const int severity : source.options.severities) {
+      if (!fs::is_directory(part_of(source, corruption, severity))) {
+        missing.push_back(corruption + "/" + std::to_string(severity));
+      }
+    }
+  }
+  return missing;
+}
+
+void measure_corruptions(const MeasuredNetwork& network, const CorruptionSource& source, CorruptionResults& results,
+                         const std::function<void()>& store) {
+  for (const std::string& name : source.options.corruptions) check_corruption(name);
+  for (const int severity : source.options.severities) check_severity(severity);
+  Measurement measurement(network, source, results);
+  if (source.dataset != nullptr && !results.clean) {
+    measurement.clean();
+    store();
+  }
+  for (const std::string& corruption : source.options.corruptions) {
+    if (is_measured(results, corruption, source.options.severities)) continue;
+    if (source.stored.empty()) {
+      measurement.made(corruption);
+    } else {
+      measurement.stored(corruption);
+    }
+    store();
+  }
+}
+
+}  // namespace assemble

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/core/error.h"
+#include "assemble/eval/corruption_robustness.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::optional<double> mean_over_severities(const CorruptionResults& results, const std::string& corruption,
+                                           double CorruptionResult::*value) {
+  const auto found = results.corruptions.find(corruption);
+  if (found == results.corruptions.end() || found->second.size() != kCorruptionSeverities) return std::nullopt;
+  double sum = 0;
+  for (const auto& [severity, result] : found->second) sum += result.*value;
+  return sum / kCorruptionSeverities;
+}
+
+/// Mean over the first `count` corruptions; nothing when one is missing.
+std::optional<double> mean_of(const std::map<std::string, double>& values, size_t count) {
+  double sum = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const auto found = values.find(corruption_names()[i]);
+    if (found == values.end()) return std::nullopt;
+    sum += found->second;
+  }
+  return sum / static_cast<double>(count);
+}
+
+ordered_json to_json(const CorruptionResult& result) {
+  return {{"images", result.images}, {"error", result.error}, {"ece", result.ece}};
+}
+
+CorruptionResult result_from_json(const ordered_json& json) {
+  return {json.at("images").get<int64_t>(), json.at("error").get<double>(), json.at("ece").get<double>()};
+}
+
+}  // namespace
+
+std::optional<double> CorruptionResults::mean_error(const std::string& corruption) const {
+  return mean_over_severities(*this, corruption, &CorruptionResult::error);
+}
+
+std::optional<double> CorruptionResults::mean_ece(const std::string& corruption) const {
+  return mean_over_severities(*this, corruption, &CorruptionResult::ece);
+}
+
+ordered_json to_json(const CorruptionResults& results) {
+  ordered_json json = ordered_json::object();
+  if (results.clean) json["clean"] = to_json(*results.clean);
+  json["corruptions"] = ordered_json::object();
+  for (const std::string& name : corruption_names()) {
+    const auto found = results.corruptions.find(name);
+    if (found == results.corruptions.end()) continue;
+    for (const auto& [severity, result] : found->second) {
+      json["corruptions"][name][std::to_string(severity)] = to_json(result);
+    }
+  }
+  return json;
+}
+
+CorruptionResults corruption_results_from_json(const ordered_json& json, const std::string& where) {
+  CorruptionResults results;
+  try {
+    if (json.contains("clean")) results.clean = result_from_json(json.at("clean"));
+    for (const auto& [name, severities] : json.at("corruptions").items()) {
+      check_corruption(name);
+      for (const auto& [text, result] : severities.items()) {
+        const int severity = std::stoi(text);
+        check_severity(severity);
+        results.corruptions[name][severity] = result_from_json(result);
+      }
+    }
+  } catch (const std::exception& error) {
+    throw InputError(where, concat("holds no results of 'robustness c': ", error.what()),
+                     "expected the result.json of a run");
+  }
+  return results;
+}
+
+const CorruptionBaseline& alexnet_corruption_baseline() {
+  static const CorruptionBaseline baseline{
+      "AlexNet, published errors on ImageNet-C",
+      0.4345,
+      {{"gaussian_noise", .8864}, {"shot_noise", .8945},     {"impulse_noise", .9226}, {"defocus_blur", .8199},
+       {"glass_blur", .8263},     {"motion_blur", .7860},    {"zoom_blur", .7984},     {"snow", .8668},
+       {"frost", .8266},          {"fog", .8193},            {"brightness", .5646},    {"contrast", .8532},
+       {"elastic_transform", .6461}, {"pixelate", .7178},    {"jpeg_compression", .6065}, {"speckle_noise", .8454},
+       {"gaussian_blur", .7871},  {"spatter", .7175},        {"saturate", .6583}}};
+  return baseline;
+}
+
+CorruptionBaseline baseline_of(const CorruptionResults& results, const std::string& name) {
+  CorruptionBaseline baseline{name, std::nullopt, {}};
+  if (results.clean) baseline.clean_error = results.clean->error;
+  for (const std::string& corruption : corruption_names()) {
+    if (const auto error = results.mean_error(corruption)) baseline.errors[corruption] = *error;
+  }
+  return baseline;
+}
+
+CorruptionScores score_corruptions(const CorruptionResults& results, const CorruptionBaseline& baseline) {
+  CorruptionScores scores;
+  std::map<std::string, double> errors;
+  for (const std::string& name : corruption_names()) {
+    const auto error = results.mean_error(name);
+    if (!error) continue;
+    errors[name] = 100 * *error;
+    const auto divisor = baseline.errors.find(name);
+    if (divisor == baseline.errors.end()) continue;
+    if (divisor->second > 0) scores.ce[name] = 100 * *error / divisor->second;
+    if (!results.clean || !baseline.clean_error) continue;
+    const double growth = divisor->second - *baseline.clean_error;
+    if (growth > 0) scores.relative_ce[name] = 100 * (*error - results.clean->error) / growth;
+  }
+  const size_t all = corruption_names().size();
+  scores.mce_15 = mean_of(scores.ce, kOfficialCorruptions);
+  scores.mce_19 = mean_of(scores.ce, all);
+  scores.unnormalised_15 = mean_of(errors, kOfficialCorruptions);
+  scores.unnormalised_19 = mean_of(errors, all);
+  scores.relative_15 = mean_of(scores.relative_ce, kOfficialCorruptions);
+  scores.relative_19 = mean_of(scores.relative_ce, all);
+  return scores;
+}
+
+}  // namespace assemble

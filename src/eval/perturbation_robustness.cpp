@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/perturbation_robustness.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "assemble/core/error.h"
+#include "assemble/core/progress.h"
+#include "assemble/data/frame_loader.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int64_t kTop = 5;
+
+std::optional<double> mean_of(const std::map<std::string, double>& values) {
+  double sum = 0;
+  for (size_t i = 0; i < kOfficialPerturbations; ++i) {
+    const auto found = values.find(perturbation_names()[i]);
+    if (found == values.end()) return std::nullopt;
+    sum += found->second;
+  }
+  return sum / kOfficialPerturbations;
+}
+
+std::map<std::string, double> ratios(const std::map<std::string, double>& values,
+                                     const std::map<std::string, double>& divisors) {
+  std::map<std::string, double> result;
+  for (const auto& [kind, value] : values) {
+    const auto found = divisors.find(kind);
+    if (found != divisors.end() && found->second > 0) result[kind] = 100 * value / found->second;
+  }
+  return result;
+}
+
+/// Mean of `difference(reference frame, frame)` over the frames of a sequence.
+template <typename Difference>
+double mean_difference(int64_t frames, bool to_first, Difference&& difference) {
+  double sum = 0;
+  for (int64_t i = 1; i < frames; ++i) sum += difference(to_first ? 0 : i - 1, i);
+  return frames > 1 ? sum / static_cast<double>(frames - 1) : 0;
+}
+
+torch::Tensor forward(const MeasuredNetwork& network, FrameGroup& group) {
+  const AutocastGuard autocast(network.device, network.precision);
+  const torch::Tensor images = torch::from_blob(group.images.data(), {group.frames, group.side, group.side, 3})
+                                   .permute({0, 3, 1, 2})
+                                   .to(network.device);
+  return network.model.forward(images).to(torch::kCPU, torch::kFloat32);
+}
+
+}  // namespace
+
+double flip_share(const torch::Tensor& logits, bool to_first) {
+  const torch::Tensor best = logits.argmax(1).to(torch::kLong).contiguous();
+  const int64_t* classes = best.data_ptr<int64_t>();
+  return mean_difference(logits.size(0), to_first,
+                         [&](int64_t a, int64_t b) { return classes[a] != classes[b] ? 1.0 : 0.0; });
+}
+
+double top5_distance(const torch::Tensor& logits, bool to_first) {
+  const int64_t top = std::min(kTop, logits.size(1));
+  // order[f][r] is the class at rank r in frame f; ranks is its inverse. Equal logits rank by class, as rankdata's
+  // 'ordinal' does.
+  const torch::Tensor order = std::get<1>(logits.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true)).contiguous();
+  const torch::Tensor ranks = order.argsort(1).contiguous();
+  const auto classes = order.accessor<int64_t, 2>(), rank_of = ranks.accessor<int64_t, 2>();
+  return mean_difference(logits.size(0), to_first, [&](int64_t a, int64_t b) {
+    int64_t sum = 0;
+    for (int64_t j = 0; j < top; ++j) sum += std::abs(j - std::min(rank_of[b][classes[a][j]], kTop));
+    return static_cast<double>(sum);
+  });
+}
+
+ordered_json to_json(const PerturbationResults& results) {
+  ordered_json json = ordered_json::object();
+  for (const std::string& kind : perturbation_names()) {
+    const auto found = results.find(kind);
+    if (found == results.end()) continue;
+    const PerturbationResult& result = found->second;
+    json[kind] = {{"sequences", result.sequences},
+                  {"flip_probability", result.flip_probability},
+                  {"top5_distance", result.top5_distance}};
+  }
+  return json;
+}
+
+PerturbationResults perturbation_results_from_json(const ordered_json& json, const std::string& where) {
+  PerturbationResults results;
+  try {
+    for (const auto& [kind, result] : json.items()) {
+      check_perturbation(kind);
+      results[kind] = {result.at("sequences").get<int64_t>(), result.at("flip_probability").get<double>(),
+                       result.at("top5_distance").get<double>()};
+    }
+  } catch (const std::exception& error) {
+    throw InputError(where, concat("holds no results of 'robustness p': ", error.what()),
+                     "expected the result.json of a run");
+  }
+  return results;
+}
+
+const PerturbationBaseline& alexnet_perturbation_baseline() {
+  static const PerturbationBaseline baseline{"AlexNet, published flip probabilities on ImageNet-P",
+                                             {{"gaussian_noise", .23653},
+                                              {"shot_noise", .30062},
+                                              {"motion_blur", .09297},
+                                              {"zoom_blur", .05942},
+                                              {"snow", .11928},
+                                              {"brightness", .04889},
+                                              {"translate", .11007},
+                                              {"rotate", .13104},
+                                              {"tilt", .07050},
+                                              {"scale", .23531},
+                                              {"speckle_noise", .18649},
+                                              {"gaussian_blur", .02775},
+                                              {"spatter", .05053},
+                                              {"shear", .10658}},
+                                             {}};
+  return baseline;
+}
+
+PerturbationBaseline baseline_of(const PerturbationResults& results, const std::string& name) {
+  PerturbationBaseline baseline{name, {}, {}};
+  for (const auto& [kind, result] : results) {
+    baseline.flip_probabilities[kind] = result.flip_probability;
+    baseline.top5_distances[kind] = result.top5_distance;
+  }
+  return baseline;
+}
+
+PerturbationScores score_perturbations(const PerturbationResults& results, const PerturbationBaseline& baseline) {
+  const PerturbationBaseline own = baseline_of(results, "");
+  PerturbationScores scores;
+  scores.flip_rates = ratios(own.flip_probabilities, baseline.flip_probabilities);
+  scores.t5d = ratios(own.top5_distances, baseline.top5_distances);
+  scores.mfr = mean_of(scores.flip_rates);
+  scores.mt5d = mean_of(scores.t5d);
+  scores.unnormalised_fr = mean_of(own.flip_probabilities);
+  if (scores.unnormalised_fr) *scores.unnormalised_fr *= 100;
+  scores.unnormalised_t5d = mean_of(own.top5_distances);
+  return scores;
+}
+
+PerturbationResult measure_perturbation(const MeasuredNetwork& network, const std::string& kind,
+                                        const Sequences& sequences, int64_t limit) {
+  torch::NoGradGuard no_grad;
+  network.model.eval();
+  const bool to_first = compares_to_first_frame(kind);
+  const int64_t count = limit > 0 ? std::min(limit, sequences.size()) : sequences.size();
+  FrameLoader loader(
+      count, [&](int64_t index) { return sequences.read(index); },
+      {network.loader.preprocessing, network.loader.threads, network.loader.max_broken});
+  Progress progress(kind, count, "sequences");
+  PerturbationResult result;
+  FrameGroup group;
+  while (loader.next(group)) {
+    const torch::Tensor logits = forward(network, group);
+    result.flip_probability += flip_share(logits, to_first);
+    result.top5_distance += top5_distance(logits, to_first);
+    ++result.sequences;
+    progress.advance(1);
+  }
+  if (result.sequences == 0) throw InputError(kind, "no sequence could be read", "see the warnings above");
+  result.flip_probability /= static_cast<double>(result.sequences);
+  result.top5_distance /= static_cast<double>(result.sequences);
+  return result;
+}
+
+}  // namespace assemble

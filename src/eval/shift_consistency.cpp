@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "assemble/core/error.h"
+#include "assemble/core/progress.h"
+#include "assemble/data/frame_loader.h"
+#include "assemble/eval/perturbation_robustness.h"
+#include "assemble/image/decode.h"
+#include "assemble/image/resize.h"
+
+namespace assemble {
+namespace {
+
+constexpr int kMostShifts = 32;
+
+/// Crops one pixel further down and right each, the middle one in the middle of the image.
+std::vector<Image> diagonal_crops(const Image& image, int side, int shifts) {
+  std::vector<Image> crops;
+  for (int d = 0; d <= shifts; ++d) {
+    const int top = (image.height - side - shifts) / 2 + d, left = (image.width - side - shifts) / 2 + d;
+    Image crop{side, side, {}};
+    for (int y = 0; y < side; ++y) {
+      const uint8_t* row = image.row(top + y) + left * Image::kChannels;
+      crop.pixels.insert(crop.pixels.end(), row, row + side * Image::kChannels);
+    }
+    crops.push_back(std::move(crop));
+  }
+  return crops;
+}
+
+int shifts_with_room(const Preprocessing& preprocessing, int wanted) {
+  const int room = preprocessing.eval_resize - preprocessing.eval_size;
+  const int shifts = wanted > 0 ? wanted : std::min(room, kMostShifts);
+  if (shifts >= 1 && shifts <= room) return shifts;
+  throw UsageError("shifts",
+                   concat("no room for ", shifts, " pixels: the short side is resized to ", preprocessing.eval_resize,
+                          ", the crop is ", preprocessing.eval_size),
+                   concat("give 1 to ", room, ", or a larger --resize"));
+}
+
+}  // namespace
+
+ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const Dataset& dataset, int wanted) {
+  torch::NoGradGuard no_grad;
+  network.model.eval();
+  const Preprocessing& preprocessing = network.loader.preprocessing;
+  const int shifts = shifts_with_room(preprocessing, wanted);
+  FrameLoader loader(
+      dataset.size(),
+      [&](int64_t index) {
+        const Sample sample = dataset.read(index);
+        const Image image =
+            resize_and_crop(decode_image(sample.encoded, sample.name), preprocessing.eval_resize, 0, sample.name);
+        return diagonal_crops(image, preprocessing.eval_size, shifts);
+      },
+      {preprocessing, network.loader.threads, network.loader.max_broken});
+  ShiftConsistency result{0, shifts, 0, std::vector<double>(static_cast<size_t>(shifts), 0.0)};
+  Progress progress("shifting crops", dataset.size(), "images");
+  FrameGroup group;
+  while (loader.next(group)) {
+    const AutocastGuard autocast(network.device, network.precision);
+    const torch::Tensor images = torch::from_blob(group.images.data(), {group.frames, group.side, group.side, 3});
+    const torch::Tensor best =
+        network.model.forward(images.permute({0, 3, 1, 2}).to(network.device)).argmax(1).to(torch::kCPU);
+    for (int d = 1; d <= shifts; ++d) {
+      const int64_t pairs = group.frames - d;
+      result.agreement[static_cast<size_t>(d - 1)] +=
+          best.narrow(0, 0, pairs).eq(best.narrow(0, d, pairs)).to(torch::kFloat64).mean().item<double>();
+    }
+    ++result.images;
+    progress.advance(1);
+  }
+  if (result.images == 0) throw InputError(dataset.where(), "no image could be read", "see the warnings above");
+  double pairs = 0;
+  for (int d = 1; d <= shifts; ++d) {
+    double& share = result.agreement[static_cast<size_t>(d - 1)];
+    share /= static_cast<double>(result.images);
+    const double count = shifts + 1 - d;
+    result.consistency += share * count;
+    pairs += count;
+  }
+  result.consistency /= pairs;
+  return result;
+}
+
+}  // namespace assemble

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "corruption.h"
+#include "filters.h"
+
+namespace assemble::corruptions {
+namespace {
+
+constexpr int kChannels = Image::kChannels;
+/// Where scikit-image's gaussian() cuts its kernel off unless told otherwise.
+constexpr double kTruncate = 4;
+
+FieldSize size_of(const Image& image) { return {image.height, image.width, kChannels}; }
+
+Image blurred(const Image& image, double sigma) {
+  std::vector<float> field = to_floats(image);
+  gaussian_filter(field, size_of(image), sigma, kTruncate, Border::kNearest);
+  Image result = like(image);
+  to_levels(field, result.pixels.data());
+  return result;
+}
+
+/// The generator means to swap each pixel with a neighbour, but its assignment of array views copies the neighbour
+/// instead; the published images are made so.
+void shuffle_locally(Image& image, int reach, Random& random) {
+  const int rows = image.height - 2 * reach, columns = image.width - 2 * reach;
+  if (rows < 1 || columns < 1) return;
+  std::vector<uint32_t> words(static_cast<size_t>(rows) * columns);
+  random.fill_words(words);
+  const uint32_t* word = words.data();
+  const auto draw = [reach](uint32_t half) { return static_cast<int>((half * 2 * reach) >> 16) - reach; };
+  for (int y = image.height - reach; y > reach; --y) {
+    for (int x = image.width - reach; x > reach; --x) {
+      const uint8_t* from = image.row(y + draw(*word >> 16)) + (x + draw(*word & 0xFFFF)) * kChannels;
+      std::copy_n(from, kChannels, image.row(y) + x * kChannels);
+      ++word;
+    }
+  }
+}
+
+/// A disc smoothed by a small Gaussian, as the sum of two parts that are cheap to apply: the smoothed disc without
+/// borders, and the few points where the generator's kernel differs because its grid ends there.
+class DefocusKernel {
+ public:
+  DefocusKernel(int radius, double sigma) : radius_(radius), grid_(std::max(radius, 8)), reach_(radius <= 8 ? 1 : 2) {
+    int area = 0;
+    for (int y = -radius; y <= radius; ++y) {
+      half_.push_back(static_cast<int>(std::sqrt(static_cast<double>(radius * radius - y * y))));
+      area += 2 * half_.back() + 1;
+    }
+    double sum = 0;
+    for (int i = -reach_; i <= reach_; ++i) sum += std::exp(-0.5 * i * i / (sigma * sigma));
+    for (int i = -reach_; i <= reach_; ++i) smoothing_.push_back(std::exp(-0.5 * i * i / (sigma * sigma)) / sum);
+    scale_ = 1.0 / area;
+    find_corrections();
+  }
+
+  Image apply(const Image& image) const {
+    const int pad = grid_ + reach_;
+    const std::vector<float> padded = padded_floats(image.pixels.data(), size_of(image), pad, Border::kReflect101);
+    const int wide = image.width + 2 * reach_, high = image.height + 2 * reach_;
+    const std::vector<float> discs = disc_sums(padded, high, wide);
+    const size_t stride = static_cast<size_t>(image.width + 2 * pad) * kChannels;
+    const size_t row = static_cast<size_t>(wide) * kChannels;
+
+    std::vector<float> down_weights, weights, down(row), out(static_cast<size_t>(image.width) * kChannels);
+    for (const double value : smoothing_) {
+      down_weights.push_back(static_cast<float>(value));
+      weights.push_back(static_cast<float>(value * scale_));
+    }
+    for (const Correction& correction : corrections_) weights.push_back(static_cast<float>(correction.weight));
+    std::vector<const float*> down_taps(down_weights.size()), taps(weights.size());
+    Image result = like(image);
+    for (int y = 0; y < image.height; ++y) {
+      for (size_t k = 0; k < down_taps.size(); ++k) down_taps[k] = discs.data() + row * (y + k);
+      weighted_rows(down_taps, down_weights, row, down.data());
+      for (size_t k = 0; k < smoothing_.size(); ++k) taps[k] = down.data() + k * kChannels;
+      for (size_t k = 0; k < corrections_.size(); ++k) {
+        taps[smoothing_.size() + k] = padded.data() + stride * (y + pad + corrections_[k].y) +
+                                      static_cast<size_t>(pad + corrections_[k].x) * kChannels;
+      }
+      weighted_rows(taps, weights, out.size(), out.data());
+      to_levels(out, result.row(y));
+    }
+    return result;
+  }
+
+ private:
+  struct Correction {
+    int y = 0;
+    int x = 0;
+    double weight = 0;
+  };
+
+  double disc(int y, int x) const { return y * y + x * x <= radius_ * radius_ ? scale_ : 0.0; }
+  double smoothed(int y, int x, bool grid_ends) const {
+    const auto inside = [&](int i) {
+      return grid_ends ? border_index(i + grid_, 2 * grid_ + 1, Border::kReflect101) - grid_ : i;
+    };
+    double sum = 0;
+    for (int j = -reach_; j <= reach_; ++j) {
+      for (int i = -reach_; i <= reach_; ++i) {
+        sum += smoothing_[static_cast<size_t>(j + reach_)] * smoothing_[static_cast<size_t>(i + reach_)] *
+               disc(inside(y + j), inside(x + i));
+      }
+    }
+    return sum;
+  }
+
+  void find_corrections() {
+    const int end = grid_ + reach_;
+    for (int y = -end; y <= end; ++y) {
+      for (int x = -end; x <= end; ++x) {
+        const bool on_grid = std::abs(y) <= grid_ && std::abs(x) <= grid_;
+        const double weight = (on_grid ? smoothed(y, x, true) : 0.0) - smoothed(y, x, false);
+        if (std::abs(weight) > 1e-9) corrections_.push_back({y, x, weight});
+      }
+    }
+  }
+
+  /// Sums over the disc around each pixel of the image widened by reach_: differences of running sums along rows.
+  /// Whole numbers below 2^24, so floats hold them exactly.
+  std::vector<float> disc_sums(const std::vector<float>& padded, int high, int wide) const {
+    const int padded_width = wide + 2 * grid_, padded_height = high + 2 * grid_;
+    const size_t row = static_cast<size_t>(padded_width) * kChannels, stride = row + kChannels;
+    std::vector<int32_t> running(stride * padded_height);
+    for (int y = 0; y < padded_height; ++y) {
+      const float* from = padded.data() + row * y;
+      int32_t* to = running.data() + stride * y;
+      for (size_t i = 0; i < row; ++i) to[i + kChannels] = to[i] + static_cast<int32_t>(from[i]);
+    }
+    std::vector<float> sums(static_cast<size_t>(wide) * kChannels * high);
+    std::vector<int32_t> line(static_cast<size_t>(wide) * kChannels);
+    for (int y = 0; y < high; ++y) {
+      std::fill(line.begin(), line.end(), 0);
+      for (int dy = -radius_; dy <= radius_; ++dy) {
+        const int half = half_[static_cast<size_t>(dy + radius_)];
+        const int32_t* at = running.data() + stride * (y + grid_ + dy);
+        const int32_t* begin = at + static_cast<ptrdiff_t>(grid_ - half) * kChannels;
+        const int32_t* end = at + static_cast<ptrdiff_t>(grid_ + half + 1) * kChannels;
+        for (size_t i = 0; i < line.size(); ++i) line[i] += end[i] - begin[i];
+      }
+      std::copy(line.begin(), line.end(), sums.begin() + static_cast<ptrdiff_t>(line.size()) * y);
+    }
+    return sums;
+  }
+
+  int radius_;
+  int grid_;               ///< the generator's kernel goes from -grid_ to grid_
+  int reach_;              ///< of the smoothing
+  std::vector<int> half_;  ///< half widths of the disc's rows
+  std::vector<double> smoothing_;
+  double scale_ = 1;
+  std::vector<Correction> corrections_;
+};
+
+}  // namespace
+
+Image gaussian_blur(const Image& image, Call& call) { return blurred(image, call.pick<double>({1, 2, 3, 4, 6})); }
+
+Image glass_blur(const Image& image, Call& call) {
+  struct Parameters {
+    double sigma;
+    int reach;
+    int passes;
+  };
+  const auto [sigma, reach, passes] =
+      call.pick<Parameters>({{{0.7, 1, 2}, {0.9, 2, 1}, {1, 2, 3}, {1.1, 3, 2}, {1.5, 4, 2}}});
+  Image shuffled = blurred(image, sigma);
+  for (int pass = 0; pass < passes; ++pass) shuffle_locally(shuffled, reach, call.random);
+  return blurred(shuffled, sigma);
+}
+
+Image defocus_blur(const Image& image, Call& call) {
+  static const std::array<DefocusKernel, kCorruptionSeverities> kernels{DefocusKernel(3, 0.1), DefocusKernel(4, 0.5),
+                                                                        DefocusKernel(6, 0.5), DefocusKernel(8, 0.5),
+                                                                        DefocusKernel(10, 0.5)};
+  return call.pick(kernels).apply(image);
+}
+
+Image motion_blur(const Image& image, Call& call) {
+  struct Parameters {
+    int radius;
+    double sigma;
+  };
+  const auto [radius, sigma] = call.pick<Parameters>({{{10, 3}, {15, 5}, {15, 8}, {15, 12}, {20, 15}}});
+  Image result = like(image);
+  motion_blur_levels(image.pixels.data(), size_of(image), radius, sigma, call.random.uniform(-45, 45),
+                     result.pixels.data());
+  return result;
+}
+
+Image zoom_blur(const Image& image, Call& call) {
+  struct Parameters {
+    double stop;
+    double step;
+  };
+  const auto [stop, step] =
+      call.pick<Parameters>({{{1.11, 0.01}, {1.16, 0.01}, {1.21, 0.02}, {1.26, 0.02}, {1.31, 0.03}}});
+  // As numpy.arange(1, stop, step): rounding decides whether the last one belongs.
+  const int count = static_cast<int>(std::ceil((stop - 1) / step));
+  const double spacing = (1 + step) - 1;
+  const std::vector<float> field = to_floats(image);
+  std::vector<float> sum = field;
+  for (int i = 0; i < count; ++i) add_clipped_zoom(field, size_of(image), 1 + i * spacing, sum);
+  const float scale = 1 / static_cast<float>(count + 1);
+  Image result = like(image);
+  for (size_t i = 0; i < sum.size(); ++i) result.pixels[i] = level(sum[i] * scale);
+  return result;
+}
+
+}  // namespace assemble::corruptions

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mutex>
+#include <opencv2/core.hpp>
+
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "corruption.h"
+
+namespace assemble {
+namespace {
+
+struct Entry {
+  const char* name;
+  Image (*apply)(const Image& image, corruptions::Call& call);
+};
+
+/// In the published order.
+constexpr std::array<Entry, 19> kEntries{{
+    {"gaussian_noise", corruptions::gaussian_noise},
+    {"shot_noise", corruptions::shot_noise},
+    {"impulse_noise", corruptions::impulse_noise},
+    {"defocus_blur", corruptions::defocus_blur},
+    {"glass_blur", corruptions::glass_blur},
+    {"motion_blur", corruptions::motion_blur},
+    {"zoom_blur", corruptions::zoom_blur},
+    {"snow", corruptions::snow},
+    {"frost", corruptions::frost},
+    {"fog", corruptions::fog},
+    {"brightness", corruptions::brightness},
+    {"contrast", corruptions::contrast},
+    {"elastic_transform", corruptions::elastic_transform},
+    {"pixelate", corruptions::pixelate},
+    {"jpeg_compression", corruptions::jpeg_compression},
+    {"speckle_noise", corruptions::speckle_noise},
+    {"gaussian_blur", corruptions::gaussian_blur},
+    {"spatter", corruptions::spatter},
+    {"saturate", corruptions::saturate},
+}};
+
+uint32_t find_corruption(const std::string& name) {
+  const auto& names = corruption_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<uint32_t>(found - names.begin());
+  const std::string match = nearest(name, names);
+  throw UsageError("corruption", concat("'", name, "' is unknown, expected one of ", join(names, ", ")),
+                   match.empty() ? "" : concat("did you mean ", match, "?"));
+}
+
+/// Images are the unit of work; threads inside an operator would only fight over the cores.
+void keep_opencv_to_one_thread() {
+  static std::once_flag once;
+  std::call_once(once, [] { cv::setNumThreads(1); });
+}
+
+}  // namespace
+
+const std::vector<std::string>& corruption_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> result;
+    for (const Entry& entry : kEntries) result.emplace_back(entry.name);
+    return result;
+  }();
+  return names;
+}
+
+void check_corruption(const std::string& name) { find_corruption(name); }
+
+void check_severity(int severity) {
+  if (severity >= 1 && severity <= kCorruptionSeverities) return;
+  throw UsageError("severity", concat(severity, " is unknown, expected 1, 2, 3, 4 or 5"));
+}
+
+int smallest_corruptible(const std::string& name, int severity) {
+  check_severity(severity);
+  const auto apply = kEntries[find_corruption(name)].apply;
+  constexpr int kSmallestElastic = 3;  // its three points move by a third of the side
+  if (apply == corruptions::elastic_transform) return kSmallestElastic;
+  return apply == corruptions::pixelate ? corruptions::smallest_pixelated(severity) : 1;
+}
+
+Image corrupt(const Image& image, const std::string& name, int severity, uint64_t index,
+              const CorruptOptions& options) {
+  const uint32_t number = find_corruption(name);
+  const int smallest = smallest_corruptible(name, severity);
+  if (image.height < 1 || image.width < 1 ||
+      image.pixels.size() != size_t{Image::kChannels} * image.height * image.width) {
+    throw UsageError("corrupt", concat("image of ", image.width, "×", image.height, " pixels with ",
+                                       image.pixels.size(), " bytes; expected 3 bytes a pixel, sizes of at least 1"));
+  }
+  if (std::min(image.height, image.width) < smallest) {
+    throw InputError(name, concat("an image of ", image.width, "×", image.height, " is too small for severity ",
+                                  severity, ", which needs sides of at least ", smallest));
+  }
+  keep_opencv_to_one_thread();
+  Random random(options.seed, RandomPurpose::kCorrupt, number * 8 + static_cast<uint32_t>(severity), index);
+  corruptions::Call call{severity, random, options};
+  return kEntries[number].apply(image, call);
+}
+
+}  // namespace assemble

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../corruptions/shot_table.h"
+#include "perturbation.h"
+
+namespace assemble::perturbations {
+
+using corruptions::level;
+using corruptions::like;
+using corruptions::ShotTable;
+
+namespace {
+
+/// The clean image, then `call.frames - 1` noisy ones.
+template <typename MakeNoisy>
+Frames clean_then(Call& call, MakeNoisy&& make_noisy) {
+  Frames frames{call.cropped()};
+  frames.reserve(static_cast<size_t>(call.frames));
+  while (frames.size() < static_cast<size_t>(call.frames)) frames.push_back(make_noisy(frames.front()));
+  return frames;
+}
+
+const ShotTable& shot_table(int photons) {
+  static const ShotTable weak(300), medium(120), strong(60);
+  return photons == 300 ? weak : photons == 120 ? medium : strong;
+}
+
+}  // namespace
+
+Frames gaussian_noise(Call& call, float deviation) {
+  std::vector<float> noise;
+  return clean_then(call, [&](const Image& clean) {
+    noise.resize(clean.pixels.size());
+    call.random.fill_normal(noise);
+    Image noisy = like(clean);
+    for (size_t i = 0; i < noise.size(); ++i) {
+      noisy.pixels[i] = level(static_cast<float>(clean.pixels[i]) + 255 * deviation * noise[i]);
+    }
+    return noisy;
+  });
+}
+
+Frames speckle_noise(Call& call, float deviation) {
+  std::vector<float> noise;
+  return clean_then(call, [&](const Image& clean) {
+    noise.resize(clean.pixels.size());
+    call.random.fill_normal(noise);
+    Image noisy = like(clean);
+    for (size_t i = 0; i < noise.size(); ++i) {
+      const auto value = static_cast<float>(clean.pixels[i]);
+      noisy.pixels[i] = level(value + value * deviation * noise[i]);
+    }
+    return noisy;
+  });
+}
+
+Frames shot_noise(Call& call, int photons) {
+  const ShotTable& table = shot_table(photons);
+  std::vector<uint32_t> words;
+  return clean_then(call, [&](const Image& clean) {
+    words.resize(clean.pixels.size());
+    call.random.fill_words(words);
+    Image noisy = like(clean);
+    for (size_t i = 0; i < words.size(); ++i) noisy.pixels[i] = table.draw(clean.pixels[i], words[i]);
+    return noisy;
+  });
+}
+
+}  // namespace assemble::perturbations

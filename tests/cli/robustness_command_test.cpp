@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// `assemble perturb` and `assemble robustness` on a network with random weights.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "assemble/data/draw.h"
+#include "assemble/models/model_file.h"
+#include "drawn_data.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::json;
+using test::CommandResult;
+using test::run_command;
+using testing::HasSubstr;
+
+class Robustness : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new test::TemporaryFolder;
+    for (const uint64_t seed : {1, 2}) {
+      const Classifier model =
+          make_classifier(Arch::parse("resnet50+w4"), {.classes = static_cast<int64_t>(drawn_classes().size())}, seed);
+      ModelCard card;
+      card.arch = model->arch();
+      card.class_names = open_dataset(test::drawn_data(), Split::kValidation)->class_names();
+      card.preprocessing = Preprocessing::from_type("imagenet_32");
+      save_model(model_file(seed), *model, card);
+    }
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  static std::string model_file(uint64_t seed) { return (*folder_ / ("model" + std::to_string(seed) + ".safetensors")).string(); }
+  static std::string in(const std::string& name) { return (*folder_ / name).string(); }
+  static std::string data() { return test::drawn_data().string(); }
+
+  static CommandResult measure(const std::string& what, const std::string& from, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{"robustness", what, "--model", model_file(1), "--data", from, "--json", "--quiet"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_command(arguments);
+  }
+  static json parse(const CommandResult& result) {
+    EXPECT_EQ(result.exit_code, 0) << result.standard_error;
+    return json::parse(result.standard_output);
+  }
+
+  static test::TemporaryFolder* folder_;
+};
+test::TemporaryFolder* Robustness::folder_ = nullptr;
+
+TEST_F(Robustness, StoredAndMadeImagesGiveTheSameErrors) {
+  const CommandResult made_set = run_command({"corrupt", "--quiet", "--data", data(), "--out", in("c"), "--corruptions",
+                                              "fog,contrast", "--resize", "36", "--crop", "32"});
+  ASSERT_EQ(made_set.exit_code, 0) << made_set.standard_error;
+  const std::vector<std::string> corruptions{"--corruptions", "fog,contrast"};
+  const json stored = parse(measure("c", in("c"), {"--clean", data(), "--corruptions", "fog,contrast"}));
+  const json made = parse(measure("c", data(), corruptions));
+  EXPECT_EQ(stored["measured"], made["measured"]);
+  EXPECT_EQ(stored["images"]["from"], "stored set");
+  EXPECT_EQ(made["images"]["from"], "made while measuring");
+  EXPECT_EQ(made["measured"]["corruptions"]["fog"].size(), 5u);
+  EXPECT_TRUE(made["mce_15"].is_null());
+  EXPECT_TRUE(made["partial"]);
+  EXPECT_EQ(made["ce"].size(), 2u);
+  EXPECT_EQ(made["input_size"], 32);
+}
+
+TEST_F(Robustness, NamesMissingFoldersAndMarksTheResultPartial) {
+  run_command({"corrupt", "--quiet", "--data", data(), "--out", in("missing"), "--corruptions", "fog,snow",
+               "--severities", "1,2,3,4,5", "--resize", "36", "--crop", "32"});
+  fs::remove_all(*folder_ / "missing/snow/4");
+  const json result = parse(measure("c", in("missing"), {"--corruptions", "fog,snow"}));
+  EXPECT_TRUE(result["partial"]);
+  EXPECT_EQ(result["missing"], json::array({"snow/4"}));
+  EXPECT_TRUE(result["ce"].contains("fog"));
+  EXPECT_FALSE(result["ce"].contains("snow"));
+  EXPECT_TRUE(result["clean_error"].is_null());
+  const CommandResult none = measure("c", in("missing"), {"--corruptions", "frost"});
+  EXPECT_EQ(none.exit_code, 3);
+  EXPECT_THAT(none.standard_error, HasSubstr("frost/1"));
+}
+
+TEST_F(Robustness, GoesOnFromItsStateAndWritesAReport) {
+  const json first = parse(measure("c", data(), {"--out", in("run"), "--corruptions", "fog"}));
+  const json state = json::parse(test::read_text(*folder_ / "run/state.json"));
+  EXPECT_EQ(state["results"]["corruptions"].size(), 1u);
+  const json second = parse(measure("c", data(), {"--out", in("run"), "--corruptions", "fog,contrast"}));
+  EXPECT_EQ(second["measured"]["corruptions"]["fog"], first["measured"]["corruptions"]["fog"]);
+  EXPECT_EQ(json::parse(test::read_text(*folder_ / "run/result.json"))["ce"].size(), 2u);
+  EXPECT_THAT(test::read_text(*folder_ / "run/report.html"), HasSubstr("<svg"));
+  const CommandResult other = measure("c", data(), {"--out", in("run"), "--corruptions", "fog", "--seed", "7"});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.standard_error, HasSubstr("holds a run with images"));
+}
+
+TEST_F(Robustness, ANetworkAgainstItselfIs100) {
+  const std::vector<std::string> fog{"--corruptions", "fog", "--out", in("self")};
+  parse(measure("c", data(), fog));
+  for (const std::string& baseline : {in("self/result.json"), model_file(1)}) {
+    const json result = parse(measure("c", data(), {"--corruptions", "fog", "--baseline", baseline}));
+    EXPECT_DOUBLE_EQ(result["ce"]["fog"].get<double>(), 100);
+  }
+  const json flips = parse(measure("p", data(), {"--kinds", "translate,gaussian_noise_3", "--baseline", model_file(2)}));
+  EXPECT_EQ(flips["measured"].size(), 2u);
+}
+
+TEST_F(Robustness, StoredSequencesGiveTheSameFlips) {
+  const CommandResult set = run_command({"perturb", "--quiet", "--data", data(), "--out", in("p"), "--kinds",
+                                         "translate,scale", "--format", "frames", "--resize", "36", "--crop", "32"});
+  ASSERT_EQ(set.exit_code, 0) << set.standard_error;
+  const json stored = parse(measure("p", in("p"), {"--kinds", "translate,scale,tilt"}));
+  const json made = parse(measure("p", data(), {"--kinds", "translate,scale"}));
+  EXPECT_EQ(stored["measured"], made["measured"]);
+  EXPECT_EQ(stored["missing"], json::array({"tilt"}));
+  EXPECT_TRUE(stored["partial"]);
+  EXPECT_TRUE(stored["mfr"].is_null());
+  const json some = parse(measure("p", data(), {"--kinds", "scale", "--images", "5", "--out", in("flips")}));
+  EXPECT_EQ(some["measured"]["scale"]["sequences"], 5);
+  const CommandResult page = run_command({"robustness", "report", in("flips/result.json"), "--out", in("page.html")});
+  EXPECT_EQ(page.exit_code, 0) << page.standard_error;
+  EXPECT_THAT(test::read_text(*folder_ / "page.html"), HasSubstr("Flip probability"));
+}
+
+TEST_F(Robustness, ShiftConsistency) {
+  const json result = parse(measure("shift", data()));
+  EXPECT_EQ(result["largest_shift"], 4);  // imagenet_32 resizes to 36
+  EXPECT_GE(result["shift_consistency"], 0);
+  EXPECT_LE(result["shift_consistency"], 1);
+  EXPECT_EQ(result["agreement"].size(), 4u);
+  const CommandResult far = measure("shift", data(), {"--shifts", "9"});
+  EXPECT_EQ(far.exit_code, 2);
+  EXPECT_THAT(far.standard_error, HasSubstr("no room for 9 pixels"));
+}
+
+TEST_F(Robustness, NamesWhatIsWrong) {
+  const CommandResult corruption = measure("c", data(), {"--corruptions", "fogg"});
+  EXPECT_EQ(corruption.exit_code, 2);
+  EXPECT_THAT(corruption.standard_error, HasSubstr("did you mean fog?"));
+  const CommandResult severity = measure("c", data(), {"--severities", "6"});
+  EXPECT_EQ(severity.exit_code, 2);
+  EXPECT_THAT(severity.standard_error, HasSubstr("expected 1, 2, 3, 4 or 5"));
+  const CommandResult kind = measure("p", data(), {"--kinds", "tillt"});
+  EXPECT_EQ(kind.exit_code, 2);
+  EXPECT_THAT(kind.standard_error, HasSubstr("did you mean tilt?"));
+  const CommandResult baseline = measure("c", data(), {"--corruptions", "fog", "--baseline", in("none.json")});
+  EXPECT_EQ(baseline.exit_code, 3);
+  EXPECT_THAT(baseline.standard_error, HasSubstr("none.json"));
+}
+
+}  // namespace
+}  // namespace assemble

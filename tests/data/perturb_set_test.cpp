@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/data/perturb_set.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "assemble/core/error.h"
+#include "drawn_data.h"
+
+namespace assemble {
+namespace {
+
+using testing::HasSubstr;
+
+PerturbSetOptions small_options(PerturbFormat format) {
+  PerturbSetOptions options;
+  options.kinds = {"gaussian_noise", "translate"};
+  options.resize = 28;
+  options.crop = 24;
+  options.threads = 2;
+  options.format = format;
+  return options;
+}
+
+std::unique_ptr<Dataset> validation() { return open_dataset(test::drawn_data(), Split::kValidation); }
+
+TEST(PerturbSet, StoredFramesAreTheMadeOnes) {
+  const test::TemporaryFolder folder;
+  const auto dataset = validation();
+  const PerturbSetOptions options = small_options(PerturbFormat::kFrames);
+  const PerturbReport report = perturb_dataset(*dataset, folder / "p", options);
+  EXPECT_EQ(report.written, 2 * dataset->size());
+  EXPECT_THAT(test::list_files(folder / "p"),
+              testing::ElementsAre("gaussian_noise", "perturbations.json", "translate"));
+  for (const std::string& kind : options.kinds) {
+    const auto stored = open_sequences(folder / "p", kind), made = make_sequences(*dataset, kind, options);
+    ASSERT_EQ(stored->size(), made->size());
+    const std::vector<Image> a = stored->read(4), b = made->read(4);
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].pixels, b[i].pixels) << kind << " " << i;
+  }
+}
+
+TEST(PerturbSet, GoesOnWhereItStopped) {
+  const test::TemporaryFolder folder;
+  const auto dataset = validation();
+  PerturbSetOptions options = small_options(PerturbFormat::kFrames);
+  options.kinds = {"translate"};
+  perturb_dataset(*dataset, folder / "p", options);
+  options.kinds = {"gaussian_noise", "translate"};
+  const PerturbReport report = perturb_dataset(*dataset, folder / "p", options);
+  EXPECT_EQ(report.written, dataset->size());
+  EXPECT_EQ(report.kept, dataset->size());
+  options.seed = 1;
+  EXPECT_THAT(test::error_of<UsageError>([&] { perturb_dataset(*dataset, folder / "p", options); }),
+              HasSubstr("was made with seed 0, not 1"));
+}
+
+TEST(PerturbSet, VideosAreNearTheMadeFrames) {
+  const test::TemporaryFolder folder;
+  const auto dataset = validation();
+  PerturbSetOptions options = small_options(PerturbFormat::kMp4);
+  options.kinds = {"translate"};
+  perturb_dataset(*dataset, folder / "p", options);
+  const std::vector<Image> a = open_sequences(folder / "p", "translate")->read(0);
+  const std::vector<Image> b = make_sequences(*dataset, "translate", options)->read(0);
+  ASSERT_EQ(a.size(), 41u);
+  double sum = 0;
+  for (size_t i = 0; i < a[20].pixels.size(); ++i) sum += std::abs(a[20].pixels[i] - b[20].pixels[i]);
+  EXPECT_LT(sum / static_cast<double>(a[20].pixels.size()), 6);
+}
+
+TEST(PerturbSet, NamesWhatIsWrongWithAStoredSet) {
+  const test::TemporaryFolder folder;
+  EXPECT_THAT(test::error_of<InputError>([&] { open_sequences(folder.path(), "snow"); }), HasSubstr("snow: is missing"));
+  fs::create_directories(folder / "snow/class");
+  EXPECT_THAT(test::error_of<InputError>([&] { open_sequences(folder.path(), "snow"); }),
+              HasSubstr("holds no sequences"));
+  test::write_bytes(folder / "snow/class/a.mp4", std::vector<uint8_t>(100, 1));
+  EXPECT_THAT(test::error_of<InputError>([&] { open_sequences(folder.path(), "snow")->read(0); }), HasSubstr("a.mp4"));
+
+  PerturbSetOptions options = small_options(PerturbFormat::kFrames);
+  options.kinds = {"snow"};
+  const auto dataset = validation();
+  perturb_dataset(*dataset, folder / "p", options);
+  fs::path sequence;
+  for (const auto& entry : fs::recursive_directory_iterator(folder / "p/snow")) {
+    if (entry.path().filename() == "frame_07.png") sequence = entry.path();
+  }
+  fs::remove(sequence);
+  const auto stored = open_sequences(folder / "p", "snow");
+  int broken = 0;
+  for (int64_t i = 0; i < stored->size(); ++i) {
+    try {
+      stored->read(i);
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("has 30 frames, expected 31 of snow"));
+      ++broken;
+    }
+  }
+  EXPECT_EQ(broken, 1);
+}
+
+}  // namespace
+}  // namespace assemble

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/corruption_robustness.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "assemble/core/error.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+using testing::HasSubstr;
+
+/// A network whose error under each corruption is `factor` times the baseline's, at every severity.
+CorruptionResults scaled(const CorruptionBaseline& baseline, double factor) {
+  CorruptionResults results;
+  results.clean = CorruptionResult{10, factor * baseline.clean_error.value(), 0.1};
+  for (const auto& [name, error] : baseline.errors) {
+    for (int severity = 1; severity <= kCorruptionSeverities; ++severity) {
+      results.corruptions[name][severity] = {10, factor * error, 0.02 * severity};
+    }
+  }
+  return results;
+}
+
+TEST(CorruptionScores, AlexNetAgainstItselfIs100) {
+  const CorruptionBaseline& alexnet = alexnet_corruption_baseline();
+  const CorruptionScores scores = score_corruptions(scaled(alexnet, 1), alexnet);
+  EXPECT_EQ(scores.ce.size(), 19u);
+  for (const auto& [name, ce] : scores.ce) EXPECT_NEAR(ce, 100, 1e-9) << name;
+  EXPECT_NEAR(scores.mce_15.value(), 100, 1e-9);
+  EXPECT_NEAR(scores.mce_19.value(), 100, 1e-9);
+  EXPECT_NEAR(scores.relative_15.value(), 100, 1e-9);
+  EXPECT_NEAR(scores.relative_19.value(), 100, 1e-9);
+  // The means of the published table: 11.8350 / 15 and 14.8433 / 19.
+  EXPECT_NEAR(scores.unnormalised_15.value(), 100 * 11.8350 / 15, 1e-6);
+  EXPECT_NEAR(scores.unnormalised_19.value(), 100 * 14.8433 / 19, 1e-6);
+}
+
+TEST(CorruptionScores, MatchAHandComputedExample) {
+  const CorruptionBaseline baseline{"b", 0.2, {{"fog", 0.8}, {"snow", 0.5}}};
+  CorruptionResults results;
+  results.clean = CorruptionResult{100, 0.1, 0};
+  for (int severity = 1; severity <= 5; ++severity) {
+    results.corruptions["fog"][severity] = {100, 0.1 * severity, 0.01 * severity};  // mean 0.3
+    results.corruptions["snow"][severity] = {100, 0.5, 0};
+  }
+  const CorruptionScores scores = score_corruptions(results, baseline);
+  EXPECT_NEAR(scores.ce.at("fog"), 37.5, 1e-9);                  // 0.3 / 0.8
+  EXPECT_NEAR(scores.ce.at("snow"), 100, 1e-9);                  // 0.5 / 0.5
+  EXPECT_NEAR(scores.relative_ce.at("fog"), 100.0 / 3, 1e-9);    // 0.2 / 0.6
+  EXPECT_NEAR(scores.relative_ce.at("snow"), 400.0 / 3, 1e-9);   // 0.4 / 0.3
+  EXPECT_NEAR(results.mean_ece("fog").value(), 0.03, 1e-12);
+  EXPECT_FALSE(scores.mce_15.has_value());  // 13 corruptions are missing
+}
+
+TEST(CorruptionScores, LeaveOutWhatIsPartial) {
+  const CorruptionBaseline& alexnet = alexnet_corruption_baseline();
+  CorruptionResults results = scaled(alexnet, 0.5);
+  results.corruptions["saturate"].erase(3);
+  CorruptionScores scores = score_corruptions(results, alexnet);
+  EXPECT_NEAR(scores.mce_15.value(), 50, 1e-9);
+  EXPECT_FALSE(scores.mce_19.has_value());
+  EXPECT_FALSE(scores.ce.contains("saturate"));
+  results.corruptions.erase("fog");
+  scores = score_corruptions(results, alexnet);
+  EXPECT_FALSE(scores.mce_15.has_value());
+  EXPECT_FALSE(scores.unnormalised_15.has_value());
+  results.clean.reset();
+  EXPECT_TRUE(score_corruptions(results, alexnet).relative_ce.empty());
+}
+
+TEST(CorruptionResults, SurviveJson) {
+  const CorruptionResults results = scaled(alexnet_corruption_baseline(), 0.7);
+  const CorruptionResults again = corruption_results_from_json(to_json(results), "here");
+  EXPECT_EQ(to_json(again), to_json(results));
+  EXPECT_NEAR(baseline_of(again, "x").errors.at("frost"), 0.7 * 0.8266, 1e-12);
+  EXPECT_THAT(test::error_of<InputError>([] { corruption_results_from_json(nullptr, "there.json"); }),
+              HasSubstr("there.json: holds no results of 'robustness c'"));
+}
+
+TEST(CorruptionSource, NamesMissingFolders) {
+  const test::TemporaryFolder folder;
+  EXPECT_FALSE(is_corrupted_set(folder.path()));
+  fs::create_directories(folder / "fog/1");
+  fs::create_directories(folder / "fog/2");
+  EXPECT_TRUE(is_corrupted_set(folder.path()));
+  CorruptionSource source;
+  source.stored = folder.path();
+  source.options.corruptions = {"fog", "snow"};
+  source.options.severities = {2, 3};
+  EXPECT_THAT(missing_parts(source), testing::ElementsAre("fog/3", "snow/2", "snow/3"));
+}
+
+}  // namespace
+}  // namespace assemble

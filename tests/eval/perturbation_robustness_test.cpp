@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/perturbation_robustness.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "assemble/core/error.h"
+#include "assemble/data/frame_loader.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+/// Logits that rank the classes of each row in the order given.
+torch::Tensor ranking(const std::vector<std::vector<int64_t>>& frames) {
+  const auto count = static_cast<int64_t>(frames.size()), classes = static_cast<int64_t>(frames[0].size());
+  torch::Tensor logits = torch::zeros({count, classes});
+  for (int64_t f = 0; f < count; ++f) {
+    for (int64_t r = 0; r < classes; ++r) logits[f][frames[f][r]] = static_cast<float>(classes - r);
+  }
+  return logits;
+}
+
+TEST(Flips, MatchHandComputedExamples) {
+  const torch::Tensor logits = ranking({{0, 1, 2}, {1, 0, 2}, {1, 2, 0}, {0, 1, 2}, {2, 1, 0}});
+  EXPECT_DOUBLE_EQ(flip_share(logits, false), 3.0 / 4);  // 0→1, 1→0, 0→2 of four steps
+  EXPECT_DOUBLE_EQ(flip_share(logits, true), 3.0 / 4);   // 1, 1, 2 differ from 0
+  const torch::Tensor noise = ranking({{0, 1}, {1, 0}, {1, 0}, {1, 0}});
+  EXPECT_DOUBLE_EQ(flip_share(noise, false), 1.0 / 3);
+  EXPECT_DOUBLE_EQ(flip_share(noise, true), 1);
+}
+
+TEST(Top5Distance, MatchesHandComputedExamples) {
+  const std::vector<int64_t> order{0, 1, 2, 3, 4, 5, 6, 7};
+  EXPECT_DOUBLE_EQ(top5_distance(ranking({order, order}), false), 0);
+  EXPECT_DOUBLE_EQ(top5_distance(ranking({order, {1, 0, 2, 3, 4, 5, 6, 7}}), false), 2);
+  // Beyond rank 5 all ranks are alike.
+  EXPECT_DOUBLE_EQ(top5_distance(ranking({order, {0, 1, 2, 3, 4, 7, 6, 5}}), false), 0);
+  // Class 4 leaves the five: |4 - 5|.
+  EXPECT_DOUBLE_EQ(top5_distance(ranking({order, {0, 1, 2, 3, 7, 5, 6, 4}}), false), 1);
+  // Class 0 goes to the end (5), 1…4 move up by one: 5 + 4.
+  EXPECT_DOUBLE_EQ(top5_distance(ranking({order, {1, 2, 3, 4, 5, 6, 7, 0}}), false), 9);
+  // Of two steps, the second goes back: the mean to the first frame is half of that.
+  const auto there_and_back = ranking({order, {1, 0, 2, 3, 4, 5, 6, 7}, order});
+  EXPECT_DOUBLE_EQ(top5_distance(there_and_back, false), 2);
+  EXPECT_DOUBLE_EQ(top5_distance(there_and_back, true), 1);
+}
+
+TEST(Top5Distance, FewerThanFiveClasses) {
+  EXPECT_DOUBLE_EQ(top5_distance(ranking({{0, 1, 2}, {2, 1, 0}}), false), 4);
+}
+
+PerturbationResults scaled(double factor) {
+  PerturbationResults results;
+  for (const auto& [kind, flips] : alexnet_perturbation_baseline().flip_probabilities) {
+    results[kind] = {5, factor * flips, factor};
+  }
+  return results;
+}
+
+TEST(PerturbationScores, AlexNetAgainstItselfIs100) {
+  const PerturbationScores scores = score_perturbations(scaled(1), alexnet_perturbation_baseline());
+  EXPECT_NEAR(scores.mfr.value(), 100, 1e-9);
+  EXPECT_FALSE(scores.mt5d.has_value());  // was never published
+  EXPECT_NEAR(scores.unnormalised_t5d.value(), 1, 1e-12);
+  EXPECT_NEAR(scores.unnormalised_fr.value(), 14.04630, 1e-6);  // 100 · 1.40463 / 10
+  EXPECT_EQ(scores.flip_rates.size(), 14u);
+}
+
+TEST(PerturbationScores, AnyNetworkServesAsBaseline) {
+  const PerturbationScores scores = score_perturbations(scaled(0.3), baseline_of(scaled(0.5), "other"));
+  EXPECT_NEAR(scores.mfr.value(), 60, 1e-9);
+  EXPECT_NEAR(scores.mt5d.value(), 60, 1e-9);
+  PerturbationResults partial = scaled(0.3);
+  partial.erase("tilt");
+  EXPECT_FALSE(score_perturbations(partial, alexnet_perturbation_baseline()).mfr.has_value());
+}
+
+TEST(PerturbationResults, SurviveJson) {
+  const auto json = to_json(scaled(0.4));
+  EXPECT_EQ(to_json(perturbation_results_from_json(json, "here")), json);
+  EXPECT_THAT(test::error_of<InputError>([] { perturbation_results_from_json({{"rain", 1}}, "p.json"); }),
+              testing::HasSubstr("p.json"));
+}
+
+TEST(FrameLoader, GivesGroupsInOrderAndLeavesOutBrokenOnes) {
+  Preprocessing preprocessing;
+  preprocessing.eval_size = 4;
+  preprocessing.mean = {1, 2, 3};
+  const auto make = [](int64_t index) {
+    if (index == 3) throw InputError("image 3", "is broken");
+    return std::vector<Image>(2, Image{4, 4, std::vector<uint8_t>(48, static_cast<uint8_t>(index))});
+  };
+  for (const int threads : {1, 3}) {
+    FrameLoader loader(9, make, {preprocessing, threads, 1});
+    FrameGroup group;
+    std::vector<int64_t> seen;
+    while (loader.next(group)) {
+      seen.push_back(group.index);
+      ASSERT_EQ(group.images.size(), 96u);
+      EXPECT_FLOAT_EQ(group.images[50], static_cast<float>(group.index) - 3);
+    }
+    EXPECT_THAT(seen, testing::ElementsAre(0, 1, 2, 4, 5, 6, 7, 8));
+    EXPECT_EQ(loader.broken(), 1);
+  }
+  FrameLoader strict(9, make, {preprocessing, 1, 0});
+  FrameGroup group;
+  EXPECT_THROW(
+      while (strict.next(group)) {}, InputError);
+}
+
+}  // namespace
+}  // namespace assemble

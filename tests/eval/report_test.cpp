@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/eval/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "assemble/core/error.h"
+#include "assemble/eval/perturbation_robustness.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::ordered_json;
+using testing::HasSubstr;
+using testing::Not;
+
+ordered_json common(const std::string& measure, const std::string& network) {
+  return {{"measure", measure}, {"network", network}, {"arch", "resnet50"}, {"input_size", 224},
+          {"baseline", "b"},    {"partial", false},   {"missing", ordered_json::array()},
+          {"images", {{"from", "stored set"}}}};
+}
+
+ordered_json corruption_result(const std::string& network, double error) {
+  ordered_json result = common("corruptions", network);
+  CorruptionResults results;
+  results.clean = CorruptionResult{10, 0.1, 0.02};
+  ordered_json ce = ordered_json::object();
+  for (const std::string& name : corruption_names()) {
+    for (int severity = 1; severity <= 5; ++severity) results.corruptions[name][severity] = {10, error, 0.05};
+    ce[name] = 200 * error;
+  }
+  result["mce_15"] = 76.25;
+  result["ce"] = ce;
+  result["measured"] = to_json(results);
+  return result;
+}
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+TEST(Report, ShowsNetworksSideBySideAndStandsAlone) {
+  const std::string html =
+      robustness_report({corruption_result("runs/a/last.safetensors", 0.4), corruption_result("runs/b<c>/last", 0.2)});
+  EXPECT_THAT(html, HasSubstr("<!DOCTYPE html>"));
+  EXPECT_THAT(html, HasSubstr("a/last.safetensors"));
+  EXPECT_THAT(html, HasSubstr("b&lt;c&gt;/last"));
+  EXPECT_THAT(html, Not(HasSubstr("b<c>")));
+  EXPECT_THAT(html, HasSubstr("76.25"));
+  EXPECT_THAT(html, Not(HasSubstr("<script")));
+  EXPECT_THAT(html, Not(HasSubstr("http")));
+  EXPECT_THAT(html, Not(HasSubstr("nan")));
+  EXPECT_EQ(count(html, "<svg"), 4u);
+  EXPECT_EQ(count(html, "<svg"), count(html, "</svg>"));
+  EXPECT_EQ(count(html, "<rect"), 2u * 2 * 19);
+  EXPECT_EQ(count(html, "<polyline"), 2u * 2);
+  EXPECT_EQ(count(html, "<circle"), 2u * 2 * 6);
+  for (const std::string tag : {"table", "tr", "td", "figure", "p", "text"}) {
+    EXPECT_EQ(count(html, "<" + tag + ">") + count(html, "<" + tag + " "), count(html, "</" + tag + ">")) << tag;
+  }
+}
+
+TEST(Report, LeavesGapsAndNamesWhatIsMissing) {
+  ordered_json result = corruption_result("a", 0.4);
+  result["measured"]["corruptions"].erase("fog");
+  result["ce"].erase("fog");
+  result["mce_15"] = nullptr;
+  result["partial"] = true;
+  result["missing"] = {"fog/1", "fog/2"};
+  const std::string html = robustness_report({result});
+  EXPECT_THAT(html, HasSubstr("missing: fog/1, fog/2"));
+  EXPECT_EQ(count(html, "<rect"), 2u * 18);
+}
+
+TEST(Report, ShowsSequences) {
+  ordered_json result = common("perturbations", "a");
+  result["measured"] = to_json(PerturbationResults{{"tilt", {5, 0.25, 1.5}}, {"snow", {5, 0, 0}}});
+  const std::string html = robustness_report({result});
+  EXPECT_THAT(html, HasSubstr("tilt: 25.0"));
+  EXPECT_EQ(count(html, "<rect"), 4u);
+}
+
+TEST(Report, RefusesOtherResults) {
+  EXPECT_THAT(test::error_of<InputError>([] { robustness_report({{{"top1", 0.5}}}); }), HasSubstr("lacks"));
+  EXPECT_THAT(test::error_of<InputError>([] { robustness_report({{{"measure", "shift"}}}); }), HasSubstr("'shift'"));
+}
+
+}  // namespace
+}  // namespace assemble
