@@ -52,7 +52,7 @@ class Comparison:
     def __init__(self, options, folder):
         self.options = options
         self.folder = folder
-        self.photos = sorted(p for p in pathlib.Path(options.photos).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+        self.photos = peers.find_photos(options.photos)
         self.clean = []
         for i, path in enumerate(self.photos):
             image = peers.crop(path)
@@ -63,8 +63,8 @@ class Comparison:
 
     def corrupt(self, name, seed, frost):
         out = self.folder / f"out-{name}-{seed}-{'photographs' if frost else 'drawn'}"
-        command = [self.options.assemble, "corrupt", "--data", self.folder / "clean", "--out", out, "--resize", "0", "--crop", "0",
-                   "--format", "png", "--corruptions", name, "--seed", seed, "--quiet"]
+        command = [self.options.assemble, "corrupt", "--data", self.folder / "clean", "--out", out, "--resize", "0",
+                   "--crop", "0", "--format", "png", "--corruptions", name, "--seed", seed, "--quiet"]
         if frost:
             command += ["--frost-dir", self.options.frost_dir]
         subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
@@ -92,8 +92,8 @@ class Comparison:
             shutil.rmtree(folder.parent)
 
     def row(self, name, severity, pairs, ours, theirs, differences):
-        row = {"corruption": name, "severity": severity, "images": pairs, "machine": peers.cpu(), "versions": peers.versions(),
-               "date": datetime.date.today().isoformat(), "command": "corruptions_agreement.py"}
+        row = {"corruption": name, "severity": severity, "images": pairs, "machine": peers.cpu(),
+               "versions": peers.versions(), "date": datetime.date.today().isoformat(), "command": "corruptions_agreement.py"}
         if differences is not None:
             row["mean_absolute_difference"] = f"{np.mean(differences):.4f}"
             row["largest_of_an_image"] = f"{np.max(differences):.4f}"
@@ -133,7 +133,8 @@ def main():
                 for row in comparison.compare(name, drawn):
                     rows.append(row)
                     print(*(row.get(key, "") for key in FIELDS[:14]), file=sys.stderr, flush=True)
-    rows.sort(key=lambda row: (peers.NAMES.index(row["corruption"].removesuffix("_drawn")), row["corruption"], int(row["severity"])))
+    rows.sort(key=lambda row: (peers.NAMES.index(row["corruption"].removesuffix("_drawn")), row["corruption"],
+                               int(row["severity"])))
     with open(out, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the reference outputs of ImageNet-C's own generator that the tests compare with, on a drawn picture of 64 pixels:
-tests/golden/corruptions.png, a strip of tiles: the picture, then each deterministic corruption at severities 1 to 5, and
-tests/golden/corruptions.json, mean, deviation and PSNR over many random numbers for the others."""
+"""Writes what the tests compare with: outputs of ImageNet-C's own generator on a drawn picture of 64 pixels.
+
+tests/golden/corruptions.png: a sheet of tiles, the picture, then a row a deterministic corruption at severities 1 to 5.
+tests/golden/corruptions.json: mean, deviation and PSNR over many random numbers for the others.
+"""
 import argparse
 import json
 import pathlib

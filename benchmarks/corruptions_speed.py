@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Milliseconds an image of each corruption, `assemble benchmark corrupt` beside the Python package `imagecorruptions`, one
-after the other on the same photos and one core (start it with taskset), and writes a CSV."""
+"""Milliseconds an image of each corruption: `assemble benchmark corrupt` beside the Python package `imagecorruptions`,
+one after the other on the same photos and one core (start it with taskset). Writes a CSV."""
 import argparse
 import csv
 import datetime
@@ -36,29 +36,28 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", default="docs/results/corruptions_speed.csv")
     options = parser.parse_args()
-    photos = sorted(p for p in pathlib.Path(options.photos).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    images = [peers.crop(path) for path in photos[:options.images]]
+    images = [peers.crop(path) for path in peers.find_photos(options.photos)[:options.images]]
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "photos").mkdir()
         for i, image in enumerate(images):
             image.save(f"{folder}/photos/{i}.png")
-        command = [options.assemble, "benchmark", "corrupt", "--data", folder, "--images", str(len(images)), "--resize", "0",
-                   "--crop", "0", "--severities", str(options.severity), "--repeats", str(max(options.repeats, 5)), "--json"]
+        command = [options.assemble, "benchmark", "corrupt", "--data", folder, "--images", str(len(images)), "--resize",
+                   "0", "--crop", "0", "--severities", str(options.severity), "--repeats", "5", "--json"]
         ours = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["milliseconds"]
     functions = peers.package()
     logs = 0.0
     with open(options.out, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["corruption", "severity", "side", "assemble_ms", "imagecorruptions_ms", "ratio", "machine", "versions",
-                         "date", "command"])
+        writer.writerow(["corruption", "severity", "side", "assemble_ms", "imagecorruptions_ms", "ratio", "machine",
+                         "versions", "date", "command"])
         for name in peers.NAMES:
             # Glass blur is a loop over pixels in Python and takes a second an image.
             repeats = 1 if name == "glass_blur" else options.repeats
             theirs = median_milliseconds(functions[name], images, options.severity, repeats)
             ratio = theirs / ours[name]
             logs += math.log(ratio)
-            writer.writerow([name, options.severity, 224, f"{ours[name]:.3f}", f"{theirs:.3f}", f"{ratio:.1f}", peers.cpu(),
-                             peers.versions(), datetime.date.today().isoformat(), "taskset -c 0 corruptions_speed.py"])
+            writer.writerow([name, options.severity, 224, f"{ours[name]:.3f}", f"{theirs:.3f}", f"{ratio:.1f}",
+                             peers.cpu(), peers.versions(), datetime.date.today().isoformat(), "taskset -c 0 corruptions_speed.py"])
             print(f"{name:20} {ours[name]:8.3f} {theirs:8.3f} {ratio:8.1f}", flush=True)
     print(f"geometric mean of the ratios: {math.exp(logs / len(peers.NAMES)):.1f}")
 

@@ -6,6 +6,7 @@ published(): the functions of ImageNet-C's own generator, from a copy of make_im
 package(): the functions of the `imagecorruptions` package.
 """
 import os
+import pathlib
 import platform
 import sys
 import types
@@ -26,7 +27,7 @@ DETERMINISTIC = {"brightness", "contrast", "saturate", "pixelate", "jpeg_compres
 
 
 def old_gaussian(image, *args, multichannel=False, **kwargs):
-    """scikit-image 0.19 replaced multichannel=True by channel_axis; without it the channels would be blurred together."""
+    """scikit-image 0.19 replaced multichannel=True by channel_axis; without it the channels are blurred together."""
     return skimage.filters.gaussian(image, *args, channel_axis=-1 if multichannel else None, **kwargs)
 
 
@@ -73,6 +74,10 @@ def as_levels(result):
     return np.uint8(np.asarray(result))
 
 
+def find_photos(folder):
+    return sorted(p for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+
+
 def crop(path, resize=256, side=224):
     """Resize(256), CenterCrop(224) of torchvision."""
     image = Image.open(path).convert("RGB")
@@ -90,4 +95,5 @@ def cpu():
 
 
 def versions():
-    return f"numpy {np.__version__}; scipy {scipy.__version__}; scikit-image {skimage.__version__}; opencv {cv2.__version__}"
+    packages = {"numpy": np, "scipy": scipy, "scikit-image": skimage, "opencv": cv2}
+    return "; ".join(f"{name} {module.__version__}" for name, module in packages.items())

@@ -89,7 +89,7 @@ TEST(CorruptionFilters, MotionBlurIsHalfAGaussianOnALine) {
   for (int x = 0; x < 9; ++x) {
     const int back = 6 - x;
     const double expected = back >= 0 && back < 3 ? 250 * std::exp(-0.5 * back * back) / total : 0;
-    EXPECT_NEAR(out[static_cast<size_t>(2 * 9 + x)], expected, 0.501) << x;
+    EXPECT_EQ(out[static_cast<size_t>(2 * 9 + x)], static_cast<int>(expected + 0.002)) << x;
     EXPECT_EQ(out[static_cast<size_t>(9 + x)], 0);
   }
 }

@@ -142,13 +142,14 @@ void motion_blur_levels(const uint8_t* pixels, const FieldSize& size, int radius
     const auto x = static_cast<ptrdiff_t>(std::ceil(i * dx - 0.5)), y = static_cast<ptrdiff_t>(std::ceil(i * dy - 0.5));
     offsets.push_back((y + length) * stride + (x + length) * size.channels);
   }
+  constexpr float kHalfStep = 0.5f / 257;  // ImageMagick rounds to 16 bits, then cuts off to 8
   std::vector<const float*> taps(offsets.size());
   std::vector<float> row(size.row());
   for (int y = 0; y < size.height; ++y) {
     for (size_t k = 0; k < taps.size(); ++k) taps[k] = padded.data() + offsets[k] + stride * y;
     weighted_rows(taps, weights, row.size(), row.data());
     uint8_t* target = out + size.row() * y;
-    for (size_t i = 0; i < row.size(); ++i) target[i] = level(row[i] + 0.5f);
+    for (size_t i = 0; i < row.size(); ++i) target[i] = level(row[i] + kHalfStep);
   }
 }
 

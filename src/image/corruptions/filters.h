@@ -42,7 +42,7 @@ std::vector<float> to_floats(const Image& image);
 void to_levels(std::span<const float> field, uint8_t* pixels);
 
 /// ImageMagick's motion blur: half a Gaussian of deviation `sigma` over 2·radius + 1 pixels on a line that starts at
-/// the pixel, rounded to 8 bits.
+/// the pixel, cut off to 8 bits.
 /// @param degrees direction, 0 is right, 90 is down
 void motion_blur_levels(const uint8_t* pixels, const FieldSize& size, int radius, double sigma, double degrees,
                         uint8_t* out);
