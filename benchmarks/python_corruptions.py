@@ -47,6 +47,8 @@ def published(path, side=224):
     source = source[begin:end].replace("scipy.ndimage.interpolation", "scipy.ndimage").replace("224", str(side))
     # "244 should have been 224", says the generator: the elastic transform grows with the side.
     source = source.replace("244", repr(244 * side / 224))
+    # 256 is the power of two above 224.
+    source = source.replace("mapsize=256", f"mapsize={1 << (side - 1).bit_length()}")
     module = types.ModuleType("published")
     module.__dict__.update(np=np, os=os)
     exec(compile(source, path, "exec"), module.__dict__)
