@@ -150,9 +150,8 @@ PerturbationResult measure_perturbation(const MeasuredNetwork& network, const st
   network.model.eval();
   const bool to_first = compares_to_first_frame(kind);
   const int64_t count = limit > 0 ? std::min(limit, sequences.size()) : sequences.size();
-  FrameLoader loader(
-      count, [&](int64_t index) { return sequences.read(index); },
-      {network.loader.preprocessing, network.loader.threads, network.loader.max_broken});
+  FrameLoader loader(count, [&](int64_t index) { return sequences.read(index); },
+                     {network.loader.preprocessing, network.loader.threads, network.loader.max_broken});
   Progress progress(kind, count, "sequences");
   PerturbationResult result;
   FrameGroup group;

@@ -33,12 +33,15 @@ class Robustness : public testing::Test {
   }
   static void TearDownTestSuite() { delete folder_; }
 
-  static std::string model_file(uint64_t seed) { return (*folder_ / ("model" + std::to_string(seed) + ".safetensors")).string(); }
+  static std::string model_file(uint64_t seed) {
+    return (*folder_ / ("model" + std::to_string(seed) + ".safetensors")).string();
+  }
   static std::string in(const std::string& name) { return (*folder_ / name).string(); }
   static std::string data() { return test::drawn_data().string(); }
 
   static CommandResult measure(const std::string& what, const std::string& from, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{"robustness", what, "--model", model_file(1), "--data", from, "--json", "--quiet"};
+    std::vector<std::string> arguments{"robustness", what, "--model", model_file(1),
+                                       "--data",     from, "--json",  "--quiet"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_command(arguments);
   }
@@ -103,7 +106,8 @@ TEST_F(Robustness, ANetworkAgainstItselfIs100) {
     const json result = parse(measure("c", data(), {"--corruptions", "fog", "--baseline", baseline}));
     EXPECT_DOUBLE_EQ(result["ce"]["fog"].get<double>(), 100);
   }
-  const json flips = parse(measure("p", data(), {"--kinds", "translate,gaussian_noise_3", "--baseline", model_file(2)}));
+  const json flips =
+      parse(measure("p", data(), {"--kinds", "translate,gaussian_noise_3", "--baseline", model_file(2)}));
   EXPECT_EQ(flips["measured"].size(), 2u);
 }
 
