@@ -62,7 +62,7 @@ struct PerturbationScores {
 PerturbationScores score_perturbations(const PerturbationResults& results, const PerturbationBaseline& baseline);
 
 /// Measures one kind.
-/// @param limit sequences to measure, from the front; 0: all
+/// @param limit sequences to measure, spread evenly over the set; 0: all
 PerturbationResult measure_perturbation(const MeasuredNetwork& network, const std::string& kind,
                                         const Sequences& sequences, int64_t limit);
 
