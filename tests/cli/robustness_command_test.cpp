@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "assemble/data/dataset.h"
 #include "assemble/data/draw.h"
 #include "assemble/models/model_file.h"
 #include "drawn_data.h"
@@ -16,6 +17,17 @@ using nlohmann::json;
 using test::CommandResult;
 using test::run_command;
 using testing::HasSubstr;
+
+/// The same numbers but for the order in which they were added up.
+void expect_near(const json& a, const json& b) {
+  ASSERT_EQ(a.is_object(), b.is_object());
+  if (!a.is_object()) {
+    EXPECT_NEAR(a.get<double>(), b.get<double>(), 1e-6);
+    return;
+  }
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [key, value] : a.items()) expect_near(value, b.at(key));
+}
 
 class Robustness : public testing::Test {
  protected:
@@ -61,7 +73,7 @@ TEST_F(Robustness, StoredAndMadeImagesGiveTheSameErrors) {
   const std::vector<std::string> corruptions{"--corruptions", "fog,contrast"};
   const json stored = parse(measure("c", in("c"), {"--clean", data(), "--corruptions", "fog,contrast"}));
   const json made = parse(measure("c", data(), corruptions));
-  EXPECT_EQ(stored["measured"], made["measured"]);
+  expect_near(stored["measured"], made["measured"]);
   EXPECT_EQ(stored["images"]["from"], "stored set");
   EXPECT_EQ(made["images"]["from"], "made while measuring");
   EXPECT_EQ(made["measured"]["corruptions"]["fog"].size(), 5u);
@@ -117,7 +129,7 @@ TEST_F(Robustness, StoredSequencesGiveTheSameFlips) {
   ASSERT_EQ(set.exit_code, 0) << set.standard_error;
   const json stored = parse(measure("p", in("p"), {"--kinds", "translate,scale,tilt"}));
   const json made = parse(measure("p", data(), {"--kinds", "translate,scale"}));
-  EXPECT_EQ(stored["measured"], made["measured"]);
+  expect_near(stored["measured"], made["measured"]);
   EXPECT_EQ(stored["missing"], json::array({"tilt"}));
   EXPECT_TRUE(stored["partial"]);
   EXPECT_TRUE(stored["mfr"].is_null());
