@@ -59,10 +59,10 @@ RunState::RunState(const fs::path& out, const ordered_json& settings)
     const auto state = ordered_json::parse(read_file(path_, uint64_t{1} << 26));
     for (const auto& [key, value] : settings_.items()) {
       if (state.at("settings").at(key) == value) continue;
-      throw UsageError(path_.string(),
-                       concat("holds a run with ", key, " ", state.at("settings").at(key).dump(), ", not ",
-                              value.dump()),
-                       "choose another --out, or remove the file to start again");
+      throw UsageError(
+          path_.string(),
+          concat("holds a run with ", key, " ", state.at("settings").at(key).dump(), ", not ", value.dump()),
+          "choose another --out, or remove the file to start again");
     }
     results_ = state.at("results");
   } catch (const ordered_json::exception& error) {

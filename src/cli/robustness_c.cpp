@@ -129,7 +129,8 @@ class CorruptionMeasure : public Measure {
     }
     for (const auto& [name, severities] : results.corruptions) {
       for (const auto& [severity, result] : severities) {
-        if (result.images < most) missing.push_back(concat(name, "/", severity, ": ", result.images, " of ", most, " images"));
+        if (result.images < most)
+          missing.push_back(concat(name, "/", severity, ": ", result.images, " of ", most, " images"));
       }
     }
     return missing;
@@ -172,8 +173,7 @@ class CorruptionMeasure : public Measure {
   std::string to_text(const LoadedNetwork& network, const CorruptionResults& results,
                       const CorruptionBaseline& baseline, const CorruptionScores& scores,
                       const std::vector<std::string>& missing) const {
-    std::vector<std::vector<std::string>> rows{
-        {"corruption", "error 1", "2", "3", "4", "5", "mean %", "CE %", "ECE"}};
+    std::vector<std::vector<std::string>> rows{{"corruption", "error 1", "2", "3", "4", "5", "mean %", "CE %", "ECE"}};
     for (const std::string& name : corruption_names()) {
       const auto found = results.corruptions.find(name);
       if (found == results.corruptions.end()) continue;

@@ -26,7 +26,7 @@ class PerturbationMeasure : public Measure {
     app.add_option("--out", out_, "Folder for result.json, report.html and state.json, from which it goes on");
     app.add_option("--baseline", baseline_, "result.json of a run, or a model file, in AlexNet's place");
     app.add_option("--kinds", options_.kinds, "Which, separated by commas")->delimiter(',');
-    app.add_option("--images", images_, "Sequences a kind, from the front; 0: all")->check(CLI::NonNegativeNumber);
+    app.add_option("--images", images_, "Sequences a kind, spread evenly over the set; 0: all")->check(CLI::NonNegativeNumber);
     app.add_option("--resize", resize_, "Short side before the sequence is made, pixels; -1: the model's, 0: as it is");
     app.add_option("--crop", crop_, "Side of the frames, pixels; -1: the model's");
     app.add_option("--seed", options_.seed, "Seed of the perturbations");
@@ -125,7 +125,8 @@ class PerturbationMeasure : public Measure {
                       {"date", timestamp()},
                       {"version", ASSEMBLE_VERSION}};
     write_run(out_, json);
-    std::vector<std::vector<std::string>> rows{{"kind", "sequences", "flips %", "flip rate %", "top-5 distance", "T5D %"}};
+    std::vector<std::vector<std::string>> rows{
+        {"kind", "sequences", "flips %", "flip rate %", "top-5 distance", "T5D %"}};
     const auto ratio = [](const std::map<std::string, double>& values, const std::string& kind) {
       const auto found = values.find(kind);
       return found == values.end() ? "-" : format_number(found->second, 2);
@@ -137,11 +138,11 @@ class PerturbationMeasure : public Measure {
                       format_number(100 * found->second.flip_probability, 2), ratio(scores.flip_rates, kind),
                       format_number(found->second.top5_distance, 4), ratio(scores.t5d, kind)});
     }
-    std::string text = format_table(rows) + "\n" +
-                       format_table({{"mFR %", "mT5D %", "un-normalised flips %", "un-normalised T5D"},
-                                     {number_or_dash(scores.mfr, 2), number_or_dash(scores.mt5d, 2),
-                                      number_or_dash(scores.unnormalised_fr, 2),
-                                      number_or_dash(scores.unnormalised_t5d, 4)}});
+    std::string text =
+        format_table(rows) + "\n" +
+        format_table({{"mFR %", "mT5D %", "un-normalised flips %", "un-normalised T5D"},
+                      {number_or_dash(scores.mfr, 2), number_or_dash(scores.mt5d, 2),
+                       number_or_dash(scores.unnormalised_fr, 2), number_or_dash(scores.unnormalised_t5d, 4)}});
     text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
                    "\nSequences: ", making().dump(), "\n");
     if (!missing_.empty()) text += concat("PARTIAL: missing ", join(missing_, ", "), "\n");

@@ -16,7 +16,8 @@ class ShiftMeasure : public Measure {
     network_.declare(app);
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
-    app.add_option("--shifts", shifts_, "Pixels between the first and the last crop; 0: all there is room for, at most 32")
+    app.add_option("--shifts", shifts_,
+                   "Pixels between the first and the last crop; 0: all there is room for, at most 32")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--resize", resize_, "Short side before the crops, pixels; 0: the model's")
         ->check(CLI::NonNegativeNumber);

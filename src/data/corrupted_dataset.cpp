@@ -63,8 +63,8 @@ Sample CorruptedDataset::read(int64_t index) const {
   Sample sample;
   const auto clean = base(image, sample);
   const Image corrupted = corrupt(*clean, corruption_, severity, static_cast<uint64_t>(image), corrupt_);
-  sample.encoded = options_.format == CorruptFormat::kJpeg ? encode_jpeg(corrupted, options_.quality)
-                                                           : encode_png(corrupted);
+  sample.encoded =
+      options_.format == CorruptFormat::kJpeg ? encode_jpeg(corrupted, options_.quality) : encode_png(corrupted);
   sample.name = concat(sample.name, " (", corruption_, " ", severity, ")");
   return sample;
 }

@@ -30,7 +30,8 @@ struct FrameLoader::State {
   }
 
   void submit() {
-    const auto task = std::make_shared<std::packaged_task<FrameGroup()>>([this, index = begun] { return prepare(index); });
+    const auto task =
+        std::make_shared<std::packaged_task<FrameGroup()>>([this, index = begun] { return prepare(index); });
     ahead.push_back(task->get_future());
     ++begun;
     pool.submit([task] { (*task)(); });
@@ -66,7 +67,8 @@ bool FrameLoader::next(FrameGroup& group) {
     } catch (const InputError& error) {
       log_warning(concat(error.what(), "; left out"));
       if (++state.broken > state.options.max_broken) {
-        throw InputError(error.where(), concat("more than ", state.options.max_broken, " broken; the last: ", error.what()),
+        throw InputError(error.where(),
+                         concat("more than ", state.options.max_broken, " broken; the last: ", error.what()),
                          "repair or remove them, or raise --max-broken");
       }
     }

@@ -53,7 +53,8 @@ class StoredSequences : public Sequences {
       if (extension == ".mp4") found.insert(entry.path());
       if (extension == ".png" || extension == ".jpg" || extension == ".jpeg") found.insert(entry.path().parent_path());
     }
-    if (found.empty()) throw InputError(folder.string(), "holds no sequences", "expected .mp4 files or folders of frames");
+    if (found.empty())
+      throw InputError(folder.string(), "holds no sequences", "expected .mp4 files or folders of frames");
     sequences_.assign(found.begin(), found.end());
   }
 
@@ -69,7 +70,8 @@ class StoredSequences : public Sequences {
     }
     for (const Image& frame : frames) {
       if (frame.width == frame.height) continue;
-      throw InputError(path.string(), concat("frames of ", frame.width, "×", frame.height, " pixels, expected squares"));
+      throw InputError(path.string(),
+                       concat("frames of ", frame.width, "×", frame.height, " pixels, expected squares"));
     }
     return frames;
   }

@@ -12,9 +12,7 @@
 namespace assemble {
 namespace {
 
-CorruptionResult to_result(const ClassificationResult& result) {
-  return {result.images, 1 - result.top1, result.ece};
-}
+CorruptionResult to_result(const ClassificationResult& result) { return {result.images, 1 - result.top1, result.ece}; }
 
 fs::path part_of(const CorruptionSource& source, const std::string& corruption, int severity) {
   return source.stored / corruption / std::to_string(severity);
@@ -54,8 +52,7 @@ class Measurement {
 
   void clean() {
     Loader loader(*source_.dataset, network_.loader);
-    results_.clean = to_result(
-        evaluate(network_.model, loader, network_.device, network_.precision, "clean images"));
+    results_.clean = to_result(evaluate(network_.model, loader, network_.device, network_.precision, "clean images"));
   }
 
   void made(const std::string& corruption) {
@@ -73,8 +70,8 @@ class Measurement {
       if (results_.corruptions[corruption].contains(severity) || !fs::is_directory(folder)) continue;
       const ImageFolder images(folder, network_.class_names);
       Loader loader(images, uncut_);
-      results_.corruptions[corruption][severity] = to_result(evaluate(
-          network_.model, loader, network_.device, network_.precision, concat(corruption, " ", severity)));
+      results_.corruptions[corruption][severity] = to_result(
+          evaluate(network_.model, loader, network_.device, network_.precision, concat(corruption, " ", severity)));
     }
   }
 

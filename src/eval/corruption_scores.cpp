@@ -79,14 +79,27 @@ CorruptionResults corruption_results_from_json(const ordered_json& json, const s
 }
 
 const CorruptionBaseline& alexnet_corruption_baseline() {
-  static const CorruptionBaseline baseline{
-      "AlexNet, published errors on ImageNet-C",
-      0.4345,
-      {{"gaussian_noise", .8864}, {"shot_noise", .8945},     {"impulse_noise", .9226}, {"defocus_blur", .8199},
-       {"glass_blur", .8263},     {"motion_blur", .7860},    {"zoom_blur", .7984},     {"snow", .8668},
-       {"frost", .8266},          {"fog", .8193},            {"brightness", .5646},    {"contrast", .8532},
-       {"elastic_transform", .6461}, {"pixelate", .7178},    {"jpeg_compression", .6065}, {"speckle_noise", .8454},
-       {"gaussian_blur", .7871},  {"spatter", .7175},        {"saturate", .6583}}};
+  static const CorruptionBaseline baseline{"AlexNet, published errors on ImageNet-C",
+                                           0.4345,
+                                           {{"gaussian_noise", .8864},
+                                            {"shot_noise", .8945},
+                                            {"impulse_noise", .9226},
+                                            {"defocus_blur", .8199},
+                                            {"glass_blur", .8263},
+                                            {"motion_blur", .7860},
+                                            {"zoom_blur", .7984},
+                                            {"snow", .8668},
+                                            {"frost", .8266},
+                                            {"fog", .8193},
+                                            {"brightness", .5646},
+                                            {"contrast", .8532},
+                                            {"elastic_transform", .6461},
+                                            {"pixelate", .7178},
+                                            {"jpeg_compression", .6065},
+                                            {"speckle_noise", .8454},
+                                            {"gaussian_blur", .7871},
+                                            {"spatter", .7175},
+                                            {"saturate", .6583}}};
   return baseline;
 }
 

@@ -65,7 +65,7 @@ double top5_distance(const torch::Tensor& logits, bool to_first) {
   // order[f][r] is the class at rank r in frame f; ranks is its inverse. Equal logits rank by class, as rankdata's
   // 'ordinal' does.
   const torch::Tensor order = std::get<1>(logits.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true)).contiguous();
-  const torch::Tensor ranks = order.argsort(1).contiguous();
+  const torch::Tensor ranks = std::get<1>(order.sort(1)).contiguous();
   const auto classes = order.accessor<int64_t, 2>(), rank_of = ranks.accessor<int64_t, 2>();
   return mean_difference(logits.size(0), to_first, [&](int64_t a, int64_t b) {
     int64_t sum = 0;
@@ -150,9 +150,8 @@ PerturbationResult measure_perturbation(const MeasuredNetwork& network, const st
   network.model.eval();
   const bool to_first = compares_to_first_frame(kind);
   const int64_t count = limit > 0 ? std::min(limit, sequences.size()) : sequences.size();
-  FrameLoader loader(
-      count, [&](int64_t index) { return sequences.read(index); },
-      {network.loader.preprocessing, network.loader.threads, network.loader.max_broken});
+  FrameLoader loader(count, [&](int64_t index) { return sequences.read(index * sequences.size() / count); },
+                     {network.loader.preprocessing, network.loader.threads, network.loader.max_broken});
   Progress progress(kind, count, "sequences");
   PerturbationResult result;
   FrameGroup group;

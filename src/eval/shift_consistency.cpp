@@ -45,15 +45,14 @@ ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const
   network.model.eval();
   const Preprocessing& preprocessing = network.loader.preprocessing;
   const int shifts = shifts_with_room(preprocessing, wanted);
-  FrameLoader loader(
-      dataset.size(),
-      [&](int64_t index) {
-        const Sample sample = dataset.read(index);
-        const Image image =
-            resize_and_crop(decode_image(sample.encoded, sample.name), preprocessing.eval_resize, 0, sample.name);
-        return diagonal_crops(image, preprocessing.eval_size, shifts);
-      },
-      {preprocessing, network.loader.threads, network.loader.max_broken});
+  FrameLoader loader(dataset.size(),
+                     [&](int64_t index) {
+                       const Sample sample = dataset.read(index);
+                       const Image image = resize_and_crop(decode_image(sample.encoded, sample.name),
+                                                           preprocessing.eval_resize, 0, sample.name);
+                       return diagonal_crops(image, preprocessing.eval_size, shifts);
+                     },
+                     {preprocessing, network.loader.threads, network.loader.max_broken});
   ShiftConsistency result{0, shifts, 0, std::vector<double>(static_cast<size_t>(shifts), 0.0)};
   Progress progress("shifting crops", dataset.size(), "images");
   FrameGroup group;

@@ -35,7 +35,8 @@ class VideoReader {
     decode(nullptr);
     const int64_t promised = stream_->nb_frames;
     if (frames_.empty() || (promised > 0 && static_cast<int64_t>(frames_.size()) < promised)) {
-      throw InputError(where_, concat("ends early: ", frames_.size(), " frames of ", promised), "copy or make it again");
+      throw InputError(where_, concat("ends early: ", frames_.size(), " frames of ", promised),
+                       "copy or make it again");
     }
     return std::move(frames_);
   }

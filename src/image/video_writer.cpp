@@ -25,7 +25,8 @@ class VideoWriter {
   VideoWriter(const fs::path& path, const Image& first, const VideoOptions& options) : where_(path.string()) {
     const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
     if (codec == nullptr) {
-      throw RunError(where_, "this libavcodec cannot write H.264", "install one with libx264, or write --format frames");
+      throw RunError(where_, "this libavcodec cannot write H.264",
+                     "install one with libx264, or write --format frames");
     }
     require(avformat_alloc_output_context2(&format_, nullptr, "mp4", nullptr));
     require(avio_open_dyn_buf(&format_->pb));

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "assemble/data/dataset.h"
 #include "assemble/data/draw.h"
 #include "assemble/models/model_file.h"
 #include "drawn_data.h"
@@ -16,6 +17,17 @@ using nlohmann::json;
 using test::CommandResult;
 using test::run_command;
 using testing::HasSubstr;
+
+/// The same numbers but for the order in which they were added up.
+void expect_near(const json& a, const json& b) {
+  ASSERT_EQ(a.is_object(), b.is_object());
+  if (!a.is_object()) {
+    EXPECT_NEAR(a.get<double>(), b.get<double>(), 1e-6);
+    return;
+  }
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [key, value] : a.items()) expect_near(value, b.at(key));
+}
 
 class Robustness : public testing::Test {
  protected:
@@ -33,12 +45,15 @@ class Robustness : public testing::Test {
   }
   static void TearDownTestSuite() { delete folder_; }
 
-  static std::string model_file(uint64_t seed) { return (*folder_ / ("model" + std::to_string(seed) + ".safetensors")).string(); }
+  static std::string model_file(uint64_t seed) {
+    return (*folder_ / ("model" + std::to_string(seed) + ".safetensors")).string();
+  }
   static std::string in(const std::string& name) { return (*folder_ / name).string(); }
   static std::string data() { return test::drawn_data().string(); }
 
   static CommandResult measure(const std::string& what, const std::string& from, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{"robustness", what, "--model", model_file(1), "--data", from, "--json", "--quiet"};
+    std::vector<std::string> arguments{"robustness", what, "--model", model_file(1),
+                                       "--data",     from, "--json",  "--quiet"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_command(arguments);
   }
@@ -58,7 +73,7 @@ TEST_F(Robustness, StoredAndMadeImagesGiveTheSameErrors) {
   const std::vector<std::string> corruptions{"--corruptions", "fog,contrast"};
   const json stored = parse(measure("c", in("c"), {"--clean", data(), "--corruptions", "fog,contrast"}));
   const json made = parse(measure("c", data(), corruptions));
-  EXPECT_EQ(stored["measured"], made["measured"]);
+  expect_near(stored["measured"], made["measured"]);
   EXPECT_EQ(stored["images"]["from"], "stored set");
   EXPECT_EQ(made["images"]["from"], "made while measuring");
   EXPECT_EQ(made["measured"]["corruptions"]["fog"].size(), 5u);
@@ -103,7 +118,8 @@ TEST_F(Robustness, ANetworkAgainstItselfIs100) {
     const json result = parse(measure("c", data(), {"--corruptions", "fog", "--baseline", baseline}));
     EXPECT_DOUBLE_EQ(result["ce"]["fog"].get<double>(), 100);
   }
-  const json flips = parse(measure("p", data(), {"--kinds", "translate,gaussian_noise_3", "--baseline", model_file(2)}));
+  const json flips =
+      parse(measure("p", data(), {"--kinds", "translate,gaussian_noise_3", "--baseline", model_file(2)}));
   EXPECT_EQ(flips["measured"].size(), 2u);
 }
 
@@ -113,7 +129,7 @@ TEST_F(Robustness, StoredSequencesGiveTheSameFlips) {
   ASSERT_EQ(set.exit_code, 0) << set.standard_error;
   const json stored = parse(measure("p", in("p"), {"--kinds", "translate,scale,tilt"}));
   const json made = parse(measure("p", data(), {"--kinds", "translate,scale"}));
-  EXPECT_EQ(stored["measured"], made["measured"]);
+  expect_near(stored["measured"], made["measured"]);
   EXPECT_EQ(stored["missing"], json::array({"tilt"}));
   EXPECT_TRUE(stored["partial"]);
   EXPECT_TRUE(stored["mfr"].is_null());

@@ -72,7 +72,8 @@ TEST(PerturbSet, VideosAreNearTheMadeFrames) {
 
 TEST(PerturbSet, NamesWhatIsWrongWithAStoredSet) {
   const test::TemporaryFolder folder;
-  EXPECT_THAT(test::error_of<InputError>([&] { open_sequences(folder.path(), "snow"); }), HasSubstr("snow: is missing"));
+  EXPECT_THAT(test::error_of<InputError>([&] { open_sequences(folder.path(), "snow"); }),
+              HasSubstr("snow: is missing"));
   fs::create_directories(folder / "snow/class");
   EXPECT_THAT(test::error_of<InputError>([&] { open_sequences(folder.path(), "snow"); }),
               HasSubstr("holds no sequences"));

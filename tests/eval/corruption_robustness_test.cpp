@@ -47,10 +47,10 @@ TEST(CorruptionScores, MatchAHandComputedExample) {
     results.corruptions["snow"][severity] = {100, 0.5, 0};
   }
   const CorruptionScores scores = score_corruptions(results, baseline);
-  EXPECT_NEAR(scores.ce.at("fog"), 37.5, 1e-9);                  // 0.3 / 0.8
-  EXPECT_NEAR(scores.ce.at("snow"), 100, 1e-9);                  // 0.5 / 0.5
-  EXPECT_NEAR(scores.relative_ce.at("fog"), 100.0 / 3, 1e-9);    // 0.2 / 0.6
-  EXPECT_NEAR(scores.relative_ce.at("snow"), 400.0 / 3, 1e-9);   // 0.4 / 0.3
+  EXPECT_NEAR(scores.ce.at("fog"), 37.5, 1e-9);                 // 0.3 / 0.8
+  EXPECT_NEAR(scores.ce.at("snow"), 100, 1e-9);                 // 0.5 / 0.5
+  EXPECT_NEAR(scores.relative_ce.at("fog"), 100.0 / 3, 1e-9);   // 0.2 / 0.6
+  EXPECT_NEAR(scores.relative_ce.at("snow"), 400.0 / 3, 1e-9);  // 0.4 / 0.3
   EXPECT_NEAR(results.mean_ece("fog").value(), 0.03, 1e-12);
   EXPECT_FALSE(scores.mce_15.has_value());  // 13 corruptions are missing
 }

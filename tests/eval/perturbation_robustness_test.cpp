@@ -46,9 +46,7 @@ TEST(Top5Distance, MatchesHandComputedExamples) {
   EXPECT_DOUBLE_EQ(top5_distance(there_and_back, true), 1);
 }
 
-TEST(Top5Distance, FewerThanFiveClasses) {
-  EXPECT_DOUBLE_EQ(top5_distance(ranking({{0, 1, 2}, {2, 1, 0}}), false), 4);
-}
+TEST(Top5Distance, FewerThanFiveClasses) { EXPECT_DOUBLE_EQ(top5_distance(ranking({{0, 1, 2}, {2, 1, 0}}), false), 4); }
 
 PerturbationResults scaled(double factor) {
   PerturbationResults results;
@@ -79,7 +77,9 @@ TEST(PerturbationScores, AnyNetworkServesAsBaseline) {
 TEST(PerturbationResults, SurviveJson) {
   const auto json = to_json(scaled(0.4));
   EXPECT_EQ(to_json(perturbation_results_from_json(json, "here")), json);
-  EXPECT_THAT(test::error_of<InputError>([] { perturbation_results_from_json({{"rain", 1}}, "p.json"); }),
+  EXPECT_THAT(test::error_of<InputError>([] {
+                perturbation_results_from_json({{"rain", 1}}, "p.json");
+              }),
               testing::HasSubstr("p.json"));
 }
 
@@ -105,8 +105,7 @@ TEST(FrameLoader, GivesGroupsInOrderAndLeavesOutBrokenOnes) {
   }
   FrameLoader strict(9, make, {preprocessing, 1, 0});
   FrameGroup group;
-  EXPECT_THROW(
-      while (strict.next(group)) {}, InputError);
+  EXPECT_THROW(while (strict.next(group)){}, InputError);
 }
 
 }  // namespace

@@ -16,8 +16,13 @@ using testing::HasSubstr;
 using testing::Not;
 
 ordered_json common(const std::string& measure, const std::string& network) {
-  return {{"measure", measure}, {"network", network}, {"arch", "resnet50"}, {"input_size", 224},
-          {"baseline", "b"},    {"partial", false},   {"missing", ordered_json::array()},
+  return {{"measure", measure},
+          {"network", network},
+          {"arch", "resnet50"},
+          {"input_size", 224},
+          {"baseline", "b"},
+          {"partial", false},
+          {"missing", ordered_json::array()},
           {"images", {{"from", "stored set"}}}};
 }
 

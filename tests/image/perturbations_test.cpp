@@ -88,12 +88,15 @@ TEST(Perturbations, RandomKindsDependOnSeedAndImage) {
 TEST(Perturbations, NoiseStartsCleanAndHasThePublishedStrength) {
   const Image image = gray_image(120);
   const double value = 120 / 255.0;
-  const std::vector<std::pair<std::string, double>> expected{
-      {"gaussian_noise", 0.03 * 255},           {"gaussian_noise_2", 0.05 * 255},
-      {"gaussian_noise_3", 0.08 * 255},         {"speckle_noise", 0.05 * 120},
-      {"speckle_noise_2", 0.10 * 120},          {"speckle_noise_3", 0.15 * 120},
-      {"shot_noise", 255 * std::sqrt(value / 300)}, {"shot_noise_2", 255 * std::sqrt(value / 120)},
-      {"shot_noise_3", 255 * std::sqrt(value / 60)}};
+  const std::vector<std::pair<std::string, double>> expected{{"gaussian_noise", 0.03 * 255},
+                                                             {"gaussian_noise_2", 0.05 * 255},
+                                                             {"gaussian_noise_3", 0.08 * 255},
+                                                             {"speckle_noise", 0.05 * 120},
+                                                             {"speckle_noise_2", 0.10 * 120},
+                                                             {"speckle_noise_3", 0.15 * 120},
+                                                             {"shot_noise", 255 * std::sqrt(value / 300)},
+                                                             {"shot_noise_2", 255 * std::sqrt(value / 120)},
+                                                             {"shot_noise_3", 255 * std::sqrt(value / 60)}};
   for (const auto& [kind, level] : expected) {
     const std::vector<Image> frames = make(image, kind);
     EXPECT_EQ(frames[0].pixels, std::vector<uint8_t>(size_t{3} * kCrop * kCrop, 120)) << kind;
@@ -158,7 +161,9 @@ TEST(Perturbations, NamesWhatIsWrong) {
   EXPECT_THAT(unknown, HasSubstr("'rotat' is unknown"));
   EXPECT_THAT(unknown, HasSubstr("gaussian_noise, shot_noise"));
   EXPECT_THAT(unknown, HasSubstr("did you mean rotate?"));
-  EXPECT_THAT(test::error_of<InputError>([] { perturb(sample_image(), "snow", 0, {0, 65}); }),
+  EXPECT_THAT(test::error_of<InputError>([] {
+                perturb(sample_image(), "snow", 0, {0, 65});
+              }),
               HasSubstr("smaller than the crop of 65"));
   EXPECT_THAT(test::error_of<UsageError>([] { perturb(sample_image(), "snow", 0, {0, 0}); }), HasSubstr("crop"));
 }

@@ -12,7 +12,7 @@ namespace assemble {
 
 /// Frames of one image as a network sees them.
 struct FrameGroup {
-  int64_t index = 0;          ///< of the group
+  int64_t index = 0;  ///< of the group
   int64_t frames = 0;
   int64_t side = 0;           ///< height and width, pixels
   std::vector<float> images;  ///< NHWC, frames · side · side · 3

@@ -84,7 +84,8 @@ struct MeasuredNetwork {
   const std::vector<std::string>& class_names;
   torch::Device device = torch::kCPU;
   Precision precision = Precision::kF32;
-  LoaderOptions loader;  ///< with the network's preprocessing; images of a set are resized to eval_size and not cut again
+  LoaderOptions
+      loader;  ///< with the network's preprocessing; images of a set are resized to eval_size and not cut again
 };
 
 /// Measures what `results` lacks, one corruption at a time. After each, `store` is called with the results so far.

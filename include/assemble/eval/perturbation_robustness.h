@@ -56,13 +56,13 @@ struct PerturbationScores {
   std::map<std::string, double> flip_rates;  ///< flip probability over the baseline's
   std::map<std::string, double> t5d;         ///< top-5 distance over the baseline's
   std::optional<double> mfr, mt5d;
-  std::optional<double> unnormalised_fr;    ///< 100 · mean flip probability
+  std::optional<double> unnormalised_fr;   ///< 100 · mean flip probability
   std::optional<double> unnormalised_t5d;  ///< mean top-5 distance
 };
 PerturbationScores score_perturbations(const PerturbationResults& results, const PerturbationBaseline& baseline);
 
 /// Measures one kind.
-/// @param limit sequences to measure, from the front; 0: all
+/// @param limit sequences to measure, spread evenly over the set; 0: all
 PerturbationResult measure_perturbation(const MeasuredNetwork& network, const std::string& kind,
                                         const Sequences& sequences, int64_t limit);
 
@@ -70,9 +70,9 @@ PerturbationResult measure_perturbation(const MeasuredNetwork& network, const st
 /// arXiv 1904.11486).
 struct ShiftConsistency {
   int64_t images = 0;
-  int largest_shift = 0;           ///< pixels between the first and the last crop
-  double consistency = 0;          ///< share of pairs of crops with the same predicted class, mean over images
-  std::vector<double> agreement;   ///< [d]: share of pairs d + 1 pixels apart with the same class
+  int largest_shift = 0;          ///< pixels between the first and the last crop
+  double consistency = 0;         ///< share of pairs of crops with the same predicted class, mean over images
+  std::vector<double> agreement;  ///< [d]: share of pairs d + 1 pixels apart with the same class
 };
 
 /// The short side is resized to the network's eval_resize, and crops are taken along the diagonal through the middle,

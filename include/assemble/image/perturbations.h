@@ -28,8 +28,8 @@ void check_perturbation(const std::string& name);
 /// Frames of a sequence: 31, and 41 of translate.
 int perturbation_frames(const std::string& name);
 
-/// True of the noises, whose frames are independent: each is compared to the first, clean frame. The frames of the other
-/// kinds follow each other, and each is compared to the one before.
+/// True of the noises, whose frames are independent: each is compared to the first, clean frame. The frames of the
+/// other kinds follow each other, and each is compared to the one before.
 bool compares_to_first_frame(const std::string& name);
 
 struct PerturbOptions {

@@ -38,7 +38,9 @@ Axis axis_of(const Chart& chart) {
   return {std::ceil(most / step - 1e-9) * step, step};
 }
 
-std::string tick(double value, const Axis& axis) { return format_number(value, axis.step < 0.1 ? 2 : axis.step < 1 ? 1 : 0); }
+std::string tick(double value, const Axis& axis) {
+  return format_number(value, axis.step < 0.1 ? 2 : axis.step < 1 ? 1 : 0);
+}
 
 std::string pixels(double value) { return format_number(value, 1); }
 
@@ -64,11 +66,20 @@ std::string escape(const std::string& text) {
   std::string escaped;
   for (const char c : text) {
     switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      default: escaped += c;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
     }
   }
   return escaped;
@@ -100,7 +111,8 @@ std::string line_chart(const Chart& chart) {
                      escape(series.name), ", ", escape(chart.labels[i]), ": ", format_number(*series.values[i], 2),
                      "</title></circle>\n");
     }
-    svg += concat("<polyline fill=\"none\" stroke-width=\"2\" stroke=\"", color(s), "\" points=\"", points, "\"/>\n", dots);
+    svg += concat("<polyline fill=\"none\" stroke-width=\"2\" stroke=\"", color(s), "\" points=\"", points, "\"/>\n",
+                  dots);
   }
   return svg + "</svg></figure>\n";
 }

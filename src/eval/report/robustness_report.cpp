@@ -51,19 +51,21 @@ std::string images_note(const ordered_json& images) {
 }
 
 /// Network, size, measures and how the images were made.
-std::string table(const std::vector<ordered_json>& results, const std::vector<std::pair<const char*, const char*>>& keys) {
+std::string table(const std::vector<ordered_json>& results,
+                  const std::vector<std::pair<const char*, const char*>>& keys) {
   std::string html = "<table><tr><th>network</th><th>input</th>";
   for (const auto& [key, title] : keys) html += concat("<th>", escape(title), "</th>");
   html += "<th>baseline and images</th></tr>\n";
   for (const ordered_json& result : results) {
     html += "<tr><td>" + escape(name_of(result)) + "<br><small>" + escape(result.at("arch").get<std::string>()) +
-            "</small>" + (result.at("partial").get<bool>() ? "<br><span class=\"partial\">partial</span>" : "") + "</td>" +
-            cell(result.at("input_size").dump());
+            "</small>" + (result.at("partial").get<bool>() ? "<br><span class=\"partial\">partial</span>" : "") +
+            "</td>" + cell(result.at("input_size").dump());
     for (const auto& [key, title] : keys) html += number_cell(result, key, std::string(key) == "clean_error" ? 100 : 1);
     html += concat("<td class=\"note\">", escape(result.at("baseline").get<std::string>()), "; ",
                    escape(images_note(result.at("images"))));
     const auto missing = result.at("missing").get<std::vector<std::string>>();
-    if (!missing.empty()) html += concat("<br><span class=\"partial\">missing: ", escape(join(missing, ", ")), "</span>");
+    if (!missing.empty())
+      html += concat("<br><span class=\"partial\">missing: ", escape(join(missing, ", ")), "</span>");
     html += "</td></tr>\n";
   }
   return html + "</table>\n";
@@ -137,17 +139,16 @@ std::string corruption_section(const std::vector<ordered_json>& results) {
          "<p>Means are left out where a corruption or a severity was not measured.</p>\n" + legend +
          report::line_chart(by_severity(results, measured, "Error by severity, mean over the corruptions measured", "%",
                                         &CorruptionResult::error, 100)) +
-         report::line_chart(by_severity(results, measured, "Calibration error (ECE) by severity", "",
-                                        &CorruptionResult::ece, 1)) +
+         report::line_chart(
+             by_severity(results, measured, "Calibration error (ECE) by severity", "", &CorruptionResult::ece, 1)) +
          report::bar_chart(bars("Error by corruption, mean over severities", "error %", corruption_names(), results,
                                 [&](size_t i, const std::string& name) {
                                   const auto error = measured[i].mean_error(name);
                                   return error ? std::optional(100 * *error) : std::nullopt;
                                 })) +
          report::bar_chart(bars("CE by corruption: error relative to the baseline's", "CE %", corruption_names(),
-                                results, [&](size_t i, const std::string& name) {
-                                  return entry(results[i].at("ce"), name);
-                                }));
+                                results,
+                                [&](size_t i, const std::string& name) { return entry(results[i].at("ce"), name); }));
 }
 
 std::string perturbation_section(const std::vector<ordered_json>& results) {
@@ -164,8 +165,9 @@ std::string perturbation_section(const std::vector<ordered_json>& results) {
          report::bar_chart(bars("Flip probability by kind of sequence", "flips %", perturbation_names(), results,
                                 [&](size_t i, const std::string& kind) {
                                   const auto found = measured[i].find(kind);
-                                  return found == measured[i].end() ? std::nullopt
-                                                                    : std::optional(100 * found->second.flip_probability);
+                                  return found == measured[i].end()
+                                             ? std::nullopt
+                                             : std::optional(100 * found->second.flip_probability);
                                 })) +
          report::bar_chart(bars("Top-5 distance by kind of sequence", "distance", perturbation_names(), results,
                                 [&](size_t i, const std::string& kind) {
