@@ -21,9 +21,8 @@ class Pickler {
     text_ += value;
   }
   void integer(uint64_t value) {
-    text_ += "\x8a\x09";  // nine bytes: the sign is in the last
+    text_ += "\x8a\x08";  // LONG1 of eight bytes
     little_endian(value, 8);
-    text_ += '\0';
   }
   void integers(const std::vector<int64_t>& values) {
     text_ += '(';
