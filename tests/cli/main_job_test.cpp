@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The main job through the command alone: inspect, build, train, resume, evaluate, predict, and what goes wrong there.
+#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -112,19 +113,19 @@ TEST_F(MainJob, TenCropEvaluationAveragesProbabilities) {
   const json one = evaluate({}), ten = evaluate({"--ten-crop"});
   EXPECT_EQ(ten.at("images"), one.at("images"));
   EXPECT_NE(ten.at("loss"), one.at("loss"));
-  EXPECT_NEAR(ten.at("loss").get<double>(), one.at("loss").get<double>(), 1);
+  EXPECT_NEAR(ten.at("loss").get<double>() / one.at("loss").get<double>(), 1, 0.5);
 }
 
 TEST_F(MainJob, AutoAugmentPoliciesAreNamedAndKeptInTheConfiguration) {
   auto arguments = train_arguments("augmented");
-  arguments.insert(arguments.end(), {"--auto-augment", "svhn", "--random-erasing", "0.5", "--preprocessing", "reid_32",
-                                     "--pad-to-square"});
+  std::replace(arguments.begin(), arguments.end(), std::string("imagenet_32a"), std::string("reid_32"));
+  arguments.insert(arguments.end(), {"--random-erasing", "0.5", "--pad-to-square", "--auto-augment", "svhn"});
   const CommandResult result = run_command(arguments);
   ASSERT_EQ(result.exit_code, 0) << result.standard_error;
   const std::string config = test::read_text(*folder_ / "augmented/config.toml");
   EXPECT_THAT(config, HasSubstr("auto-augment=\"svhn\""));
   EXPECT_THAT(config, HasSubstr("random-erasing=0.5"));
-  arguments.insert(arguments.end(), {"--auto-augment", "imagenot"});
+  arguments.back() = "imagenot";
   const CommandResult wrong = run_command(arguments);
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_THAT(wrong.standard_error, HasSubstr("expected one of imagenet, good, cifar10, svhn, v0"));

@@ -17,6 +17,11 @@ constexpr double kChangeTolerance = 0.05;      // of the change's norm, for ever
 constexpr double kMedianTolerance = 1e-2;      // the same, the median over variables
 constexpr double kStatisticsTolerance = 1e-4;  // of the value's norm
 
+// Big-little networks amplify rounding here: an activation within rounding of 0 falls on the other side of the ReLU than
+// in the original's run. Weights changed by 3e-6 of their value move the first convolution's figure between 0.015 and
+// 0.05, and in double precision it is 0.045, the same as in f32 (docs/results/parity.md).
+constexpr double kBigLittleLoosening = 6;
+
 /// One case: the network at its start, and the batches.
 class Steps {
  public:
@@ -41,7 +46,8 @@ class Steps {
       const auto [loss, entropy] = step(static_cast<int64_t>(i));
       const double difference = std::abs(loss - losses[i]) / std::abs(losses[i]);
       EXPECT_LE(difference, kLossTolerance) << "loss of step " << i << ": " << loss << ", expected " << losses[i];
-      EXPECT_NEAR(entropy, entropies[i], kLossTolerance * std::abs(entropies[i])) << "cross entropy of step " << i;
+      EXPECT_NEAR(entropy, entropies[i], loosening() * kLossTolerance * std::abs(entropies[i]))
+          << "cross entropy of step " << i;
       worst = std::max(worst, difference);
     }
     test::log_parity("train_steps", name(), "loss", worst, kLossTolerance);
@@ -49,6 +55,7 @@ class Steps {
   }
 
  private:
+  double loosening() const { return model_->arch().big_little ? kBigLittleLoosening : 1; }
   double number(const char* key) const { return options_.at(key).get<double>(); }
   std::string name() const { return folder_.filename().string(); }
 
@@ -100,13 +107,13 @@ class Steps {
         worst_statistics = std::max(worst_statistics, relative);
       } else {
         const double change = (expected - before[i].second.detach()).norm().item<double>();
-        EXPECT_LE(error, kChangeTolerance * change) << variable;
+        EXPECT_LE(error, loosening() * kChangeTolerance * change) << variable;
         if (change > 0) changes.push_back(error / change);
       }
     }
     std::sort(changes.begin(), changes.end());
     ASSERT_FALSE(changes.empty());
-    EXPECT_LE(changes[changes.size() / 2], kMedianTolerance);
+    EXPECT_LE(changes[changes.size() / 2], loosening() * kMedianTolerance);
     test::log_parity("train_steps", name(), "change: median variable", changes[changes.size() / 2], kMedianTolerance);
     test::log_parity("train_steps", name(), "change: worst variable", changes.back(), kChangeTolerance);
     test::log_parity("train_steps", name(), "moving statistics: worst", worst_statistics, kStatisticsTolerance);
