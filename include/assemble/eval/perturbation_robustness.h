@@ -47,7 +47,7 @@ struct PerturbationBaseline {
   std::map<std::string, double> top5_distances;
 };
 
-/// AlexNet's published flip probabilities on ImageNet-P. Its top-5 distances were never published.
+/// AlexNet's published flip probabilities on ImageNet-P. Its top-5 distances are not in the published code.
 const PerturbationBaseline& alexnet_perturbation_baseline();
 PerturbationBaseline baseline_of(const PerturbationResults& results, const std::string& name);
 
