@@ -108,7 +108,7 @@ class DemoCommand : public Command {
   }
 
   std::string out_ = "runs/demo";
-  int64_t epochs_ = 20;
+  int64_t epochs_ = 45;
   int width_ = 16;
   DrawOptions draw_;
 };
