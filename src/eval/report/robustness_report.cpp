@@ -19,7 +19,7 @@ constexpr const char* kStyle =
     "table{border-collapse:collapse;margin:.5rem 0;font-size:.9rem}"
     "th,td{padding:.25rem .7rem;border-bottom:1px solid #ddd;text-align:right;vertical-align:top}"
     "th:first-child,td:first-child{text-align:left}td.note{text-align:left;font-size:.8rem;color:#555;max-width:22rem}"
-    "figure{display:inline-block;margin:.5rem 0}figcaption{font-weight:600}svg{max-width:100%;height:auto}"
+    "figure{display:inline-block;margin:.5rem 1.5rem .5rem 0}figcaption{font-weight:600}svg{max-width:100%;height:auto}"
     "svg text{font:11px system-ui,sans-serif;fill:#333}.grid{stroke:#e3e3e3}"
     ".legend span{margin-right:1.2rem}.legend i{display:inline-block;width:.8rem;height:.8rem;margin-right:.4rem}"
     ".partial{color:#a40000;font-weight:600}";
