@@ -42,10 +42,10 @@ struct RetrievalResult {
   int64_t without_match = 0;   ///< queries that are their class's only image: they count as misses
   int64_t embedding_size = 0;  ///< E
   Similarity similarity = Similarity::kCosine;
-  std::vector<std::pair<int64_t, double>> recall;  ///< (k, recall@k in [0, 1]), as asked for
+  std::vector<std::pair<int64_t, double>> recall;  ///< (k, recall\@k in [0, 1]), as asked for
 };
 
-/// recall@k: the share of queries with an image of their class among the k most similar others. Every image but the
+/// recall\@k: the share of queries with an image of their class among the k most similar others. Every image but the
 /// distractors is a query, and every other image is in its index.
 /// Reference: metric/recall_metric.py; where embeddings tie, the one that comes first counts as nearer, as there.
 /// @param recall_at values of k, not empty

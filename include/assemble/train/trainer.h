@@ -73,7 +73,7 @@ struct TrainOptions {
 /// How a run ended.
 struct TrainResult {
   ValidationResult last;
-  std::string metric;  ///< by which the best models are kept: "top1" or "recall@1"
+  std::string metric;  ///< by which the best models are kept: "top1" or "recall\@1"
   double best = 0;     ///< the best model's
   int64_t steps = 0;
   double seconds = 0;

@@ -17,10 +17,10 @@ namespace assemble {
 /// What a run's validation measures, and by which figure its best models are kept.
 enum class ValidationMetric {
   kTop1,       ///< classification; the best have the highest top-1
-  kRecallAt1,  ///< retrieval, whose classes need not be those of training (zero-shot); the highest recall@1
+  kRecallAt1,  ///< retrieval, whose classes need not be those of training (zero-shot); the highest recall\@1
 };
 
-/// "top1" or "recall@1". @throws UsageError otherwise
+/// "top1" or "recall\@1". @throws UsageError otherwise
 ValidationMetric parse_validation_metric(const std::string& name);
 const char* metric_name(ValidationMetric metric);
 
@@ -38,7 +38,7 @@ struct ValidationResult {
 
   /// The figure that decides which model is best; 0 before the first validation.
   double score() const;
-  /// All figures by name: loss, top1, top5, ece; or recall@1, recall@2, ….
+  /// All figures by name: loss, top1, top5, ece; or recall\@1, recall\@2, ….
   std::vector<std::pair<std::string, double>> metrics() const;
 };
 
