@@ -9,5 +9,6 @@ int main(int argc, char** argv) {
   commands.push_back(assemble::cli::make_eval_command());
   commands.push_back(assemble::cli::make_predict_command());
   commands.push_back(assemble::cli::make_model_command());
+  commands.push_back(assemble::cli::make_benchmark_command());
   return assemble::cli::run_command_line(commands, {argv + 1, argv + argc});
 }

@@ -30,6 +30,7 @@ class TrainFlags {
   std::string loss_ = "softmax";
   std::string schedule_ = "cosine";
   std::string preprocessing_ = "imagenet";
+  std::string decoding_ = "exact";
   std::string device_ = "auto";
   std::string precision_ = "f32";
   int mixup_ = 0;

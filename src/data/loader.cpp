@@ -49,12 +49,14 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
   require(box.min_aspect > 0 && box.min_aspect <= box.max_aspect, "crop aspect", "expected 0 < min <= max");
   require(box.min_area > 0 && box.min_area <= box.max_area && box.max_area <= 1, "crop area",
           "expected 0 < min <= max <= 1");
+  require(options.world >= 1 && options.rank >= 0 && options.rank < options.world, "rank",
+          concat("expected 0 <= rank < world, not ", options.rank, " of ", options.world));
   if (dataset.size() == 0) throw InputError(dataset.where(), "holds no images");
-  if (options.training && dataset.size() < options.batch_size) {
+  if (options.training && dataset.size() < options.batch_size * options.world) {
     throw UsageError("batch size",
-                     concat("a batch of ", options.batch_size, " is larger than the data set of ", dataset.size(),
-                            " images in ", dataset.where()),
-                     concat("set it to at most ", dataset.size()));
+                     concat("a batch of ", options.batch_size * options.world, " is larger than the data set of ",
+                            dataset.size(), " images in ", dataset.where()),
+                     concat("set it to at most ", dataset.size() / options.world));
   }
 }
 
@@ -65,16 +67,28 @@ struct Loader::State {
       : dataset(dataset),
         options(options),
         slots(static_cast<size_t>(options.prefetch)),
-        next_train_size(options.preprocessing.train_size) {}
+        next_train_size(options.preprocessing.train_size) {
+    for (Slot& slot : slots) slot.batch.images = Pixels(PixelAllocator<float>(options.memory));
+  }
 
   int64_t side() const { return options.training ? options.preprocessing.train_size : options.preprocessing.eval_size; }
   int64_t pixels() const { return side() * side() * Image::kChannels; }
+  /// Evaluation: the part of the data set that begins here and ends where the next rank's begins.
+  int64_t share(int rank) const { return dataset.size() * rank / options.world; }
+  int64_t images() const {
+    return options.training ? batches() * options.batch_size : share(options.rank + 1) - share(options.rank);
+  }
   int64_t batches() const {
-    const int64_t last_partial = options.training ? 0 : options.batch_size - 1;
-    return (dataset.size() + last_partial) / options.batch_size;
+    if (options.training) return dataset.size() / (options.batch_size * options.world);
+    return (images() + options.batch_size - 1) / options.batch_size;
   }
   int64_t images_in(int64_t batch) const {
-    return std::min(options.batch_size, dataset.size() - batch * options.batch_size);
+    return options.training ? options.batch_size : std::min(options.batch_size, images() - batch * options.batch_size);
+  }
+  /// Where a batch of this rank begins in the order.
+  int64_t first_of(int64_t batch) const {
+    if (options.training) return (batch * options.world + options.rank) * options.batch_size;
+    return share(options.rank) + batch * options.batch_size;
   }
   int64_t sample_at(int64_t position) const { return order.empty() ? position : order[static_cast<size_t>(position)]; }
   Slot& slot_of(int64_t batch) { return slots[static_cast<size_t>(batch % options.prefetch)]; }
@@ -103,6 +117,7 @@ struct Loader::State {
   int64_t claim_batch = 0;     // the next position a worker takes
   int64_t claim_position = 0;
   int64_t in_flight = 0;
+  bool draining = false;  // begin() waits for in_flight
 
   std::set<int64_t> broken;
   double wait_seconds = 0;
@@ -114,7 +129,9 @@ void Loader::State::begin(int64_t new_epoch, int64_t first_batch) {
   std::unique_lock lock(mutex);
   ready_until = claim_batch;  // nothing more to claim
   claim_position = 0;
+  draining = true;
   work_done.wait(lock, [&] { return in_flight == 0; });
+  draining = false;
   epoch = new_epoch;
   options.preprocessing.train_size = next_train_size;
   if (options.training) {
@@ -165,7 +182,7 @@ void Loader::State::work() {
     // Of several errors the lowest position's would need waiting; the first to arrive is as good to the user.
     if (error && !slot.error) slot.error = error;
     --in_flight;
-    if (--slot.unfinished == 0 || in_flight == 0) work_done.notify_all();
+    if (--slot.unfinished == 0 || (draining && in_flight == 0)) work_done.notify_all();
   }
 }
 
@@ -173,7 +190,7 @@ void Loader::State::work() {
 void Loader::State::make(int64_t batch, int64_t position) {
   Slot& slot = slot_of(batch);
   Position& target = slot.positions[static_cast<size_t>(position)];
-  const int64_t first = batch * options.batch_size + position;
+  const int64_t first = first_of(batch) + position;
   const int64_t attempts = options.training ? std::min(dataset.size(), options.max_broken + 1) : 1;
   for (int64_t attempt = 0; attempt < attempts && !target.filled; ++attempt) {
     Failure failure{sample_at((first + attempt) % dataset.size()), ""};
@@ -191,9 +208,9 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, Failure& f
     if (options.training) {
       Random random(options.seed, RandomPurpose::kAugment, static_cast<uint32_t>(epoch), static_cast<uint64_t>(index));
       preprocess_train(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation, random,
-                       output);
+                       output, options.decoding);
     } else {
-      preprocess_eval(sample.encoded, sample.name, options.preprocessing, output);
+      preprocess_eval(sample.encoded, sample.name, options.preprocessing, output, options.decoding);
     }
   } catch (const InputError& error) {
     failure.message = error.what();
@@ -267,10 +284,7 @@ Loader::~Loader() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-int64_t Loader::images() const {
-  return state_->options.training ? batches() * state_->options.batch_size : state_->dataset.size();
-}
-
+int64_t Loader::images() const { return state_->images(); }
 int64_t Loader::batches() const { return state_->batches(); }
 void Loader::set_train_size(int side) { state_->next_train_size = side; }
 int64_t Loader::broken() const { return static_cast<int64_t>(state_->broken.size()); }
@@ -281,6 +295,23 @@ void Loader::start(int64_t epoch, int64_t first_batch) {
     throw UsageError("loader", concat("cannot begin epoch ", epoch, " at batch ", first_batch, " of ", batches()));
   }
   state_->begin(epoch, first_batch);
+}
+
+LoaderState Loader::state() const {
+  const State& state = *state_;
+  return {state.epoch, state.next_batch, state.options.preprocessing.train_size,
+          {state.broken.begin(), state.broken.end()}};
+}
+
+void Loader::restore(const LoaderState& saved) {
+  if (saved.train_size < 1 || std::any_of(saved.broken.begin(), saved.broken.end(), [&](int64_t index) {
+        return index < 0 || index >= state_->dataset.size();
+      })) {
+    throw UsageError("loader", "the saved state does not fit the data set in " + state_->dataset.where());
+  }
+  set_train_size(saved.train_size);
+  start(saved.epoch, saved.next_batch);
+  state_->broken = {saved.broken.begin(), saved.broken.end()};
 }
 
 bool Loader::next(Batch& batch) {

@@ -23,22 +23,24 @@ void check_output(size_t size, int side) {
   }
 }
 
-void normalise(std::span<float> pixels, const Preprocessing& preprocessing) {
-  const auto& mean = preprocessing.mean;
-  const auto& deviation = preprocessing.deviation;
-  const bool divide = deviation != std::array<float, 3>{1.f, 1.f, 1.f};
+void subtract_mean(std::span<float> pixels, const std::array<float, 3>& mean) {
   for (size_t i = 0; i < pixels.size(); i += 3) {
     for (size_t c = 0; c < 3; ++c) pixels[i + c] -= mean[c];
   }
-  if (!divide) return;
+}
+
+void divide(std::span<float> pixels, const std::array<float, 3>& deviation) {
+  if (deviation == std::array<float, 3>{1.f, 1.f, 1.f}) return;
   for (size_t i = 0; i < pixels.size(); i += 3) {
     for (size_t c = 0; c < 3; ++c) pixels[i + c] /= deviation[c];
   }
 }
 
-DecodeOptions decode_options(const Preprocessing& preprocessing) {
+DecodeOptions decode_options(const Preprocessing& preprocessing, Decoding decoding, int wanted_side) {
   DecodeOptions options;
   options.apply_exif_orientation = preprocessing.apply_exif_orientation;
+  options.decoding = decoding;
+  options.wanted_side = wanted_side;
   return options;
 }
 
@@ -107,38 +109,46 @@ Preprocessing Preprocessing::from_json(const std::string& text, const std::strin
 
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
-                      std::span<float> output) {
+                      std::span<float> output, Decoding decoding) {
   const int side = preprocessing.train_size;
   check_output(output.size(), side);
-  DecodeOptions options = decode_options(preprocessing);
+  DecodeOptions options = decode_options(preprocessing, decoding, side);
   options.window_ends_image = true;
   const Image window = decode_window(
       encoded, where,
       [&](ImageSize size) { return sample_box(size.height, size.width, boxes, augmentation.box, random); }, options);
   const bool mirrored = random.bernoulli(augmentation.flip_probability);
+  const bool jitter = augmentation.color_jitter > 0;
+  const bool subtracted = !preprocessing.antialias && !jitter;
   if (preprocessing.antialias) {
     resize_antialiased_crop(window, side, side, {0, 0, side, side}, mirrored, output);
   } else {
     resize_along(window, make_axis(window.height, side, 0, side, false),
-                 make_axis(window.width, side, 0, side, mirrored), output);
+                 make_axis(window.width, side, 0, side, mirrored),
+                 subtracted ? preprocessing.mean : std::array<float, 3>{}, output);
   }
-  if (augmentation.color_jitter > 0) color_jitter(output, augmentation.color_jitter, random);
-  normalise(output, preprocessing);
+  if (jitter) color_jitter(output, augmentation.color_jitter, random);
+  if (!subtracted) subtract_mean(output, preprocessing.mean);
+  divide(output, preprocessing.deviation);
 }
 
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                     std::span<float> output) {
+                     std::span<float> output, Decoding decoding) {
   const int side = preprocessing.eval_size;
   check_output(output.size(), side);
   if (preprocessing.antialias) {
-    const Image image = decode_image(encoded, where, decode_options(preprocessing));
+    const Image image =
+        decode_image(encoded, where, decode_options(preprocessing, decoding, preprocessing.eval_resize));
     const ImageSize scaled = scaled_size({image.height, image.width}, preprocessing.eval_resize, side);
     const Window crop{(scaled.height - side) / 2, (scaled.width - side) / 2, side, side};
     resize_antialiased_crop(image, scaled.height, scaled.width, crop, false, output);
-    normalise(output, preprocessing);
+    subtract_mean(output, preprocessing.mean);
+    divide(output, preprocessing.deviation);
     return;
   }
   Axis rows, columns;
+  Window asked;
+  const DecodeOptions options = decode_options(preprocessing, decoding, side);
   const Image window = decode_window(
       encoded, where,
       [&](ImageSize size) {
@@ -147,13 +157,18 @@ void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where,
         columns = make_axis(size.width, scaled.width, (scaled.width - side) / 2, side, false);
         const AxisRange y = range_of(rows);
         const AxisRange x = range_of(columns);
-        return Window{y.begin, x.begin, y.count, x.count};
+        return asked = Window{y.begin, x.begin, y.count, x.count};
       },
-      decode_options(preprocessing));
+      options);
   move_to_zero(rows);
   move_to_zero(columns);
-  resize_along(window, rows, columns, output);
-  normalise(output, preprocessing);
+  const int reduction = decode_reduction(asked, options);
+  if (reduction > 1 && window.height < asked.height) {
+    reduce_axis(rows, reduction, window.height);
+    reduce_axis(columns, reduction, window.width);
+  }
+  resize_along(window, rows, columns, preprocessing.mean, output);
+  divide(output, preprocessing.deviation);
 }
 
 }  // namespace assemble

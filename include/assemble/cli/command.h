@@ -38,6 +38,7 @@ int run_command_line(const std::vector<std::unique_ptr<Command>>& commands, cons
 
 /// @name Commands, one file each
 /// @{
+std::unique_ptr<Command> make_benchmark_command();
 std::unique_ptr<Command> make_dataset_command();
 std::unique_ptr<Command> make_demo_command();
 std::unique_ptr<Command> make_eval_command();

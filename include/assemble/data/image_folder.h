@@ -31,6 +31,9 @@ class ImageFolder : public Dataset {
   std::vector<File> files_;
 };
 
+/// Whether the file's extension is one that data sets are made of.
+bool is_image_file(const fs::path& path);
+
 /// Image files of a folder (recursively) or the file itself, in byte order of their paths.
 /// @throws InputError when the path does not exist or holds no image
 std::vector<fs::path> find_images(const fs::path& path);

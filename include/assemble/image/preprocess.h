@@ -51,10 +51,10 @@ struct Augmentation {
 /// @throws InputError when decoding fails
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
-                      std::span<float> output);
+                      std::span<float> output, Decoding decoding = Decoding::kExact);
 
 /// @param output exactly eval_size² · 3 floats
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                     std::span<float> output);
+                     std::span<float> output, Decoding decoding = Decoding::kExact);
 
 }  // namespace assemble
