@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <string_view>
+
 #include "assemble/cli/command.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
@@ -17,31 +20,9 @@ struct DemoRow {
 };
 
 /// What both networks get; they differ in their architecture alone.
-std::vector<std::string> demo_recipe() {
-  return {"--batch-size",
-          "32",
-          "--lr",
-          "0.1",
-          "--warmup-epochs",
-          "2",
-          "--weight-decay",
-          "5e-4",
-          "--zero-gamma",
-          "--bn-momentum",
-          "0.9",
-          "--label-smoothing",
-          "0.1",
-          "--ema",
-          "0.98",
-          "--min-area",
-          "0.4",
-          "--deviation",
-          "58",
-          "58",
-          "58",
-          "--eval-every",
-          "5"};
-}
+constexpr std::string_view kRecipe =
+    "--batch-size 32 --lr 0.1 --warmup-epochs 2 --weight-decay 5e-4 --zero-gamma --bn-momentum 0.9 "
+    "--label-smoothing 0.1 --ema 0.98 --min-area 0.4 --deviation 58 58 58 --eval-every 5";
 
 class DemoCommand : public Command {
  public:
@@ -70,7 +51,7 @@ class DemoCommand : public Command {
   DemoRow train(const std::string& name, const std::string& arch, const fs::path& data) const {
     const fs::path out = fs::path(out_) / name;
     fs::remove_all(out);
-    std::vector<std::string> arguments = demo_recipe();
+    std::vector<std::string> arguments = split(kRecipe, ' ');
     for (const auto& [flag, value] :
          std::vector<std::pair<std::string, std::string>>{{"--data", data.string()},
                                                           {"--out", out.string()},
@@ -85,7 +66,8 @@ class DemoCommand : public Command {
     options.option_defaults()->always_capture_default();
     TrainJob job;
     job.declare(options);
-    options.parse({arguments.rbegin(), arguments.rend()});
+    std::reverse(arguments.begin(), arguments.end());
+    options.parse(std::move(arguments));
     return {name, arch, measure_cost(Arch::parse(arch), static_cast<int64_t>(drawn_classes().size()), draw_.side),
             job.run(options, /*resume=*/false)};
   }
