@@ -93,12 +93,14 @@ struct Loader::State {
   int64_t sample_at(int64_t position) const { return order.empty() ? position : order[static_cast<size_t>(position)]; }
   Slot& slot_of(int64_t batch) { return slots[static_cast<size_t>(batch % options.prefetch)]; }
 
+  void count_defects();
   void begin(int64_t new_epoch, int64_t first_batch);
   void prepare(int64_t batch);
   void work();
   void make(int64_t batch, int64_t position);
   bool fill(Slot& slot, int64_t position, int64_t index, Failure& failure);
   void account(Slot& slot, int64_t batch);
+  [[noreturn]] void refuse_more(const std::string& last) const;
   static void leave_out_unfilled(Slot& slot, int64_t pixels, int64_t classes);
 
   const Dataset& dataset;
@@ -119,10 +121,23 @@ struct Loader::State {
   int64_t in_flight = 0;
   bool draining = false;  // begin() waits for in_flight
 
+  int64_t defects = 0;  // of the data set, in which samples were lost
   std::set<int64_t> broken;
   double wait_seconds = 0;
   std::vector<std::thread> workers;
 };
+
+void Loader::State::count_defects() {
+  for (const std::string& defect : dataset.defects()) {
+    log_warning(defect);
+    if (++defects > options.max_broken) refuse_more(defect);
+  }
+}
+
+[[noreturn]] void Loader::State::refuse_more(const std::string& last) const {
+  throw InputError(dataset.where(), concat("more than ", options.max_broken, " broken images; the last: ", last),
+                   "repair or remove them, or raise the number allowed");
+}
 
 /// Waits for the samples being worked on, then sets the new order. No worker reads the order meanwhile.
 void Loader::State::begin(int64_t new_epoch, int64_t first_batch) {
@@ -233,11 +248,7 @@ void Loader::State::account(Slot& slot, int64_t batch) {
     for (const Failure& failure : position.failures) {
       if (!broken.insert(failure.index).second) continue;
       log_warning(failure.message + (options.training ? "; another image takes its place" : "; left out"));
-      if (static_cast<int64_t>(broken.size()) > options.max_broken) {
-        throw InputError(dataset.where(),
-                         concat("more than ", options.max_broken, " broken images; the last: ", failure.message),
-                         "repair or remove them, or raise the number allowed");
-      }
+      if (defects + static_cast<int64_t>(broken.size()) > options.max_broken) refuse_more(failure.message);
     }
     if (options.training && !position.filled) {
       throw InputError(dataset.where(), concat("no image that can be used for batch ", batch),
@@ -271,6 +282,7 @@ void Loader::State::leave_out_unfilled(Slot& slot, int64_t pixels, int64_t class
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
   check_options(dataset, options);
   state_ = std::make_unique<State>(dataset, options);
+  state_->count_defects();
   const int threads = options.threads > 0 ? options.threads : available_cores();
   for (int i = 0; i < threads; ++i) state_->workers.emplace_back([state = state_.get()] { state->work(); });
 }
@@ -287,7 +299,7 @@ Loader::~Loader() {
 int64_t Loader::images() const { return state_->images(); }
 int64_t Loader::batches() const { return state_->batches(); }
 void Loader::set_train_size(int side) { state_->next_train_size = side; }
-int64_t Loader::broken() const { return static_cast<int64_t>(state_->broken.size()); }
+int64_t Loader::broken() const { return state_->defects + static_cast<int64_t>(state_->broken.size()); }
 double Loader::wait_seconds() const { return state_->wait_seconds; }
 
 void Loader::start(int64_t epoch, int64_t first_batch) {

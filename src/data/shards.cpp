@@ -8,6 +8,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/data/manifest.h"
 
 namespace assemble {
 
@@ -48,6 +49,11 @@ std::vector<fs::path> find_shards(const fs::path& directory, const std::string& 
     shards.push_back(directory / name);
   }
   return shards;
+}
+
+std::vector<std::string> class_names_of(const fs::path& directory) {
+  if (const auto manifest = read_manifest(directory)) return manifest->class_names;
+  return read_class_names(directory / "classes.txt");
 }
 
 std::vector<std::string> read_class_names(const fs::path& file) {

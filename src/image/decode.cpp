@@ -108,6 +108,10 @@ ImageSize read_image_size(ByteSpan bytes, const std::string& where) {
   refuse_unknown(bytes, where);
 }
 
+bool is_cmyk_jpeg(ByteSpan bytes, const std::string& where) {
+  return detect_format(bytes) == ImageFormat::kJpeg && codecs::jpeg_components(bytes, where) == 4;
+}
+
 Image decode_image(ByteSpan bytes, const std::string& where, const DecodeOptions& options) {
   return decode_window(
       bytes, where,

@@ -81,6 +81,8 @@ class JpegReader {
     return {static_cast<int>(decompress_.image_height), static_cast<int>(decompress_.image_width)};
   }
 
+  int components() const { return decompress_.num_components; }
+
   Image decode(const Window& asked, const DecodeOptions& options) {
     const int reduction = decode_reduction(asked, options);
     const Window window = reduced(asked, reduction);
@@ -175,6 +177,10 @@ class JpegReader {
 
 ImageSize read_jpeg_size(std::span<const uint8_t> bytes, const std::string& where) {
   return JpegReader(bytes, where).size();
+}
+
+int jpeg_components(std::span<const uint8_t> bytes, const std::string& where) {
+  return JpegReader(bytes, where).components();
 }
 
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose,

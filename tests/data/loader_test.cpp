@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <numeric>
 #include <set>
@@ -44,7 +45,10 @@ class MemoryDataset : public Dataset {
   const std::vector<std::string>& class_names() const override { return names_; }
   std::string where() const override { return "memory"; }
 
+  std::vector<std::string> defects() const override { return lost; }
+
   std::vector<float> logits;
+  std::vector<std::string> lost;
   std::function<void(int64_t)> on_read;
 
  private:
@@ -384,6 +388,50 @@ TEST(Loader, TakesPixelsFromTheMemoryItIsGiven) {
   }
   EXPECT_EQ(memory.taken, 4 * (4 * 16 * 16 * 3) * int64_t{sizeof(float)}) << "three prefetched and the caller's";
   EXPECT_EQ(memory.given_back, memory.taken);
+}
+
+TEST(Loader, CountsWhatADamagedDataSetLost) {
+  MemoryDataset data(12, {2});
+  data.lost = {"shard 1 at offset 10: damaged", "shard 2 at offset 0: damaged"};
+  LoaderOptions options = options_for(false);
+  options.max_broken = 3;
+  ::testing::internal::CaptureStderr();
+  Loader loader(data, options);
+  loader.start(0);
+  for (Batch batch; loader.next(batch);) {
+  }
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("shard 2 at offset 0: damaged"));
+  EXPECT_EQ(loader.broken(), 3);
+  options.max_broken = 1;
+  EXPECT_THAT(error_of<InputError>([&] { Loader refusing(data, options); }),
+              HasSubstr("more than 1 broken images; the last: shard 2"));
+}
+
+TEST(Loader, TakesTinyImagesAndRefusesHugeOnes) {
+  class Odd : public MemoryDataset {
+   public:
+    Odd() : MemoryDataset(3) {}
+    Sample read(int64_t index) const override {
+      Sample sample = MemoryDataset::read(index);
+      if (index == 0) sample.encoded = encode_jpeg(test::wavy_image(1, 1), 90);
+      if (index == 1) {
+        // The size in the header alone: 20,000 × 20,000.
+        const std::array<uint8_t, 4> side{0x4E, 0x20, 0x4E, 0x20};
+        const std::array<uint8_t, 2> marker{0xFF, 0xC0};
+        const auto frame = std::search(sample.encoded.begin(), sample.encoded.end(), marker.begin(), marker.end());
+        std::copy(side.begin(), side.end(), frame + 5);
+      }
+      return sample;
+    }
+  };
+  const Odd data;
+  Loader loader(data, options_for(false));
+  loader.start(0);
+  Batch batch;
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(loader.next(batch));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("image of 20000×20000 pixels; at most"));
+  EXPECT_THAT(batch.indices, ElementsAre(0, 2));
 }
 
 TEST(Loader, CountsWaiting) {

@@ -60,6 +60,10 @@ struct ImageSize {
 /// @throws InputError as decode_image does
 ImageSize read_image_size(std::span<const uint8_t> bytes, const std::string& where);
 
+/// Does a JPEG hold four colour components (CMYK or YCCK)?
+/// @throws InputError when its header is broken
+bool is_cmyk_jpeg(std::span<const uint8_t> bytes, const std::string& where);
+
 /// Decodes JPEG, PNG or WebP to RGB. Gray is repeated, CMYK and YCCK (Adobe inverted too) converted, 16 bits reduced
 /// to 8, alpha dropped, palettes expanded, of an animation the first frame taken. JPEG: accurate integer DCT (islow)
 /// and fancy upsampling, the same bytes as libjpeg-turbo's default and as the original's INTEGER_ACCURATE.
