@@ -67,9 +67,7 @@ struct Loader::State {
       : dataset(dataset),
         options(options),
         slots(static_cast<size_t>(options.prefetch)),
-        next_train_size(options.preprocessing.train_size) {
-    for (Slot& slot : slots) slot.batch.images = Pixels(PixelAllocator<float>(options.memory));
-  }
+        next_train_size(options.preprocessing.train_size) {}
 
   int64_t side() const { return options.training ? options.preprocessing.train_size : options.preprocessing.eval_size; }
   int64_t pixels() const { return side() * side() * Image::kChannels; }
@@ -167,6 +165,8 @@ void Loader::State::prepare(int64_t batch) {
   slot.positions.assign(static_cast<size_t>(images), {});
   slot.batch.size = images;
   slot.batch.side = side();
+  // The caller's own batch came in at the last hand-over.
+  if (slot.batch.images.get_allocator().memory != options.memory) slot.batch.images = Pixels(options.memory);
   slot.batch.images.resize(static_cast<size_t>(images * pixels()));
   slot.batch.labels.resize(static_cast<size_t>(images));
   slot.batch.indices.resize(static_cast<size_t>(images));

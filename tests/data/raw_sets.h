@@ -70,7 +70,7 @@ class MatWriter {
  private:
   static matvar_t* text(const std::string& value) {
     size_t dims[2] = {1, value.size()};
-    return Mat_VarCreate(nullptr, MAT_C_CHAR, MAT_T_UTF8, 2, dims, value.data(), 0);
+    return Mat_VarCreate(nullptr, MAT_C_CHAR, MAT_T_UTF8, 2, dims, const_cast<char*>(value.data()), 0);
   }
   static matvar_t* number(double value) {
     size_t dims[2] = {1, 1};
