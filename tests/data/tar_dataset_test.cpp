@@ -90,7 +90,7 @@ TEST(TarDataset, SurvivesAnyTruncationAndFlippedBytes) {
   write_tar(path, {{"1.jpg", bytes_of("a")}, {"1.cls", bytes_of("0")}, {"2.jpg", bytes_of("b")}, {"2.cls", bytes_of("1")}});
   const Bytes whole = read_file(path);
   const auto try_reading = [&](const Bytes& bytes) {
-    write_file(path, bytes);
+    test::put(path, bytes);
     try {
       const TarDataset data({path}, {});
       for (int64_t i = 0; i < data.size(); ++i) data.read(i);

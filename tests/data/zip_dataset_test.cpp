@@ -72,13 +72,13 @@ TEST(ZipDataset, SaysWhatIsWrongWithDamagedFiles) {
   const auto data = open_dataset(path, Split::kTrain);
   EXPECT_THAT(error_of<InputError>([&] { data->read(0); }), HasSubstr("train/a/1.jpg: damaged"));
   for (size_t size = 0; size < whole.size(); size += 37) {
-    write_file(path, std::span(whole).first(size));
+    test::put(path, std::span(whole).first(size));
     EXPECT_THROW(open_dataset(path, Split::kTrain), InputError);
   }
   for (size_t i = whole.size() - 120; i < whole.size(); ++i) {
     Bytes flipped = whole;
     flipped[i] ^= 0x41;
-    write_file(path, flipped);
+    test::put(path, flipped);
     try {
       const auto any = open_dataset(path, Split::kTrain);
       for (int64_t k = 0; k < any->size(); ++k) any->read(k);

@@ -7,6 +7,8 @@
 #include <zip.h>
 #include <zlib.h>
 
+#include <fstream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +20,11 @@ namespace assemble::test {
 using Files = std::vector<std::pair<std::string, Bytes>>;
 
 inline Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+/// Writes without waiting for the disk, as tests of many files want it.
+inline void put(const fs::path& path, std::span<const uint8_t> bytes) {
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
+}
 
 /// @param gzipped .tar.gz
 inline void write_tar(const fs::path& path, const Files& files, bool gzipped = false) {
