@@ -79,6 +79,14 @@ std::string text_of(const matvar_t& variable, const std::string& where) {
   return text;
 }
 
+/// libmatio looks elements up without asking whether a damaged file gave it any.
+bool holds_elements(const matvar_t& variable) {
+  const size_t fields = variable.class_type == MAT_C_STRUCT ? Mat_VarGetNumberOfFields(const_cast<matvar_t*>(&variable)) : 1;
+  const size_t count = count_of(variable);
+  return variable.data != nullptr && fields > 0 && count <= kMaxElements / fields &&
+         variable.nbytes / sizeof(matvar_t*) >= count * fields;
+}
+
 void ignore_message(int, char*) {}
 
 }  // namespace
@@ -111,15 +119,10 @@ std::vector<double> MatVariable::numbers() const {
 }
 
 const matvar_t& MatVariable::field(size_t index, const char* name) const {
-  const bool is_struct = variable_->class_type == MAT_C_STRUCT && index < size();
+  const bool is_struct = variable_->class_type == MAT_C_STRUCT && holds_elements(*variable_) && index < size();
   const matvar_t* found = is_struct ? Mat_VarGetStructFieldByName(variable_.get(), name, index) : nullptr;
   if (found == nullptr) throw InputError(where_, concat("element ", index + 1, " has no field '", name, "'"));
   return *found;
-}
-
-bool MatVariable::has_field(const char* name) const {
-  return variable_->class_type == MAT_C_STRUCT && size() > 0 &&
-         Mat_VarGetStructFieldByName(variable_.get(), name, 0) != nullptr;
 }
 
 int64_t MatVariable::integer(size_t index, const char* name) const {
@@ -136,7 +139,7 @@ std::string MatVariable::text(size_t index, const char* name) const {
 
 std::string MatVariable::cell_text(size_t index) const {
   const std::string where = concat(where_, " element ", index + 1);
-  if (variable_->class_type != MAT_C_CELL || index >= size()) throw InputError(where, "is no cell");
+  if (variable_->class_type != MAT_C_CELL || !holds_elements(*variable_) || index >= size()) throw InputError(where, "is no cell");
   const matvar_t* cell = Mat_VarGetCell(variable_.get(), static_cast<int>(index));
   if (cell == nullptr) throw InputError(where, "is empty");
   return text_of(*cell, where);

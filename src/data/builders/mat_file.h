@@ -43,7 +43,6 @@ class MatVariable {
   /// A field of a struct array's element. @throws InputError when there is none
   int64_t integer(size_t index, const char* field) const;
   std::string text(size_t index, const char* field) const;
-  bool has_field(const char* field) const;
   /// Text of a cell array's element.
   std::string cell_text(size_t index) const;
 
