@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kMaxElements = size_t{1} << 28;
 
 size_t count_of(const matvar_t& variable) {
+  if (variable.dims == nullptr) return 0;
   size_t count = 1;
   for (int i = 0; i < variable.rank; ++i) {
     if (variable.dims[i] != 0 && count > kMaxElements / variable.dims[i]) return kMaxElements + 1;
@@ -82,6 +83,10 @@ std::string text_of(const matvar_t& variable, const std::string& where) {
 /// libmatio looks elements up without asking whether a damaged file gave it any.
 bool holds_elements(const matvar_t& variable) {
   const size_t fields = variable.class_type == MAT_C_STRUCT ? Mat_VarGetNumberOfFields(const_cast<matvar_t*>(&variable)) : 1;
+  char* const* names = variable.class_type == MAT_C_STRUCT ? Mat_VarGetStructFieldnames(&variable) : nullptr;
+  for (size_t i = 0; i < fields && variable.class_type == MAT_C_STRUCT; ++i) {
+    if (names == nullptr || names[i] == nullptr) return false;
+  }
   const size_t count = count_of(variable);
   return variable.data != nullptr && fields > 0 && count <= kMaxElements / fields &&
          variable.nbytes / sizeof(matvar_t*) >= count * fields;
