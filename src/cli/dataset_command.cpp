@@ -9,9 +9,9 @@
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
-#include "assemble/data/draw.h"
 #include "assemble/data/build.h"
 #include "assemble/data/dataset.h"
+#include "assemble/data/draw.h"
 #include "assemble/data/manifest.h"
 #include "assemble/image/decode.h"
 
@@ -92,8 +92,9 @@ class DatasetCommand : public Command {
     build.add_option("--out", out_, "Folder for the TFRecords")->required();
     build.add_option("--train-shards", build_.train_shards, "Files of the training split; 0: the data set's own")
         ->check(CLI::NonNegativeNumber);
-    build.add_option("--validation-shards", build_.validation_shards,
-                     "Files of the validation split; 0: the data set's own")
+    build
+        .add_option("--validation-shards", build_.validation_shards,
+                    "Files of the validation split; 0: the data set's own")
         ->check(CLI::NonNegativeNumber);
     build.add_option("--max-side", build_.max_side, "Scale larger images down to this longer side, pixels; 0: never")
         ->check(CLI::NonNegativeNumber);

@@ -97,9 +97,10 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_option("--color-jitter", o.augmentation.color_jitter, "Brightness, contrast, saturation in 1 ± x")
       ->group(group);
   app.add_option("--loader-threads", o.loader_threads, "Threads that decode and augment; 0: every core")->group(group);
-  app.add_option("--decode", decoding_,
-                 "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large crops decoded "
-                 "at 1/2, 1/4 or 1/8 size); validation is always exact")
+  app.add_option(
+         "--decode", decoding_,
+         "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large crops decoded "
+         "at 1/2, 1/4 or 1/8 size); validation is always exact")
       ->check(CLI::IsMember({"exact", "fast"}))
       ->group(group);
   app.add_option("--prefetch", o.prefetch, "Batches prepared ahead")->group(group);

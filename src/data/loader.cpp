@@ -311,7 +311,9 @@ void Loader::start(int64_t epoch, int64_t first_batch) {
 
 LoaderState Loader::state() const {
   const State& state = *state_;
-  return {state.epoch, state.next_batch, state.options.preprocessing.train_size,
+  return {state.epoch,
+          state.next_batch,
+          state.options.preprocessing.train_size,
           {state.broken.begin(), state.broken.end()}};
 }
 

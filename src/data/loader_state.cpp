@@ -7,8 +7,7 @@
 namespace assemble {
 
 std::string LoaderState::to_json() const {
-  return nlohmann::json{
-      {"epoch", epoch}, {"next_batch", next_batch}, {"train_size", train_size}, {"broken", broken}}
+  return nlohmann::json{{"epoch", epoch}, {"next_batch", next_batch}, {"train_size", train_size}, {"broken", broken}}
       .dump();
 }
 

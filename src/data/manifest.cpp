@@ -15,7 +15,8 @@ constexpr size_t kChunk = size_t{1} << 20;
 nlohmann::ordered_json to_json(const SplitManifest& split) {
   nlohmann::ordered_json shards = nlohmann::ordered_json::array();
   for (const ShardSummary& shard : split.shards) {
-    shards.push_back({{"file", shard.file}, {"images", shard.images}, {"bytes", shard.bytes}, {"crc32c", shard.crc32c}});
+    shards.push_back(
+        {{"file", shard.file}, {"images", shard.images}, {"bytes", shard.bytes}, {"crc32c", shard.crc32c}});
   }
   return {{"images", split.images}, {"skipped", split.skipped}, {"shards", shards}};
 }

@@ -83,9 +83,9 @@ TarDataset::TarDataset(std::vector<fs::path> shards, std::vector<std::string> cl
     }
   }
   if (!shards_->places.empty()) return;
-  throw InputError(where(), "the tar files hold no sample that can be used",
-                   shards_->defects.empty() ? "expected KEY.jpg with KEY.cls, or CLASS/NAME.jpg"
-                                            : shards_->defects.front());
+  throw InputError(
+      where(), "the tar files hold no sample that can be used",
+      shards_->defects.empty() ? "expected KEY.jpg with KEY.cls, or CLASS/NAME.jpg" : shards_->defects.front());
 }
 
 TarDataset::~TarDataset() = default;

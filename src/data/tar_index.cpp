@@ -64,9 +64,7 @@ class TarIndexer {
   }
 
  private:
-  std::string place() const {
-    return concat(path_.string(), " at offset ", archive_read_header_position(tar_.get()));
-  }
+  std::string place() const { return concat(path_.string(), " at offset ", archive_read_header_position(tar_.get())); }
 
   void report_damage() {
     const std::string what = archive_error_string(tar_.get()) == nullptr ? "damaged" : archive_error_string(tar_.get());

@@ -107,8 +107,7 @@ TfRecordDataset::TfRecordDataset(std::vector<fs::path> shards, std::vector<std::
     }
   }
   if (!shards_->places.empty()) return;
-  throw InputError(where(), "the TFRecords hold no records",
-                   shards_->defects.empty() ? "" : shards_->defects.front());
+  throw InputError(where(), "the TFRecords hold no records", shards_->defects.empty() ? "" : shards_->defects.front());
 }
 
 TfRecordDataset::~TfRecordDataset() = default;

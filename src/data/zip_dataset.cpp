@@ -59,9 +59,8 @@ Listing list(zip_t* archive) {
       return part.starts_with('.') || part == "__MACOSX";
     });
     if (hidden || parts.size() < 2 || !is_image_file(name)) continue;
-    const auto split_part = std::find_if(parts.begin(), parts.end() - 1, [](const std::string& part) {
-      return part == "train" || is_validation(part);
-    });
+    const auto split_part = std::find_if(
+        parts.begin(), parts.end() - 1, [](const std::string& part) { return part == "train" || is_validation(part); });
     Entry entry{static_cast<zip_uint64_t>(i), name, parts[parts.size() - 2]};
     if (split_part >= parts.end() - 2) {
       listing.without_split.push_back(entry);
@@ -148,8 +147,7 @@ Sample ZipDataset::read(int64_t index) const {
   sample.name = where() + ": " + entry.name;
   sample.label = entry.label;
   Handle handle = archive_->take();
-  std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(handle.get(), entry.index, 0),
-                                                                zip_fclose);
+  std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(handle.get(), entry.index, 0), zip_fclose);
   if (!file) throw InputError(sample.name, std::string("cannot be read: ") + zip_strerror(handle.get()));
   for (;;) {
     const size_t size = sample.encoded.size();
@@ -157,7 +155,8 @@ Sample ZipDataset::read(int64_t index) const {
     sample.encoded.resize(size + kChunk);
     const zip_int64_t count = zip_fread(file.get(), sample.encoded.data() + size, kChunk);
     sample.encoded.resize(size + static_cast<size_t>(std::max<zip_int64_t>(count, 0)));
-    if (count < 0) throw InputError(sample.name, std::string("damaged: ") + zip_file_strerror(file.get()), "copy it again");
+    if (count < 0)
+      throw InputError(sample.name, std::string("damaged: ") + zip_file_strerror(file.get()), "copy it again");
     if (count == 0) break;
   }
   file.reset();  // before another thread gets the handle

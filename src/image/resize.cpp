@@ -187,7 +187,8 @@ void move_to_zero(Axis& axis) {
 void reduce_axis(Axis& axis, int reduction, int count) {
   for (AxisPoint& point : axis) {
     const float direction = static_cast<float>(point.upper - point.lower);
-    const float coordinate = (static_cast<float>(point.lower) + direction * point.weight) / static_cast<float>(reduction);
+    const float coordinate =
+        (static_cast<float>(point.lower) + direction * point.weight) / static_cast<float>(reduction);
     const int lower = std::min(static_cast<int>(coordinate), count - 1);
     point = {lower, std::min(lower + 1, count - 1), coordinate - static_cast<float>(lower)};
   }

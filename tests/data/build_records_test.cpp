@@ -140,7 +140,8 @@ TEST(BuildRecords, WritesAManifestThatFindsDamage) {
   EXPECT_THAT(differences[1], HasSubstr("validation-00000-of-00001"));
   fs::remove(folder / "out/classes.txt");
   EXPECT_THAT(open_dataset(folder / "out", Split::kTrain)->class_names(), ElementsAre("cat", "dog"));
-  EXPECT_THAT(error_of<InputError>([] { Manifest::from_json("{}", "m.json"); }), HasSubstr("m.json: is not a manifest"));
+  EXPECT_THAT(error_of<InputError>([] { Manifest::from_json("{}", "m.json"); }),
+              HasSubstr("m.json: is not a manifest"));
 }
 
 TEST(BuildRecords, GoesOnAfterAKill) {

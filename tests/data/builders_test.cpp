@@ -120,7 +120,8 @@ TEST_F(Builders, Cars196) {
   make_directories(raw_ / "devkit");
   MatWriter(raw_ / "devkit/cars_meta.mat").texts("class_names", {"AM General Hummer", "Acura RL"});
   MatWriter(raw_ / "devkit/cars_train_annos.mat")
-      .structs("annotations", {{"bbox_x1", {}, {1, 1}}, {"class", {}, {2, 1}}, {"fname", {"00001.jpg", "00002.jpg"}, {}}});
+      .structs("annotations",
+               {{"bbox_x1", {}, {1, 1}}, {"class", {}, {2, 1}}, {"fname", {"00001.jpg", "00002.jpg"}, {}}});
   MatWriter(raw_ / "cars_test_annos_withlabels.mat")
       .structs("annotations", {{"class", {}, {2}}, {"fname", {"00001.jpg"}, {}}});
   write_picture(raw_ / "cars_train/00001.jpg", 1);
@@ -154,7 +155,8 @@ TEST_F(Builders, Cars196OfTheFirstPublicationAndZeroshot) {
 }
 
 TEST_F(Builders, Pets) {
-  write_text(raw_ / "annotations/trainval.txt", "#Image CLASS-ID SPECIES BREED\nAbyssinian_100 1 1 1\ngreat_pyrenees_5 2 2 1\n");
+  write_text(raw_ / "annotations/trainval.txt",
+             "#Image CLASS-ID SPECIES BREED\nAbyssinian_100 1 1 1\ngreat_pyrenees_5 2 2 1\n");
   write_text(raw_ / "annotations/test.txt", "Abyssinian_201 1 1 1\n");
   for (const char* name : {"Abyssinian_100", "great_pyrenees_5", "Abyssinian_201"}) {
     write_picture(raw_ / "images" / (std::string(name) + ".jpg"), 1);
@@ -229,7 +231,8 @@ TEST_F(Builders, Food100StoresBoxes) {
   }
   EXPECT_EQ(boxes, 3u);
   for (int fold = 0; fold < 5; ++fold) {
-    write_text(raw_ / concat("val", fold, ".txt"), fold == 4 ? "UECFOOD100/2/7.jpg\n" : concat("UECFOOD100/1/", fold + 1, ".jpg\n"));
+    write_text(raw_ / concat("val", fold, ".txt"),
+               fold == 4 ? "UECFOOD100/2/7.jpg\n" : concat("UECFOOD100/1/", fold + 1, ".jpg\n"));
   }
   EXPECT_THAT(listed(list("food100").validation), ElementsAre("1:7.jpg"));
   write_text(raw_ / "2/bb_info.txt", "img x1 y1 x2 y2\n7 5 5 5 9\n");

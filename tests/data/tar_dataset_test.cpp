@@ -22,7 +22,8 @@ TEST(TarDataset, ReadsWebDatasetShards) {
   TemporaryFolder folder;
   write_tar(folder / "train-000000.tar",
             {{"a/001.jpg", bytes_of("one")}, {"a/001.cls", bytes_of("2\n")}, {"a/001.json", bytes_of("{}")}});
-  write_tar(folder / "train-000001.tar", {{"002.cls", bytes_of("0")}, {"002.seg.png", bytes_of("two")},
+  write_tar(folder / "train-000001.tar", {{"002.cls", bytes_of("0")},
+                                          {"002.seg.png", bytes_of("two")},
                                           {std::string(150, 'x') + ".webp", Bytes(70000, 7)},
                                           {std::string(150, 'x') + ".cls", bytes_of("1")}});
   const TarDataset data({folder / "train-000000.tar", folder / "train-000001.tar"}, {});
@@ -63,9 +64,15 @@ TEST(TarDataset, OpenDatasetFindsTheSplits) {
 TEST(TarDataset, KeepsWhatIsWholeOfDamagedShards) {
   TemporaryFolder folder;
   const fs::path path = folder / "train.tar";
-  write_tar(path, {{"1.jpg", bytes_of("a")}, {"1.cls", bytes_of("0")}, {"2.jpg", bytes_of("no label")},
-                   {"3.cls", bytes_of("1")}, {"4.jpg", bytes_of("b")}, {"4.cls", bytes_of("dog")},
-                   {"5.jpg", bytes_of("c")}, {"5.cls", bytes_of("7")}, {"6.jpg", Bytes(5000, 1)},
+  write_tar(path, {{"1.jpg", bytes_of("a")},
+                   {"1.cls", bytes_of("0")},
+                   {"2.jpg", bytes_of("no label")},
+                   {"3.cls", bytes_of("1")},
+                   {"4.jpg", bytes_of("b")},
+                   {"4.cls", bytes_of("dog")},
+                   {"5.jpg", bytes_of("c")},
+                   {"5.cls", bytes_of("7")},
+                   {"6.jpg", Bytes(5000, 1)},
                    {"6.cls", bytes_of("1")}});
   const TarDataset data({path}, {"cat", "dog"});
   EXPECT_EQ(data.size(), 3);
@@ -87,7 +94,8 @@ TEST(TarDataset, KeepsWhatIsWholeOfDamagedShards) {
 TEST(TarDataset, SurvivesAnyTruncationAndFlippedBytes) {
   TemporaryFolder folder;
   const fs::path path = folder / "train.tar";
-  write_tar(path, {{"1.jpg", bytes_of("a")}, {"1.cls", bytes_of("0")}, {"2.jpg", bytes_of("b")}, {"2.cls", bytes_of("1")}});
+  write_tar(path,
+            {{"1.jpg", bytes_of("a")}, {"1.cls", bytes_of("0")}, {"2.jpg", bytes_of("b")}, {"2.cls", bytes_of("1")}});
   const Bytes whole = read_file(path);
   const auto try_reading = [&](const Bytes& bytes) {
     test::put(path, bytes);

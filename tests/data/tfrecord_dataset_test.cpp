@@ -125,7 +125,9 @@ TEST(TfRecordDataset, ReadsGzipAndZlib) {
   }
   const Bytes compressed = test::deflated(plain, 31);
   write_file(folder / "cut", std::span(compressed).first(compressed.size() - 5));
-  EXPECT_THAT(error_of<InputError>([&] { TfRecordDataset({folder / "cut"}, {"cat", "dog"}); }),
+  EXPECT_THAT(error_of<InputError>([&] {
+                TfRecordDataset({folder / "cut"}, {"cat", "dog"});
+              }),
               HasSubstr("the compressed stream ends too early"));
 }
 

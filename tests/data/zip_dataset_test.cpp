@@ -22,8 +22,10 @@ using ::testing::HasSubstr;
 TEST(ZipDataset, FindsSplitsAndClasses) {
   TemporaryFolder folder;
   const fs::path path = folder / "set.zip";
-  write_zip(path, {{"set/train/dog/1.jpg", bytes_of("dog 1")}, {"set/train/cat/1.JPG", bytes_of("cat 1")},
-                   {"set/val/dog/9.png", Bytes(600000, 3)}, {"set/readme.txt", bytes_of("text")},
+  write_zip(path, {{"set/train/dog/1.jpg", bytes_of("dog 1")},
+                   {"set/train/cat/1.JPG", bytes_of("cat 1")},
+                   {"set/val/dog/9.png", Bytes(600000, 3)},
+                   {"set/readme.txt", bytes_of("text")},
                    {"__MACOSX/set/train/cat/1.jpg", bytes_of("x")}});
   const auto train = open_dataset(path, Split::kTrain);
   ASSERT_EQ(train->size(), 2);
@@ -49,13 +51,13 @@ TEST(ZipDataset, TakesClassFoldersWholeAsValidation) {
 TEST(ZipDataset, IsReadByManyThreads) {
   TemporaryFolder folder;
   test::Files files;
-  for (int i = 0; i < 64; ++i) files.push_back({concat("train/a/", 100 + i, ".jpg"), Bytes(3000, static_cast<uint8_t>(i))});
+  for (int i = 0; i < 64; ++i)
+    files.push_back({concat("train/a/", 100 + i, ".jpg"), Bytes(3000, static_cast<uint8_t>(i))});
   write_zip(folder / "set.zip", files);
   const auto data = open_dataset(folder / "set.zip", Split::kTrain);
   std::atomic<int> right = 0;
-  ThreadPool(8).parallel_for(640, [&](int64_t i) {
-    right += data->read(i % 64).encoded == Bytes(3000, static_cast<uint8_t>(i % 64));
-  });
+  ThreadPool(8).parallel_for(
+      640, [&](int64_t i) { right += data->read(i % 64).encoded == Bytes(3000, static_cast<uint8_t>(i % 64)); });
   EXPECT_EQ(right, 640);
 }
 

@@ -211,7 +211,8 @@ TEST(DecodeJpeg, FastShrinksWindowsMoreThanTwiceAsLargeAsWanted) {
   options.decoding = Decoding::kFast;
   const auto size_for = [&](const Window& window, int wanted) {
     options.wanted_side = wanted;
-    const Image image = decode_window(bytes, "window", [&](ImageSize) { return window; }, options);
+    const Image image = decode_window(
+        bytes, "window", [&](ImageSize) { return window; }, options);
     return std::array{image.height, image.width};
   };
   EXPECT_EQ(size_for({0, 0, 203, 301}, 0), (std::array{203, 301}));

@@ -13,9 +13,9 @@ namespace assemble {
 struct RawImage {
   fs::path path = {};
   int64_t label = 0;
-  std::string text = {};            ///< image/class/text; empty: the class' name
-  std::string synset = {};          ///< image/class/synset; empty: none
-  std::vector<BoundingBox> boxes = {}; ///< relative to the image
+  std::string text = {};                 ///< image/class/text; empty: the class' name
+  std::string synset = {};               ///< image/class/synset; empty: none
+  std::vector<BoundingBox> boxes = {};   ///< relative to the image
   std::vector<Window> pixel_boxes = {};  ///< in pixels; what leaves the image is cut off
 };
 

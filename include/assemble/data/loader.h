@@ -38,9 +38,9 @@ using Pixels = std::vector<float, PixelAllocator<float>>;
 
 /// A batch of preprocessed images.
 struct Batch {
-  int64_t size = 0;           ///< images
-  int64_t side = 0;           ///< height and width, pixels
-  Pixels images;              ///< NHWC, size · side · side · 3: the memory of a channels_last NCHW tensor
+  int64_t size = 0;  ///< images
+  int64_t side = 0;  ///< height and width, pixels
+  Pixels images;     ///< NHWC, size · side · side · 3: the memory of a channels_last NCHW tensor
   std::vector<int64_t> labels;
   std::vector<float> logits;     ///< size · classes teacher logits; empty unless LoaderOptions::teacher_logits
   std::vector<int64_t> indices;  ///< of the samples in the data set
@@ -48,9 +48,9 @@ struct Batch {
 
 struct LoaderOptions {
   int64_t batch_size = 32;
-  int threads = 0;              ///< 0: every core
-  int prefetch = 3;             ///< batches prepared ahead; bounds the memory
-  bool training = false;        ///< shuffle, augment, train_size, drop the last partial batch
+  int threads = 0;        ///< 0: every core
+  int prefetch = 3;       ///< batches prepared ahead; bounds the memory
+  bool training = false;  ///< shuffle, augment, train_size, drop the last partial batch
   /// This process' place among `world` that share each epoch. Training: batch b of all of them together is
   /// world · batch_size images of the order, of which each takes its part. Evaluation: each takes its part of the data
   /// set, as equal as they can be without reading an image twice, so that counts of all add up exactly.

@@ -8,9 +8,9 @@ namespace assemble {
 /// Tar files, plain or gzipped (which are inflated into the system's folder for temporary files first).
 ///
 /// WebDataset's layout (https://github.com/webdataset/webdataset): the files of a sample lie one after the other and
-/// share a name up to the first dot: KEY.jpg (or .jpeg, .png, .webp) and KEY.cls, the label as decimal text. Or, without
-/// .cls files, a folder a class: CLASS/NAME.jpg. Plain tar files are indexed once and then read at random; at most 64
-/// are open. Damage and samples that lack image or label are passed over and kept as defects().
+/// share a name up to the first dot: KEY.jpg (or .jpeg, .png, .webp) and KEY.cls, the label as decimal text. Or,
+/// without .cls files, a folder a class: CLASS/NAME.jpg. Plain tar files are indexed once and then read at random; at
+/// most 64 are open. Damage and samples that lack image or label are passed over and kept as defects().
 class TarDataset : public Dataset {
  public:
   /// @param shards files, in order

@@ -5,9 +5,9 @@
 
 namespace assemble {
 
-/// A zip file of class folders: train/CLASS/NAME.jpg and validation/CLASS/NAME.jpg (or val, test), whatever folders stand
-/// before; without a split's folder, CLASS/NAME.jpg is taken whole as the validation split. Read at random, by several
-/// threads at once.
+/// A zip file of class folders: train/CLASS/NAME.jpg and validation/CLASS/NAME.jpg (or val, test), whatever folders
+/// stand before; without a split's folder, CLASS/NAME.jpg is taken whole as the validation split. Read at random, by
+/// several threads at once.
 class ZipDataset : public Dataset {
  public:
   /// @throws InputError when it is no zip file or holds no such split

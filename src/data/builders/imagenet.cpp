@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ILSVRC 2012 (Russakovsky et al. 2015). Labels are 1…1000 in the order of the synsets; 0 is the background class of the
-// original's 1001 outputs.
+// ILSVRC 2012 (Russakovsky et al. 2015). Labels are 1…1000 in the order of the synsets; 0 is the background class of
+// the original's 1001 outputs.
 #include <algorithm>
 
 #include "../folders.h"
@@ -81,8 +81,8 @@ class ImageNet {
     const std::vector<fs::path> files = image_files(validation_);
     const std::vector<Line> lines = read_lines(labels);
     if (files.size() != lines.size()) {
-      throw InputError(labels.string(),
-                       concat("has ", lines.size(), " labels for the ", files.size(), " images in ", validation_.string()));
+      throw InputError(labels.string(), concat("has ", lines.size(), " labels for the ", files.size(), " images in ",
+                                               validation_.string()));
     }
     for (size_t i = 0; i < files.size(); ++i) images.push_back(image_of(files[i], lines[i].text, lines[i].where));
   }

@@ -82,7 +82,8 @@ std::string text_of(const matvar_t& variable, const std::string& where) {
 
 /// libmatio looks elements up without asking whether a damaged file gave it any.
 bool holds_elements(const matvar_t& variable) {
-  const size_t fields = variable.class_type == MAT_C_STRUCT ? Mat_VarGetNumberOfFields(const_cast<matvar_t*>(&variable)) : 1;
+  const size_t fields =
+      variable.class_type == MAT_C_STRUCT ? Mat_VarGetNumberOfFields(const_cast<matvar_t*>(&variable)) : 1;
   char* const* names = variable.class_type == MAT_C_STRUCT ? Mat_VarGetStructFieldnames(&variable) : nullptr;
   for (size_t i = 0; i < fields && variable.class_type == MAT_C_STRUCT; ++i) {
     if (names == nullptr || names[i] == nullptr) return false;
@@ -99,7 +100,8 @@ void ignore_message(int, char*) {}
 MatFile::MatFile(const fs::path& path) : path_(path) {
   Mat_LogInitFunc("assemble", ignore_message);
   if (!fs::exists(path)) {
-    throw InputError(path.string(), "missing", "--raw is the folder with the files as they were published and unpacked");
+    throw InputError(path.string(), "missing",
+                     "--raw is the folder with the files as they were published and unpacked");
   }
   file_ = Mat_Open(path.c_str(), MAT_ACC_RDONLY);
   if (file_ == nullptr) throw InputError(path.string(), "is not a .mat file", "copy it again");
@@ -144,7 +146,8 @@ std::string MatVariable::text(size_t index, const char* name) const {
 
 std::string MatVariable::cell_text(size_t index) const {
   const std::string where = concat(where_, " element ", index + 1);
-  if (variable_->class_type != MAT_C_CELL || !holds_elements(*variable_) || index >= size()) throw InputError(where, "is no cell");
+  if (variable_->class_type != MAT_C_CELL || !holds_elements(*variable_) || index >= size())
+    throw InputError(where, "is no cell");
   const matvar_t* cell = Mat_VarGetCell(variable_.get(), static_cast<int>(index));
   if (cell == nullptr) throw InputError(where, "is empty");
   return text_of(*cell, where);

@@ -17,7 +17,8 @@ std::vector<RawImage> list_split(const fs::path& raw, const fs::path& list, std:
     const int64_t label = line.integer(words[1], 1, kMaxClasses) - 1;
     const std::string name = words[0].substr(0, words[0].rfind('_'));
     if (names.emplace(label, name).first->second != name) {
-      throw InputError(line.where, concat("class ", label + 1, " is '", name, "' here and '", names[label], "' before"));
+      throw InputError(line.where,
+                       concat("class ", label + 1, " is '", name, "' here and '", names[label], "' before"));
     }
     images.push_back({.path = inside(raw / "images", words[0] + ".jpg", line.where), .label = label});
   }
