@@ -55,7 +55,7 @@ class EvalCommand : public Command {
     const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation,
                                       retrieval_ ? ClassRule::kAny : ClassRule::kOfTraining);
     if (retrieval_) return retrieve(*model, *dataset, device, precision);
-    check_classes(card, *dataset);
+    require_classes(card, model_, *dataset, data_);
     Loader loader(*dataset, loader_);
     const ClassificationResult result = evaluate(*model, loader, device, precision, "evaluating");
     warn_of_broken(loader);
@@ -87,21 +87,6 @@ class EvalCommand : public Command {
       log_warning(concat(result.without_match, " images are the only ones of their class and count as misses"));
     }
     print(to_json(result), to_text(result));
-  }
-
-  void check_classes(const ModelCard& card, const Dataset& dataset) const {
-    if (dataset.class_names() == card.class_names) return;
-    if (dataset.classes() != card.classes()) {
-      throw InputError(data_,
-                       concat("has ", dataset.classes(), " classes, the model ", model_, " has ", card.classes()),
-                       "evaluate on the data set it was trained on, or fine-tune it with train --pretrained");
-    }
-    for (size_t c = 0; c < card.class_names.size(); ++c) {
-      if (dataset.class_names()[c] == card.class_names[c]) continue;
-      throw InputError(
-          data_, concat("class ", c, " is '", dataset.class_names()[c], "', in the model '", card.class_names[c], "'"),
-          "name the class folders as the model does");
-    }
   }
 
   std::string model_;

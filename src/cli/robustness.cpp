@@ -46,10 +46,7 @@ ordered_json LoadedNetwork::identity() const {
 }
 
 void LoadedNetwork::check_classes(const Dataset& dataset) const {
-  if (dataset.class_names() == card_.class_names) return;
-  throw InputError(dataset.where(),
-                   concat("its ", dataset.classes(), " classes are not the ", card_.classes(), " of ", file_.string()),
-                   "measure on the data set it was trained on; class folders are named as in training");
+  require_classes(card_, file_.string(), dataset, dataset.where());
 }
 
 RunState::RunState(const fs::path& out, const ordered_json& settings)

@@ -14,22 +14,15 @@ using nlohmann::ordered_json;
 
 /// How the images were made, for people and for telling results apart.
 ordered_json making_of(const CorruptionSource& source) {
-  const CorruptSetOptions& options = source.options;
   if (!source.stored.empty()) {
     const fs::path manifest = source.stored / kCorruptSetManifest;
     ordered_json making{{"from", "stored set"}, {"folder", source.stored.string()}};
     if (fs::exists(manifest)) making["made"] = read_result(manifest.string());
     return making;
   }
-  const bool jpeg = options.format == CorruptFormat::kJpeg;
-  return {{"from", "made while measuring"},
-          {"folder", source.dataset->where()},
-          {"resize", options.resize},
-          {"crop", options.crop},
-          {"seed", options.seed},
-          {"frost", options.frost_dir.empty() ? "drawn" : "photographs"},
-          {"format", jpeg ? "jpeg" : "png"},
-          {"quality", jpeg ? options.quality : 100}};
+  ordered_json making{{"from", "made while measuring"}, {"folder", source.dataset->where()}};
+  making.update(pixel_settings(source.options));
+  return making;
 }
 
 class CorruptionMeasure : public Measure {

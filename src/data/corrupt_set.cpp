@@ -23,15 +23,9 @@ using nlohmann::ordered_json;
 
 /// Settings that decide the pixels: a set goes on only with the same ones.
 ordered_json settings_of(const Dataset& dataset, const CorruptSetOptions& options) {
-  const bool jpeg = options.format == CorruptFormat::kJpeg;
-  return {{"images", dataset.size()},
-          {"classes", dataset.classes()},
-          {"resize", options.resize},
-          {"crop", options.crop},
-          {"seed", options.seed},
-          {"frost", options.frost_dir.empty() ? "drawn" : "photographs"},
-          {"format", jpeg ? "jpeg" : "png"},
-          {"quality", jpeg ? options.quality : 100}};
+  ordered_json settings{{"images", dataset.size()}, {"classes", dataset.classes()}};
+  settings.update(pixel_settings(options));
+  return settings;
 }
 
 void check(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options) {
@@ -232,6 +226,16 @@ class SetWriter {
 };
 
 }  // namespace
+
+ordered_json pixel_settings(const CorruptSetOptions& options) {
+  const bool jpeg = options.format == CorruptFormat::kJpeg;
+  return {{"resize", options.resize},
+          {"crop", options.crop},
+          {"seed", options.seed},
+          {"frost", options.frost_dir.empty() ? "drawn" : "photographs"},
+          {"format", jpeg ? "jpeg" : "png"},
+          {"quality", jpeg ? options.quality : 100}};
+}
 
 CorruptReport corrupt_dataset(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options) {
   check(dataset, output, options);

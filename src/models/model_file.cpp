@@ -152,6 +152,20 @@ Classifier load_model(const fs::path& path, ModelCard* card) {
   return model;
 }
 
+void require_classes(const ModelCard& card, const std::string& model, const Dataset& dataset, const std::string& where) {
+  if (dataset.class_names() == card.class_names) return;
+  if (dataset.classes() != card.classes()) {
+    throw InputError(where, concat("has ", dataset.classes(), " classes, the model ", model, " has ", card.classes()),
+                     "measure on the data set it was trained on, or fine-tune it with train --pretrained");
+  }
+  for (size_t c = 0; c < card.class_names.size(); ++c) {
+    if (dataset.class_names()[c] == card.class_names[c]) continue;
+    throw InputError(
+        where, concat("class ", c, " is '", dataset.class_names()[c], "', in the model '", card.class_names[c], "'"),
+        "name the class folders as the model does");
+  }
+}
+
 std::vector<std::string> load_backbone(const fs::path& path, ClassifierImpl& model) {
   const SafetensorsFile file(path);
   const ModelCard card = read_card(file);

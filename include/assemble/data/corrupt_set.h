@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@ struct CorruptSetOptions {
   int quality = 85;  ///< of JPEG
   int threads = 0;   ///< 0: every core
 };
+
+/// The options that decide the pixels of each image: resize, crop, seed, frost, format, quality. Images made with the
+/// same ones are the same.
+nlohmann::ordered_json pixel_settings(const CorruptSetOptions& options);
 
 struct CorruptReport {
   int64_t written = 0;

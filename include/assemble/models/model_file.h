@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "assemble/core/file.h"
+#include "assemble/data/dataset.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/models/classifier.h"
 
@@ -34,6 +35,11 @@ ModelCard read_model_card(const fs::path& path);
 /// Builds the network that the file describes and loads its weights; it is in evaluation mode.
 /// @throws InputError for missing, unexpected or mis-shaped names (all listed)
 Classifier load_model(const fs::path& path, ModelCard* card = nullptr);
+
+/// Checks that a data set has the classes of a model, in their order.
+/// @param model the model's file and `where` the data set's place, named in errors
+/// @throws InputError saying which class differs
+void require_classes(const ModelCard& card, const std::string& model, const Dataset& dataset, const std::string& where);
 
 /// Copies weights of a model file into a network of another class count: everything but the classifier.
 /// @return names left at their initial values

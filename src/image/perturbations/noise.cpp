@@ -19,6 +19,21 @@ Frames clean_then(Call& call, MakeNoisy&& make_noisy) {
   return frames;
 }
 
+/// Each level of each frame is change(level of the clean frame, a standard normal of its own).
+template <typename Change>
+Frames with_normals(Call& call, Change&& change) {
+  std::vector<float> normals;
+  return clean_then(call, [&](const Image& clean) {
+    normals.resize(clean.pixels.size());
+    call.random.fill_normal(normals);
+    Image noisy = like(clean);
+    for (size_t i = 0; i < normals.size(); ++i) {
+      noisy.pixels[i] = level(change(static_cast<float>(clean.pixels[i]), normals[i]));
+    }
+    return noisy;
+  });
+}
+
 const ShotTable& shot_table(int photons) {
   static const ShotTable weak(300), medium(120), strong(60);
   return photons == 300 ? weak : photons == 120 ? medium : strong;
@@ -27,30 +42,11 @@ const ShotTable& shot_table(int photons) {
 }  // namespace
 
 Frames gaussian_noise(Call& call, float deviation) {
-  std::vector<float> noise;
-  return clean_then(call, [&](const Image& clean) {
-    noise.resize(clean.pixels.size());
-    call.random.fill_normal(noise);
-    Image noisy = like(clean);
-    for (size_t i = 0; i < noise.size(); ++i) {
-      noisy.pixels[i] = level(static_cast<float>(clean.pixels[i]) + 255 * deviation * noise[i]);
-    }
-    return noisy;
-  });
+  return with_normals(call, [&](float value, float normal) { return value + 255 * deviation * normal; });
 }
 
 Frames speckle_noise(Call& call, float deviation) {
-  std::vector<float> noise;
-  return clean_then(call, [&](const Image& clean) {
-    noise.resize(clean.pixels.size());
-    call.random.fill_normal(noise);
-    Image noisy = like(clean);
-    for (size_t i = 0; i < noise.size(); ++i) {
-      const auto value = static_cast<float>(clean.pixels[i]);
-      noisy.pixels[i] = level(value + value * deviation * noise[i]);
-    }
-    return noisy;
-  });
+  return with_normals(call, [&](float value, float normal) { return value + value * deviation * normal; });
 }
 
 Frames shot_noise(Call& call, int photons) {
