@@ -25,4 +25,7 @@ target_link_libraries(assemble::base_dependencies
 
 if(ASSEMBLE_TORCH)
   include("${CMAKE_CURRENT_LIST_DIR}/AssembleTorch.cmake")
+  if(ASSEMBLE_OPENVINO)
+    include("${CMAKE_CURRENT_LIST_DIR}/AssembleOpenvino.cmake")
+  endif()
 endif()

@@ -12,12 +12,13 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/assembleConfigVersion.cm
 install(FILES "${PROJECT_BINARY_DIR}/assembleConfig.cmake" "${PROJECT_BINARY_DIR}/assembleConfigVersion.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/AssembleDependencies.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/AssembleTorch.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/AssembleOpenvino.cmake"
         DESTINATION "${package_dir}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 if(ASSEMBLE_TORCH)
   # The installed command finds the LibTorch it was linked with. (INSTALL_RPATH_USE_LINK_PATH would leave out .venv, as
   # every folder inside the project's.)
-  set_target_properties(assemble_command PROPERTIES INSTALL_RPATH "${ASSEMBLE_TORCH_ROOT}/lib")
+  set_target_properties(assemble_command PROPERTIES INSTALL_RPATH "${ASSEMBLE_TORCH_ROOT}/lib;${ASSEMBLE_OPENVINO_LIBRARY_DIR}")
   install(TARGETS assemble_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <string>
+
+#include "assemble/core/file.h"
+#include "assemble/deploy/graph.h"
+#include "assemble/models/model_file.h"
+
+namespace assemble {
+
+enum class EngineKind { kTorch, kOpenvino };
+enum class EnginePrecision { kF32, kBf16, kInt8 };
+
+/// "torch" or "openvino". @throws UsageError otherwise, or when this build has no such engine
+EngineKind parse_engine(const std::string& name);
+/// "f32", "bf16" or "int8". @throws UsageError otherwise
+EnginePrecision parse_engine_precision(const std::string& name);
+const char* engine_name(EngineKind kind);
+const char* precision_name(EnginePrecision precision);
+
+struct EngineOptions {
+  EngineKind kind = EngineKind::kOpenvino;
+  EnginePrecision precision = EnginePrecision::kF32;
+  int64_t batch = 1;    ///< images that are computed at once; larger inputs are cut, the last part is filled up
+  int threads = 0;      ///< of the processor; 0: every core
+  /// Latency: one request on all threads. Throughput (off): OpenVINO shares a batch of 4 or more between streams of one
+  /// thread each.
+  bool latency = false;
+  torch::Device device = torch::kCPU;  ///< of the LibTorch engine
+  /// Folder of compiled models (OpenVINO); empty: compile anew. Its files may be removed at any time.
+  fs::path cache;
+};
+
+/// A network compiled for inference. One thread at a time.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  /// @param images any number of them, as the graph's input says: [N, 3, H, W] f32 (best in channels_last memory), or
+  ///        [N, H, W, 3] bytes when the preprocessing is inside
+  /// @return logits [N, classes], f32, on the CPU
+  virtual torch::Tensor run(const torch::Tensor& images) = 0;
+  /// For people: engine, its version, precision, threads.
+  virtual std::string description() const = 0;
+  /// The precision in use, which is f32 where the processor lacks the one asked for.
+  virtual EnginePrecision precision() const = 0;
+};
+
+/// An engine for a graph that is optimised (and quantised) already. Precision kInt8 asks for a quantised graph.
+/// @throws UsageError when this build lacks the engine, RunError when it cannot compile the graph
+std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options);
+
+/// A model on disk as an engine runs it.
+struct DeployedModel {
+  ModelCard card;
+  std::unique_ptr<Engine> engine;
+};
+
+/// Opens a model file (.safetensors) or an .onnx file that `assemble export` wrote.
+/// @param options its precision is replaced by int8 for an .onnx file with 8-bit weights
+/// @throws InputError when the file cannot be used; UsageError for int8 on a model file, which has no 8-bit weights, and
+///         for an .onnx file on the LibTorch engine
+DeployedModel open_engine(const fs::path& model, const EngineOptions& options);
+
+/// $XDG_CACHE_HOME/assemble or ~/.cache/assemble; empty when neither is set.
+fs::path default_engine_cache();
+
+/// The metadata of an exported .onnx file, and the card in it.
+std::map<std::string, std::string> to_metadata(const ModelCard& card, EnginePrecision precision);
+/// @throws InputError when a key is missing: the file was not written by `assemble export`
+ModelCard card_of_onnx(const fs::path& path, bool* quantised = nullptr);
+
+}  // namespace assemble

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace assemble {
+
+/// Pixels added on each side.
+struct Padding {
+  int64_t top = 0, left = 0, bottom = 0, right = 0;
+  bool any() const { return top != 0 || left != 0 || bottom != 0 || right != 0; }
+  bool operator==(const Padding&) const = default;
+};
+
+/// How a tensor is stored in 8 bits: value ≈ scale · q, with q in 0 … 255, or in -128 … 127 when signed.
+struct TensorQuantisation {
+  float scale = 1;
+  bool is_signed = false;
+};
+
+/// The operations of an inference graph. Feature maps are [N, C, H, W]; N is free, C, H and W are fixed.
+namespace ops {
+
+/// The graph's input: [N, 3, H, W] f32 as the network takes it; with `pixels` [N, H, W, 3] bytes of RGB.
+struct Input {
+  bool pixels = false;
+};
+/// Bytes [N, H, W, 3] to [N, 3, H, W]: (x - mean) / deviation.
+struct Normalise {
+  std::array<float, 3> mean{}, deviation{};
+};
+/// Zero padding, convolution, bias, and ReLU when asked. Also the dense layer, on [N, C, 1, 1].
+struct Convolution {
+  torch::Tensor weight;  ///< [out, in / groups, k, k]
+  torch::Tensor bias;    ///< [out], or undefined
+  int64_t stride = 1;
+  int64_t groups = 1;
+  Padding padding;
+  bool relu = false;
+  bool quantised = false;  ///< weights are stored in 8 bits, a scale for each output channel
+};
+/// y = scale · x + shift, a value a channel: a batch norm that is not folded.
+struct Affine {
+  torch::Tensor scale, shift;  ///< [C]
+};
+struct Relu {};
+struct Sigmoid {};
+/// Sum of two tensors of one shape, and ReLU when asked.
+struct Add {
+  bool relu = false;
+};
+struct Subtract {};
+/// Product; the second may be [N, C, 1, 1].
+struct Multiply {};
+/// inputs a, b, w: a + w · (b - a); w is [N, C, 1, 1].
+struct Mix {};
+/// Windows beyond the edge see minus infinity.
+struct MaxPool {
+  int64_t kernel = 1, stride = 1;
+  Padding padding;
+};
+/// Zeros beyond the edge count, or only pixels that exist do.
+struct AveragePool {
+  int64_t kernel = 1, stride = 1;
+  Padding padding;
+  bool count_padding = true;
+};
+enum class PadMode { kReflect, kEdge };
+/// Mirrors without repeating the edge, or repeats the edge.
+struct Pad {
+  Padding padding;
+  PadMode mode = PadMode::kReflect;
+};
+/// Mean over height and width: [N, C, 1, 1].
+struct Mean {};
+/// Sum over height and width: [N, C, 1, 1].
+struct Sum {};
+struct Clamp {
+  double min = 0, max = 0;
+};
+struct Power {
+  double exponent = 1;
+};
+struct Scale {
+  double factor = 1;
+};
+/// Each pixel becomes 2×2.
+struct Upsample {};
+/// inputs a [N, C, H, W] and b [N, C, 2H, 2W]: Upsample(a) + b, and ReLU when asked, in one step.
+struct UpsampleAdd {
+  bool relu = false;
+};
+/// begin, begin + step, … below end, in one dimension.
+struct Slice {
+  int64_t dimension = 1, begin = 0, end = 0, step = 1;
+};
+struct Transpose {
+  std::vector<int64_t> order;
+};
+/// The sizes after the first one, which is N.
+struct Reshape {
+  std::vector<int64_t> sizes;
+};
+/// Rounds to 8 bits and back: what follows sees the rounded values.
+struct Quantise {
+  TensorQuantisation quantisation;
+};
+
+}  // namespace ops
+
+using Op = std::variant<ops::Input, ops::Normalise, ops::Convolution, ops::Affine, ops::Relu, ops::Sigmoid, ops::Add,
+                        ops::Subtract, ops::Multiply, ops::Mix, ops::MaxPool, ops::AveragePool, ops::Pad, ops::Mean,
+                        ops::Sum, ops::Clamp, ops::Power, ops::Scale, ops::Upsample, ops::UpsampleAdd, ops::Slice,
+                        ops::Transpose, ops::Reshape, ops::Quantise>;
+
+using NodeId = size_t;
+
+struct Node {
+  Op op;
+  std::vector<NodeId> inputs;
+  std::vector<int64_t> shape;  ///< of the output, without N
+  std::string name;            ///< unique in the graph; a convolution has its module's, such as layer1.0.conv1
+
+  template <typename Kind>
+  const Kind* as() const {
+    return std::get_if<Kind>(&op);
+  }
+};
+
+/// An inference network as a list of nodes in order of computation. The first is the input, the last the logits
+/// [N, classes].
+class Graph {
+ public:
+  /// @param inputs nodes that are there already
+  /// @param name made unique by a number when it is taken; empty: named after the operation
+  /// @return the new node's number; its shape is worked out here
+  NodeId add(Op op, std::vector<NodeId> inputs, const std::string& name = "");
+  /// As add(), for the first node, whose shape cannot be worked out.
+  NodeId add_input(const ops::Input& input, std::vector<int64_t> shape);
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const Node& node(NodeId id) const { return nodes_.at(id); }
+  Node& node(NodeId id) { return nodes_.at(id); }
+  const Node& input() const { return nodes_.front(); }
+  const Node& output() const { return nodes_.back(); }
+  /// For each node, the nodes that read it.
+  std::vector<std::vector<NodeId>> readers() const;
+  /// Multiply-adds of its convolutions for one image.
+  int64_t multiply_adds() const;
+
+ private:
+  std::vector<Node> nodes_;
+};
+
+/// Name of an operation, for example "Convolution".
+const char* op_name(const Op& op);
+
+/// Copies a graph node by node, giving each a chance to be replaced. Nodes that nothing reads any more are left out.
+/// @param rewrite gets the new graph, the old node and its inputs' numbers in the new graph; returns the number, in the
+///        new graph, of what takes its place
+using RewriteNode = std::function<NodeId(Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs)>;
+Graph rewrite(const Graph& graph, const RewriteNode& rewrite_node);
+/// What a rewrite does with a node that it leaves as it is.
+NodeId copy_node(Graph& rewritten, const Node& node, const std::vector<NodeId>& inputs);
+
+/// The graph without nodes that the output does not depend on.
+Graph remove_dead(const Graph& graph);
+
+}  // namespace assemble

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+
+#include "assemble/deploy/graph.h"
+
+namespace assemble {
+
+/// Called after each node with its output; the inputs are those it was computed from.
+using Observe = std::function<void(const Graph& graph, NodeId node, const std::vector<torch::Tensor>& inputs,
+                                   const torch::Tensor& output)>;
+
+/// Computes a graph with LibTorch, node by node: the reference that rewrites and engines are held against.
+/// @param images as the graph's input says, with any N, on the device of the graph's weights
+/// @return logits [N, classes]
+torch::Tensor interpret(const Graph& graph, const torch::Tensor& images, const Observe& observe = {});
+
+/// The output of one node.
+torch::Tensor compute(const Op& op, const std::vector<torch::Tensor>& inputs);
+
+/// Rounds to 8 bits and back.
+torch::Tensor fake_quantise(const torch::Tensor& values, const TensorQuantisation& quantisation);
+/// The 8-bit weights of a quantised convolution and the scale of each output channel: largest |w| / 127.
+struct QuantisedWeights {
+  torch::Tensor values;  ///< int8, as the weight
+  torch::Tensor scales;  ///< [out], f32
+};
+QuantisedWeights quantise_weights(const torch::Tensor& weight);
+
+}  // namespace assemble

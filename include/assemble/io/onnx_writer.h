@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "assemble/core/file.h"
+
+namespace assemble {
+
+/// Element types with their numbers in onnx.proto.
+enum class OnnxType { kFloat = 1, kUint8 = 2, kInt8 = 3, kInt32 = 6, kInt64 = 7 };
+
+/// A constant: row-major, little-endian bytes.
+struct OnnxTensor {
+  std::string name;
+  OnnxType type = OnnxType::kFloat;
+  std::vector<int64_t> dims;  ///< empty for a scalar
+  Bytes bytes;
+};
+
+struct OnnxNode {
+  std::string type;  ///< operator of the default domain, such as "Conv"
+  std::string name;
+  std::vector<std::string> inputs;   ///< "" for an optional one that is left out
+  std::vector<std::string> outputs;
+  std::map<std::string, std::variant<int64_t, float, std::string, std::vector<int64_t>>> attributes;
+};
+
+/// An input or output of the graph.
+struct OnnxValue {
+  std::string name;
+  OnnxType type = OnnxType::kFloat;
+  std::vector<int64_t> dims;  ///< -1: the dimension "batch", of any size
+};
+
+/// An ONNX model of operator set 17.
+struct OnnxModel {
+  std::string name;
+  std::vector<OnnxNode> nodes;  ///< in order of computation
+  std::vector<OnnxTensor> constants;
+  std::vector<OnnxValue> inputs, outputs;
+  std::map<std::string, std::string> metadata;
+};
+
+/// The model as the bytes of an .onnx file (onnx.proto, IR version 8).
+/// @throws RunError for models above 2 GiB, which protobuf cannot hold
+std::string serialise(const OnnxModel& model);
+
+/// The metadata of an .onnx file, from anyone.
+/// @throws InputError naming the file when it cannot be read or is no ONNX model
+std::map<std::string, std::string> read_onnx_metadata(const fs::path& path);
+/// The same of a file's bytes; `where` is named in errors.
+std::map<std::string, std::string> parse_onnx_metadata(std::span<const uint8_t> bytes, const std::string& where);
+
+}  // namespace assemble

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/deploy/engine.h"
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "assemble/core/error.h"
+#include "assemble/deploy/onnx_export.h"
+#include "assemble/deploy/passes.h"
+#include "assemble/deploy/trace.h"
+#include "engines/engines.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::json;
+
+bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
+
+Graph optimised_graph(const fs::path& path, const ModelCard& card) {
+  return optimise(trace(*load_model(path), card.preprocessing.eval_size));
+}
+
+std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std::string()>& onnx,
+                                        [[maybe_unused]] const EngineOptions& options,
+                                        [[maybe_unused]] const std::string& identity,
+                                        [[maybe_unused]] const std::string& where) {
+#ifdef ASSEMBLE_OPENVINO
+  return make_openvino_engine(onnx, options, identity, where);
+#else
+  throw UsageError("engine openvino", "this build has no OpenVINO", "use --engine torch, or build with OpenVINO");
+#endif
+}
+
+/// What tells one version of a file from another.
+std::string identity(const fs::path& path) {
+  return concat(fs::absolute(path).string(), "|", fs::file_size(path), "|",
+                fs::last_write_time(path).time_since_epoch().count(), "|", ASSEMBLE_VERSION);
+}
+
+const std::string& require(const std::map<std::string, std::string>& metadata, const std::string& key,
+                           const fs::path& path) {
+  const auto found = metadata.find(key);
+  if (found != metadata.end()) return found->second;
+  throw InputError(path.string(), concat("has no '", key, "' in its metadata"),
+                   "expected a file that `assemble export` wrote");
+}
+
+}  // namespace
+
+EngineKind parse_engine(const std::string& name) {
+  if (name == "torch") return EngineKind::kTorch;
+  if (name == "openvino") return EngineKind::kOpenvino;
+  throw UsageError("engine", concat("'", name, "' is none"), "engines are openvino and torch");
+}
+
+EnginePrecision parse_engine_precision(const std::string& name) {
+  if (name == "f32") return EnginePrecision::kF32;
+  if (name == "bf16") return EnginePrecision::kBf16;
+  if (name == "int8") return EnginePrecision::kInt8;
+  throw UsageError("precision", concat("'", name, "' is none"), "precisions are f32, bf16 and int8");
+}
+
+const char* engine_name(EngineKind kind) { return kind == EngineKind::kTorch ? "torch" : "openvino"; }
+
+const char* precision_name(EnginePrecision precision) {
+  return precision == EnginePrecision::kF32 ? "f32" : precision == EnginePrecision::kBf16 ? "bf16" : "int8";
+}
+
+std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options) {
+  if (options.kind == EngineKind::kTorch) return make_torch_engine(graph, options);
+  return openvino_engine([&] { return serialise(to_onnx(graph)); }, options, "", "network");
+}
+
+DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
+  DeployedModel model;
+  EngineOptions chosen = options;
+  if (is_onnx(path)) {
+    bool quantised = false;
+    model.card = card_of_onnx(path, &quantised);
+    if (options.kind == EngineKind::kTorch) {
+      throw UsageError("engine torch", concat("does not read ", path.string()),
+                       "give the .safetensors file, or use --engine openvino");
+    }
+    if (quantised) chosen.precision = EnginePrecision::kInt8;
+  } else {
+    model.card = read_model_card(path);
+  }
+  if (!is_onnx(path) && chosen.precision == EnginePrecision::kInt8) {
+    throw UsageError(path.string(), "has no 8-bit weights",
+                     concat("make them first: assemble export --int8 --calibration DATA --model ", path.string()));
+  }
+  if (chosen.kind == EngineKind::kTorch) {
+    model.engine = make_torch_engine(optimised_graph(path, model.card), chosen);
+    return model;
+  }
+  const auto onnx = [&] {
+    if (!is_onnx(path)) return serialise(to_onnx(optimised_graph(path, model.card)));
+    const Bytes bytes = read_file(path);
+    return std::string(bytes.begin(), bytes.end());
+  };
+  model.engine = openvino_engine(onnx, chosen, identity(path), path.string());
+  return model;
+}
+
+fs::path default_engine_cache() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) return fs::path(cache) / "assemble";
+  if (const char* home = std::getenv("HOME"); home && *home) return fs::path(home) / ".cache" / "assemble";
+  return {};
+}
+
+std::map<std::string, std::string> to_metadata(const ModelCard& card, EnginePrecision precision) {
+  return {{"format", "assemble"},
+          {"arch", card.arch.str()},
+          {"class_names", json(card.class_names).dump()},
+          {"preprocessing", card.preprocessing.to_json()},
+          {"loss", card.loss},
+          {"training", json(card.training).dump()},
+          {"precision", precision_name(precision)}};
+}
+
+ModelCard card_of_onnx(const fs::path& path, bool* quantised) {
+  const auto metadata = read_onnx_metadata(path);
+  ModelCard card;
+  try {
+    card.arch = Arch::parse(require(metadata, "arch", path));
+    card.class_names = json::parse(require(metadata, "class_names", path)).get<std::vector<std::string>>();
+    card.preprocessing = Preprocessing::from_json(require(metadata, "preprocessing", path), path.string());
+    card.loss = require(metadata, "loss", path);
+    card.training = json::parse(require(metadata, "training", path)).get<std::map<std::string, std::string>>();
+    if (quantised) *quantised = require(metadata, "precision", path) == "int8";
+  } catch (const json::exception& error) {
+    throw InputError(concat(path.string(), " metadata"), error.what(), "the file is damaged");
+  }
+  return card;
+}
+
+}  // namespace assemble

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each engine's file defines, for engine.cpp.
+#pragma once
+
+#include "assemble/deploy/engine.h"
+
+namespace assemble {
+
+std::unique_ptr<Engine> make_torch_engine(const Graph& graph, const EngineOptions& options);
+
+#ifdef ASSEMBLE_OPENVINO
+/// @param onnx bytes of an ONNX model; called only when no compiled model is in the cache
+/// @param identity of the model, to find it in the cache; empty: it is not kept
+/// @param where the model's file, named in errors
+std::unique_ptr<Engine> make_openvino_engine(const std::function<std::string()>& onnx, const EngineOptions& options,
+                                             const std::string& identity, const std::string& where);
+/// Whether this processor computes in that precision.
+bool openvino_supports(EnginePrecision precision);
+#endif
+
+}  // namespace assemble

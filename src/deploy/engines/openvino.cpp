@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <openvino/frontend/manager.hpp>
+#include <openvino/openvino.hpp>
+
+#include <algorithm>
+#include <sstream>
+
+#include "engines.h"
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/thread_pool.h"
+#include "compiled_cache.h"
+
+namespace assemble {
+namespace {
+
+/// Smallest batch that is shared between streams: below it, each would compute too little at once.
+constexpr int64_t kSharedBatch = 4;
+
+ov::Core& core() {
+  static ov::Core instance;
+  return instance;
+}
+
+std::shared_ptr<ov::Model> read_onnx(const std::string& onnx, const std::string& where) {
+  try {
+    std::istringstream stream(onnx);
+    ov::frontend::FrontEndManager manager;
+    const auto frontend = manager.load_by_framework("onnx");
+    return frontend->convert(frontend->load(static_cast<std::istream*>(&stream)));
+  } catch (const std::exception& error) {
+    throw InputError(where, concat("OpenVINO cannot read it as ONNX: ", error.what()),
+                     "expected a file that `assemble export` wrote; was it cut off while it was copied?");
+  }
+}
+
+class OpenvinoEngine : public Engine {
+ public:
+  OpenvinoEngine(const std::function<std::string()>& onnx, const EngineOptions& options, const std::string& identity,
+                 const std::string& where)
+      : options_(options) {
+    if (options_.threads <= 0) options_.threads = available_cores();
+    if (!openvino_supports(options_.precision)) {
+      log_warning(concat("this processor does not compute in ", precision_name(options_.precision), ": f32 is used"));
+      options_.precision = EnginePrecision::kF32;
+    }
+    streams_ = options_.latency || options_.batch < kSharedBatch
+                   ? 1
+                   : std::clamp<int64_t>(options_.threads, 1, options_.batch / (kSharedBatch / 2));
+    part_ = (options_.batch + streams_ - 1) / streams_;
+    compile(onnx, identity, where);
+    pixels_ = model_.input().get_element_type() == ov::element::u8;
+    for (int64_t i = 0; i < streams_; ++i) requests_.push_back(model_.create_infer_request());
+  }
+
+  torch::Tensor run(const torch::Tensor& images) override {
+    const torch::Tensor rows = (pixels_ ? images : images.permute({0, 2, 3, 1}).to(torch::kFloat)).contiguous();
+    const int64_t count = rows.size(0);
+    const auto classes = static_cast<int64_t>(model_.output().get_shape()[1]);
+    torch::Tensor logits = torch::empty({count, classes});
+    std::vector<torch::Tensor> inputs(requests_.size());
+    for (int64_t begin = 0; begin < count; begin += part_ * streams_) {
+      size_t started = 0;
+      for (; started < requests_.size() && begin + static_cast<int64_t>(started) * part_ < count; ++started) {
+        const int64_t first = begin + static_cast<int64_t>(started) * part_;
+        inputs[started] = filled(rows.slice(0, first, std::min(first + part_, count)));
+        requests_[started].set_input_tensor(
+            ov::Tensor(model_.input().get_element_type(), model_.input().get_shape(), inputs[started].data_ptr()));
+        requests_[started].start_async();
+      }
+      for (size_t i = 0; i < started; ++i) {
+        requests_[i].wait();
+        const int64_t first = begin + static_cast<int64_t>(i) * part_;
+        const int64_t last = std::min(first + part_, count);
+        const float* result = requests_[i].get_output_tensor().data<float>();
+        std::copy(result, result + (last - first) * classes, logits.data_ptr<float>() + first * classes);
+      }
+    }
+    return logits;
+  }
+
+  std::string description() const override {
+    return concat("OpenVINO ", ov::get_openvino_version().buildNumber, ", ", precision_name(options_.precision), ", ",
+                  options_.threads, " threads, ", streams_, streams_ == 1 ? " stream" : " streams");
+  }
+  EnginePrecision precision() const override { return options_.precision; }
+
+ private:
+  void compile(const std::function<std::string()>& onnx, const std::string& identity, const std::string& where) {
+    const bool bf16 = options_.precision == EnginePrecision::kBf16;
+    const ov::AnyMap settings{ov::num_streams(static_cast<int32_t>(streams_)),
+                              ov::inference_num_threads(options_.threads),
+                              ov::hint::inference_precision(bf16 ? ov::element::bf16 : ov::element::f32)};
+    const CompiledCache cache(identity.empty() ? fs::path() : options_.cache,
+                              concat(identity, "|", description(), "|", part_, "|", cpu_name()));
+    if (const auto compiled = cache.read()) {
+      try {
+        std::istringstream stream(*compiled);
+        model_ = core().import_model(stream, "CPU", settings);
+        return;
+      } catch (const std::exception&) {
+        log_warning(concat(cache.path().string(), " is of another version or damaged: compiling anew"));
+      }
+    }
+    std::shared_ptr<ov::Model> model = read_onnx(onnx(), where);
+    try {
+      ov::preprocess::PrePostProcessor steps(model);
+      if (model->input().get_element_type() == ov::element::f32) {
+        steps.input().tensor().set_layout("NHWC");
+        steps.input().model().set_layout("NCHW");
+        model = steps.build();
+      }
+      ov::PartialShape shape = model->input().get_partial_shape();
+      shape[0] = part_;
+      model->reshape(shape);
+      model_ = core().compile_model(model, "CPU", settings);
+    } catch (const std::exception& error) {
+      throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()), "try --engine torch");
+    }
+    if (!cache.path().empty()) {
+      std::ostringstream stream;
+      model_.export_model(stream);
+      cache.write(stream.str());
+    }
+  }
+
+  /// The images, followed by zeros up to a whole part.
+  torch::Tensor filled(const torch::Tensor& images) const {
+    if (images.size(0) == part_) return images;
+    std::vector<int64_t> missing = images.sizes().vec();
+    missing[0] = part_ - images.size(0);
+    return torch::cat({images, torch::zeros(missing, images.options())});
+  }
+
+  EngineOptions options_;
+  int64_t streams_ = 1;
+  int64_t part_ = 1;  ///< images a request
+  bool pixels_ = false;
+  ov::CompiledModel model_;
+  std::vector<ov::InferRequest> requests_;
+};
+
+}  // namespace
+
+bool openvino_supports(EnginePrecision precision) {
+  if (precision == EnginePrecision::kF32) return true;
+  const auto capabilities = core().get_property("CPU", ov::device::capabilities);
+  const char* wanted = precision == EnginePrecision::kBf16 ? "BF16" : "INT8";
+  return std::find(capabilities.begin(), capabilities.end(), wanted) != capabilities.end();
+}
+
+std::unique_ptr<Engine> make_openvino_engine(const std::function<std::string()>& onnx, const EngineOptions& options,
+                                             const std::string& identity, const std::string& where) {
+  return std::make_unique<OpenvinoEngine>(onnx, options, identity, where);
+}
+
+}  // namespace assemble

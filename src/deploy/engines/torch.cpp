@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/Parallel.h>
+
+#include "engines.h"
+#include "assemble/core/error.h"
+#include "assemble/deploy/interpreter.h"
+#include "assemble/nn/autocast.h"
+
+namespace assemble {
+namespace {
+
+class TorchEngine : public Engine {
+ public:
+  TorchEngine(const Graph& graph, const EngineOptions& options) : graph_(graph), options_(options) {
+    if (options.threads > 0) torch::set_num_threads(options.threads);
+    for (NodeId id = 0; id < graph_.nodes().size(); ++id) {
+      if (auto* conv = std::get_if<ops::Convolution>(&graph_.node(id).op)) {
+        conv->weight = conv->weight.to(options.device, torch::kFloat).contiguous(torch::MemoryFormat::ChannelsLast);
+        if (conv->bias.defined()) conv->bias = conv->bias.to(options.device, torch::kFloat);
+      }
+      if (auto* affine = std::get_if<ops::Affine>(&graph_.node(id).op)) {
+        affine->scale = affine->scale.to(options.device);
+        affine->shift = affine->shift.to(options.device);
+      }
+    }
+  }
+
+  torch::Tensor run(const torch::Tensor& images) override {
+    const c10::InferenceMode inference;
+    const AutocastGuard autocast(options_.device,
+                                 options_.precision == EnginePrecision::kBf16 ? Precision::kBF16 : Precision::kF32);
+    std::vector<torch::Tensor> logits;
+    for (const torch::Tensor& part : images.split(options_.batch)) {
+      logits.push_back(interpret(graph_, part.to(options_.device)).to(torch::kCPU, torch::kFloat));
+    }
+    return torch::cat(logits);
+  }
+
+  std::string description() const override {
+    return concat("LibTorch ", TORCH_VERSION, " on ", options_.device.str(), ", ", precision_name(precision()),
+                  precision() == EnginePrecision::kInt8 ? " (computed in f32)" : "", ", ", at::get_num_threads(),
+                  " threads");
+  }
+  EnginePrecision precision() const override { return options_.precision; }
+
+ private:
+  Graph graph_;
+  EngineOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_torch_engine(const Graph& graph, const EngineOptions& options) {
+  return std::make_unique<TorchEngine>(graph, options);
+}
+
+}  // namespace assemble

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/deploy/passes.h"
+
+namespace assemble {
+namespace {
+
+/// Kind of the node that a new graph's node was made from when `reader` alone reads it.
+template <typename Kind>
+const Kind* only_input(const Graph& graph, const std::vector<std::vector<NodeId>>& readers, NodeId reader,
+                       size_t index = 0) {
+  const NodeId input = graph.node(reader).inputs.at(index);
+  return readers[input].size() == 1 ? graph.node(input).as<Kind>() : nullptr;
+}
+
+/// Adds again the node `original` of the new graph with another operation; the first becomes dead.
+NodeId replace(Graph& graph, NodeId original, Op op) {
+  const Node node = graph.node(original);
+  graph.node(original).name += " (replaced)";
+  return graph.add(std::move(op), node.inputs, node.name);
+}
+
+}  // namespace
+
+Graph fold_batch_norm(const Graph& graph) {
+  const auto readers = graph.readers();
+  return rewrite(graph, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
+    const auto* affine = graph.node(old).as<ops::Affine>();
+    if (!affine || !only_input<ops::Convolution>(graph, readers, old)) {
+      return copy_node(rewritten, graph.node(old), inputs);
+    }
+    ops::Convolution conv = *rewritten.node(inputs[0]).as<ops::Convolution>();
+    conv.weight = conv.weight * affine->scale.view({-1, 1, 1, 1});
+    conv.bias = conv.bias.defined() ? conv.bias * affine->scale + affine->shift : affine->shift;
+    return replace(rewritten, inputs[0], conv);
+  });
+}
+
+Graph fuse_relu(const Graph& graph) {
+  const auto readers = graph.readers();
+  return rewrite(graph, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
+    if (graph.node(old).as<ops::Relu>()) {
+      if (only_input<ops::Convolution>(graph, readers, old)) {
+        ops::Convolution conv = *rewritten.node(inputs[0]).as<ops::Convolution>();
+        conv.relu = true;
+        return replace(rewritten, inputs[0], conv);
+      }
+      if (only_input<ops::Add>(graph, readers, old)) return replace(rewritten, inputs[0], ops::Add{true});
+    }
+    return copy_node(rewritten, graph.node(old), inputs);
+  });
+}
+
+Graph merge_padding(const Graph& graph) {
+  return rewrite(graph, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
+    const Node& node = graph.node(old);
+    const auto* pool = node.as<ops::AveragePool>();
+    const auto* pad = pool ? graph.node(node.inputs[0]).as<ops::Pad>() : nullptr;
+    // In windows of 2×2 a repeated last row weighs each existing row twice: the average over existing pixels.
+    const bool fits = pad && pad->mode == ops::PadMode::kEdge && pad->padding == Padding{0, 0, 1, 1} &&
+                      pool->kernel == 2 && pool->stride == 1 && !pool->padding.any();
+    if (!fits) return copy_node(rewritten, node, inputs);
+    return rewritten.add(ops::AveragePool{2, 1, pad->padding, false}, rewritten.node(inputs[0]).inputs, node.name);
+  });
+}
+
+Graph fuse_upsample_add(const Graph& graph) {
+  const auto readers = graph.readers();
+  return rewrite(graph, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
+    const Node& node = graph.node(old);
+    const auto* add = node.as<ops::Add>();
+    for (const size_t small : {size_t{0}, size_t{1}}) {
+      if (!add || !only_input<ops::Upsample>(graph, readers, old, small)) continue;
+      const NodeId source = rewritten.node(inputs[small]).inputs[0];
+      return rewritten.add(ops::UpsampleAdd{add->relu}, {source, inputs[1 - small]}, node.name);
+    }
+    return copy_node(rewritten, node, inputs);
+  });
+}
+
+Graph with_preprocessing(const Graph& graph, const Preprocessing& preprocessing) {
+  return rewrite(graph, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
+    const Node& node = graph.node(old);
+    if (!node.as<ops::Input>()) return copy_node(rewritten, node, inputs);
+    const NodeId bytes = rewritten.add_input({.pixels = true}, {node.shape[1], node.shape[2], node.shape[0]});
+    return rewritten.add(ops::Normalise{preprocessing.mean, preprocessing.deviation}, {bytes}, "normalised");
+  });
+}
+
+Graph optimise(const Graph& graph) {
+  Graph better = merge_padding(fuse_relu(fold_batch_norm(graph)));
+  return fuse_upsample_add(order_projections(split_convolutions(better)));
+}
+
+}  // namespace assemble
