@@ -31,7 +31,7 @@ std::vector<Prediction::Class> best_classes(const torch::Tensor& probabilities, 
 
 }  // namespace
 
-std::vector<Prediction> predict(ClassifierImpl& model, const ModelCard& card, const std::vector<fs::path>& files,
+std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<fs::path>& files,
                                 const PredictOptions& options) {
   torch::NoGradGuard no_grad;
   const int64_t side = card.preprocessing.eval_size;
@@ -54,7 +54,7 @@ std::vector<Prediction> predict(ClassifierImpl& model, const ModelCard& card, co
         prediction.error = error.what();
       }
     });
-    const torch::Tensor logits = model.forward(images.permute({0, 3, 1, 2}).to(options.device)).to(torch::kCPU);
+    const torch::Tensor logits = network(images.permute({0, 3, 1, 2}));
     const torch::Tensor probabilities = card.loss == "sigmoid" ? torch::sigmoid(logits) : torch::softmax(logits, 1);
     for (int64_t i = 0; i < size; ++i) {
       Prediction& prediction = predictions[static_cast<size_t>(begin + i)];

@@ -27,6 +27,7 @@ struct EngineOptions {
   EnginePrecision precision = EnginePrecision::kF32;
   int64_t batch = 1;    ///< images that are computed at once; larger inputs are cut, the last part is filled up
   int threads = 0;      ///< of the processor; 0: every core
+  int64_t image_size = 0;  ///< of open_engine(): side of the input, pixels; 0: the model's own
   /// Latency: one request on all threads. Throughput (off): OpenVINO shares a batch of 4 or more between streams of one
   /// thread each.
   bool latency = false;

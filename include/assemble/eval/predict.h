@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "assemble/core/file.h"
+#include "assemble/eval/network.h"
 #include "assemble/models/model_file.h"
 
 namespace assemble {
@@ -27,12 +28,11 @@ struct Prediction {
 struct PredictOptions {
   int64_t top = 5;
   int64_t batch_size = 16;
-  torch::Device device = torch::kCPU;
 };
 
 /// Classifies files in order. An unreadable image gets an error instead of classes. Probabilities are the softmax of
 /// the logits, or their sigmoid when the model was trained with the sigmoid loss.
-std::vector<Prediction> predict(ClassifierImpl& model, const ModelCard& card, const std::vector<fs::path>& files,
+std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<fs::path>& files,
                                 const PredictOptions& options);
 
 nlohmann::ordered_json predictions_to_json(const std::vector<Prediction>& predictions);
