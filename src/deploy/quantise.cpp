@@ -5,7 +5,9 @@
 #include <map>
 
 #include "assemble/core/error.h"
+#include "assemble/core/log.h"
 #include "assemble/core/progress.h"
+#include "assemble/core/text.h"
 #include "assemble/deploy/interpreter.h"
 
 namespace assemble {
@@ -245,6 +247,39 @@ double choose_range(RangeMethod method, const Tensor& histogram, double largest,
       break;
   }
   return largest;
+}
+
+QuantisedGraph quantise_within(const Graph& graph, const std::vector<Tensor>& images, QuantiseOptions options,
+                               const std::function<double(const Graph& quantised)>& accuracy, double reference,
+                               double max_drop) {
+  QuantisedGraph result = quantise(graph, images, options);
+  std::vector<QuantisedLayer> worst = result.layers;
+  std::erase_if(worst, [](const QuantisedLayer& layer) { return !layer.quantised; });
+  std::stable_sort(worst.begin(), worst.end(),
+                   [](const QuantisedLayer& a, const QuantisedLayer& b) { return a.error > b.error; });
+  size_t kept = 0;
+  for (double drop = reference - accuracy(result.graph); drop > max_drop && kept < worst.size();
+       drop = reference - accuracy(result.graph)) {
+    const size_t wanted = std::min(worst.size(), std::max<size_t>(1, 2 * kept));
+    for (; kept < wanted; ++kept) options.keep.insert(worst[kept].name);
+    log_info(concat("accuracy drops by ", format_number(drop, 4), ": ", kept, " layers stay in f32"));
+    result = quantise(graph, images, options);
+  }
+  return result;
+}
+
+double distance_from_training(ClassifierImpl& model, const Graph& traced, const Tensor& images) {
+  const auto buffers = model.named_buffers();
+  const Tensor* mean = buffers.find("bn1.running_mean");
+  const Tensor* variance = buffers.find("bn1.running_var");
+  if (!mean || !variance) throw UsageError(model.arch().str(), "has no batch norm bn1");
+  double distance = 0;
+  interpret(traced, images, [&](const Graph& graph, NodeId id, const std::vector<Tensor>& inputs, const Tensor&) {
+    if (graph.node(id).as<ops::Affine>() && graph.node(id).name == "bn1") {
+      distance = ((inputs[0].mean({0, 2, 3}) - *mean).abs() / (*variance + 1e-5).sqrt()).mean().item<double>();
+    }
+  });
+  return distance;
 }
 
 QuantisedGraph quantise(const Graph& graph, const std::vector<Tensor>& images, const QuantiseOptions& options) {

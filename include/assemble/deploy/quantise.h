@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "assemble/deploy/graph.h"
+#include "assemble/models/classifier.h"
 
 namespace assemble {
 
@@ -49,6 +51,19 @@ struct QuantisedGraph {
 /// @param images batches [N, 3, H, W] as the network takes them, on the CPU
 /// @throws UsageError when there are no images, or `keep` names no convolution of the graph
 QuantisedGraph quantise(const Graph& graph, const std::vector<torch::Tensor>& images, const QuantiseOptions& options);
+
+/// Quantises, and keeps the layers with the largest errors in f32, twice as many each time, until the accuracy is within
+/// `max_drop` of the reference or none is left.
+/// @param accuracy measures a graph; in the unit of max_drop
+/// @return with options.keep enlarged by what was kept
+QuantisedGraph quantise_within(const Graph& graph, const std::vector<torch::Tensor>& images, QuantiseOptions options,
+                               const std::function<double(const Graph& quantised)>& accuracy, double reference,
+                               double max_drop);
+
+/// How far what a network's first batch norm sees of the images is from what it saw in training, in its deviations: mean
+/// over channels. Above about 0.5 the images are not what it was trained on, or are preprocessed otherwise.
+/// @throws UsageError when the network has no first batch norm named bn1
+double distance_from_training(ClassifierImpl& model, const Graph& traced, const torch::Tensor& images);
 
 /// The range that a method chooses for magnitudes: values above it are clipped.
 /// @param histogram counts of |x| in equal bins from 0 to `largest`
