@@ -19,6 +19,8 @@ enum class EnginePrecision { kF32, kBf16, kInt8 };
 EngineKind parse_engine(const std::string& name);
 /// "f32", "bf16" or "int8". @throws UsageError otherwise
 EnginePrecision parse_engine_precision(const std::string& name);
+/// OpenVINO on the CPU where this build has it, else LibTorch.
+EngineKind default_engine(torch::Device device);
 const char* engine_name(EngineKind kind);
 const char* precision_name(EnginePrecision precision);
 
