@@ -20,6 +20,8 @@ class Benchmark {
   virtual Result run() = 0;
 };
 
+/// Throughput and latency of networks: `assemble benchmark` without a first word.
+std::unique_ptr<Benchmark> make_network_benchmark();
 std::unique_ptr<Benchmark> make_corrupt_benchmark();
 
 }  // namespace assemble::cli

@@ -6,6 +6,7 @@
 #include "assemble/eval/classification.h"
 #include "assemble/eval/retrieval.h"
 #include "assemble/models/model_file.h"
+#include "inference.h"
 
 namespace assemble::cli {
 namespace {
@@ -18,15 +19,13 @@ class EvalCommand : public Command {
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", model_, "Model file")->required();
+    app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export`")->required();
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
     app.add_option("--batch-size", loader_.batch_size, "Images a batch")->check(CLI::PositiveNumber);
     app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->check(CLI::NonNegativeNumber);
     app.add_flag("--ten-crop", loader_.ten_crop, "Average the probabilities of ten crops of every image");
-    app.add_option("--device", device_, "auto, cpu, cuda or cuda:N");
-    app.add_option("--precision", precision_, "f32 or bf16 (autocast)");
-    app.add_option("--threads", threads_, "Threads of the network on the CPU; 0: every core");
+    inference_.declare(app);
     app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core");
     app.add_option("--max-broken", loader_.max_broken, "Unreadable images before it gives up");
     const char* group = "Retrieval";
@@ -41,28 +40,27 @@ class EvalCommand : public Command {
 
   void run() override {
     keep_freed_memory();
-    if (threads_ > 0) torch::set_num_threads(threads_);
-    const torch::Device device = parse_device(device_);
-    const Precision precision = parse_precision(precision_);
-    ModelCard card;
-    const Classifier model = load_model(model_, &card);
-    model->to(device);
+    const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation,
+                                      retrieval_ ? ClassRule::kAny : ClassRule::kOfTraining);
+    if (retrieval_) return retrieve(*dataset);
+    const LoadedModel model = load_for_inference(inference_, loader_.batch_size, eval_size_);
+    require_classes(model.card, inference_.model, *dataset, data_);
+    set_preprocessing(model.card);
+    Loader loader(*dataset, loader_);
+    const ClassificationResult result = evaluate(model.network, model.card.classes(), loader, "evaluating");
+    warn_of_broken(loader);
+    print(to_json(result, model.card.class_names), to_text(result, model.card.class_names));
+  }
+
+ private:
+  void set_preprocessing(const ModelCard& card) {
     loader_.preprocessing = card.preprocessing;
     if (eval_size_ > 0) {
       loader_.preprocessing.eval_resize = eval_size_ * card.preprocessing.eval_resize / card.preprocessing.eval_size;
       loader_.preprocessing.eval_size = eval_size_;
     }
-    const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation,
-                                      retrieval_ ? ClassRule::kAny : ClassRule::kOfTraining);
-    if (retrieval_) return retrieve(*model, *dataset, device, precision);
-    require_classes(card, model_, *dataset, data_);
-    Loader loader(*dataset, loader_);
-    const ClassificationResult result = evaluate(*model, loader, device, precision, "evaluating");
-    warn_of_broken(loader);
-    print(to_json(result, card.class_names), to_text(result, card.class_names));
   }
 
- private:
   static void warn_of_broken(const Loader& loader) {
     if (loader.broken() > 0) log_warning(concat(loader.broken(), " unreadable images were left out"));
   }
@@ -75,8 +73,18 @@ class EvalCommand : public Command {
     return images;
   }
 
-  void retrieve(ClassifierImpl& model, const Dataset& dataset, torch::Device device, Precision precision) const {
+  /// Embeddings are inside the network: LibTorch computes them.
+  void retrieve(const Dataset& dataset) {
+    if (inference_.engine == "openvino") throw UsageError("--engine", "retrieval needs embeddings", "use --engine torch");
     const Similarity similarity = parse_similarity(similarity_);
+    if (inference_.threads > 0) torch::set_num_threads(inference_.threads);
+    const torch::Device device = parse_device(inference_.device);
+    const Precision precision = parse_precision(inference_.precision);
+    ModelCard card;
+    const Classifier network = load_model(inference_.model, &card);
+    network->to(device);
+    set_preprocessing(card);
+    ClassifierImpl& model = *network;
     EmbeddedImages images = embed(model, dataset, device, precision, "embedding");
     if (!distractors_.empty()) {
       const auto others = open_unlabelled(distractors_);
@@ -89,12 +97,9 @@ class EvalCommand : public Command {
     print(to_json(result), to_text(result));
   }
 
-  std::string model_;
+  InferenceOptions inference_;
   std::string data_;
   std::string split_ = "validation";
-  std::string device_ = "auto";
-  std::string precision_ = "f32";
-  int threads_ = 0;
   int eval_size_ = 0;
   bool retrieval_ = false;
   std::string similarity_ = "cosine";

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   commands.push_back(assemble::cli::make_model_command());
   commands.push_back(assemble::cli::make_convert_command());
   commands.push_back(assemble::cli::make_forward_command());
+  commands.push_back(assemble::cli::make_export_command());
   commands.push_back(assemble::cli::make_teach_command());
   commands.push_back(assemble::cli::make_corrupt_command());
   commands.push_back(assemble::cli::make_benchmark_command());

@@ -9,7 +9,7 @@
 #include "assemble/core/text.h"
 #include "assemble/data/image_folder.h"
 #include "assemble/eval/predict.h"
-#include "assemble/nn/autocast.h"
+#include "inference.h"
 
 namespace assemble::cli {
 namespace {
@@ -20,27 +20,23 @@ class PredictCommand : public Command {
   std::string summary() const override { return "Classify image files and folders"; }
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", model_, "Model file")->required();
+    app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export`")->required();
     app.add_option("images", images_, "Image files and folders")->required();
     app.add_option("--top", options_.top, "Classes to name for each image")->check(CLI::PositiveNumber);
     app.add_option("--format", format_, "table, json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
     app.add_option("--batch-size", options_.batch_size, "Images a batch")->check(CLI::PositiveNumber);
-    app.add_option("--device", device_, "auto, cpu, cuda or cuda:N");
-    app.add_option("--threads", threads_, "Threads of the network on the CPU; 0: every core");
+    inference_.declare(app);
   }
 
   void run() override {
-    if (threads_ > 0) torch::set_num_threads(threads_);
-    options_.device = parse_device(device_);
-    ModelCard card;
-    const Classifier model = load_model(model_, &card);
-    model->to(options_.device);
     std::vector<fs::path> files;
     for (const std::string& image : images_) {
       const std::vector<fs::path> found = find_images(image);
       files.insert(files.end(), found.begin(), found.end());
     }
-    const std::vector<Prediction> predictions = predict(*model, card, files, options_);
+    options_.batch_size = std::min(options_.batch_size, static_cast<int64_t>(files.size()));
+    const LoadedModel model = load_for_inference(inference_, options_.batch_size);
+    const std::vector<Prediction> predictions = predict(model.network, model.card, files, options_);
     if (!json && format_ == "csv") {
       std::cout << predictions_to_csv(predictions) << std::flush;
     } else {
@@ -56,11 +52,9 @@ class PredictCommand : public Command {
   }
 
  private:
-  std::string model_;
+  InferenceOptions inference_;
   std::vector<std::string> images_;
   std::string format_ = "table";
-  std::string device_ = "auto";
-  int threads_ = 0;
   PredictOptions options_;
 };
 

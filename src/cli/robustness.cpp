@@ -11,38 +11,31 @@ namespace assemble::cli {
 using nlohmann::ordered_json;
 
 void NetworkOptions::declare(CLI::App& app) {
-  app.add_option("--model", model, "Model file")->required();
+  app.add_option("--model", inference.model, "Model file, or .onnx file of `assemble export`")->required();
   app.add_option("--batch-size", loader.batch_size, "Images a batch")->check(CLI::PositiveNumber);
-  app.add_option("--device", device, "auto, cpu, cuda or cuda:N");
-  app.add_option("--precision", precision, "f32 or bf16 (autocast)");
-  app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")
-      ->check(CLI::NonNegativeNumber);
+  inference.declare(app);
   app.add_option("--loader-threads", loader.threads, "Threads that read and make images; 0: every core")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--max-broken", loader.max_broken, "Unreadable images before it gives up");
 }
 
 LoadedNetwork::LoadedNetwork(const fs::path& file, const NetworkOptions& options)
-    : file_(file),
-      device_(parse_device(options.device)),
-      precision_(parse_precision(options.precision)),
-      loader_(options.loader) {
-  keep_freed_memory();
-  if (options.threads > 0) torch::set_num_threads(options.threads);
-  model_ = load_model(file, &card_);
-  model_->to(device_);
+    : file_(file), precision_(options.inference.precision), loader_(options.loader) {
+  InferenceOptions inference = options.inference;
+  inference.model = file.string();
+  const LoadedModel loaded = load_for_inference(inference, loader_.batch_size);
+  card_ = loaded.card;
+  network_ = loaded.network;
   loader_.preprocessing = card_.preprocessing;
 }
 
-MeasuredNetwork LoadedNetwork::measured() const {
-  return {const_cast<ClassifierImpl&>(*model_), card_.class_names, device_, precision_, loader_};
-}
+MeasuredNetwork LoadedNetwork::measured() const { return {network_, card_.class_names, loader_}; }
 
 ordered_json LoadedNetwork::identity() const {
   return {{"file", file_.string()},
           {"bytes", fs::file_size(file_)},
           {"written", fs::last_write_time(file_).time_since_epoch().count()},
-          {"precision", precision_ == Precision::kF32 ? "f32" : "bf16"}};
+          {"precision", precision_}};
 }
 
 void LoadedNetwork::check_classes(const Dataset& dataset) const {
@@ -74,7 +67,7 @@ void RunState::store(const ordered_json& results) const {
   write_file(path_, std::string_view(ordered_json{{"settings", settings_}, {"results", results}}.dump(1) + "\n"));
 }
 
-bool is_model_file(const std::string& baseline) { return baseline.ends_with(".safetensors"); }
+bool is_model_file(const std::string& baseline) { return baseline.ends_with(".safetensors") || baseline.ends_with(".onnx"); }
 
 ordered_json read_result(const std::string& path) {
   try {

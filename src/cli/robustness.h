@@ -6,6 +6,7 @@
 #include "assemble/data/dataset.h"
 #include "assemble/eval/corruption_robustness.h"
 #include "assemble/models/model_file.h"
+#include "inference.h"
 
 namespace assemble::cli {
 
@@ -30,10 +31,7 @@ std::unique_ptr<Measure> make_report_measure();
 
 /// Options of every measure that runs a network.
 struct NetworkOptions {
-  std::string model;
-  std::string device = "auto";
-  std::string precision = "f32";
-  int threads = 0;
+  InferenceOptions inference;
   LoaderOptions loader;
 
   void declare(CLI::App& app);
@@ -53,9 +51,8 @@ class LoadedNetwork {
  private:
   fs::path file_;
   ModelCard card_;
-  Classifier model_{nullptr};
-  torch::Device device_;
-  Precision precision_;
+  Network network_;
+  std::string precision_;
   LoaderOptions loader_;
 };
 

@@ -52,7 +52,7 @@ class CorruptionMeasure : public Measure {
   Result run() override {
     for (const std::string& corruption : source_.options.corruptions) check_corruption(corruption);
     for (const int severity : source_.options.severities) check_severity(severity);
-    const LoadedNetwork network(network_.model, network_);
+    const LoadedNetwork network(network_.inference.model, network_);
     open_source(network);
     const std::vector<std::string> missing = missing_parts(source_);
     require_something(missing);
@@ -139,7 +139,7 @@ class CorruptionMeasure : public Measure {
       for (const auto& [severity, result] : severities) ece += result.ece, ++measured;
     }
     ordered_json json{{"measure", "corruptions"},
-                      {"network", network_.model},
+                      {"network", network_.inference.model},
                       {"arch", network.card().arch.str()},
                       {"input_size", network.card().preprocessing.eval_size},
                       {"baseline", baseline.name},

@@ -34,7 +34,7 @@ class PerturbationMeasure : public Measure {
 
   Result run() override {
     for (const std::string& kind : options_.kinds) check_perturbation(kind);
-    const LoadedNetwork network(network_.model, network_);
+    const LoadedNetwork network(network_.inference.model, network_);
     options_.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
     options_.crop = crop_ > 0 ? crop_ : network.card().preprocessing.eval_size;
     stored_ = std::any_of(perturbation_names().begin(), perturbation_names().end(),
@@ -108,7 +108,7 @@ class PerturbationMeasure : public Measure {
                 const PerturbationBaseline& baseline) const {
     const PerturbationScores scores = score_perturbations(results, baseline);
     ordered_json json{{"measure", "perturbations"},
-                      {"network", network_.model},
+                      {"network", network_.inference.model},
                       {"arch", network.card().arch.str()},
                       {"input_size", network.card().preprocessing.eval_size},
                       {"baseline", baseline.name},

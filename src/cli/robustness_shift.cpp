@@ -24,14 +24,14 @@ class ShiftMeasure : public Measure {
   }
 
   Result run() override {
-    const LoadedNetwork network(network_.model, network_);
+    const LoadedNetwork network(network_.inference.model, network_);
     const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);
     network.check_classes(*dataset);
     MeasuredNetwork measured = network.measured();
     if (resize_ > 0) measured.loader.preprocessing.eval_resize = resize_;
     const ShiftConsistency result = measure_shift_consistency(measured, *dataset, shifts_);
     return {{{"measure", "shift"},
-             {"network", network_.model},
+             {"network", network_.inference.model},
              {"images", result.images},
              {"input_size", measured.loader.preprocessing.eval_size},
              {"largest_shift", result.largest_shift},

@@ -10,6 +10,7 @@
 #include "assemble/models/model_file.h"
 #include "assemble/nn/autocast.h"
 #include "assemble/train/teach.h"
+#include "inference.h"
 
 namespace assemble::cli {
 namespace {
@@ -20,7 +21,7 @@ class TeachCommand : public Command {
   std::string summary() const override { return "Store a model's logits with a data set, to distil from"; }
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", model_, "Model file of the teacher")->required();
+    app.add_option("--model", inference_.model, "Model file of the teacher, or its .onnx file")->required();
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--out", out_, "Folder for the TFRecords; finished ones in it are kept")->required();
     app.add_option("--split", split_, "both, train or validation")
@@ -28,18 +29,14 @@ class TeachCommand : public Command {
     app.add_option("--shards", options_.shards, "Files a split; 0: one for every 1024 images")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--batch-size", options_.batch_size, "Images a batch")->check(CLI::PositiveNumber);
-    app.add_option("--device", device_, "auto, cpu, cuda or cuda:N");
-    app.add_option("--precision", precision_, "f32 or bf16 (autocast)");
-    app.add_option("--threads", threads_, "Threads of the network on the CPU; 0: every core");
+    inference_.declare(app);
     app.add_option("--loader-threads", options_.loader_threads, "Threads that decode; 0: every core");
     app.add_option("--max-broken", options_.max_broken, "Unreadable images before it gives up");
   }
 
   void run() override {
     keep_freed_memory();
-    options_.device = parse_device(device_);
-    const Precision precision = parse_precision(precision_);
-    const Classifier model = load_model(model_, &card_);
+    const Network teacher = load_teacher();
     options_.preprocessing = card_.preprocessing;
     std::vector<std::pair<Split, std::unique_ptr<Dataset>>> splits;
     for (const Split split : {Split::kTrain, Split::kValidation}) {
@@ -48,7 +45,6 @@ class TeachCommand : public Command {
     check_classes(*splits.front().second);
     refuse_own_folder();
     prepare_teacher_folder(out_, identity());
-    const Teacher teacher = make_teacher(model, options_.device, precision, threads_);
     const InterruptGuard interrupt;
     for (const auto& [split, dataset] : splits) {
       report(split, teach(*dataset, split, teacher, out_, options_, interrupt));
@@ -61,18 +57,29 @@ class TeachCommand : public Command {
   }
 
  private:
+  Network load_teacher() {
+    if (inference_.kind() == EngineKind::kTorch) {
+      const Classifier model = load_model(inference_.model, &card_);
+      return make_teacher(model, parse_device(inference_.device), parse_precision(inference_.precision),
+                          inference_.threads);
+    }
+    const LoadedModel loaded = load_for_inference(inference_, options_.batch_size);
+    card_ = loaded.card;
+    return loaded.network;
+  }
+
   /// Logits are stored by position, so the teacher's classes must be the data set's in their order. Names may differ:
   /// converted models often have numbers for names.
   void check_classes(const Dataset& dataset) const {
     const std::vector<std::string>&theirs = card_.class_names, &ours = dataset.class_names();
     if (theirs.size() != ours.size()) {
-      throw InputError(model_, concat("has ", theirs.size(), " classes, the data set ", data_, " has ", ours.size()),
+      throw InputError(inference_.model, concat("has ", theirs.size(), " classes, the data set ", data_, " has ", ours.size()),
                        "a teacher must know the data set's classes: fine-tune it with train --pretrained");
     }
     const auto [mine, other] = std::mismatch(theirs.begin(), theirs.end(), ours.begin());
     if (mine == theirs.end()) return;
     const std::string difference =
-        concat("class ", mine - theirs.begin(), " is '", *other, "' in the data set, '", *mine, "' in ", model_);
+        concat("class ", mine - theirs.begin(), " is '", *other, "' in the data set, '", *mine, "' in ", inference_.model);
     if (std::is_permutation(theirs.begin(), theirs.end(), ours.begin())) {
       throw InputError(data_, difference, "they must be in the same order");
     }
@@ -86,13 +93,14 @@ class TeachCommand : public Command {
   }
 
   nlohmann::ordered_json identity() const {
-    const Bytes bytes = read_file(model_);
+    const Bytes bytes = read_file(inference_.model);
     return {{"format", "assemble teach 1"},
             {"arch", card_.arch.str()},
             {"model_bytes", bytes.size()},
             {"model_crc32c", crc32c(bytes)},
             {"preprocessing", nlohmann::ordered_json::parse(card_.preprocessing.to_json())},
-            {"precision", precision_}};
+            {"engine", engine_name(inference_.kind())},
+            {"precision", inference_.precision}};
   }
 
   void report(Split split, const TeachReport& report) {
@@ -109,13 +117,10 @@ class TeachCommand : public Command {
                       std::to_string(report.kept_shards)});
   }
 
-  std::string model_;
+  InferenceOptions inference_;
   std::string data_;
   std::string out_;
   std::string split_ = "both";
-  std::string device_ = "auto";
-  std::string precision_ = "f32";
-  int threads_ = 0;
   TeachOptions options_;
   ModelCard card_;
   nlohmann::ordered_json result_;

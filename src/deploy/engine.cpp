@@ -17,8 +17,8 @@ using nlohmann::json;
 
 bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
 
-Graph optimised_graph(const fs::path& path, const ModelCard& card) {
-  return optimise(trace(*load_model(path), card.preprocessing.eval_size));
+Graph optimised_graph(const fs::path& path, int64_t image_size) {
+  return optimise(trace(*load_model(path), image_size));
 }
 
 std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std::string()>& onnx,
@@ -97,16 +97,21 @@ DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
     throw UsageError(path.string(), "has no 8-bit weights",
                      concat("make them first: assemble export --int8 --calibration DATA --model ", path.string()));
   }
+  const int64_t size = options.image_size > 0 ? options.image_size : model.card.preprocessing.eval_size;
+  if (is_onnx(path) && size != model.card.preprocessing.eval_size) {
+    throw UsageError(path.string(), concat("is for images of ", model.card.preprocessing.eval_size, ", not ", size),
+                     concat("export it again with --image-size ", size));
+  }
   if (chosen.kind == EngineKind::kTorch) {
-    model.engine = make_torch_engine(optimised_graph(path, model.card), chosen);
+    model.engine = make_torch_engine(optimised_graph(path, size), chosen);
     return model;
   }
   const auto onnx = [&] {
-    if (!is_onnx(path)) return serialise(to_onnx(optimised_graph(path, model.card)));
+    if (!is_onnx(path)) return serialise(to_onnx(optimised_graph(path, size)));
     const Bytes bytes = read_file(path);
     return std::string(bytes.begin(), bytes.end());
   };
-  model.engine = openvino_engine(onnx, chosen, identity(path), path.string());
+  model.engine = openvino_engine(onnx, chosen, concat(identity(path), "|", size), path.string());
   return model;
 }
 

@@ -138,9 +138,23 @@ Tensor fake_quantise(const Tensor& values, const TensorQuantisation& quantisatio
 
 QuantisedWeights quantise_weights(const Tensor& weight) {
   const Tensor largest = std::get<0>(weight.abs().flatten(1).max(1)).clamp_min(1e-12);
-  const Tensor scales = largest / 127;
-  const Tensor values = (weight / scales.view({-1, 1, 1, 1})).round_().clamp_(-127, 127).to(torch::kChar);
-  return {values, scales};
+  QuantisedWeights best;
+  Tensor least;
+  for (const int steps : {127, 126, 125, 124}) {
+    const Tensor scales = (largest / steps).view({-1, 1, 1, 1});
+    const Tensor values = (weight / scales).round_();
+    const Tensor error = (values * scales - weight).square().flatten(1).sum(1);
+    if (!least.defined()) {
+      best = {values, scales};
+      least = error;
+      continue;
+    }
+    const Tensor better = error < least;
+    best.values = torch::where(better.view({-1, 1, 1, 1}), values, best.values);
+    best.scales = torch::where(better.view({-1, 1, 1, 1}), scales, best.scales);
+    least = torch::minimum(least, error);
+  }
+  return {best.values.to(torch::kChar), best.scales.flatten()};
 }
 
 }  // namespace assemble

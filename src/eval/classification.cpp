@@ -90,24 +90,31 @@ torch::Tensor average_views(const torch::Tensor& logits, int64_t views) {
   return log_probabilities.reshape({-1, views, logits.size(1)}).logsumexp(1) - std::log(static_cast<double>(views));
 }
 
-ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
-                              const std::string& progress) {
-  torch::NoGradGuard no_grad;
-  const bool was_training = model.is_training();
-  model.eval();
-  ClassificationMeter meter(model.options().classes);
+ClassificationResult evaluate(const Network& network, int64_t classes, Loader& loader, const std::string& progress) {
+  const torch::NoGradGuard no_grad;
+  ClassificationMeter meter(classes);
   std::optional<Progress> bar;
   if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
   Batch batch;
   loader.start(0);
   while (loader.next(batch)) {
-    const AutocastGuard autocast(device, precision);
     const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
-    meter.add(average_views(model.forward(image_tensor(batch, device)), batch.views), labels);
+    meter.add(average_views(network(image_tensor(batch, torch::kCPU)), batch.views), labels);
     if (bar) bar->advance(batch.size);
   }
-  model.train(was_training);
   return meter.result();
+}
+
+ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision) {
+  const bool was_training = model.is_training();
+  model.eval();
+  const auto network = [&](const torch::Tensor& images) {
+    const AutocastGuard autocast(device, precision);
+    return model.forward(images.to(device));
+  };
+  const ClassificationResult result = evaluate(network, model.options().classes, loader);
+  model.train(was_training);
+  return result;
 }
 
 nlohmann::ordered_json to_json(const ClassificationResult& result, const std::vector<std::string>& class_names) {

@@ -22,13 +22,11 @@ fs::path part_of(const CorruptionSource& source, const std::string& corruption, 
 std::vector<CorruptionResult> evaluate_in_turn(const MeasuredNetwork& network, Loader& loader, size_t groups,
                                                Progress& progress) {
   torch::NoGradGuard no_grad;
-  network.model.eval();
-  std::vector<ClassificationMeter> meters(groups, ClassificationMeter(network.model.options().classes));
+  std::vector<ClassificationMeter> meters(groups, ClassificationMeter(network.classes()));
   Batch batch;
   loader.start(0);
   while (loader.next(batch)) {
-    const AutocastGuard autocast(network.device, network.precision);
-    const torch::Tensor logits = network.model.forward(image_tensor(batch, network.device)).to(torch::kCPU);
+    const torch::Tensor logits = network.network(image_tensor(batch, torch::kCPU));
     const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
     const torch::Tensor group =
         torch::from_blob(batch.indices.data(), {batch.size}, torch::kLong).remainder(static_cast<int64_t>(groups));
@@ -52,7 +50,7 @@ class Measurement {
 
   void clean() {
     Loader loader(*source_.dataset, network_.loader);
-    results_.clean = to_result(evaluate(network_.model, loader, network_.device, network_.precision, "clean images"));
+    results_.clean = to_result(evaluate(network_.network, network_.classes(), loader, "clean images"));
   }
 
   void made(const std::string& corruption) {
@@ -71,7 +69,7 @@ class Measurement {
       const ImageFolder images(folder, network_.class_names);
       Loader loader(images, uncut_);
       results_.corruptions[corruption][severity] = to_result(
-          evaluate(network_.model, loader, network_.device, network_.precision, concat(corruption, " ", severity)));
+          evaluate(network_.network, network_.classes(), loader, concat(corruption, " ", severity)));
     }
   }
 

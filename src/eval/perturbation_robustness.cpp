@@ -44,11 +44,8 @@ double mean_difference(int64_t frames, bool to_first, Difference&& difference) {
 }
 
 torch::Tensor forward(const MeasuredNetwork& network, FrameGroup& group) {
-  const AutocastGuard autocast(network.device, network.precision);
-  const torch::Tensor images = torch::from_blob(group.images.data(), {group.frames, group.side, group.side, 3})
-                                   .permute({0, 3, 1, 2})
-                                   .to(network.device);
-  return network.model.forward(images).to(torch::kCPU, torch::kFloat32);
+  const torch::Tensor images = torch::from_blob(group.images.data(), {group.frames, group.side, group.side, 3});
+  return network.network(images.permute({0, 3, 1, 2}));
 }
 
 }  // namespace
@@ -147,7 +144,6 @@ PerturbationScores score_perturbations(const PerturbationResults& results, const
 PerturbationResult measure_perturbation(const MeasuredNetwork& network, const std::string& kind,
                                         const Sequences& sequences, int64_t limit) {
   torch::NoGradGuard no_grad;
-  network.model.eval();
   const bool to_first = compares_to_first_frame(kind);
   const int64_t count = limit > 0 ? std::min(limit, sequences.size()) : sequences.size();
   FrameLoader loader(count, [&](int64_t index) { return sequences.read(index * sequences.size() / count); },

@@ -30,9 +30,8 @@ std::vector<Prediction::Class> best_classes(const torch::Tensor& probabilities, 
 
 }  // namespace
 
-std::vector<Prediction> classify_batch(const std::function<torch::Tensor(const torch::Tensor&)>& network,
-                                       const ModelCard& card, int64_t count, const PrepareImage& prepare, int64_t top,
-                                       ThreadPool& pool) {
+std::vector<Prediction> classify_batch(const Network& network, const ModelCard& card, int64_t count,
+                                       const PrepareImage& prepare, int64_t top, ThreadPool& pool) {
   const torch::NoGradGuard no_grad;
   const int64_t side = card.preprocessing.eval_size;
   const int64_t pixels = side * side * 3;
@@ -56,11 +55,8 @@ std::vector<Prediction> classify_batch(const std::function<torch::Tensor(const t
   return predictions;
 }
 
-std::vector<Prediction> predict(ClassifierImpl& model, const ModelCard& card, const std::vector<fs::path>& files,
+std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<fs::path>& files,
                                 const PredictOptions& options) {
-  const auto network = [&](const torch::Tensor& images) {
-    return model.forward(images.to(options.device)).to(torch::kCPU);
-  };
   const int64_t count = static_cast<int64_t>(files.size());
   std::vector<Prediction> predictions;
   ThreadPool pool(available_cores());

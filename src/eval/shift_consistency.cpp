@@ -42,7 +42,6 @@ int shifts_with_room(const Preprocessing& preprocessing, int wanted) {
 
 ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const Dataset& dataset, int wanted) {
   torch::NoGradGuard no_grad;
-  network.model.eval();
   const Preprocessing& preprocessing = network.loader.preprocessing;
   const int shifts = shifts_with_room(preprocessing, wanted);
   FrameLoader loader(dataset.size(),
@@ -57,10 +56,8 @@ ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const
   Progress progress("shifting crops", dataset.size(), "images");
   FrameGroup group;
   while (loader.next(group)) {
-    const AutocastGuard autocast(network.device, network.precision);
     const torch::Tensor images = torch::from_blob(group.images.data(), {group.frames, group.side, group.side, 3});
-    const torch::Tensor best =
-        network.model.forward(images.permute({0, 3, 1, 2}).to(network.device)).argmax(1).to(torch::kCPU);
+    const torch::Tensor best = network.network(images.permute({0, 3, 1, 2})).argmax(1);
     for (int d = 1; d <= shifts; ++d) {
       const int64_t pairs = group.frames - d;
       result.agreement[static_cast<size_t>(d - 1)] +=

@@ -34,7 +34,7 @@ int shard_count(int64_t images, int wanted) {
 /// Writes or keeps the shards of one split.
 class SplitTeacher {
  public:
-  SplitTeacher(const Dataset& dataset, Split split, const Teacher& teacher, const fs::path& output,
+  SplitTeacher(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
                const TeachOptions& options, const InterruptGuard& interrupt)
       : dataset_(dataset),
         split_(split_name(split)),
@@ -178,7 +178,7 @@ class SplitTeacher {
 
   torch::Tensor logits_of(const Batch& batch) const {
     const torch::Tensor logits =
-        teacher_(image_tensor(batch, options_.device)).to(torch::kCPU, torch::kFloat32).contiguous();
+        teacher_(image_tensor(batch, torch::kCPU)).contiguous();
     if (logits.dim() != 2 || logits.size(0) != batch.size || logits.size(1) != dataset_.classes()) {
       throw InputError(dataset_.where(), concat("the teacher gives ", logits.sizes(), " logits for ", batch.size,
                                                 " images of ", dataset_.classes(), " classes"));
@@ -191,7 +191,7 @@ class SplitTeacher {
 
   const Dataset& dataset_;
   const std::string split_;
-  const Teacher& teacher_;
+  const Network& teacher_;
   const fs::path& output_;
   const TeachOptions& options_;
   const InterruptGuard& interrupt_;
@@ -200,14 +200,8 @@ class SplitTeacher {
 
 }  // namespace
 
-Teacher make_teacher(const Classifier& model, torch::Device device, Precision precision, int threads) {
-  model->to(device);
-  model->eval();
-  const auto forward = [model, device, precision](const torch::Tensor& images) {
-    const torch::NoGradGuard no_grad;
-    const AutocastGuard autocast(device, precision);
-    return model->forward(images);
-  };
+Network make_teacher(const Classifier& model, torch::Device device, Precision precision, int threads) {
+  const Network forward = make_network(model, device, precision);
   if (!device.is_cpu()) return forward;
   const auto pool = std::make_shared<ThreadPool>(threads > 0 ? threads : available_cores());
   return [forward, pool](const torch::Tensor& images) {
@@ -223,7 +217,7 @@ Teacher make_teacher(const Classifier& model, torch::Device device, Precision pr
   };
 }
 
-TeachReport teach(const Dataset& dataset, Split split, const Teacher& teacher, const fs::path& output,
+TeachReport teach(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
                   const TeachOptions& options, const InterruptGuard& interrupt) {
   torch::NoGradGuard no_grad;
   return SplitTeacher(dataset, split, teacher, output, options, interrupt).run();

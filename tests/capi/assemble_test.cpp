@@ -39,7 +39,11 @@ Image picture(int number) {
   return image;
 }
 
-/// Model files that all tests read: model.safetensors, sigmoid.safetensors and model.onnx are one network.
+void write_onnx(const fs::path& path, const Graph& graph, const ModelCard& card) {
+  write_file(path, serialise(to_onnx(graph, to_metadata(card, EnginePrecision::kF32))));
+}
+
+/// Model files that all tests read, all of one network.
 class CApi : public testing::Test {
  protected:
   static const fs::path& folder() {
@@ -51,10 +55,14 @@ class CApi : public testing::Test {
       card.class_names = {"ash", "birch", "cédre", "douglas fir", "elm"};
       card.preprocessing = Preprocessing::from_type("imagenet_32a");
       save_model(folder / "model.safetensors", *model, card);
-      write_file(folder / "model.onnx",
-                 serialise(to_onnx(optimise(trace(*model, kSide)), to_metadata(card, EnginePrecision::kF32))));
+      const Graph graph = optimise(trace(*model, kSide));
+      write_onnx(folder / "model.onnx", graph, card);
       card.loss = "sigmoid";
       save_model(folder / "sigmoid.safetensors", *model, card);
+      card.loss = "softmax";
+      const Graph from_pixels = with_preprocessing(graph, card.preprocessing);
+      card.preprocessing.mean = {0, 0, 0};
+      write_onnx(folder / "pixels.onnx", from_pixels, card);
       return folder.path();
     }();
     return path;
@@ -136,8 +144,8 @@ TEST_F(CApi, GivesWhatPredictGivesOnEveryEngine) {
   };
   for (const std::string file : {"model.safetensors", "sigmoid.safetensors"}) {
     ModelCard card;
-    const Classifier network = load_model(folder() / file, &card);
-    const Prediction expected = predict(*network, card, {folder() / "picture.jpg"}, {}).front();
+    const Network network = make_network(load_model(folder() / file, &card), torch::kCPU, Precision::kF32);
+    const Prediction expected = predict(network, card, {folder() / "picture.jpg"}, {}).front();
     for (const char* engine : engines) {
       const auto found = classify_one(open(file, options(engine)), encoded(jpeg));
       for (size_t k = 0; k < kClasses; ++k) {
@@ -329,6 +337,7 @@ TEST_F(CApi, OnnxFilesCarryTheirClasses) {
   const auto expected = classify_one(open("model.safetensors"), encoded(png));
   expect_same(classify_one(open("model.onnx"), encoded(png)), expected, 1e-5);
   EXPECT_STREQ(assemble_model_class_name(model_, 4), "elm");
+  expect_same(classify_one(open("pixels.onnx"), encoded(png)), expected, 0.02);  // rounded to bytes before the network
   EXPECT_EQ(open_status("model.onnx", options("torch")), ASSEMBLE_USAGE_ERROR);
 }
 

@@ -31,6 +31,7 @@ TEST(Predictions, TheLossDecidesHowLogitsBecomeProbabilities) {
   const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = 3}, 1);
   model->eval();
   model->named_parameters()["fc.weight"].detach().mul_(1e-6);  // logits near 0: every probability near 1/3 or 1/2
+  const Network network = make_network(model, torch::kCPU, Precision::kF32);
   ModelCard card;
   card.arch = model->arch();
   card.class_names = {"a", "b", "c"};
@@ -42,14 +43,14 @@ TEST(Predictions, TheLossDecidesHowLogitsBecomeProbabilities) {
   files.push_back("/nonexistent.png");
   PredictOptions options;
   options.batch_size = 2;
-  const std::vector<Prediction> softmax = predict(*model, card, files, options);
+  const std::vector<Prediction> softmax = predict(network, card, files, options);
   ASSERT_EQ(softmax.size(), 4u);
   double sum = 0;
   for (const Prediction::Class& c : softmax[0].classes) sum += c.probability;
   EXPECT_NEAR(sum, 1, 1e-6);
   EXPECT_NE(softmax[3].error.find("/nonexistent.png"), std::string::npos);
   card.loss = "sigmoid";
-  const std::vector<Prediction> sigmoid = predict(*model, card, files, options);
+  const std::vector<Prediction> sigmoid = predict(network, card, files, options);
   EXPECT_EQ(sigmoid[0].classes[0].label, softmax[0].classes[0].label);
   EXPECT_NEAR(softmax[0].classes[0].probability, 1.0 / 3, 0.01);
   EXPECT_NEAR(sigmoid[0].classes[0].probability, 0.5, 0.01);

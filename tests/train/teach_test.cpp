@@ -24,7 +24,7 @@ constexpr int64_t kClasses = 8;
 /// Logits that are a function of the pixels; counts its images and may act at the n-th call.
 class FakeTeacher {
  public:
-  Teacher function() {
+  Network function() {
     return [this](const torch::Tensor& images) {
       if (++calls_ == act_at) act();
       images_ += images.size(0);
@@ -223,7 +223,7 @@ TEST_F(TeachTest, AShardWhoseImagesAreAllBrokenIsEmpty) {
 
 TEST_F(TeachTest, RefusesWhatCannotBeATeacher) {
   const InterruptGuard interrupt;
-  const auto run_with = [&](const Teacher& teacher) {
+  const auto run_with = [&](const Network& teacher) {
     return teach(*records_, Split::kTrain, teacher, out(), options_, interrupt);
   };
   EXPECT_THAT(test::error_of<InputError>([&] {

@@ -44,6 +44,7 @@ std::unique_ptr<Command> make_corrupt_command();
 std::unique_ptr<Command> make_dataset_command();
 std::unique_ptr<Command> make_demo_command();
 std::unique_ptr<Command> make_eval_command();
+std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_forward_command();
 std::unique_ptr<Command> make_model_command();
 std::unique_ptr<Command> make_perturb_command();

@@ -10,8 +10,7 @@
 
 #include "assemble/data/loader.h"
 #include "assemble/eval/calibration.h"
-#include "assemble/models/classifier.h"
-#include "assemble/nn/autocast.h"
+#include "assemble/eval/network.h"
 
 namespace assemble {
 
@@ -43,11 +42,12 @@ class ClassificationMeter {
   CalibrationMeter calibration_;
 };
 
-/// Runs the network over an evaluation loader (its epoch 0) in evaluation mode; the mode is put back. Of several views
-/// of an image the probabilities are averaged.
+/// Runs the network over an evaluation loader (its epoch 0). Of several views of an image the probabilities are averaged.
 /// @param progress shown while it runs; empty for none
-ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
-                              const std::string& progress = "");
+ClassificationResult evaluate(const Network& network, int64_t classes, Loader& loader, const std::string& progress = "");
+
+/// The same for a network that is being trained, on its device: in evaluation mode; the mode is put back.
+ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision);
 
 /// Logarithms of the mean over an image's views of the softmax probabilities, [N, classes].
 /// @param logits [N · views, classes], the views of an image one after the other; returned as they are for one view

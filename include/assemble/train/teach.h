@@ -9,20 +9,16 @@
 
 #include "assemble/core/interrupt.h"
 #include "assemble/data/dataset.h"
+#include "assemble/eval/network.h"
 #include "assemble/image/preprocess.h"
-#include "assemble/models/classifier.h"
-#include "assemble/nn/autocast.h"
 
 namespace assemble {
-
-/// A teacher: images [N, 3, H, W] to logits [N, classes].
-using Teacher = std::function<torch::Tensor(const torch::Tensor& images)>;
 
 /// A network as a teacher, in evaluation mode. On the CPU it takes a batch in fours, each four on a thread of its own,
 /// so that the logits are the same bits for any number of threads (the sums within a layer may differ in their last
 /// bits when several threads share it).
 /// @param threads fours at a time on the CPU; 0: every core
-Teacher make_teacher(const Classifier& model, torch::Device device, Precision precision, int threads);
+Network make_teacher(const Classifier& model, torch::Device device, Precision precision, int threads);
 
 struct TeachOptions {
   Preprocessing preprocessing;  ///< the teacher's, for evaluation
@@ -30,7 +26,6 @@ struct TeachOptions {
   int shards = 0;          ///< files of the split; 0: one for every 1024 images
   int loader_threads = 0;  ///< 0: every core
   int64_t max_broken = 100;
-  torch::Device device = torch::kCPU;
 };
 
 /// What was done to one split.
@@ -55,7 +50,7 @@ struct TeachReport {
 /// @throws UsageError for options out of range, InputError when the teacher's classes are not as many as the data
 ///         set's or more than max_broken images are broken, RunError when the output cannot be written, the teacher
 ///         gives values that are not finite, or it was interrupted
-TeachReport teach(const Dataset& dataset, Split split, const Teacher& teacher, const fs::path& output,
+TeachReport teach(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
                   const TeachOptions& options, const InterruptGuard& interrupt);
 
 /// Prepares the folder that teach() writes to: creates it, and records in teacher.json whose logits it holds.
