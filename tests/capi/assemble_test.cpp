@@ -318,6 +318,26 @@ TEST_F(CApi, ThreadsOnOneModelGetWhatOneThreadGets) {
   }
 }
 
+TEST_F(CApi, ModelsAreOpenedWhileOthersCompute) {
+  const Bytes png = encode_png(picture(2));
+  const auto expected = classify_one(open("model.safetensors", options("torch")), encoded(png));
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 6; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int round = 0; round < 3; ++round) {
+        const assemble_options chosen = options(thread % 2 == 0 ? "torch" : nullptr);
+        assemble_model* model = nullptr;
+        EXPECT_EQ(assemble_model_open((folder() / "model.safetensors").c_str(), &chosen, &model), ASSEMBLE_OK)
+            << assemble_last_error();
+        expect_same(classify_one(model, encoded(png)), expected, 1e-5);
+        expect_same(classify_one(model_, encoded(png)), expected, 0);
+        assemble_model_free(model);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST_F(CApi, EachThreadHasItsOwnError) {
   EXPECT_EQ(open_status("absent.safetensors"), ASSEMBLE_BAD_INPUT);
   std::thread([] { EXPECT_STREQ(assemble_last_error(), ""); }).join();
