@@ -49,7 +49,8 @@ bench: bootstrap  ## Build and run the benchmarks of the operators (FILTER=regex
 	@scripts/build.sh release assemble_benchmarks
 	build/benchmarks/assemble_benchmarks --benchmark_filter='$(FILTER)'
 
-install: build  ## Install command, library, headers and CMake package (prefix=/usr/local)
+install: bootstrap  ## Install command, libraries, headers, CMake and pkg-config packages (prefix=/usr/local)
+	@scripts/build.sh release assemble_command assemble_c
 	cmake --install build --prefix '$(prefix)'
 
 clean:  ## Remove the build folders; .venv stays

@@ -14,7 +14,7 @@ sources() {
     printf '%s\n' $FILES
   else
     git ls-files --cached --others --exclude-standard -- 'include/*.h' 'src/*.h' 'src/*.cpp' 'tests/*.h' 'tests/*.cpp' \
-      'benchmarks/*.cpp' 'fuzz/*.h' 'fuzz/*.cpp'
+      'tests/*.c' 'examples/*.c' 'benchmarks/*.cpp' 'fuzz/*.h' 'fuzz/*.cpp'
   fi
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs the release build into a prefix of its own, builds tests/consumer against it with find_package(assemble),
-# and runs both the consumer and the installed command.
+# Installs the release build into a prefix of its own and uses it from there: the command, tests/consumer through
+# find_package(assemble), and examples/classify.c, which is C, through find_package(assemble COMPONENTS c) and through
+# pkg-config.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,14 +16,64 @@ generator=()
 command -v ninja >/dev/null && generator=(-G Ninja)
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-cmake -S tests/consumer -B "$kWork/consumer" "${generator[@]}" "${launcher[@]}" -DCMAKE_BUILD_TYPE=Release \
-  -DCMAKE_PREFIX_PATH="$prefix" >"$kWork/configure.log" 2>&1 || { cat "$kWork/configure.log"; exit 1; }
-cmake --build "$kWork/consumer" >"$kWork/build.log" 2>&1 || { cat "$kWork/build.log"; exit 1; }
 
+# quietly NAME COMMAND...: shows the output only when the command fails.
+quietly() {
+  local log="$kWork/$1.log"
+  shift
+  "$@" >"$log" 2>&1 || { cat "$log"; exit 1; }
+}
+
+# build SOURCES: against the installed package, in a folder named like the sources'.
+build() {
+  local name
+  name=$(basename "$1")
+  quietly "configure-$name" cmake -S "$1" -B "$kWork/$name" "${generator[@]}" "${launcher[@]}" \
+    -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"
+  quietly "build-$name" cmake --build "$kWork/$name"
+}
+
+build tests/consumer
 # The check value of the paper's vanilla network with 1001 classes.
 output=$("$kWork/consumer/consumer" resnet50)
 echo "consumer: $output"
 [ "$output" = "resnet50: 25559081 parameters" ]
+
+# The C API's library shows its own symbols alone, and finds what it was linked with: of two libtbb.so.12 OpenVINO's.
+library=$(find "$prefix" -name 'libassemble_c.so')
+[ "$(nm -D --defined-only "$library" | awk '{ print $3 }' | grep -vc '^assemble_')" -eq 0 ]
+ldd "$library" >"$kWork/ldd.log"
+if grep 'not found' "$kWork/ldd.log"; then exit 1; fi
+openvino=$(awk '/libopenvino\.so/ { print $3 }' "$kWork/ldd.log")
+[ -z "$openvino" ] || [ ! -e "$(dirname "$openvino")/libtbb.so.12" ] ||
+  grep -qF "libtbb.so.12 => $(dirname "$openvino")/" "$kWork/ldd.log"
+
+build examples
+PKG_CONFIG_PATH="$(dirname "$library")/pkgconfig"
+export PKG_CONFIG_PATH
+# shellcheck disable=SC2046  # words
+quietly pkg-config-build cc -Wall -Wextra -Werror -o "$kWork/classify" examples/classify.c \
+  $(pkg-config --cflags --libs assemble) -Wl,-rpath,"$(pkg-config --variable=libdir assemble)"
+[ "$(pkg-config --modversion assemble)" = "$("$prefix/bin/assemble" --version | cut -d ' ' -f 2)" ]
+
+"$prefix/bin/assemble" dataset draw --quiet --out "$kWork/data" --train-per-class 8 --validation-per-class 2 --side 32 \
+  >/dev/null
+"$prefix/bin/assemble" train --quiet --data "$kWork/data" --out "$kWork/run" --arch resnet50+w4 --epochs 1 \
+  --batch-size 8 --train-size 32 --eval-size 32 --bn-momentum 0.5 --lr 0.01 >/dev/null
+model="$PWD/$kWork/run/last.safetensors"
+mapfile -t images < <(find "$PWD/$kWork/data/validation" -type f | sort)
+# The five most probable classes of each image, beside what the command says: image, probability, class.
+"$prefix/bin/assemble" predict --quiet --model "$model" --cache "" --format csv "${images[@]}" |
+  awk -F , 'NR > 1 { print $1 "\t" $5 "\t" $4 }' >"$kWork/expected"
+for program in "$kWork/examples/classify" "$kWork/classify"; do
+  "$program" "$model" "${images[@]}" >"$kWork/found" 2>"$kWork/classify.log" || { cat "$kWork/classify.log"; exit 1; }
+  paste "$kWork/expected" "$kWork/found" |
+    awk -F '\t' '$1 != $4 || $3 != $6 || ($2 - $5) ^ 2 > 1e-7 { print; wrong = 1 } END { exit wrong || NR < 10 }'
+done
+status=0
+"$kWork/classify" "$model" "${images[0]}" /dev/null >/dev/null 2>"$kWork/broken.log" || status=$?
+[ "$status" -eq 3 ]
+echo "classify: $(tail -n 1 "$kWork/classify.log")"
 
 # From another folder: nothing may depend on where the command is started.
 cd /

@@ -71,7 +71,12 @@ class ExportCommand : public Command {
     const Graph traced = trace(*model_, card_.preprocessing.eval_size);
     Graph graph = plain_ ? traced : optimise(traced);
     if (int8_) graph = quantised(traced, pools_as_convolutions(graph));
-    if (preprocess_) graph = with_preprocessing(graph, card_.preprocessing);
+    if (preprocess_) {
+      graph = with_preprocessing(graph, card_.preprocessing);
+      // The file says what is left to do before the graph.
+      card_.preprocessing.mean = {0, 0, 0};
+      card_.preprocessing.deviation = {1, 1, 1};
+    }
     const EnginePrecision precision = int8_ ? EnginePrecision::kInt8 : EnginePrecision::kF32;
     const std::string bytes = serialise(to_onnx(graph, to_metadata(card_, precision)));
     write_file(out_, bytes);

@@ -18,11 +18,7 @@ void InferenceOptions::declare(CLI::App& app) {
 }
 
 EngineKind InferenceOptions::kind() const {
-  if (engine != "auto") return parse_engine(engine);
-#ifdef ASSEMBLE_OPENVINO
-  if (parse_device(device).is_cpu()) return EngineKind::kOpenvino;
-#endif
-  return EngineKind::kTorch;
+  return engine != "auto" ? parse_engine(engine) : default_engine(parse_device(device));
 }
 
 EngineOptions InferenceOptions::engine_options(int64_t batch) const {

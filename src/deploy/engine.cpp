@@ -61,6 +61,13 @@ EnginePrecision parse_engine_precision(const std::string& name) {
   throw UsageError("precision", concat("'", name, "' is none"), "precisions are f32, bf16 and int8");
 }
 
+EngineKind default_engine([[maybe_unused]] torch::Device device) {
+#ifdef ASSEMBLE_OPENVINO
+  if (device.is_cpu()) return EngineKind::kOpenvino;
+#endif
+  return EngineKind::kTorch;
+}
+
 const char* engine_name(EngineKind kind) { return kind == EngineKind::kTorch ? "torch" : "openvino"; }
 
 const char* precision_name(EnginePrecision precision) {

@@ -4,6 +4,7 @@
 #include <torch/library.h>
 
 #include <map>
+#include <mutex>
 #include <unordered_map>
 
 #include "assemble/core/error.h"
@@ -103,11 +104,10 @@ class Recorder {
     const Tensor weight = in[1].toTensor().detach();
     const NodeId input = number(in[0]);
     const NodeId map = graph_.add(ops::Reshape{{weight.size(1), 1, 1}}, {input});
-    const NodeId dense = graph_.add(
-        ops::Convolution{.weight = weight.view({weight.size(0), weight.size(1), 1, 1}),
-                         .bias = in[2].toTensor().detach(),
-                         .padding = {}},
-        {map}, module_name(in[1].toTensor()));
+    const NodeId dense = graph_.add(ops::Convolution{.weight = weight.view({weight.size(0), weight.size(1), 1, 1}),
+                                                     .bias = in[2].toTensor().detach(),
+                                                     .padding = {}},
+                                    {map}, module_name(in[1].toTensor()));
     put(ops::Reshape{{weight.size(0)}}, {dense}, out);
   }
 
@@ -135,7 +135,8 @@ class Recorder {
   }
 
   void max_pool(const Arguments& in, const Stack& out) {
-    put(ops::MaxPool{single(in[1], "a window"), single(in[2], "a stride"), pool_padding(in, 3, 5)}, {number(in[0])}, out);
+    put(ops::MaxPool{single(in[1], "a window"), single(in[2], "a stride"), pool_padding(in, 3, 5)}, {number(in[0])},
+        out);
   }
 
   void average_pool(const Arguments& in, const Stack& out) {
@@ -298,6 +299,13 @@ void record(const c10::OperatorHandle& op, Stack* stack) {
 }  // namespace
 
 Graph trace(ClassifierImpl& model, int64_t image_size) {
+  // Not registered for good: the dispatcher takes one such function in a process, which may hold this library twice,
+  // its C API's shared library being one.
+  static std::mutex tracing;
+  const std::lock_guard lock(tracing);
+  torch::Library dispatcher(torch::Library::IMPL, "_", kRecording, __FILE__, __LINE__);
+  dispatcher.fallback(torch::CppFunction::makeFromBoxedFunction<&record>());
+
   const torch::NoGradGuard no_grad;
   const bool training = model.is_training();
   model.eval();
@@ -318,7 +326,3 @@ Graph trace(ClassifierImpl& model, int64_t image_size) {
 }
 
 }  // namespace assemble
-
-TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, library) {
-  library.fallback(torch::CppFunction::makeFromBoxedFunction<&assemble::record>());
-}

@@ -6,7 +6,6 @@
 #include "assemble/core/error.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
-#include "assemble/core/thread_pool.h"
 #include "assemble/image/preprocess.h"
 
 namespace assemble {
@@ -31,34 +30,46 @@ std::vector<Prediction::Class> best_classes(const torch::Tensor& probabilities, 
 
 }  // namespace
 
+std::vector<Prediction> classify_batch(const Network& network, const ModelCard& card, int64_t count,
+                                       const PrepareImage& prepare, int64_t top, ThreadPool& pool) {
+  const torch::NoGradGuard no_grad;
+  const int64_t side = card.preprocessing.eval_size;
+  const int64_t pixels = side * side * 3;
+  std::vector<Prediction> predictions(static_cast<size_t>(count));
+  const torch::Tensor images = torch::zeros({count, side, side, 3});
+  pool.parallel_for(count, [&](int64_t i) {
+    try {
+      prepare(i, {images.data_ptr<float>() + i * pixels, static_cast<size_t>(pixels)});
+    } catch (const InputError& error) {
+      predictions[static_cast<size_t>(i)].error = error.what();
+    }
+  });
+  const auto unreadable = [](const Prediction& prediction) { return !prediction.error.empty(); };
+  if (std::all_of(predictions.begin(), predictions.end(), unreadable)) return predictions;
+  const torch::Tensor logits = network(images.permute({0, 3, 1, 2}));
+  const torch::Tensor probabilities = card.loss == "sigmoid" ? torch::sigmoid(logits) : torch::softmax(logits, 1);
+  for (int64_t i = 0; i < count; ++i) {
+    Prediction& prediction = predictions[static_cast<size_t>(i)];
+    if (prediction.error.empty()) prediction.classes = best_classes(probabilities[i], card, top);
+  }
+  return predictions;
+}
+
 std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<fs::path>& files,
                                 const PredictOptions& options) {
-  torch::NoGradGuard no_grad;
-  const int64_t side = card.preprocessing.eval_size;
   const int64_t count = static_cast<int64_t>(files.size());
-  std::vector<Prediction> predictions(files.size());
+  std::vector<Prediction> predictions;
   ThreadPool pool(available_cores());
   Progress progress("classifying", count, "images");
   for (int64_t begin = 0; begin < count; begin += options.batch_size) {
     const int64_t size = std::min(options.batch_size, count - begin);
-    torch::Tensor images = torch::zeros({size, side, side, 3});
-    const int64_t pixels = side * side * 3;
-    pool.parallel_for(size, [&](int64_t i) {
-      Prediction& prediction = predictions[static_cast<size_t>(begin + i)];
-      prediction.image = files[static_cast<size_t>(begin + i)].string();
-      try {
-        const Bytes encoded = read_file(prediction.image);
-        preprocess_eval(encoded, prediction.image, card.preprocessing,
-                        {images.data_ptr<float>() + i * pixels, static_cast<size_t>(pixels)});
-      } catch (const InputError& error) {
-        prediction.error = error.what();
-      }
-    });
-    const torch::Tensor logits = network(images.permute({0, 3, 1, 2}));
-    const torch::Tensor probabilities = card.loss == "sigmoid" ? torch::sigmoid(logits) : torch::softmax(logits, 1);
-    for (int64_t i = 0; i < size; ++i) {
-      Prediction& prediction = predictions[static_cast<size_t>(begin + i)];
-      if (prediction.error.empty()) prediction.classes = best_classes(probabilities[i], card, options.top);
+    const auto prepare = [&](int64_t i, std::span<float> input) {
+      const std::string file = files[static_cast<size_t>(begin + i)].string();
+      preprocess_eval(read_file(file), file, card.preprocessing, input);
+    };
+    for (Prediction& prediction : classify_batch(network, card, size, prepare, options.top, pool)) {
+      prediction.image = files[predictions.size()].string();
+      predictions.push_back(std::move(prediction));
     }
     progress.advance(size);
   }

@@ -2,6 +2,7 @@
 #include "assemble/image/preprocess.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "assemble/core/error.h"
 #include "assemble/image/preprocess_frame.h"
@@ -177,20 +178,33 @@ void evaluate_plainly(std::span<const uint8_t> encoded, const std::string& where
   resize_along(window, rows, columns, output);
 }
 
+Image cut(const Image& image, const Window& window) {
+  Image part{window.height, window.width,
+             std::vector<uint8_t>(size_t{Image::kChannels} * window.height * window.width)};
+  for (int y = 0; y < window.height; ++y) {
+    std::copy_n(image.row(window.y + y) + window.x * Image::kChannels, window.width * Image::kChannels, part.row(y));
+  }
+  return part;
+}
+
+void evaluate_image(Image image, const Preprocessing& preprocessing, std::span<float> output) {
+  if (preprocessing.pad_to_square) image = pad_to_square(image);
+  const auto [source, scaled, crop] = evaluation_geometry({image.height, image.width}, preprocessing);
+  if (source != Window{0, 0, image.height, image.width}) image = cut(image, source);
+  resize_crop(image, scaled, crop, Mirror::kNo, preprocessing.antialias, output);
+}
+
 /// The same from the whole part of the image, for what plain interpolation cannot do.
 void evaluate_from_part(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
                         std::span<float> output) {
+  const DecodeOptions options = decode_options(preprocessing);
+  if (preprocessing.pad_to_square) return evaluate_image(decode_image(encoded, where, options), preprocessing, output);
   EvaluationGeometry geometry;
   const auto part = [&](ImageSize size) {
-    if (preprocessing.pad_to_square) return Window{0, 0, size.height, size.width};
     geometry = evaluation_geometry(size, preprocessing);
     return geometry.source;
   };
-  Image image = decode_window(encoded, where, part, decode_options(preprocessing));
-  if (preprocessing.pad_to_square) {
-    image = pad_to_square(image);
-    geometry = evaluation_geometry({image.height, image.width}, preprocessing);
-  }
+  const Image image = decode_window(encoded, where, part, options);
   resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing.antialias, output);
 }
 
@@ -235,6 +249,12 @@ void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where,
   check_output(output.size(), preprocessing.eval_size);
   const bool plain = !preprocessing.antialias && !preprocessing.pad_to_square;
   (plain ? evaluate_plainly : evaluate_from_part)(encoded, where, preprocessing, output);
+  normalise(output, preprocessing);
+}
+
+void preprocess_eval(Image image, const Preprocessing& preprocessing, std::span<float> output) {
+  check_output(output.size(), preprocessing.eval_size);
+  evaluate_image(std::move(image), preprocessing, output);
   normalise(output, preprocessing);
 }
 

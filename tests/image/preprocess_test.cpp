@@ -309,6 +309,27 @@ TEST(PreprocessEval, PadsToASquareWithBlack) {
   for (int y = 0; y < 40; ++y) EXPECT_EQ(output[y * 40 * 3], y < 10 || y >= 30 ? 0 : 200) << y;
 }
 
+TEST(PreprocessEval, OfADecodedImageIsTheSame) {
+  for (const auto& [height, width] : {std::pair{97, 61}, {20, 33}, {40, 40}}) {
+    const Image image = test::wavy_image(height, width);
+    for (const char* type : {"imagenet_40", "reid_40", "inception_40"}) {
+      for (const bool antialias : {false, true}) {
+        for (const bool pad : {false, true}) {
+          Preprocessing preprocessing = Preprocessing::from_type(type);
+          preprocessing.antialias = antialias;
+          preprocessing.pad_to_square = pad;
+          std::vector<float> encoded(40 * 40 * 3), decoded(40 * 40 * 3);
+          preprocess_eval(encode_png(image), type, preprocessing, encoded);
+          preprocess_eval(image, preprocessing, decoded);
+          EXPECT_EQ(decoded, encoded) << type << ' ' << height << ' ' << antialias << pad;
+        }
+      }
+    }
+  }
+  std::vector<float> wrong(3);
+  EXPECT_THROW(preprocess_eval(test::wavy_image(4, 4), Preprocessing(), wrong), UsageError);
+}
+
 TEST(PreprocessEval, AntialiasingKeepsEachFamilysGeometry) {
   // A picture without fine detail is nearly the same however it is scaled.
   Image smooth{120, 160, std::vector<uint8_t>(120 * 160 * 3)};

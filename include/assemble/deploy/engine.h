@@ -19,6 +19,8 @@ enum class EnginePrecision { kF32, kBf16, kInt8 };
 EngineKind parse_engine(const std::string& name);
 /// "f32", "bf16" or "int8". @throws UsageError otherwise
 EnginePrecision parse_engine_precision(const std::string& name);
+/// OpenVINO on the CPU where this build has it, else LibTorch.
+EngineKind default_engine(torch::Device device);
 const char* engine_name(EngineKind kind);
 const char* precision_name(EnginePrecision precision);
 
@@ -41,7 +43,7 @@ class Engine {
  public:
   virtual ~Engine() = default;
   /// @param images any number of them, as the graph's input says: [N, 3, H, W] f32 (best in channels_last memory), or
-  ///        [N, H, W, 3] bytes when the preprocessing is inside
+  ///        [N, H, W, 3] bytes when the preprocessing is inside; then also [N, 3, H, W] f32 in [0, 255], which is rounded
   /// @return logits [N, classes], f32, on the CPU
   virtual torch::Tensor run(const torch::Tensor& images) = 0;
   /// For people: engine, its version, precision, threads.

@@ -3,11 +3,14 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "assemble/core/file.h"
+#include "assemble/core/thread_pool.h"
 #include "assemble/eval/network.h"
 #include "assemble/models/model_file.h"
 
@@ -29,6 +32,15 @@ struct PredictOptions {
   int64_t top = 5;
   int64_t batch_size = 16;
 };
+
+/// Writes what the network sees of one image, eval_size² · 3 floats, HWC. @throws InputError when it cannot be read
+using PrepareImage = std::function<void(int64_t image, std::span<float> input)>;
+
+/// Classifies images from anywhere; predict() does it for files. Prediction::image stays empty.
+/// @param network not called when no image can be read
+/// @param prepare called for images 0 … count - 1, several at a time
+std::vector<Prediction> classify_batch(const Network& network, const ModelCard& card, int64_t count,
+                                       const PrepareImage& prepare, int64_t top, ThreadPool& pool);
 
 /// Classifies files in order. An unreadable image gets an error instead of classes. Probabilities are the softmax of
 /// the logits, or their sigmoid when the model was trained with the sigmoid loss.

@@ -86,6 +86,9 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
                      std::span<float> output);
 
+/// The same of an image that is decoded already, of any size. Its orientation is not looked at.
+void preprocess_eval(Image image, const Preprocessing& preprocessing, std::span<float> output);
+
 /// Views of an image under ten-crop evaluation.
 constexpr int kTenCrops = 10;
 

@@ -55,7 +55,7 @@ class OpenvinoEngine : public Engine {
   }
 
   torch::Tensor run(const torch::Tensor& images) override {
-    const torch::Tensor rows = (pixels_ ? images : images.permute({0, 2, 3, 1}).to(torch::kFloat)).contiguous();
+    const torch::Tensor rows = as_input(images).contiguous();
     const int64_t count = rows.size(0);
     const auto classes = static_cast<int64_t>(model_.output().get_shape()[1]);
     torch::Tensor logits = torch::empty({count, classes});
@@ -123,6 +123,12 @@ class OpenvinoEngine : public Engine {
       model_.export_model(stream);
       cache.write(stream.str());
     }
+  }
+
+  torch::Tensor as_input(const torch::Tensor& images) const {
+    if (images.scalar_type() == torch::kByte && pixels_) return images;
+    const torch::Tensor rows = images.permute({0, 2, 3, 1}).to(torch::kFloat);
+    return pixels_ ? rows.round().clamp(0, 255).to(torch::kByte) : rows;
   }
 
   /// The images, followed by zeros up to a whole part.

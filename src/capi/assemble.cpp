@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/capi/assemble.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <new>
+
+#include "assemble/core/error.h"
+#include "assemble/core/thread_pool.h"
+#include "assemble/deploy/engine.h"
+#include "assemble/eval/predict.h"
+#include "assemble/image/preprocess.h"
+#include "assemble/nn/autocast.h"
+
+struct assemble_model {
+  assemble::ModelCard card;
+  std::unique_ptr<assemble::Engine> engine;
+  std::mutex computing;  ///< an engine takes one thread at a time
+  std::string arch;
+  std::string description;
+  assemble::ThreadPool decoders;
+  int64_t chunk;  ///< images that are decoded before they are computed
+};
+
+namespace {
+
+using namespace assemble;
+
+static_assert(ASSEMBLE_OK == static_cast<int>(ExitCode::kOk));
+static_assert(ASSEMBLE_USAGE_ERROR == static_cast<int>(ExitCode::kUsage));
+static_assert(ASSEMBLE_BAD_INPUT == static_cast<int>(ExitCode::kBadInput));
+static_assert(ASSEMBLE_FAILED_RUN == static_cast<int>(ExitCode::kFailedRun));
+
+constexpr assemble_options kDefaults{sizeof(assemble_options), nullptr, nullptr, nullptr, nullptr, 0, 1};
+/// Of the first version; later ones append fields.
+constexpr size_t kSmallestOptions = offsetof(assemble_options, batch) + sizeof(assemble_options::batch);
+constexpr int32_t kLongestSide = 65535;
+constexpr assemble_class kNoClass{-1, nullptr, 0};
+
+/// Not a std::string: noting that there is no memory may not need any.
+thread_local char last_error[2048];
+
+assemble_status fail(ExitCode code, const char* message) noexcept {
+  std::snprintf(last_error, sizeof(last_error), "%s", message);
+  return static_cast<assemble_status>(code);
+}
+
+/// The one boundary that exceptions do not cross.
+template <typename Body>
+assemble_status guarded(Body&& body) noexcept {
+  last_error[0] = '\0';
+  try {
+    body();
+    return ASSEMBLE_OK;
+  } catch (const Error& error) {
+    return fail(error.code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(ExitCode::kFailedRun, "out of memory");
+  } catch (const c10::Error& error) {
+    return fail(ExitCode::kFailedRun, error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    return fail(ExitCode::kFailedRun, error.what());
+  } catch (...) {
+    return fail(ExitCode::kFailedRun, "unknown error");
+  }
+}
+
+void require_argument(const void* pointer, const char* name) {
+  if (pointer == nullptr) throw UsageError(name, "is NULL");
+}
+
+void require_known_size(size_t size) {
+  if (size >= kSmallestOptions && size <= sizeof(assemble_options)) return;
+  throw UsageError("assemble_options",
+                   concat("a structure of ", size, " bytes, this library knows ", kSmallestOptions, " to ",
+                          sizeof(assemble_options)),
+                   size > sizeof(assemble_options)
+                       ? "the program needs a newer library, or assemble_options_init was not called"
+                       : "fill it with assemble_options_init first");
+}
+
+std::string text_or(const char* text, const char* otherwise) { return text != nullptr ? text : otherwise; }
+
+EngineOptions to_engine_options(const assemble_options& options) {
+  if (options.threads < 0) throw UsageError("threads", concat(options.threads, " is below 0"), "0 takes every core");
+  if (options.batch < 1) throw UsageError("batch", concat(options.batch, " is below 1"));
+  EngineOptions result;
+  result.device = parse_device(text_or(options.device, "cpu"));
+  result.kind = options.engine != nullptr ? parse_engine(options.engine) : default_engine(result.device);
+  if (result.kind == EngineKind::kOpenvino && !result.device.is_cpu()) {
+    throw UsageError("engine openvino", concat("does not compute on ", result.device.str()), "take the engine torch");
+  }
+  result.precision = parse_engine_precision(text_or(options.precision, "f32"));
+  result.batch = options.batch;
+  result.threads = options.threads;
+  result.cache = text_or(options.cache, "");
+  return result;
+}
+
+assemble_model* open_model(const char* path, const assemble_options& options) {
+  const EngineOptions engine_options = to_engine_options(options);
+  const int threads = options.threads > 0 ? options.threads : available_cores();
+  DeployedModel opened = open_engine(path, engine_options);
+  std::string arch = opened.card.arch.str(), description = opened.engine->description();
+  const int64_t chunk = (threads + options.batch - 1) / options.batch * int64_t{options.batch};
+  return new assemble_model{std::move(opened.card), std::move(opened.engine), {},   std::move(arch),
+                            std::move(description), ThreadPool(threads),      chunk};
+}
+
+std::string place(size_t index, size_t count) { return count == 1 ? "image" : concat("image ", index); }
+
+/// Whether an image's fields fit each other; what they point to is not looked at.
+void check_image(const assemble_image& image, const std::string& where) {
+  require_argument(image.data, concat(where, " data").c_str());
+  if (image.width == 0 && image.height == 0) return;
+  if (std::min(image.width, image.height) < 1 || std::max(image.width, image.height) > kLongestSide) {
+    throw UsageError(where, concat(image.width, "×", image.height, " pixels, expected sides of 1 to ", kLongestSide),
+                     "an encoded file has width and height 0");
+  }
+  const size_t row = size_t{Image::kChannels} * image.width;
+  const size_t stride = image.stride > 0 ? image.stride : row;
+  // Divided, since a product with any stride may not fit.
+  const bool fits = image.size >= row && (image.height == 1 || (image.size - row) / (image.height - 1) >= stride);
+  if (stride < row || !fits) {
+    throw UsageError(where, concat(image.size, " bytes in rows ", stride, " apart do not hold ", image.width, "×",
+                                   image.height, " RGB pixels"));
+  }
+}
+
+Image copy_pixels(const assemble_image& image) {
+  Image copy{image.height, image.width, Bytes(size_t{Image::kChannels} * image.height * image.width)};
+  const size_t row = size_t{Image::kChannels} * image.width;
+  const auto* from = static_cast<const uint8_t*>(image.data);
+  for (int y = 0; y < image.height; ++y)
+    std::memcpy(copy.row(y), from + y * (image.stride > 0 ? image.stride : row), row);
+  return copy;
+}
+
+void prepare(const assemble_image& image, const std::string& where, const Preprocessing& preprocessing,
+             std::span<float> input) {
+  if (image.width > 0) return preprocess_eval(copy_pixels(image), preprocessing, input);
+  preprocess_eval({static_cast<const uint8_t*>(image.data), image.size}, where, preprocessing, input);
+}
+
+void write_classes(const assemble_model& model, const Prediction& prediction, std::span<assemble_class> classes) {
+  std::fill(classes.begin(), classes.end(), kNoClass);
+  std::transform(
+      prediction.classes.begin(), prediction.classes.end(), classes.begin(), [&](const Prediction::Class& c) {
+        return assemble_class{c.label, model.card.class_names[static_cast<size_t>(c.label)].c_str(), c.probability};
+      });
+}
+
+/// @return the first error, empty when every image was classified
+std::string classify(assemble_model& model, std::span<const assemble_image> images, size_t top, assemble_class* classes,
+                     assemble_status* statuses) {
+  for (size_t i = 0; i < images.size(); ++i) check_image(images[i], place(i, images.size()));
+  const auto network = [&](const torch::Tensor& batch) {
+    const std::lock_guard lock(model.computing);
+    return model.engine->run(batch);
+  };
+  std::string first_error;
+  const auto wanted = static_cast<int64_t>(std::min<size_t>(top, model.card.class_names.size()));
+  for (size_t begin = 0; begin < images.size(); begin += model.chunk) {
+    const auto chunk = images.subspan(begin, std::min<size_t>(model.chunk, images.size() - begin));
+    const auto prepare_image = [&](int64_t i, std::span<float> input) {
+      prepare(chunk[i], place(begin + i, images.size()), model.card.preprocessing, input);
+    };
+    const auto predictions =
+        classify_batch(network, model.card, static_cast<int64_t>(chunk.size()), prepare_image, wanted, model.decoders);
+    for (size_t i = 0; i < predictions.size(); ++i) {
+      const std::string& error = predictions[i].error;
+      if (first_error.empty()) first_error = error;
+      write_classes(model, predictions[i], {classes + (begin + i) * top, top});
+      if (statuses != nullptr) statuses[begin + i] = error.empty() ? ASSEMBLE_OK : ASSEMBLE_BAD_INPUT;
+    }
+  }
+  return first_error;
+}
+
+}  // namespace
+
+const char* assemble_version(void) { return ASSEMBLE_VERSION; }
+
+const char* assemble_last_error(void) { return last_error; }
+
+assemble_status assemble_options_init(assemble_options* options, size_t size) {
+  return guarded([&] {
+    require_argument(options, "options");
+    require_known_size(size);
+    std::memcpy(options, &kDefaults, size);
+    options->size = size;
+  });
+}
+
+assemble_status assemble_model_open(const char* path, const assemble_options* options, assemble_model** model) {
+  if (model != nullptr) *model = nullptr;
+  return guarded([&] {
+    require_argument(path, "path");
+    require_argument(model, "model");
+    assemble_options known = kDefaults;
+    if (options != nullptr) {
+      require_known_size(options->size);
+      std::memcpy(&known, options, options->size);
+    }
+    *model = open_model(path, known);
+  });
+}
+
+void assemble_model_free(assemble_model* model) { delete model; }
+
+int64_t assemble_model_class_count(const assemble_model* model) { return model != nullptr ? model->card.classes() : 0; }
+
+const char* assemble_model_class_name(const assemble_model* model, int64_t label) {
+  if (label < 0 || label >= assemble_model_class_count(model)) return nullptr;
+  return model->card.class_names[static_cast<size_t>(label)].c_str();
+}
+
+int32_t assemble_model_input_size(const assemble_model* model) {
+  return model != nullptr ? model->card.preprocessing.eval_size : 0;
+}
+
+const char* assemble_model_arch(const assemble_model* model) {
+  return model != nullptr ? model->arch.c_str() : nullptr;
+}
+
+const char* assemble_model_precision(const assemble_model* model) {
+  return model != nullptr ? precision_name(model->engine->precision()) : nullptr;
+}
+
+const char* assemble_model_description(const assemble_model* model) {
+  return model != nullptr ? model->description.c_str() : nullptr;
+}
+
+assemble_status assemble_classify(assemble_model* model, const assemble_image* image, size_t top,
+                                  assemble_class* classes, size_t* count) {
+  if (count != nullptr) *count = 0;
+  const assemble_status status = assemble_classify_batch(model, image, 1, top, classes, nullptr);
+  if (status == ASSEMBLE_OK && count != nullptr) *count = std::min(top, model->card.class_names.size());
+  return status;
+}
+
+assemble_status assemble_classify_batch(assemble_model* model, const assemble_image* images, size_t image_count,
+                                        size_t top, assemble_class* classes, assemble_status* statuses) {
+  std::string unreadable;
+  const assemble_status status = guarded([&] {
+    require_argument(model, "model");
+    if (image_count == 0) return;
+    require_argument(images, "images");
+    require_argument(classes, "classes");
+    if (top < 1) throw UsageError("top", "is 0, expected at least 1");
+    unreadable = classify(*model, {images, image_count}, top, classes, statuses);
+  });
+  return unreadable.empty() ? status : fail(ExitCode::kBadInput, unreadable.c_str());
+}
