@@ -23,5 +23,6 @@ class Benchmark {
 /// Throughput and latency of networks: `assemble benchmark` without a first word.
 std::unique_ptr<Benchmark> make_network_benchmark();
 std::unique_ptr<Benchmark> make_corrupt_benchmark();
+std::unique_ptr<Benchmark> make_data_benchmark();
 
 }  // namespace assemble::cli

@@ -6,7 +6,10 @@ namespace {
 
 class BenchmarkCommand : public Command {
  public:
-  BenchmarkCommand() { benchmarks_.push_back(make_corrupt_benchmark()); }
+  BenchmarkCommand() {
+    benchmarks_.push_back(make_corrupt_benchmark());
+    benchmarks_.push_back(make_data_benchmark());
+  }
 
   std::string name() const override { return "benchmark"; }
   std::string summary() const override { return "Measure rates on this machine"; }

@@ -9,8 +9,10 @@
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
+#include "assemble/data/build.h"
+#include "assemble/data/dataset.h"
 #include "assemble/data/draw.h"
-#include "assemble/data/tfrecord_dataset.h"
+#include "assemble/data/manifest.h"
 #include "assemble/image/decode.h"
 
 namespace assemble::cli {
@@ -79,14 +81,24 @@ class DatasetCommand : public Command {
 
  private:
   void declare_build(CLI::App& build) {
-    build.add_option("name", name_, "folder: a folder a class, with train/ and validation/ (or val/, test/)")
-        ->required()
-        ->check(CLI::IsMember({"folder"}));
+    std::vector<std::string> names;
+    std::string known;
+    for (const Builder& builder : builders()) {
+      names.push_back(builder.name);
+      known += concat("\n  ", builder.name, ": ", builder.summary);
+    }
+    build.add_option("name", name_, "Which data set:" + known)->required()->check(CLI::IsMember(names));
     build.add_option("--raw", raw_, "Folder of the data set as it was downloaded")->required();
     build.add_option("--out", out_, "Folder for the TFRecords")->required();
-    build.add_option("--train-shards", build_.train_shards, "Files of the training split")->check(CLI::PositiveNumber);
-    build.add_option("--validation-shards", build_.validation_shards, "Files of the validation split")
-        ->check(CLI::PositiveNumber);
+    build.add_option("--train-shards", build_.train_shards, "Files of the training split; 0: the data set's own")
+        ->check(CLI::NonNegativeNumber);
+    build
+        .add_option("--validation-shards", build_.validation_shards,
+                    "Files of the validation split; 0: the data set's own")
+        ->check(CLI::NonNegativeNumber);
+    build.add_option("--max-side", build_.max_side, "Scale larger images down to this longer side, pixels; 0: never")
+        ->check(CLI::NonNegativeNumber);
+    build.add_option("--quality", build_.quality, "JPEG quality of images that are scaled")->check(CLI::Range(1, 100));
     build.add_option("--seed", build_.seed, "Seed of the training split's shuffle");
     build.add_option("--threads", build_.threads, "Threads; 0: every core");
   }
@@ -94,6 +106,7 @@ class DatasetCommand : public Command {
   void declare_inspect(CLI::App& inspect) {
     inspect.add_option("data,--data", data_, "Data set: folders of classes, or TFRecords")->required();
     inspect.add_flag("--decode", decode_, "Decode every image and list those that cannot be read");
+    inspect.add_flag("--verify", verify_, "Compare every file of records with the manifest's counts and checksums");
     inspect.add_option("--threads", threads_, "Threads; 0: every core");
   }
 
@@ -108,13 +121,14 @@ class DatasetCommand : public Command {
   }
 
   void run_build() {
-    const BuildReport report = build_folder_records(raw_, out_, build_);
+    const BuildReport report = build_records(name_, raw_, out_, build_);
     if (report.skipped > 0) log_warning(concat(report.skipped, " unreadable files were left out"));
     print({{"out", out_},
            {"classes", report.classes},
            {"train_images", report.train_images},
            {"validation_images", report.validation_images},
-           {"skipped", report.skipped}},
+           {"skipped", report.skipped},
+           {"resumed_shards", report.resumed}},
           format_table({{"classes", "training images", "validation images", "left out"},
                         {std::to_string(report.classes), std::to_string(report.train_images),
                          std::to_string(report.validation_images), std::to_string(report.skipped)}}));
@@ -138,8 +152,22 @@ class DatasetCommand : public Command {
     nlohmann::ordered_json json{
         {"train_images", of_train.images}, {"validation_images", of_validation.images}, {"classes", classes}};
     std::string text = format_table(rows);
+    if (const auto manifest = read_manifest(data_)) add_manifest(*manifest, json, text);
     if (decode_) add_decoded(of_train, of_validation, json, text);
     print(json, text);
+  }
+
+  void add_manifest(const Manifest& manifest, nlohmann::ordered_json& json, std::string& text) const {
+    json["manifest"] = nlohmann::ordered_json::parse(manifest.to_json());
+    json["manifest"].erase("class_names");  // stand above
+    text += concat("\n", manifest.name, ", seed ", manifest.seed, ": ", manifest.train.shards.size(), " + ",
+                   manifest.validation.shards.size(), " files, ", manifest.train.skipped + manifest.validation.skipped,
+                   " images left out when it was built\n");
+    if (!verify_) return;
+    const std::vector<std::string> differences = verify_manifest(data_, manifest);
+    json["differences"] = differences;
+    text += concat("files that differ from the manifest: ", differences.size(), "\n");
+    for (const std::string& difference : differences) text += "  " + difference + "\n";
   }
 
   static void add_decoded(const SplitSummary& train, const SplitSummary& validation, nlohmann::ordered_json& json,
@@ -170,6 +198,7 @@ class DatasetCommand : public Command {
   std::string out_;
   std::string data_;
   bool decode_ = false;
+  bool verify_ = false;
   int threads_ = 0;
   BuildOptions build_;
   DrawOptions draw_;

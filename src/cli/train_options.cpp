@@ -107,6 +107,12 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_option("--color-jitter", o.augmentation.color_jitter, "Brightness, contrast, saturation in 1 ± x")
       ->group(group);
   app.add_option("--loader-threads", o.loader_threads, "Threads that decode and augment; 0: every core")->group(group);
+  app.add_option(
+         "--decode", decoding_,
+         "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large crops decoded "
+         "at 1/2, 1/4 or 1/8 size); validation is always exact")
+      ->check(CLI::IsMember({"exact", "fast"}))
+      ->group(group);
   app.add_option("--prefetch", o.prefetch, "Batches prepared ahead")->group(group);
   app.add_option("--max-broken", o.max_broken, "Unreadable images before the run gives up")->group(group);
 }
@@ -181,6 +187,7 @@ TrainOptions TrainFlags::options() const {
   options.augmentation = augmentation(options.preprocessing);
   options.validation.metric = parse_validation_metric(metric_);
   options.validation.similarity = parse_similarity(similarity_);
+  options.decoding = parse_decoding(decoding_);
   options.device = parse_device(device_);
   options.precision = parse_precision(precision_);
   options.check();

@@ -31,6 +31,7 @@ class TrainFlags {
   std::string loss_ = "softmax";
   std::string schedule_ = "cosine";
   std::string preprocessing_ = "imagenet";
+  std::string decoding_ = "exact";
   std::string device_ = "auto";
   std::string precision_ = "f32";
   std::string metric_ = "top1";

@@ -16,11 +16,6 @@ constexpr const char* kLayout = "expected one folder a class with .jpg, .jpeg, .
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
-bool is_image_name(const fs::path& path) {
-  const std::string extension = to_lower(path.extension().string());
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".webp";
-}
-
 void require_folder(const fs::path& directory) {
   std::error_code code;
   const fs::file_status status = fs::status(directory, code);
@@ -54,6 +49,11 @@ Sample read_sample(const fs::path& path, int64_t label) {
 
 }  // namespace
 
+bool is_image_file(const fs::path& path) {
+  const std::string extension = to_lower(path.extension().string());
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".webp";
+}
+
 std::vector<std::string> folder_names(const fs::path& directory) {
   require_folder(directory);
   std::vector<std::string> names;
@@ -75,7 +75,7 @@ std::vector<fs::path> image_files(const fs::path& directory) {
     for (; entry != fs::recursive_directory_iterator(); ++entry) {
       if (is_hidden(entry->path())) {
         entry.disable_recursion_pending();
-      } else if (is_image_name(entry->path()) && !entry->is_directory()) {
+      } else if (is_image_file(entry->path()) && !entry->is_directory()) {
         files.push_back(entry->path());
       }
     }

@@ -52,12 +52,14 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
   const RandomErasing& erasing = options.augmentation.erasing;
   require(erasing.probability >= 0 && erasing.probability <= 1, "random erasing", "expected a probability in [0, 1]");
   require(!(options.training && options.ten_crop), "ten crops", "are for evaluation alone");
+  require(options.world >= 1 && options.rank >= 0 && options.rank < options.world, "rank",
+          concat("expected 0 <= rank < world, not ", options.rank, " of ", options.world));
   if (dataset.size() == 0) throw InputError(dataset.where(), "holds no images");
-  if (options.training && dataset.size() < options.batch_size) {
+  if (options.training && dataset.size() < options.batch_size * options.world) {
     throw UsageError("batch size",
-                     concat("a batch of ", options.batch_size, " is larger than the data set of ", dataset.size(),
-                            " images in ", dataset.where()),
-                     concat("set it to at most ", dataset.size()));
+                     concat("a batch of ", options.batch_size * options.world, " is larger than the data set of ",
+                            dataset.size(), " images in ", dataset.where()),
+                     concat("set it to at most ", dataset.size() / options.world));
   }
 }
 
@@ -73,22 +75,34 @@ struct Loader::State {
   int64_t side() const { return options.training ? options.preprocessing.train_size : options.preprocessing.eval_size; }
   int64_t views() const { return options.ten_crop ? kTenCrops : 1; }
   int64_t pixels() const { return views() * side() * side() * Image::kChannels; }
+  /// Evaluation: the part of the data set that begins here and ends where the next rank's begins.
+  int64_t share(int rank) const { return dataset.size() * rank / options.world; }
+  int64_t images() const {
+    return options.training ? batches() * options.batch_size : share(options.rank + 1) - share(options.rank);
+  }
   int64_t batches() const {
-    const int64_t last_partial = options.training ? 0 : options.batch_size - 1;
-    return (dataset.size() + last_partial) / options.batch_size;
+    if (options.training) return dataset.size() / (options.batch_size * options.world);
+    return (images() + options.batch_size - 1) / options.batch_size;
   }
   int64_t images_in(int64_t batch) const {
-    return std::min(options.batch_size, dataset.size() - batch * options.batch_size);
+    return options.training ? options.batch_size : std::min(options.batch_size, images() - batch * options.batch_size);
+  }
+  /// Where a batch of this rank begins in the order.
+  int64_t first_of(int64_t batch) const {
+    if (options.training) return (batch * options.world + options.rank) * options.batch_size;
+    return share(options.rank) + batch * options.batch_size;
   }
   int64_t sample_at(int64_t position) const { return order.empty() ? position : order[static_cast<size_t>(position)]; }
   Slot& slot_of(int64_t batch) { return slots[static_cast<size_t>(batch % options.prefetch)]; }
 
+  void count_defects();
   void begin(int64_t new_epoch, int64_t first_batch);
   void prepare(int64_t batch);
   void work();
   void make(int64_t batch, int64_t position);
   bool fill(Slot& slot, int64_t position, int64_t index, Failure& failure);
   void account(Slot& slot, int64_t batch);
+  [[noreturn]] void refuse_more(const std::string& last) const;
   static void leave_out_unfilled(Slot& slot, int64_t pixels, int64_t classes);
 
   const Dataset& dataset;
@@ -107,18 +121,34 @@ struct Loader::State {
   int64_t claim_batch = 0;     // the next position a worker takes
   int64_t claim_position = 0;
   int64_t in_flight = 0;
+  bool draining = false;  // begin() waits for in_flight
 
+  int64_t defects = 0;  // of the data set, in which samples were lost
   std::set<int64_t> broken;
   double wait_seconds = 0;
   std::vector<std::thread> workers;
 };
+
+void Loader::State::count_defects() {
+  for (const std::string& defect : dataset.defects()) {
+    log_warning(defect);
+    if (++defects > options.max_broken) refuse_more(defect);
+  }
+}
+
+[[noreturn]] void Loader::State::refuse_more(const std::string& last) const {
+  throw InputError(dataset.where(), concat("more than ", options.max_broken, " broken images; the last: ", last),
+                   "repair or remove them, or raise the number allowed");
+}
 
 /// Waits for the samples being worked on, then sets the new order. No worker reads the order meanwhile.
 void Loader::State::begin(int64_t new_epoch, int64_t first_batch) {
   std::unique_lock lock(mutex);
   ready_until = claim_batch;  // nothing more to claim
   claim_position = 0;
+  draining = true;
   work_done.wait(lock, [&] { return in_flight == 0; });
+  draining = false;
   epoch = new_epoch;
   options.preprocessing.train_size = next_train_size;
   if (options.training) {
@@ -140,6 +170,8 @@ void Loader::State::prepare(int64_t batch) {
   slot.batch.size = images;
   slot.batch.side = side();
   slot.batch.views = views();
+  // The caller's own batch came in at the last hand-over.
+  if (slot.batch.images.get_allocator().memory != options.memory) slot.batch.images = Pixels(options.memory);
   slot.batch.images.resize(static_cast<size_t>(images * pixels()));
   slot.batch.labels.resize(static_cast<size_t>(images));
   slot.batch.indices.resize(static_cast<size_t>(images));
@@ -170,7 +202,7 @@ void Loader::State::work() {
     // Of several errors the lowest position's would need waiting; the first to arrive is as good to the user.
     if (error && !slot.error) slot.error = error;
     --in_flight;
-    if (--slot.unfinished == 0 || in_flight == 0) work_done.notify_all();
+    if (--slot.unfinished == 0 || (draining && in_flight == 0)) work_done.notify_all();
   }
 }
 
@@ -178,7 +210,7 @@ void Loader::State::work() {
 void Loader::State::make(int64_t batch, int64_t position) {
   Slot& slot = slot_of(batch);
   Position& target = slot.positions[static_cast<size_t>(position)];
-  const int64_t first = batch * options.batch_size + position;
+  const int64_t first = first_of(batch) + position;
   const int64_t attempts = options.training ? std::min(dataset.size(), options.max_broken + 1) : 1;
   for (int64_t attempt = 0; attempt < attempts && !target.filled; ++attempt) {
     Failure failure{sample_at((first + attempt) % dataset.size()), ""};
@@ -196,11 +228,11 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, Failure& f
     if (options.training) {
       Random random(options.seed, RandomPurpose::kAugment, static_cast<uint32_t>(epoch), static_cast<uint64_t>(index));
       preprocess_train(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation, random,
-                       output);
+                       output, options.decoding);
     } else if (options.ten_crop) {
-      preprocess_ten_crop(sample.encoded, sample.name, options.preprocessing, output);
+      preprocess_ten_crop(sample.encoded, sample.name, options.preprocessing, output, options.decoding);
     } else {
-      preprocess_eval(sample.encoded, sample.name, options.preprocessing, output);
+      preprocess_eval(sample.encoded, sample.name, options.preprocessing, output, options.decoding);
     }
   } catch (const InputError& error) {
     failure.message = error.what();
@@ -223,11 +255,7 @@ void Loader::State::account(Slot& slot, int64_t batch) {
     for (const Failure& failure : position.failures) {
       if (!broken.insert(failure.index).second) continue;
       log_warning(failure.message + (options.training ? "; another image takes its place" : "; left out"));
-      if (static_cast<int64_t>(broken.size()) > options.max_broken) {
-        throw InputError(dataset.where(),
-                         concat("more than ", options.max_broken, " broken images; the last: ", failure.message),
-                         "repair or remove them, or raise the number allowed");
-      }
+      if (defects + static_cast<int64_t>(broken.size()) > options.max_broken) refuse_more(failure.message);
     }
     if (options.training && !position.filled) {
       throw InputError(dataset.where(), concat("no image that can be used for batch ", batch),
@@ -261,6 +289,7 @@ void Loader::State::leave_out_unfilled(Slot& slot, int64_t pixels, int64_t class
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
   check_options(dataset, options);
   state_ = std::make_unique<State>(dataset, options);
+  state_->count_defects();
   const int threads = options.threads > 0 ? options.threads : available_cores();
   for (int i = 0; i < threads; ++i) state_->workers.emplace_back([state = state_.get()] { state->work(); });
 }
@@ -274,13 +303,10 @@ Loader::~Loader() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-int64_t Loader::images() const {
-  return state_->options.training ? batches() * state_->options.batch_size : state_->dataset.size();
-}
-
+int64_t Loader::images() const { return state_->images(); }
 int64_t Loader::batches() const { return state_->batches(); }
 void Loader::set_train_size(int side) { state_->next_train_size = side; }
-int64_t Loader::broken() const { return static_cast<int64_t>(state_->broken.size()); }
+int64_t Loader::broken() const { return state_->defects + static_cast<int64_t>(state_->broken.size()); }
 double Loader::wait_seconds() const { return state_->wait_seconds; }
 
 void Loader::start(int64_t epoch, int64_t first_batch) {
@@ -288,6 +314,25 @@ void Loader::start(int64_t epoch, int64_t first_batch) {
     throw UsageError("loader", concat("cannot begin epoch ", epoch, " at batch ", first_batch, " of ", batches()));
   }
   state_->begin(epoch, first_batch);
+}
+
+LoaderState Loader::state() const {
+  const State& state = *state_;
+  return {state.epoch,
+          state.next_batch,
+          state.options.preprocessing.train_size,
+          {state.broken.begin(), state.broken.end()}};
+}
+
+void Loader::restore(const LoaderState& saved) {
+  if (saved.train_size < 1 || std::any_of(saved.broken.begin(), saved.broken.end(), [&](int64_t index) {
+        return index < 0 || index >= state_->dataset.size();
+      })) {
+    throw UsageError("loader", "the saved state does not fit the data set in " + state_->dataset.where());
+  }
+  set_train_size(saved.train_size);
+  start(saved.epoch, saved.next_batch);
+  state_->broken = {saved.broken.begin(), saved.broken.end()};
 }
 
 bool Loader::next(Batch& batch) {

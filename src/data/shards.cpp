@@ -8,6 +8,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/data/manifest.h"
 
 namespace assemble {
 
@@ -59,6 +60,11 @@ void require_no_other_set(const fs::path& directory, const std::string& split, i
                        "remove it or choose another folder");
     }
   }
+}
+
+std::vector<std::string> class_names_of(const fs::path& directory) {
+  if (const auto manifest = read_manifest(directory)) return manifest->class_names;
+  return read_class_names(directory / "classes.txt");
 }
 
 std::vector<std::string> read_class_names(const fs::path& file) {

@@ -4,8 +4,10 @@
 #include <algorithm>
 
 #include "assemble/core/error.h"
+#include "assemble/core/handle_cache.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/io/tf_example.h"
+#include "inflated_shards.h"
 
 namespace assemble {
 namespace {
@@ -63,24 +65,38 @@ std::vector<BoundingBox> read_boxes(const Example& example, const std::string& w
   return boxes;
 }
 
+bool is_compressed(const fs::path& shard) {
+  if (!has_deflated_start(shard)) return false;
+  std::string defect;
+  return TfRecordReader(shard).index(&defect).empty();
+}
+
 }  // namespace
 
 struct TfRecordDataset::Shards {
-  std::vector<TfRecordReader> readers;
+  explicit Shards(const std::vector<fs::path>& shards)
+      : stored(shards), inflated(shards, is_compressed), readers(inflated.readable()) {}
+
+  std::vector<fs::path> stored;  // as named by the user
+  InflatedShards inflated;
+  HandleCache<TfRecordReader> readers;
   std::vector<Place> places;
   std::vector<size_t> first_record;  // of each shard, in places
+  std::vector<std::string> defects;
 };
 
 TfRecordDataset::TfRecordDataset(std::vector<fs::path> shards, std::vector<std::string> class_names, ClassRule rule)
-    : shards_(std::make_unique<Shards>()), class_names_(std::move(class_names)), rule_(rule) {
-  for (const fs::path& shard : shards) shards_->readers.emplace_back(shard);
+    : shards_(std::make_unique<Shards>(shards)), class_names_(std::move(class_names)), rule_(rule) {
   std::vector<std::vector<RecordSpan>> found(shards.size());
+  std::vector<std::vector<std::string>> defects(shards.size());
   ThreadPool pool(available_cores());
   pool.parallel_for(static_cast<int64_t>(shards.size()), [&](int64_t i) {
-    found[static_cast<size_t>(i)] = shards_->readers[static_cast<size_t>(i)].index();
+    const auto shard = static_cast<size_t>(i);
+    found[shard] = shards_->readers.get(shard)->recover(&defects[shard]);
   });
   for (size_t shard = 0; shard < found.size(); ++shard) {
     shards_->first_record.push_back(shards_->places.size());
+    shards_->defects.insert(shards_->defects.end(), defects[shard].begin(), defects[shard].end());
     for (const RecordSpan& record : found[shard]) {
       if (record.length > UINT32_MAX) {
         throw InputError(shards[shard].string(),
@@ -89,7 +105,8 @@ TfRecordDataset::TfRecordDataset(std::vector<fs::path> shards, std::vector<std::
       shards_->places.push_back({record.offset, static_cast<uint32_t>(record.length), static_cast<uint32_t>(shard)});
     }
   }
-  if (shards_->places.empty()) throw InputError(where(), "the TFRecords hold no records");
+  if (!shards_->places.empty()) return;
+  throw InputError(where(), "the TFRecords hold no records", shards_->defects.empty() ? "" : shards_->defects.front());
 }
 
 TfRecordDataset::~TfRecordDataset() = default;
@@ -97,14 +114,16 @@ TfRecordDataset::~TfRecordDataset() = default;
 int64_t TfRecordDataset::size() const { return static_cast<int64_t>(shards_->places.size()); }
 
 std::string TfRecordDataset::where() const {
-  return shards_->readers.empty() ? "no TFRecords" : shards_->readers.front().path().parent_path().string();
+  return shards_->stored.empty() ? "no TFRecords" : shards_->stored.front().parent_path().string();
 }
+
+std::vector<std::string> TfRecordDataset::defects() const { return shards_->defects; }
 
 Example TfRecordDataset::parse(int64_t index, std::string& name) const {
   const Place& place = shards_->places.at(static_cast<size_t>(index));
-  const TfRecordReader& reader = shards_->readers[place.shard];
-  name = concat(reader.path().string(), " record ", static_cast<size_t>(index) - shards_->first_record[place.shard]);
-  return parse_example(reader.read({place.offset, place.length}), name);
+  name = concat(shards_->stored[place.shard].string(), " record ",
+                static_cast<size_t>(index) - shards_->first_record[place.shard]);
+  return parse_example(shards_->readers.get(place.shard)->read({place.offset, place.length}), name);
 }
 
 Example TfRecordDataset::example(int64_t index) const {

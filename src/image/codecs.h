@@ -15,6 +15,7 @@ namespace assemble::codecs {
 using ChooseWindow = std::function<Window(ImageSize)>;
 
 ImageSize read_jpeg_size(std::span<const uint8_t> bytes, const std::string& where);
+int jpeg_components(std::span<const uint8_t> bytes, const std::string& where);
 ImageSize read_png_size(std::span<const uint8_t> bytes, const std::string& where);
 ImageSize read_webp_size(std::span<const uint8_t> bytes, const std::string& where);
 

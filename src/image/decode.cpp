@@ -59,6 +59,20 @@ void check_window(const Window& window, ImageSize size, const std::string& where
 
 }  // namespace
 
+Decoding parse_decoding(const std::string& text) {
+  if (text == "exact") return Decoding::kExact;
+  if (text == "fast") return Decoding::kFast;
+  throw UsageError("decode '" + text + "'", "unknown", "use exact or fast");
+}
+
+int decode_reduction(const Window& window, const DecodeOptions& options) {
+  int reduction = 1;
+  if (options.decoding != Decoding::kFast || options.wanted_side < 1) return reduction;
+  const int64_t side = std::min(window.height, window.width);
+  while (reduction < 8 && side >= int64_t{2} * reduction * options.wanted_side) reduction *= 2;
+  return reduction;
+}
+
 ImageFormat detect_format(ByteSpan bytes) {
   if (has(bytes, 0, "\xFF\xD8\xFF")) return ImageFormat::kJpeg;
   if (has(bytes, 0, "\x89PNG\r\n\x1A\n")) return ImageFormat::kPng;
@@ -92,6 +106,10 @@ ImageSize read_image_size(ByteSpan bytes, const std::string& where) {
       break;
   }
   refuse_unknown(bytes, where);
+}
+
+bool is_cmyk_jpeg(ByteSpan bytes, const std::string& where) {
+  return detect_format(bytes) == ImageFormat::kJpeg && codecs::jpeg_components(bytes, where) == 4;
 }
 
 Image decode_image(ByteSpan bytes, const std::string& where, const DecodeOptions& options) {

@@ -81,10 +81,14 @@ class JpegReader {
     return {static_cast<int>(decompress_.image_height), static_cast<int>(decompress_.image_width)};
   }
 
-  Image decode(const Window& window, const DecodeOptions& options) {
+  int components() const { return decompress_.num_components; }
+
+  Image decode(const Window& asked, const DecodeOptions& options) {
+    const int reduction = decode_reduction(asked, options);
+    const Window window = reduced(asked, reduction);
     Image image = allocate_image(window.height, window.width);
     const bool cmyk = decompress_.jpeg_color_space == JCS_CMYK || decompress_.jpeg_color_space == JCS_YCCK;
-    const int first = start(window, cmyk, options);
+    const int first = start(window, cmyk, reduction, options);
     scratch_.resize(size_t{decompress_.output_width} * decompress_.output_components);
     if (cmyk) {
       read_rows(window.height, [&](int y) {
@@ -108,6 +112,13 @@ class JpegReader {
   }
 
  private:
+  static Window reduced(const Window& window, int reduction) {
+    const int bottom = (window.y + window.height + reduction - 1) / reduction;
+    const int right = (window.x + window.width + reduction - 1) / reduction;
+    const int y = window.y / reduction, x = window.x / reduction;
+    return {y, x, bottom - y, right - x};
+  }
+
   template <typename Step>
   void guard(Step step) {
     if (setjmp(reports_.jump) != 0) {
@@ -123,17 +134,20 @@ class JpegReader {
   }
 
   /// Goes to the window's first row; returns the first wanted column of the rows that follow.
-  int start(const Window& window, bool cmyk, const DecodeOptions& options) {
+  int start(const Window& window, bool cmyk, int reduction, const DecodeOptions& options) {
+    const bool fast = options.decoding == Decoding::kFast;
     // Some columns more: chroma at the border of what is decoded lacks a neighbour to blend with.
-    const int left = options.window_ends_image ? window.x : std::max(window.x - 1, 0);
-    const int margin = options.window_ends_image ? 0 : 2;
-    const int right = std::min<int>(window.x + window.width + margin, decompress_.image_width);
+    const int more = options.window_ends_image || fast ? 0 : 1;
+    const int left = std::max(window.x - more, 0);
     JDIMENSION offset = left;
     guard([&] {
       decompress_.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-      decompress_.dct_method = options.fast_dct ? JDCT_IFAST : JDCT_ISLOW;
-      decompress_.do_fancy_upsampling = TRUE;
+      decompress_.dct_method = fast || options.fast_dct ? JDCT_IFAST : JDCT_ISLOW;
+      decompress_.do_fancy_upsampling = fast ? FALSE : TRUE;
+      decompress_.scale_num = 1;
+      decompress_.scale_denom = reduction;
       jpeg_start_decompress(&decompress_);
+      const int right = std::min<int>(window.x + window.width + 2 * more, decompress_.output_width);
       JDIMENSION width = right - left;
       if (width < decompress_.output_width) jpeg_crop_scanline(&decompress_, &offset, &width);
       if (window.y > 0) jpeg_skip_scanlines(&decompress_, window.y);
@@ -163,6 +177,10 @@ class JpegReader {
 
 ImageSize read_jpeg_size(std::span<const uint8_t> bytes, const std::string& where) {
   return JpegReader(bytes, where).size();
+}
+
+int jpeg_components(std::span<const uint8_t> bytes, const std::string& where) {
+  return JpegReader(bytes, where).components();
 }
 
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose,

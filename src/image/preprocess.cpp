@@ -22,23 +22,28 @@ void check_output(size_t size, int side, int views = 1) {
   }
 }
 
-void normalise(std::span<float> pixels, const Preprocessing& preprocessing) {
-  const auto& mean = preprocessing.mean;
-  const auto& deviation = preprocessing.deviation;
-  const bool divide = deviation != std::array<float, 3>{1.f, 1.f, 1.f};
+using Colour = std::array<float, Image::kChannels>;
+
+void subtract(std::span<float> pixels, const Colour& mean) {
+  if (mean == Colour{}) return;
   for (size_t i = 0; i < pixels.size(); i += 3) {
     for (size_t c = 0; c < 3; ++c) pixels[i + c] -= mean[c];
   }
-  if (!divide) return;
+}
+
+void divide(std::span<float> pixels, const Colour& deviation) {
+  if (deviation == Colour{1.f, 1.f, 1.f}) return;
   for (size_t i = 0; i < pixels.size(); i += 3) {
     for (size_t c = 0; c < 3; ++c) pixels[i + c] /= deviation[c];
   }
 }
 
-DecodeOptions decode_options(const Preprocessing& preprocessing) {
+DecodeOptions decode_options(const Preprocessing& preprocessing, Decoding decoding, int wanted_side) {
   DecodeOptions options;
   options.apply_exif_orientation = preprocessing.apply_exif_orientation;
   options.fast_dct = preprocessing.family == PreprocessingFamily::kInception;
+  options.decoding = decoding;
+  options.wanted_side = wanted_side;
   return options;
 }
 
@@ -55,27 +60,35 @@ Image pad_to_square(const Image& image) {
 /// Mirroring before the resize is not the same as after: the grid of the plain bilinear resize is not symmetric.
 enum class Mirror { kNo, kBefore, kAfter };
 
+/// @param mean subtracted from the result
 void resize_crop(const Image& image, ImageSize scaled, const Window& crop, Mirror mirror, bool antialias,
-                 std::span<float> output) {
+                 const Colour& mean, std::span<float> output) {
   if (antialias) {
     resize_antialiased_crop(image, scaled.height, scaled.width, crop, mirror != Mirror::kNo, output);
+    subtract(output, mean);
     return;
   }
   const Axis rows = make_axis(image.height, scaled.height, crop.y, crop.height, false);
   Axis columns = make_axis(image.width, scaled.width, crop.x, crop.width, mirror == Mirror::kBefore);
   if (mirror == Mirror::kAfter) std::reverse(columns.begin(), columns.end());
-  resize_along(image, rows, columns, output);
+  resize_along(image, rows, columns, mean, output);
 }
 
-/// Everything of training that moves pixels; the output is in [0, 255].
+/// Everything of training that moves pixels; the output is RGB in [0, 255] less `mean`.
 class TrainingCrop {
  public:
-  TrainingCrop(const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random)
-      : preprocessing_(preprocessing), augmentation_(augmentation), random_(random), side_(preprocessing.train_size) {}
+  TrainingCrop(const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random, Decoding decoding,
+               const Colour& mean)
+      : preprocessing_(preprocessing),
+        augmentation_(augmentation),
+        random_(random),
+        decoding_(decoding),
+        mean_(mean),
+        side_(preprocessing.train_size) {}
 
   void make(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
             std::span<float> output) {
-    DecodeOptions options = decode_options(preprocessing_);
+    DecodeOptions options = decode_options(preprocessing_, decoding_, side_);
     switch (preprocessing_.family) {
       case PreprocessingFamily::kImagenet:
         options.window_ends_image = true;
@@ -99,7 +112,7 @@ class TrainingCrop {
   Mirror flip(Mirror when) { return random_.bernoulli(augmentation_.flip_probability) ? when : Mirror::kNo; }
 
   void resize_whole(const Image& image, Mirror when, std::span<float> output) {
-    resize_crop(image, {side_, side_}, {0, 0, side_, side_}, flip(when), preprocessing_.antialias, output);
+    resize_crop(image, {side_, side_}, {0, 0, side_, side_}, flip(when), preprocessing_.antialias, mean_, output);
   }
 
   void stretch_or_crop(Image image, std::span<float> output) {
@@ -107,12 +120,15 @@ class TrainingCrop {
     const int scaled = random_.bernoulli(0.5) ? with_margin(side_) : side_;
     const auto places = static_cast<uint64_t>(scaled - side_ + 1);
     const int y = static_cast<int>(random_.integer(places)), x = static_cast<int>(random_.integer(places));
-    resize_crop(image, {scaled, scaled}, {y, x, side_, side_}, flip(Mirror::kAfter), preprocessing_.antialias, output);
+    resize_crop(image, {scaled, scaled}, {y, x, side_, side_}, flip(Mirror::kAfter), preprocessing_.antialias, mean_,
+                output);
   }
 
   const Preprocessing& preprocessing_;
   const Augmentation& augmentation_;
   Random& random_;
+  Decoding decoding_;
+  Colour mean_;
   int side_;
 };
 
@@ -163,19 +179,25 @@ EvaluationGeometry evaluation_geometry(ImageSize size, const Preprocessing& prep
 
 /// Decodes no more than what plain bilinear interpolation reads.
 void evaluate_plainly(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                      std::span<float> output) {
+                      Decoding decoding, std::span<float> output) {
   Axis rows, columns;
+  Window asked;
   const auto read_by_resize = [&](ImageSize size) {
     const auto [source, scaled, crop] = evaluation_geometry(size, preprocessing);
     rows = make_axis(source.height, scaled.height, crop.y, crop.height, false);
     columns = make_axis(source.width, scaled.width, crop.x, crop.width, false);
     const AxisRange y = range_of(rows), x = range_of(columns);
-    return Window{source.y + y.begin, source.x + x.begin, y.count, x.count};
+    return asked = Window{source.y + y.begin, source.x + x.begin, y.count, x.count};
   };
-  const Image window = decode_window(encoded, where, read_by_resize, decode_options(preprocessing));
+  const DecodeOptions options = decode_options(preprocessing, decoding, preprocessing.eval_size);
+  const Image window = decode_window(encoded, where, read_by_resize, options);
   move_to_zero(rows);
   move_to_zero(columns);
-  resize_along(window, rows, columns, output);
+  if (const int reduction = decode_reduction(asked, options); reduction > 1 && window.height < asked.height) {
+    reduce_axis(rows, reduction, window.height);
+    reduce_axis(columns, reduction, window.width);
+  }
+  resize_along(window, rows, columns, preprocessing.mean, output);
 }
 
 Image cut(const Image& image, const Window& window) {
@@ -191,21 +213,23 @@ void evaluate_image(Image image, const Preprocessing& preprocessing, std::span<f
   if (preprocessing.pad_to_square) image = pad_to_square(image);
   const auto [source, scaled, crop] = evaluation_geometry({image.height, image.width}, preprocessing);
   if (source != Window{0, 0, image.height, image.width}) image = cut(image, source);
-  resize_crop(image, scaled, crop, Mirror::kNo, preprocessing.antialias, output);
+  resize_crop(image, scaled, crop, Mirror::kNo, preprocessing.antialias, preprocessing.mean, output);
 }
 
 /// The same from the whole part of the image, for what plain interpolation cannot do.
 void evaluate_from_part(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                        std::span<float> output) {
-  const DecodeOptions options = decode_options(preprocessing);
-  if (preprocessing.pad_to_square) return evaluate_image(decode_image(encoded, where, options), preprocessing, output);
+                        Decoding decoding, std::span<float> output) {
+  const bool short_side = preprocessing.family == PreprocessingFamily::kImagenet;
+  const int wanted = short_side ? preprocessing.eval_resize : preprocessing.eval_size;
   EvaluationGeometry geometry;
   const auto part = [&](ImageSize size) {
+    if (preprocessing.pad_to_square) return Window{0, 0, size.height, size.width};
     geometry = evaluation_geometry(size, preprocessing);
     return geometry.source;
   };
-  const Image image = decode_window(encoded, where, part, options);
-  resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing.antialias, output);
+  const Image image = decode_window(encoded, where, part, decode_options(preprocessing, decoding, wanted));
+  if (preprocessing.pad_to_square) return evaluate_image(image, preprocessing, output);
+  resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing.antialias, preprocessing.mean, output);
 }
 
 /// Upper left corners of the five crops. The centre is rounded as TensorFlow's extract_glimpse does it.
@@ -231,59 +255,69 @@ void mirror_copy(std::span<const float> from, std::span<float> to, int side) {
 
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
-                      std::span<float> output) {
+                      std::span<float> output, Decoding decoding) {
   const int side = preprocessing.train_size;
   check_output(output.size(), side);
-  TrainingCrop(preprocessing, augmentation, random).make(encoded, where, boxes, output);
-  if (augmentation.auto_augment != nullptr) auto_augment_floats(output, side, *augmentation.auto_augment, random);
+  const bool bytes = augmentation.auto_augment != nullptr;
+  const bool floats = augmentation.color_jitter > 0 || preprocessing.family == PreprocessingFamily::kInception;
+  const Colour early = bytes || floats ? Colour{} : preprocessing.mean;
+  TrainingCrop(preprocessing, augmentation, random, decoding, early).make(encoded, where, boxes, output);
+  if (bytes) auto_augment_floats(output, side, *augmentation.auto_augment, random);
   if (augmentation.color_jitter > 0) color_jitter(output, augmentation.color_jitter, random);
   if (preprocessing.family == PreprocessingFamily::kInception) shift_colors(output, random);
-  normalise(output, preprocessing);
+  if (bytes || floats) subtract(output, preprocessing.mean);
+  divide(output, preprocessing.deviation);
   if (augmentation.erasing.probability > 0) {
     if (const auto erased = draw_erased(side, side, augmentation.erasing, random)) erase(output, side, *erased);
   }
 }
 
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                     std::span<float> output) {
+                     std::span<float> output, Decoding decoding) {
   check_output(output.size(), preprocessing.eval_size);
   const bool plain = !preprocessing.antialias && !preprocessing.pad_to_square;
-  (plain ? evaluate_plainly : evaluate_from_part)(encoded, where, preprocessing, output);
-  normalise(output, preprocessing);
+  (plain ? evaluate_plainly : evaluate_from_part)(encoded, where, preprocessing, decoding, output);
+  divide(output, preprocessing.deviation);
 }
 
 void preprocess_eval(Image image, const Preprocessing& preprocessing, std::span<float> output) {
   check_output(output.size(), preprocessing.eval_size);
   evaluate_image(std::move(image), preprocessing, output);
-  normalise(output, preprocessing);
+  divide(output, preprocessing.deviation);
 }
 
 void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                         std::span<float> output) {
+                         std::span<float> output, Decoding decoding) {
   const int side = preprocessing.eval_size;
   check_output(output.size(), side, kTenCrops);
-  Image image = decode_image(encoded, where, decode_options(preprocessing));
-  if (preprocessing.pad_to_square) image = pad_to_square(image);
-  const ImageSize scaled = scaled_size({image.height, image.width}, preprocessing.ten_crop_resize(), side);
+  const int short_side = preprocessing.ten_crop_resize();
+  ImageSize size;
+  const auto whole = [&](ImageSize stored) {
+    size = stored;
+    return Window{0, 0, size.height, size.width};
+  };
+  Image image = decode_window(encoded, where, whole, decode_options(preprocessing, decoding, short_side));
+  if (preprocessing.pad_to_square) {
+    image = pad_to_square(image);
+    size = {image.height, image.width};
+  }
+  const ImageSize scaled = scaled_size(size, short_side, side);
   const size_t pixels = size_t{Image::kChannels} * side * side;
   std::span<float> view = output;
   for (const Window& crop : five_crops(scaled, side)) {
-    resize_crop(image, scaled, crop, Mirror::kNo, preprocessing.antialias, view.first(pixels));
+    resize_crop(image, scaled, crop, Mirror::kNo, preprocessing.antialias, preprocessing.mean, view.first(pixels));
     mirror_copy(view.first(pixels), view.subspan(pixels * kTenCrops / 2, pixels), side);
     view = view.subspan(pixels);
   }
-  normalise(output, preprocessing);
+  divide(output, preprocessing.deviation);
 }
 
 void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output) {
   const int side = preprocessing.eval_size;
   check_output(output.size(), side);
-  if (preprocessing.antialias) {
-    resize_antialiased_crop(frame, side, side, {0, 0, side, side}, false, output);
-  } else {
-    resize_bilinear(frame, side, side, output);
-  }
-  normalise(output, preprocessing);
+  resize_crop(frame, {side, side}, {0, 0, side, side}, Mirror::kNo, preprocessing.antialias, preprocessing.mean,
+              output);
+  divide(output, preprocessing.deviation);
 }
 
 }  // namespace assemble

@@ -2,7 +2,7 @@
 #include "assemble/image/resize.h"
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 #include <algorithm>
@@ -14,6 +14,13 @@
 
 namespace assemble {
 namespace {
+
+// Sanitizers cannot run in the function that picks a version, which comes before everything else in a program.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define ASSEMBLE_FOR_SEVERAL_PROCESSORS __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define ASSEMBLE_FOR_SEVERAL_PROCESSORS
+#endif
 
 constexpr int kChannels = Image::kChannels;
 
@@ -44,12 +51,49 @@ void interpolate_pixel(const uint8_t* row, const AxisPoint& column, float* out) 
 }
 
 #if defined(__SSE2__)
-/// Four bytes as floats; the fourth belongs to the next pixel and is overwritten later.
-__m128 load_pixel(const uint8_t* pixel) {
+/// Four bytes; the fourth belongs to the next pixel, and what comes of it is overwritten later.
+__m128i load_pixel(const uint8_t* pixel) {
   int32_t bytes;
   std::memcpy(&bytes, pixel, sizeof(bytes));
+  return _mm_cvtsi32_si128(bytes);
+}
+
+__m128 to_floats(__m128i bytes) {
   const __m128i zero = _mm_setzero_si128();
-  return _mm_cvtepi32_ps(_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(bytes), zero), zero));
+  return _mm_cvtepi32_ps(_mm_unpacklo_epi16(_mm_unpacklo_epi8(bytes, zero), zero));
+}
+
+float* interpolate_pixels_sse2(const uint8_t* row, std::span<const AxisPoint> columns, float* out) {
+  for (const AxisPoint& column : columns) {
+    const __m128 left = to_floats(load_pixel(row + column.lower * kChannels));
+    const __m128 right = to_floats(load_pixel(row + column.upper * kChannels));
+    _mm_storeu_ps(out, _mm_add_ps(left, _mm_mul_ps(_mm_sub_ps(right, left), _mm_set1_ps(column.weight))));
+    out += kChannels;
+  }
+  return out;
+}
+
+/// Two pixels at a time.
+__attribute__((target("avx2"))) void interpolate_pixels_avx2(const uint8_t* row, std::span<const AxisPoint> columns,
+                                                             float* out) {
+  const auto load_pair = [row](int first, int second) __attribute__((target("avx2"))) {
+    int32_t low, high;
+    std::memcpy(&low, row + first * kChannels, sizeof(low));
+    std::memcpy(&high, row + second * kChannels, sizeof(high));
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_insert_epi32(_mm_cvtsi32_si128(low), high, 1)));
+  };
+  size_t i = 0;
+  for (; i + 2 <= columns.size(); i += 2, out += 2 * kChannels) {
+    const AxisPoint& a = columns[i];
+    const AxisPoint& b = columns[i + 1];
+    const __m256 left = load_pair(a.lower, b.lower);
+    const __m256 right = load_pair(a.upper, b.upper);
+    const __m256 weight = _mm256_set_m128(_mm_set1_ps(b.weight), _mm_set1_ps(a.weight));
+    const __m256 value = _mm256_add_ps(left, _mm256_mul_ps(_mm256_sub_ps(right, left), weight));
+    _mm_storeu_ps(out, _mm256_castps256_ps128(value));
+    _mm_storeu_ps(out + kChannels, _mm256_extractf128_ps(value, 1));
+  }
+  interpolate_pixels_sse2(row, columns.subspan(i), out);
 }
 #endif
 
@@ -57,20 +101,20 @@ __m128 load_pixel(const uint8_t* pixel) {
 /// @param readable_beyond whether a byte follows the row's last pixel
 void interpolate_row(const uint8_t* row, const Axis& columns, [[maybe_unused]] bool readable_beyond, float* out) {
 #if defined(__SSE2__)
-  if (readable_beyond) {
-    for (const AxisPoint& column : columns) {
-      const __m128 left = load_pixel(row + column.lower * kChannels);
-      const __m128 right = load_pixel(row + column.upper * kChannels);
-      _mm_storeu_ps(out, _mm_add_ps(left, _mm_mul_ps(_mm_sub_ps(right, left), _mm_set1_ps(column.weight))));
-      out += kChannels;
-    }
-    return;
-  }
+  static const bool kHasAvx2 = __builtin_cpu_supports("avx2");
+  if (readable_beyond && kHasAvx2) return interpolate_pixels_avx2(row, columns, out);
+  if (readable_beyond) return void(interpolate_pixels_sse2(row, columns, out));
 #endif
   for (const AxisPoint& column : columns) {
     interpolate_pixel(row, column, out);
     out += kChannels;
   }
+}
+
+/// Blends two rows and subtracts the mean. Compiled for several processors, of which the best is taken at start.
+ASSEMBLE_FOR_SEVERAL_PROCESSORS
+void blend_rows(const float* top, const float* bottom, float weight, const float* mean, size_t count, float* out) {
+  for (size_t i = 0; i < count; ++i) out[i] = (top[i] + (bottom[i] - top[i]) * weight) - mean[i];
 }
 
 /// The last two source rows after the horizontal pass.
@@ -140,14 +184,26 @@ void move_to_zero(Axis& axis) {
   }
 }
 
-void resize_along(const Image& image, const Axis& rows, const Axis& columns, std::span<float> output) {
+void reduce_axis(Axis& axis, int reduction, int count) {
+  for (AxisPoint& point : axis) {
+    const float direction = static_cast<float>(point.upper - point.lower);
+    const float coordinate =
+        (static_cast<float>(point.lower) + direction * point.weight) / static_cast<float>(reduction);
+    const int lower = std::min(static_cast<int>(coordinate), count - 1);
+    point = {lower, std::min(lower + 1, count - 1), coordinate - static_cast<float>(lower)};
+  }
+}
+
+void resize_along(const Image& image, const Axis& rows, const Axis& columns, const std::array<float, 3>& mean,
+                  std::span<float> output) {
   RowCache cache(image, columns);
   const size_t count = columns.size() * kChannels;
+  std::vector<float> means(count);
+  for (size_t i = 0; i < count; ++i) means[i] = mean[i % kChannels];
   float* out = output.data();
   for (const AxisPoint& row : rows) {
     const auto [top, bottom] = cache.rows(row);
-    const float weight = row.weight;
-    for (size_t i = 0; i < count; ++i) out[i] = top[i] + (bottom[i] - top[i]) * weight;
+    blend_rows(top, bottom, row.weight, means.data(), count, out);
     out += count;
   }
 }
@@ -160,7 +216,7 @@ void resize_bilinear_crop(const Image& image, int height, int width, const Windo
                           std::span<float> output) {
   check_arguments(image, height, width, crop, output.size());
   resize_along(image, make_axis(image.height, height, crop.y, crop.height, false),
-               make_axis(image.width, width, crop.x, crop.width, mirrored), output);
+               make_axis(image.width, width, crop.x, crop.width, mirrored), {}, output);
 }
 
 void resize_bilinear_reference(const Image& image, int height, int width, const Window& crop, bool mirrored,

@@ -2,6 +2,7 @@
 // The resize in two parts: where each target index reads along one axis, and the work itself.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -28,7 +29,12 @@ struct AxisRange {
 AxisRange range_of(const Axis& axis);
 void move_to_zero(Axis& axis);
 
+/// Adapts points to a source of which every `reduction` pixels became one of now `count`.
+void reduce_axis(Axis& axis, int reduction, int count);
+
+/// @param mean   subtracted from each channel of the result
 /// @param output rows.size() · columns.size() · 3 floats
-void resize_along(const Image& image, const Axis& rows, const Axis& columns, std::span<float> output);
+void resize_along(const Image& image, const Axis& rows, const Axis& columns, const std::array<float, 3>& mean,
+                  std::span<float> output);
 
 }  // namespace assemble

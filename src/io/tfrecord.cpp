@@ -67,6 +67,27 @@ void index_into(const RandomAccessFile& file, std::vector<RecordSpan>& records) 
   }
 }
 
+/// The first offset from `from` on where a header with a matching checksum stands, with room for its data; the file's
+/// size when there is none.
+uint64_t find_header(const RandomAccessFile& file, uint64_t from) {
+  Bytes chunk(size_t{1} << 20);
+  while (file.size() - from >= kHeader + kTrailer) {
+    const size_t count = std::min<uint64_t>(chunk.size(), file.size() - from);
+    file.read(from, std::span(chunk).first(count));
+    for (size_t i = 0; i + kHeader <= count; ++i) {
+      // Most places are ruled out by a length that does not fit.
+      const auto length = load<uint64_t>(chunk.data() + i);
+      const uint64_t left = file.size() - from - i;
+      if (left < kHeader + kTrailer || length > left - kHeader - kTrailer) continue;
+      const auto checksum = load<uint32_t>(chunk.data() + i + 8);
+      if (unmask_crc(checksum) == crc32c(std::span(chunk).subspan(i, 8))) return from + i;
+    }
+    from += count - std::min<uint64_t>(count, kHeader - 1);
+    if (count < chunk.size()) break;
+  }
+  return file.size();
+}
+
 }  // namespace
 
 uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t crc) {
@@ -98,6 +119,21 @@ std::vector<RecordSpan> TfRecordReader::index(std::string* defect) const {
     index_into(file_, records);
   } catch (const InputError& error) {
     *defect = error.what();
+  }
+  return records;
+}
+
+std::vector<RecordSpan> TfRecordReader::recover(std::vector<std::string>* defects) const {
+  std::vector<RecordSpan> records;
+  for (uint64_t offset = 0; offset < file_.size();) {
+    try {
+      records.push_back(read_header(file_, records.size(), offset));
+      offset = records.back().offset + records.back().length + kTrailer;
+    } catch (const InputError& error) {
+      const uint64_t next = find_header(file_, offset + 1);
+      defects->push_back(concat(error.what(), "; ", next - offset, " bytes are passed over"));
+      offset = next;
+    }
   }
   return records;
 }

@@ -38,6 +38,7 @@ LoaderOptions loader_options(const TrainOptions& options, bool training) {
       training ? options.batch_size * (options.mixup == MixupType::kHalves ? 2 : 1) : options.eval_batch_size;
   loader.threads = options.loader_threads;
   loader.prefetch = options.prefetch;
+  if (training) loader.decoding = options.decoding;
   loader.teacher_logits = training && options.kd_temperature > 0;
   loader.max_broken = options.max_broken;
   loader.seed = options.seed;

@@ -6,9 +6,13 @@
 
 #include "../image/sample_images.h"
 #include "assemble/core/error.h"
-#include "assemble/data/tfrecord_dataset.h"
+#include "assemble/data/build.h"
+#include "assemble/data/dataset.h"
+#include "assemble/data/manifest.h"
+#include "assemble/image/decode.h"
 #include "assemble/image/encode.h"
 #include "assemble/io/tf_example.h"
+#include "assemble/io/tfrecord.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -40,12 +44,12 @@ std::multiset<Bytes> contents(const Dataset& data, int64_t label) {
   return result;
 }
 
-TEST(BuildFolderRecords, KeepsEveryImageWithItsLabel) {
+TEST(BuildRecords, KeepsEveryImageWithItsLabel) {
   TemporaryFolder folder;
   write_raw(folder / "raw");
   const BuildOptions options{.train_shards = 3, .validation_shards = 1, .seed = 2};
   ::testing::internal::CaptureStderr();
-  const BuildReport report = build_folder_records(folder / "raw", folder / "out", options);
+  const BuildReport report = build_records("folder", folder / "raw", folder / "out", options);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("broken.jpg: not a JPEG"));
   EXPECT_EQ(report.train_images, 10);
   EXPECT_EQ(report.validation_images, 4);
@@ -58,10 +62,10 @@ TEST(BuildFolderRecords, KeepsEveryImageWithItsLabel) {
   }
 }
 
-TEST(BuildFolderRecords, StoresTheOriginalsFields) {
+TEST(BuildRecords, StoresTheOriginalsFields) {
   TemporaryFolder folder;
   write_raw(folder / "raw");
-  build_folder_records(folder / "raw", folder / "out", {.train_shards = 1, .validation_shards = 1});
+  build_records("folder", folder / "raw", folder / "out", {.train_shards = 1, .validation_shards = 1});
   const TfRecordReader reader(folder / "out/validation-00000-of-00001");
   const Example example = parse_example(reader.read(reader.index().at(2)), "record");
   using Texts = std::vector<std::string>;
@@ -74,42 +78,132 @@ TEST(BuildFolderRecords, StoresTheOriginalsFields) {
   EXPECT_EQ(std::get<Integers>(example.at("image/width")), Integers{30});
 }
 
-TEST(BuildFolderRecords, IsTheSameForAnyThreadsAndShuffledBySeed) {
+TEST(BuildRecords, IsTheSameForAnyThreadsAndShuffledBySeed) {
   TemporaryFolder folder;
   write_raw(folder / "raw");
   BuildOptions options{.train_shards = 2, .validation_shards = 2, .seed = 1, .threads = 1};
-  build_folder_records(folder / "raw", folder / "one", options);
+  build_records("folder", folder / "raw", folder / "one", options);
   options.threads = 3;
-  build_folder_records(folder / "raw", folder / "three", options);
+  build_records("folder", folder / "raw", folder / "three", options);
   options.seed = 9;
-  build_folder_records(folder / "raw", folder / "nine", options);
+  build_records("folder", folder / "raw", folder / "nine", options);
   const char* shard = "train-00001-of-00002";
   EXPECT_EQ(read_file(folder / "one" / shard), read_file(folder / "three" / shard));
   EXPECT_NE(read_file(folder / "one" / shard), read_file(folder / "nine" / shard));
 }
 
-TEST(BuildFolderRecords, RefusesToMixSetsAndWrongOptions) {
+TEST(BuildRecords, RefusesToMixSetsAndWrongOptions) {
   TemporaryFolder folder;
   write_raw(folder / "raw");
-  build_folder_records(folder / "raw", folder / "out", {.train_shards = 2, .validation_shards = 1});
-  EXPECT_NO_THROW(build_folder_records(folder / "raw", folder / "out", {.train_shards = 2, .validation_shards = 1}));
+  build_records("folder", folder / "raw", folder / "out", {.train_shards = 2, .validation_shards = 1});
+  EXPECT_NO_THROW(build_records("folder", folder / "raw", folder / "out", {.train_shards = 2, .validation_shards = 1}));
   EXPECT_THAT(error_of<UsageError>([&] {
-                build_folder_records(folder / "raw", folder / "out", {.train_shards = 3, .validation_shards = 1});
+                build_records("folder", folder / "raw", folder / "out", {.train_shards = 3, .validation_shards = 1});
               }),
               HasSubstr("belongs to another set of records"));
-  EXPECT_THROW(build_folder_records(folder / "raw", folder / "o", {.train_shards = 0}), UsageError);
-  EXPECT_THROW(build_folder_records(folder / "missing", folder / "o", {}), InputError);
+  EXPECT_THROW(build_records("folder", folder / "raw", folder / "o", {.train_shards = -1}), UsageError);
+  EXPECT_THROW(build_records("folder", folder / "missing", folder / "o", {}), InputError);
 }
 
-TEST(BuildFolderRecords, FullDiskIsARunErrorThatLeavesNoShard) {
+TEST(BuildRecords, FullDiskIsARunErrorThatLeavesNoShard) {
   TemporaryFolder folder;
   write_raw(folder / "raw");
   {
     const test::FileSizeLimit limit(2000);
-    EXPECT_THROW(build_folder_records(folder / "raw", folder / "out", {.train_shards = 1, .validation_shards = 1}),
+    EXPECT_THROW(build_records("folder", folder / "raw", folder / "out", {.train_shards = 1, .validation_shards = 1}),
                  RunError);
   }
-  EXPECT_TRUE(fs::is_empty(folder / "out"));
+  for (const auto& entry : fs::directory_iterator(folder / "out")) EXPECT_EQ(entry.path().filename(), ".build.json");
+}
+
+TEST(BuildRecords, WritesAManifestThatFindsDamage) {
+  TemporaryFolder folder;
+  write_raw(folder / "raw");
+  build_records("folder", folder / "raw", folder / "out", {.train_shards = 2, .validation_shards = 1, .seed = 4});
+  const Manifest manifest = read_manifest(folder / "out").value();
+  EXPECT_EQ(manifest.name, "folder");
+  EXPECT_EQ(manifest.seed, 4u);
+  EXPECT_EQ(manifest.train.images, 10);
+  EXPECT_EQ(manifest.train.skipped, 1);
+  EXPECT_EQ(manifest.validation.images, 4);
+  ASSERT_EQ(manifest.train.shards.size(), 2u);
+  EXPECT_EQ(manifest.train.shards[0].images + manifest.train.shards[1].images, 10);
+  EXPECT_TRUE(verify_manifest(folder / "out", manifest).empty());
+  Bytes shard = read_file(folder / "out/train-00001-of-00002");
+  EXPECT_EQ(crc32c(shard), manifest.train.shards[1].crc32c);
+  shard[100] ^= 1;
+  write_file(folder / "out/train-00001-of-00002", shard);
+  fs::remove(folder / "out/validation-00000-of-00001");
+  const std::vector<std::string> differences = verify_manifest(folder / "out", manifest);
+  ASSERT_EQ(differences.size(), 2u);
+  EXPECT_THAT(differences[0], HasSubstr("the checksum does not match"));
+  EXPECT_THAT(differences[1], HasSubstr("validation-00000-of-00001"));
+  fs::remove(folder / "out/classes.txt");
+  EXPECT_THAT(open_dataset(folder / "out", Split::kTrain)->class_names(), ElementsAre("cat", "dog"));
+  EXPECT_THAT(error_of<InputError>([] { Manifest::from_json("{}", "m.json"); }),
+              HasSubstr("m.json: is not a manifest"));
+}
+
+TEST(BuildRecords, GoesOnAfterAKill) {
+  TemporaryFolder folder;
+  write_raw(folder / "raw");
+  const BuildOptions options{.train_shards = 3, .validation_shards = 1, .seed = 4};
+  build_records("folder", folder / "raw", folder / "whole", options);
+  {
+    const test::FileSizeLimit limit(3000);  // stops the build where shards grow beyond it
+    EXPECT_THROW(build_records("folder", folder / "raw", folder / "out", options), RunError);
+  }
+  fs::copy(folder / "whole/train-00001-of-00003", folder / "out/train-00001-of-00003");
+  const BuildReport report = build_records("folder", folder / "raw", folder / "out", options);
+  EXPECT_GE(report.resumed, 1);
+  EXPECT_EQ(report.skipped, 1);
+  for (const char* file : {"train-00000-of-00003", "train-00002-of-00003", "dataset.json", "classes.txt"}) {
+    EXPECT_EQ(read_file(folder / "out" / file), read_file(folder / "whole" / file)) << file;
+  }
+  EXPECT_FALSE(fs::exists(folder / "out/.build.json"));
+  EXPECT_EQ(build_records("folder", folder / "raw", folder / "out", options).resumed, 0) << "a finished set is anew";
+}
+
+/// The only record of a set built of one training file.
+Example built_from(const std::string& file, const Bytes& bytes, const BuildOptions& options) {
+  TemporaryFolder folder;
+  for (const char* split : {"raw/train/a", "raw/val/a"}) {
+    make_directories(folder / split);
+    write_file(folder / split / file, bytes);
+  }
+  BuildOptions one = options;
+  one.train_shards = one.validation_shards = 1;
+  build_records("folder", folder / "raw", folder / "out", one);
+  const TfRecordReader reader(folder / "out/train-00000-of-00001");
+  return parse_example(reader.read(reader.index().at(0)), "record");
+}
+
+Bytes encoded_of(const Example& example) {
+  const std::string& text = std::get<std::vector<std::string>>(example.at("image/encoded")).front();
+  return {text.begin(), text.end()};
+}
+
+TEST(BuildRecords, RepairsPngNamedJpegAndCmyk) {
+  const Image image = test::wavy_image(24, 32);
+  const Bytes png = encode_png(image);
+  EXPECT_EQ(encoded_of(built_from("a.png", png, {})), png);
+  const Bytes repaired = encoded_of(built_from("a.JPEG", png, {}));
+  EXPECT_EQ(repaired, encode_jpeg(image, 100));
+  test::JpegSettings settings;
+  settings.components = 4;
+  const Bytes cmyk = test::make_jpeg(image, settings);
+  EXPECT_EQ(encoded_of(built_from("a.jpg", cmyk, {})), encode_jpeg(decode_image(cmyk, "cmyk"), 100));
+}
+
+TEST(BuildRecords, ScalesDownToTheLongerSide) {
+  const Bytes large = encode_jpeg(test::wavy_image(40, 60), 90), small = encode_jpeg(test::wavy_image(20, 30), 90);
+  const BuildOptions options{.max_side = 30, .quality = 80};
+  EXPECT_EQ(encoded_of(built_from("a.jpg", small, options)), small);
+  const Example example = built_from("a.jpg", large, options);
+  const ImageSize size = read_image_size(encoded_of(example), "scaled");
+  EXPECT_EQ(size.height, 20);
+  EXPECT_EQ(size.width, 30);
+  EXPECT_EQ(std::get<std::vector<int64_t>>(example.at("image/height")).front(), 20);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/image/decode.h"
+#include "assemble/image/encode.h"
 #include "sample_images.h"
 #include "test_support.h"
 
@@ -202,6 +203,26 @@ TEST(DecodeJpeg, TooManyScansAreRefused) {
   bytes.resize(bytes.size() - 2);
   for (int i = 0; i < 600; ++i) bytes.insert(bytes.end(), last.begin(), last.end());
   EXPECT_THAT(error_of<InputError>([&] { decode_image(bytes, "bomb.jpg"); }), HasSubstr("more than 500 scans"));
+}
+
+TEST(DecodeJpeg, FastShrinksWindowsMoreThanTwiceAsLargeAsWanted) {
+  const Bytes bytes = encode_jpeg(test::wavy_image(203, 301), 90);
+  DecodeOptions options;
+  options.decoding = Decoding::kFast;
+  const auto size_for = [&](const Window& window, int wanted) {
+    options.wanted_side = wanted;
+    const Image image = decode_window(
+        bytes, "window", [&](ImageSize) { return window; }, options);
+    return std::array{image.height, image.width};
+  };
+  EXPECT_EQ(size_for({0, 0, 203, 301}, 0), (std::array{203, 301}));
+  EXPECT_EQ(size_for({0, 0, 203, 301}, 102), (std::array{203, 301}));
+  EXPECT_EQ(size_for({0, 0, 203, 301}, 101), (std::array{102, 151}));
+  EXPECT_EQ(size_for({3, 5, 200, 201}, 50), (std::array{51, 51}));
+  EXPECT_EQ(size_for({3, 5, 200, 296}, 1), (std::array{26, 38}));
+  options.decoding = Decoding::kExact;
+  EXPECT_EQ(size_for({0, 0, 203, 301}, 10), (std::array{203, 301}));
+  EXPECT_THAT(error_of<UsageError>([] { parse_decoding("quick"); }), HasSubstr("use exact or fast"));
 }
 
 }  // namespace

@@ -382,6 +382,48 @@ TEST(PreprocessTrain, ColorJitterChangesColoursWithinRange) {
   for (const float value : after) ASSERT_TRUE(value >= 0 && value <= 255);
 }
 
+/// A picture without sharp edges, as photos of that size are.
+Bytes smooth_jpeg(int height, int width) {
+  Image image{height, width, std::vector<uint8_t>(static_cast<size_t>(height) * width * 3)};
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      const double wave = std::sin(0.02 * x) * std::cos(0.03 * y);
+      for (int c = 0; c < 3; ++c) image.row(y)[x * 3 + c] = static_cast<uint8_t>(128 + (100 - 20 * c) * wave);
+    }
+  }
+  return encode_jpeg(image, 95);
+}
+
+double mean_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += std::abs(a[i] - b[i]);
+  return sum / static_cast<double>(a.size());
+}
+
+TEST(Preprocess, FastDecodingGivesNearlyTheSamePixels) {
+  const Preprocessing preprocessing = Preprocessing::from_type("imagenet_32");
+  for (const int factor : {1, 2, 4, 9}) {
+    const Bytes bytes = smooth_jpeg(40 * factor, 50 * factor);
+    std::vector<float> exact(32 * 32 * 3), fast(exact);
+    preprocess_eval(bytes, "exact", preprocessing, exact);
+    preprocess_eval(bytes, "fast", preprocessing, fast, Decoding::kFast);
+    const double eval = mean_difference(exact, fast);
+    Random one(3, RandomPurpose::kAugment), two(3, RandomPurpose::kAugment);
+    preprocess_train(bytes, "exact", {}, preprocessing, {}, one, exact);
+    preprocess_train(bytes, "fast", {}, preprocessing, {}, two, fast, Decoding::kFast);
+    const double train = mean_difference(exact, fast);
+    std::cout << "mean difference at " << factor << ": evaluation " << eval << ", training " << train << "\n";
+    EXPECT_GT(eval, 0);
+    EXPECT_LT(eval, 2);
+    EXPECT_LT(train, 8);
+  }
+  const Bytes png = encode_png(test::wavy_image(200, 200));
+  std::vector<float> exact(32 * 32 * 3), fast(exact);
+  preprocess_eval(png, "exact", preprocessing, exact);
+  preprocess_eval(png, "fast", preprocessing, fast, Decoding::kFast);
+  EXPECT_EQ(exact, fast) << "only JPEGs change";
+}
+
 TEST(Preprocess, RefusesOutputOfAnotherSize) {
   std::vector<float> output(5);
   EXPECT_THAT(error_of<UsageError>([&] { preprocess_eval({}, "x", Preprocessing{}, output); }),

@@ -93,6 +93,8 @@ inline void read_records(std::span<const uint8_t> bytes) {
   const MemoryFile memory(bytes);
   const TfRecordReader reader(memory.path());
   std::string defect;
+  std::vector<std::string> defects;
+  require(reader.recover(&defects).size() >= reader.index(&defect).size());
   for (const RecordSpan& record : reader.index(&defect)) {
     try {
       require(reader.read(record).size() == record.length);

@@ -24,6 +24,7 @@ class CorruptedDataset : public Dataset {
   Sample read(int64_t index) const override;
   int64_t label(int64_t index) const override;
   const std::vector<std::string>& class_names() const override;
+  std::vector<std::string> defects() const override { return dataset_.defects(); }
   std::string where() const override;
 
  private:

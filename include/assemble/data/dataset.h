@@ -36,6 +36,9 @@ class Dataset {
   /// Outputs a classifier needs.
   int64_t classes() const { return static_cast<int64_t>(class_names().size()); }
   virtual const std::vector<std::string>& class_names() const = 0;
+  /// Damage found when the data set was opened, by which samples were lost; each names file and offset. A loader logs
+  /// and counts it as broken samples.
+  virtual std::vector<std::string> defects() const { return {}; }
   /// Folder or files, for messages.
   virtual std::string where() const = 0;
 };
@@ -50,6 +53,10 @@ class DatasetRange : public Dataset {
   Example example(int64_t index) const override { return whole_.example(begin_ + index); }
   int64_t label(int64_t index) const override { return whole_.label(begin_ + index); }
   const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
+  /// The whole's, told once: by the range that begins at 0.
+  std::vector<std::string> defects() const override {
+    return begin_ == 0 ? whole_.defects() : std::vector<std::string>{};
+  }
   std::string where() const override { return whole_.where(); }
 
  private:
@@ -80,13 +87,15 @@ enum class ClassRule {
 ///
 /// Folders: DIR/train/CLASS/IMAGE and DIR/{validation,val,test}/CLASS/IMAGE (the first that exists); for kValidation, a
 /// DIR that holds class folders itself is taken whole. TFRecords: DIR/train-?????-of-????? and
-/// DIR/validation-?????-of-?????, class names from DIR/classes.txt (one a line).
+/// DIR/validation-?????-of-?????, class names from DIR/dataset.json or DIR/classes.txt (one a line). Tar files (see
+/// TarDataset): those with "train", and with "val" or "test", in their names. DIR may also be a zip file (see
+/// ZipDataset) or one tar file, which is then taken as either split.
 /// @throws InputError for an empty folder, a class without images, no such split, classes of validation that training
 ///         lacks; each names the folder and what was expected
 std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule = ClassRule::kOfTraining);
 
-/// Opens images whose labels do not matter: TFRecords (the validation split, else the training split), or an image
-/// file, or every image file below a folder (labels -1).
+/// Opens images whose labels do not matter: TFRecords or tar files (the validation split, else the training split), a
+/// zip file's validation split, or an image file, or every image file below a folder (labels -1).
 /// @throws InputError when there are none
 std::unique_ptr<Dataset> open_unlabelled(const fs::path& path);
 

@@ -49,6 +49,9 @@ class UnlabelledImages : public Dataset {
   std::vector<std::string> class_names_;  // none
 };
 
+/// Whether the file's extension is one that data sets are made of.
+bool is_image_file(const fs::path& path);
+
 /// Image files of a folder (recursively) or the file itself, in byte order of their paths.
 /// @throws InputError when the path does not exist or holds no image
 std::vector<fs::path> find_images(const fs::path& path);

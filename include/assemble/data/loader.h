@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
+#include <string>
 #include <vector>
 
 #include "assemble/data/dataset.h"
@@ -10,12 +12,36 @@
 
 namespace assemble {
 
+/// Allocator of a batch's pixels: takes memory from a resource that moves along with it, and leaves new floats unset.
+template <typename T>
+struct PixelAllocator {
+  using value_type = T;
+  using propagate_on_container_move_assignment = std::true_type;
+  using propagate_on_container_swap = std::true_type;
+
+  PixelAllocator(std::pmr::memory_resource* memory = std::pmr::new_delete_resource()) : memory(memory) {}
+  template <typename U>
+  PixelAllocator(const PixelAllocator<U>& other) : memory(other.memory) {}
+
+  T* allocate(size_t count) { return static_cast<T*>(memory->allocate(count * sizeof(T), 64)); }
+  void deallocate(T* pixels, size_t count) { memory->deallocate(pixels, count * sizeof(T), 64); }
+  void construct(T* pixel) { ::new (static_cast<void*>(pixel)) T; }
+  template <typename... Arguments>
+  void construct(T* pixel, Arguments&&... arguments) {
+    ::new (static_cast<void*>(pixel)) T(std::forward<Arguments>(arguments)...);
+  }
+  bool operator==(const PixelAllocator& other) const { return memory == other.memory; }
+
+  std::pmr::memory_resource* memory;
+};
+using Pixels = std::vector<float, PixelAllocator<float>>;
+
 /// A batch of preprocessed images.
 struct Batch {
-  int64_t size = 0;           ///< images
-  int64_t side = 0;           ///< height and width, pixels
-  int64_t views = 1;          ///< of each image, one after the other: 10 under LoaderOptions::ten_crop
-  std::vector<float> images;  ///< NHWC, size · views · side · side · 3: the memory of a channels_last NCHW tensor
+  int64_t size = 0;   ///< images
+  int64_t side = 0;   ///< height and width, pixels
+  int64_t views = 1;  ///< of each image, one after the other: 10 under LoaderOptions::ten_crop
+  Pixels images;      ///< NHWC, size · views · side · side · 3: the memory of a channels_last NCHW tensor
   std::vector<int64_t> labels;
   std::vector<float> logits;     ///< size · classes teacher logits; empty unless LoaderOptions::teacher_logits
   std::vector<int64_t> indices;  ///< of the samples in the data set
@@ -23,15 +49,36 @@ struct Batch {
 
 struct LoaderOptions {
   int64_t batch_size = 32;
-  int threads = 0;              ///< 0: every core
-  int prefetch = 3;             ///< batches prepared ahead; bounds the memory
-  bool training = false;        ///< shuffle, augment, train_size, drop the last partial batch
-  bool ten_crop = false;        ///< evaluation: ten views of every image
+  int threads = 0;        ///< 0: every core
+  int prefetch = 3;       ///< batches prepared ahead; bounds the memory
+  bool training = false;  ///< shuffle, augment, train_size, drop the last partial batch
+  bool ten_crop = false;  ///< evaluation: ten views of every image
+  /// This process' place among `world` that share each epoch. Training: batch b of all of them together is
+  /// world · batch_size images of the order, of which each takes its part. Evaluation: each takes its part of the data
+  /// set, as equal as they can be without reading an image twice, so that counts of all add up exactly.
+  int rank = 0;
+  int world = 1;
+  Decoding decoding = Decoding::kExact;
+  /// Where the pixels of batches live, for example pinned memory; must outlive the loader and its batches.
+  std::pmr::memory_resource* memory = std::pmr::new_delete_resource();
   bool teacher_logits = false;  ///< fill Batch::logits, and fail on samples that have none
   int64_t max_broken = 100;     ///< different broken samples over a loader's life before it gives up
   uint64_t seed = 0;
   Preprocessing preprocessing;
   Augmentation augmentation;
+};
+
+/// Where a loader is, between two batches.
+struct LoaderState {
+  int64_t epoch = 0;
+  int64_t next_batch = 0;       ///< the first that next() has not given out
+  int train_size = 0;           ///< side of training crops
+  std::vector<int64_t> broken;  ///< samples counted as broken, ascending
+
+  /// JSON text and back. @throws InputError on a missing or wrong key
+  std::string to_json() const;
+  static LoaderState from_json(const std::string& text, const std::string& where);
+  bool operator==(const LoaderState&) const = default;
 };
 
 /// Multi-threaded loader. Order and augmentation are pure functions of (seed, epoch, sample), so batches are the same,
@@ -50,14 +97,19 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// Images of an epoch.
+  /// Images of an epoch, of this rank.
   int64_t images() const;
-  /// Batches of an epoch; under evaluation the last one may be smaller.
+  /// Batches of an epoch, of this rank; under evaluation the last one may be smaller.
   int64_t batches() const;
   /// Changes the side of training crops from the next start() on (progressive resizing).
   void set_train_size(int side);
   /// Begins an epoch at a batch; batches being prepared for another are dropped. Must come before next().
   void start(int64_t epoch, int64_t first_batch = 0);
+  /// The state after the last next(); a loader of the same data set and options that restores it goes on with the same
+  /// batches, bit for bit.
+  LoaderState state() const;
+  /// As start(). @throws UsageError for a state that does not fit the data set
+  void restore(const LoaderState& state);
   /// Moves the next batch into `batch`, whose memory is reused.
   /// @return false at the end of the epoch
   /// @throws InputError when more than max_broken samples were broken, and whatever else a worker met

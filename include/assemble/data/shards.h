@@ -19,6 +19,10 @@ std::vector<fs::path> find_shards(const fs::path& directory, const std::string& 
 /// @throws UsageError when `directory` holds records of the split in another number of shards
 void require_no_other_set(const fs::path& directory, const std::string& split, int count);
 
+/// Class names of a folder of records: its manifest's, else those of classes.txt.
+/// @throws InputError when there are none
+std::vector<std::string> class_names_of(const fs::path& directory);
+
 /// classes.txt: one name a line.
 /// @throws InputError when it is missing, empty, or names a class twice
 std::vector<std::string> read_class_names(const fs::path& file);

@@ -7,7 +7,8 @@
 namespace assemble {
 
 /// TFRecords of tf.train.Example with image/encoded and image/class/label, and optionally image/filename, image/logit
-/// and image/object/bbox/{xmin,xmax,ymin,ymax} (the original's layout). Keeps 16 bytes a record in memory.
+/// and image/object/bbox/{xmin,xmax,ymin,ymax} (the original's layout). Keeps 16 bytes a record in memory and at most
+/// 64 files open. GZIP and ZLIB files are inflated into the system's folder for temporary files first.
 class TfRecordDataset : public Dataset {
  public:
   /// @param shards files, in order
@@ -23,6 +24,7 @@ class TfRecordDataset : public Dataset {
   Example example(int64_t index) const override;
   int64_t label(int64_t index) const override { return -1; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
+  std::vector<std::string> defects() const override;
   std::string where() const override;
 
  private:
@@ -34,25 +36,5 @@ class TfRecordDataset : public Dataset {
   std::vector<std::string> class_names_;
   ClassRule rule_;
 };
-
-/// Settings of build_folder_records.
-struct BuildOptions {
-  int train_shards = 8;
-  int validation_shards = 2;
-  uint64_t seed = 0;  ///< of the shuffle of the training split
-  int threads = 0;    ///< 0: every core
-};
-
-/// Counts of what was written.
-struct BuildReport {
-  int64_t train_images = 0;
-  int64_t validation_images = 0;
-  int64_t skipped = 0;  ///< files that do not decode; each is logged
-  int64_t classes = 0;
-};
-
-/// Writes a folder-a-class data set as TFRecords (train-00000-of-0000N, validation-…) and classes.txt.
-/// @throws InputError as open_dataset does, RunError when `output` cannot be written
-BuildReport build_folder_records(const fs::path& raw, const fs::path& output, const BuildOptions& options);
 
 }  // namespace assemble

@@ -17,7 +17,22 @@ enum class ImageFormat { kJpeg, kPng, kWebP, kUnknown };
 ImageFormat detect_format(std::span<const uint8_t> bytes);
 const char* format_name(ImageFormat format);
 
+/// How a JPEG is decoded.
+enum class Decoding {
+  kExact,  ///< accurate integer DCT and fancy upsampling: the original's pixels
+  /// Fast integer DCT and plain chroma upsampling (pixels differ by a few levels of 255 at colour edges), and, where
+  /// more than twice as many pixels are decoded as are wanted, a DCT of 1/2, 1/4 or 1/8 of the size (each pixel is
+  /// then the mean of a square, which also takes away aliasing).
+  kFast,
+};
+/// From "exact" or "fast". @throws UsageError for anything else
+Decoding parse_decoding(const std::string& text);
+
 struct DecodeOptions {
+  Decoding decoding = Decoding::kExact;
+  /// With Decoding::kFast, the size that the window will be scaled to: it may come back smaller than asked for, by
+  /// 1/2, 1/4 or 1/8 (rounded up), but not smaller than this. 0: always in full size.
+  int wanted_side = 0;
   /// Turn and mirror by the EXIF orientation tag (JPEG, PNG, WebP). Off: pixels as stored, like the original
   /// (TensorFlow ignores EXIF).
   bool apply_exif_orientation = false;
@@ -33,6 +48,10 @@ struct DecodeOptions {
   bool fast_dct = false;
 };
 
+/// By how much a JPEG's window is shrunk while it is decoded: 1, 2, 4 or 8 (1 unless Decoding::kFast with a
+/// wanted_side).
+int decode_reduction(const Window& window, const DecodeOptions& options);
+
 /// Size as stored in the header, before any turn.
 struct ImageSize {
   int height = 0;
@@ -43,6 +62,10 @@ struct ImageSize {
 /// @throws InputError as decode_image does
 ImageSize read_image_size(std::span<const uint8_t> bytes, const std::string& where);
 
+/// Does a JPEG hold four colour components (CMYK or YCCK)?
+/// @throws InputError when its header is broken
+bool is_cmyk_jpeg(std::span<const uint8_t> bytes, const std::string& where);
+
 /// Decodes JPEG, PNG or WebP to RGB. Gray is repeated, CMYK and YCCK (Adobe inverted too) converted, 16 bits reduced
 /// to 8, alpha dropped, palettes expanded, of an animation the first frame taken. JPEG: accurate integer DCT (islow)
 /// and fancy upsampling, the same bytes as libjpeg-turbo's default and as the original's INTEGER_ACCURATE.
@@ -52,7 +75,8 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& where, con
 
 /// Decodes the window that `choose` picks once the size is known. Of a JPEG only the rows and MCU columns needed are
 /// decoded; the result equals decode_image followed by a crop, byte for byte (unless window_ends_image). With
-/// apply_exif_orientation, size and window are those of the turned image.
+/// apply_exif_orientation, size and window are those of the turned image. With DecodeOptions::wanted_side the image
+/// may be smaller than the window.
 /// @throws InputError as decode_image does, and when the window leaves the image
 Image decode_window(std::span<const uint8_t> bytes, const std::string& where,
                     const std::function<Window(ImageSize)>& choose, const DecodeOptions& options = {});

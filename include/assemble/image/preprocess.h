@@ -80,11 +80,11 @@ struct Augmentation {
 /// @throws InputError when decoding fails
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
-                      std::span<float> output);
+                      std::span<float> output, Decoding decoding = Decoding::kExact);
 
 /// @param output exactly eval_size² · 3 floats
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                     std::span<float> output);
+                     std::span<float> output, Decoding decoding = Decoding::kExact);
 
 /// The same of an image that is decoded already, of any size. Its orientation is not looked at.
 void preprocess_eval(Image image, const Preprocessing& preprocessing, std::span<float> output);
@@ -96,6 +96,6 @@ constexpr int kTenCrops = 10;
 /// in the centre, then the same mirrored.
 /// @param output exactly 10 · eval_size² · 3 floats
 void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                         std::span<float> output);
+                         std::span<float> output, Decoding decoding = Decoding::kExact);
 
 }  // namespace assemble

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "assemble/core/file.h"
@@ -32,6 +33,9 @@ class TfRecordReader {
   std::vector<RecordSpan> index() const;
   /// Like index(), but keeps the records before the first defect; the defect's message goes to `defect`.
   std::vector<RecordSpan> index(std::string* defect) const;
+  /// Finds every record that can be found: behind a damaged header the next header whose checksum matches is searched
+  /// for. What was passed over goes to `defects`, each with file and offset.
+  std::vector<RecordSpan> recover(std::vector<std::string>* defects) const;
   /// Reads one record found by index() and checks its data checksum.
   /// @throws InputError naming file and offset
   Bytes read(const RecordSpan& record) const;

@@ -52,6 +52,7 @@ struct TrainOptions {
   Augmentation augmentation;
   int loader_threads = 0;  ///< 0: every core
   int prefetch = 3;
+  Decoding decoding = Decoding::kExact;  ///< of training images; validation is always exact
   int64_t max_broken = 100;
   int64_t eval_batch_size = 64;
   ValidationOptions validation;

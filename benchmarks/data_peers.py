@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Rates of preprocessing at 224 in one run: this project's loader, tf.data as the original uses it, and torchvision.
+
+All get the same JPEG files from memory, repeated without end, and give batches of 64 float32 images. The three take
+turns, --repeats times, and the medians count. Needs TensorFlow and torchvision, each in a Python of its own choice:
+
+  benchmarks/data_peers.py --data PHOTOS --tf-python PYTHON --torchvision-python PYTHON [--csv FILE]
+"""
+import argparse
+import csv
+import datetime
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+MEAN = (123.68, 116.78, 103.94)
+SIDE, RESIZE, BATCH = 224, 256, 64
+
+
+def images_in(folder):
+    files = sorted(p for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
+    return [p.read_bytes() for p in files]
+
+
+def rate_of(batches, seconds):
+    """Images a second of an iterator over batches, after some that nobody counts."""
+    iterator = iter(batches)
+    for _ in range(3):
+        next(iterator)
+    start, images = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        images += len(next(iterator))
+    return images / (time.perf_counter() - start)
+
+
+def tf_data(folder, threads, seconds):
+    """The steps of the original's training and evaluation input, as a tf.data graph."""
+    import tensorflow as tf
+
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+    def train(encoded):
+        box = tf.zeros([1, 0, 4], tf.float32)
+        begin, size, _ = tf.image.sample_distorted_bounding_box(
+            tf.image.extract_jpeg_shape(encoded), bounding_boxes=box, min_object_covered=0.1,
+            aspect_ratio_range=[0.75, 1.33], area_range=[0.05, 1.0], max_attempts=100,
+            use_image_if_no_bounding_boxes=True)
+        y, x, _ = tf.unstack(begin)
+        height, width, _ = tf.unstack(size)
+        image = tf.image.decode_and_crop_jpeg(encoded, tf.stack([y, x, height, width]), channels=3,
+                                              dct_method="INTEGER_ACCURATE")
+        image = tf.image.random_flip_left_right(image)
+        image = tf.compat.v1.image.resize_bilinear(image[None], [SIDE, SIDE])[0]
+        return image - tf.constant(MEAN)
+
+    def evaluate(encoded):
+        image = tf.image.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+        shape = tf.cast(tf.shape(image)[:2], tf.float32)
+        ratio = RESIZE / tf.reduce_min(shape)
+        image = tf.compat.v1.image.resize_bilinear(image[None], tf.cast(shape * ratio, tf.int32))[0]
+        top, left = (tf.shape(image)[0] - SIDE) // 2, (tf.shape(image)[1] - SIDE) // 2
+        return tf.slice(image, [top, left, 0], [SIDE, SIDE, -1]) - tf.constant(MEAN)
+
+    encoded = images_in(folder)
+    rates = {}
+    for name, function in (("train", train), ("eval", evaluate)):
+        data = tf.data.Dataset.from_tensor_slices(encoded).repeat().map(function, num_parallel_calls=threads)
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = threads
+        data = data.batch(BATCH, drop_remainder=True).prefetch(3).with_options(options)
+        rates[name] = rate_of(data, seconds)
+    return {"rates": rates, "version": f"tensorflow {tf.__version__}"}
+
+
+class Photos:
+    """Map-style data set of the photos, again and again."""
+
+    def __init__(self, encoded, transform):
+        self.encoded, self.transform = encoded, transform
+
+    def __len__(self):
+        return 1 << 20
+
+    def __getitem__(self, index):
+        import io
+
+        from PIL import Image
+
+        return self.transform(Image.open(io.BytesIO(self.encoded[index % len(self.encoded)])).convert("RGB"))
+
+
+def torchvision_loader(folder, threads, seconds):
+    """torchvision's reference transforms on PIL images, `threads` worker processes."""
+    import PIL
+    import torch
+    import torchvision
+    from torchvision import transforms as T
+
+    torch.set_num_threads(1)
+    normalise = [T.ToTensor(), T.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
+    train = T.Compose([T.RandomResizedCrop(SIDE), T.RandomHorizontalFlip(), *normalise])
+    evaluate = T.Compose([T.Resize(RESIZE), T.CenterCrop(SIDE), *normalise])
+    encoded = images_in(folder)
+    rates = {}
+    for name, transform in (("train", train), ("eval", evaluate)):
+        loader = torch.utils.data.DataLoader(Photos(encoded, transform), BATCH, shuffle=name == "train",
+                                             num_workers=threads)
+        rates[name] = rate_of(loader, seconds)
+    return {"rates": rates, "version": f"torchvision {torchvision.__version__}, Pillow {PIL.__version__}"}
+
+
+PEERS = {"tf.data": tf_data, "torchvision": torchvision_loader}
+
+
+def run_peer(python, peer, arguments):
+    command = [python, __file__, "--peer", peer, "--data", arguments.data, "--threads", str(arguments.threads),
+               "--seconds", str(arguments.seconds)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_ours(arguments, decode):
+    command = [arguments.assemble, "benchmark", "data", "--data", arguments.data, "--threads", str(arguments.threads),
+               "--seconds", str(arguments.seconds), "--repeats", "1", "--decode", decode, "--json", "--quiet"]
+    result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return {"rates": {"train": result["train_images_per_second"], "eval": result["eval_images_per_second"]},
+            "version": "assemble", "cpu": result["cpu"]}
+
+
+def measure(arguments):
+    rates, versions, cpu = {}, {}, ""
+    runs = [("assemble", lambda: run_ours(arguments, "exact")), ("assemble --decode fast",
+                                                                lambda: run_ours(arguments, "fast"))]
+    if arguments.tf_python:
+        runs.append(("tf.data", lambda: run_peer(arguments.tf_python, "tf.data", arguments)))
+    if arguments.torchvision_python:
+        runs.append(("torchvision", lambda: run_peer(arguments.torchvision_python, "torchvision", arguments)))
+    for _ in range(arguments.repeats):
+        for name, run in runs:
+            result = run()
+            versions[name], cpu = result["version"], result.get("cpu", cpu)
+            for what, rate in result["rates"].items():
+                rates.setdefault((name, what), []).append(rate)
+            print(name, {k: round(v) for k, v in result["rates"].items()}, file=sys.stderr)
+    return {key: statistics.median(values) for key, values in rates.items()}, versions, cpu
+
+
+def report(arguments):
+    rates, versions, cpu = measure(arguments)
+    columns = ["pipeline", "version", "preprocessing", "images_per_second", "ratio_to_tf_data", "ratio_to_torchvision",
+               "threads", "machine", "date", "command"]
+    rows = []
+    for (name, what), rate in sorted(rates.items(), key=lambda item: (item[0][1], item[0][0])):
+        ratios = [f"{rate / rates[peer, what]:.2f}" if (peer, what) in rates else "" for peer in PEERS]
+        command = (f"benchmarks/data_peers.py --data PHOTOS --threads {arguments.threads} --seconds {arguments.seconds} "
+                   f"--repeats {arguments.repeats}")
+        rows.append([name, versions[name], what, round(rate), *ratios, arguments.threads, cpu,
+                     datetime.date.today().isoformat(), command])
+    for row in [columns, *rows]:
+        print("  ".join(str(cell).ljust(22) for cell in row[:6]))
+    if arguments.csv:
+        with open(arguments.csv, "w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--assemble", default="build/assemble")
+    parser.add_argument("--tf-python")
+    parser.add_argument("--torchvision-python")
+    parser.add_argument("--csv")
+    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peer:
+        print(json.dumps(PEERS[arguments.peer](arguments.data, arguments.threads, arguments.seconds)))
+    else:
+        report(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "assemble/core/file.h"
+#include "assemble/image/image.h"
+
+namespace assemble {
+
+/// One image of a data set as it was downloaded.
+struct RawImage {
+  fs::path path = {};
+  int64_t label = 0;
+  std::string text = {};                 ///< image/class/text; empty: the class' name
+  std::string synset = {};               ///< image/class/synset; empty: none
+  std::vector<BoundingBox> boxes = {};   ///< relative to the image
+  std::vector<Window> pixel_boxes = {};  ///< in pixels; what leaves the image is cut off
+};
+
+/// A data set as it was downloaded.
+struct RawDataset {
+  std::vector<std::string> class_names;  ///< one a label
+  std::vector<RawImage> train;
+  std::vector<RawImage> validation;
+};
+
+/// How one public data set is found in its published files. One file each in src/data/builders/.
+struct Builder {
+  std::string name;
+  std::string summary;  ///< data set and what must lie in the raw folder
+  int train_shards = 8;
+  int validation_shards = 2;
+  /// @throws InputError naming file and line for files that are missing or not as published
+  RawDataset (*list)(const fs::path& raw) = nullptr;
+};
+
+/// All builders, "folder" (a folder a class) first.
+const std::vector<Builder>& builders();
+/// @throws UsageError listing the names
+const Builder& find_builder(const std::string& name);
+
+/// Settings of build_records.
+struct BuildOptions {
+  int train_shards = 0;       ///< 0: the builder's
+  int validation_shards = 0;  ///< 0: the builder's
+  uint64_t seed = 0;          ///< of the shuffle of the training split
+  int threads = 0;            ///< 0: every core
+  int max_side = 0;           ///< larger images are scaled down to this longer side; 0: never
+  int quality = 95;           ///< of JPEGs that are encoded anew, 1…100
+};
+
+/// Counts of what was written.
+struct BuildReport {
+  int64_t train_images = 0;
+  int64_t validation_images = 0;
+  int64_t skipped = 0;  ///< files that do not decode; each is logged
+  int64_t classes = 0;
+  int64_t resumed = 0;  ///< shards found whole from an earlier, interrupted build
+};
+
+/// Writes a data set as TFRecords (train-00000-of-0000N, validation-…), classes.txt and the manifest dataset.json.
+///
+/// Files are kept byte for byte, except that CMYK JPEGs and PNGs named as JPEGs become RGB JPEGs of quality 100 (as the
+/// original repairs ImageNet) and images above max_side are scaled with antialiasing. The result is the same for any
+/// number of threads. Shards appear whole or not at all: after a kill, the same call goes on with the missing ones.
+/// @throws InputError as the builder does, RunError when `output` cannot be written
+BuildReport build_records(const std::string& name, const fs::path& raw, const fs::path& output,
+                          const BuildOptions& options);
+
+}  // namespace assemble

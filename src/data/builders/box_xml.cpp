@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "box_xml.h"
+
+#include <algorithm>
+#include <cstring>
+#include <pugixml.hpp>
+
+#include "assemble/core/error.h"
+
+namespace assemble::raw {
+namespace {
+
+float relative(const pugi::xml_node& box, const char* name, double size, const std::string& where) {
+  const pugi::xml_node node = box.child(name);
+  if (!node) throw InputError(where, concat("a box has no ", name));
+  return static_cast<float>(std::clamp(node.text().as_double(0) / size, 0.0, 1.0));
+}
+
+}  // namespace
+
+std::vector<BoundingBox> parse_boxes(std::span<const uint8_t> xml, const std::string& where) {
+  pugi::xml_document document;
+  const pugi::xml_parse_result parsed = document.load_buffer(xml.data(), xml.size());
+  if (!parsed) throw InputError(concat(where, " at byte ", parsed.offset), parsed.description());
+  const pugi::xml_node annotation = document.child("annotation");
+  const double width = annotation.child("size").child("width").text().as_double(0);
+  const double height = annotation.child("size").child("height").text().as_double(0);
+  if (!(width >= 1 && height >= 1)) throw InputError(where, "gives no size", "expected annotation/size/{width,height}");
+  std::vector<BoundingBox> boxes;
+  for (const pugi::xml_node object : annotation.children("object")) {
+    const pugi::xml_node box = object.child("bndbox");
+    const BoundingBox found{relative(box, "ymin", height, where), relative(box, "xmin", width, where),
+                            relative(box, "ymax", height, where), relative(box, "xmax", width, where)};
+    if (found.ymax > found.ymin && found.xmax > found.xmin) boxes.push_back(found);
+  }
+  return boxes;
+}
+
+}  // namespace assemble::raw
