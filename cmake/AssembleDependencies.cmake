@@ -9,7 +9,6 @@ pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavformat libavcodec libavuti
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 # Archives and foreign annotations of data sets; by name where there is no package file.
 pkg_check_modules(ARCHIVES REQUIRED IMPORTED_TARGET libarchive libzip zlib)
-find_library(MATIO_LIBRARY matio REQUIRED)
 find_library(PUGIXML_LIBRARY pugixml REQUIRED)
 find_package(leveldb REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -23,8 +22,7 @@ add_library(assemble::base_dependencies INTERFACE IMPORTED)
 target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}" "${OPENCV_INCLUDE_DIR}")
 target_link_libraries(assemble::base_dependencies
                       INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::ARCHIVES
-                                PkgConfig::LIBAV leveldb::leveldb nlohmann_json::nlohmann_json "${MATIO_LIBRARY}"
-                                "${PUGIXML_LIBRARY}" "${OPENCV_IMGPROC_LIBRARY}" "${OPENCV_CORE_LIBRARY}")
+                                PkgConfig::LIBAV leveldb::leveldb nlohmann_json::nlohmann_json "${PUGIXML_LIBRARY}" "${OPENCV_IMGPROC_LIBRARY}" "${OPENCV_CORE_LIBRARY}")
 
 if(ASSEMBLE_TORCH)
   include("${CMAKE_CURRENT_LIST_DIR}/AssembleTorch.cmake")

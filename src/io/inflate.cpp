@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "assemble/core/error.h"
 
@@ -70,6 +71,28 @@ bool is_deflated(std::span<const uint8_t> bytes) {
   const bool gzip = bytes[0] == 0x1F && bytes[1] == 0x8B;
   const bool zlib = (bytes[0] & 0x0F) == 8 && (bytes[0] >> 4) <= 7 && (bytes[0] * 256 + bytes[1]) % 31 == 0;
   return gzip || zlib;
+}
+
+Bytes inflate_bytes(std::span<const uint8_t> deflated, const std::string& where, uint64_t limit) {
+  const auto fail = [&](const std::string& what) { throw InputError(where, what, "copy it again"); };
+  z_stream stream{};
+  if (inflateInit2(&stream, kGzipOrZlib) != Z_OK) throw RunError(where, "zlib cannot be started");
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> owner(&stream, inflateEnd);
+  stream.next_in = const_cast<uint8_t*>(deflated.data());
+  stream.avail_in = static_cast<uInt>(deflated.size());
+  Bytes bytes;
+  for (int status = Z_OK; status != Z_STREAM_END;) {
+    const size_t begin = bytes.size();
+    if (begin > limit) fail(concat("inflates to more than ", limit, " bytes"));
+    bytes.resize(begin + kChunk);
+    stream.next_out = bytes.data() + begin;
+    stream.avail_out = static_cast<uInt>(kChunk);
+    status = inflate(&stream, Z_NO_FLUSH);
+    bytes.resize(begin + kChunk - stream.avail_out);
+    if (status == Z_BUF_ERROR) fail("the compressed stream ends too early");
+    if (status != Z_OK && status != Z_STREAM_END) fail("damaged compressed data");
+  }
+  return bytes;
 }
 
 void inflate_file(const fs::path& source, const fs::path& target, uint64_t limit) {

@@ -2,8 +2,10 @@
 // Miniatures of published raw layouts, drawn in tests.
 #pragma once
 
-#include <matio.h>
+#include <zlib.h>
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -24,64 +26,86 @@ inline void write_picture(const fs::path& path, int number) {
   write_file(path, encode_jpeg(wavy_image(24, 32, static_cast<uint64_t>(number)), 90));
 }
 
-/// Writes variables to a .mat file.
+/// Writes variables to a .mat file (level 5), compressed as MATLAB does it.
 class MatWriter {
  public:
-  explicit MatWriter(const fs::path& path) {
+  explicit MatWriter(const fs::path& path) : path_(path), file_(128, ' ') {
     make_directories(path.parent_path());
-    file_ = Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5);
-  }
-  ~MatWriter() { Mat_Close(file_); }
-  MatWriter(const MatWriter&) = delete;
-  MatWriter& operator=(const MatWriter&) = delete;
-
-  void numbers(const char* name, std::vector<double> values) {
-    size_t dims[2] = {1, values.size()};
-    write(Mat_VarCreate(name, MAT_C_DOUBLE, MAT_T_DOUBLE, 2, dims, values.data(), 0));
+    const uint8_t version[] = {0, 1, 'I', 'M'};
+    std::copy(std::begin(version), std::end(version), file_.end() - 4);
   }
 
-  void texts(const char* name, const std::vector<std::string>& values) {
-    size_t dims[2] = {1, values.size()};
-    matvar_t* cells = Mat_VarCreate(name, MAT_C_CELL, MAT_T_CELL, 2, dims, nullptr, 0);
-    for (size_t i = 0; i < values.size(); ++i) Mat_VarSetCell(cells, static_cast<int>(i), text(values[i]));
-    write(cells);
+  void numbers(const std::string& name, const std::vector<double>& values) {
+    write(array(kDouble, values.size(), name, element(9, values)));
+  }
+
+  void texts(const std::string& name, const std::vector<std::string>& values) {
+    Bytes cells;
+    for (const std::string& value : values) append(cells, text(value));
+    write(array(kCell, values.size(), name, cells));
   }
 
   struct Field {
-    const char* name;
+    std::string name;
     std::vector<std::string> texts;  ///< one an element, or
     std::vector<double> numbers;
   };
-  void structs(const char* name, const std::vector<Field>& fields) {
+  void structs(const std::string& name, const std::vector<Field>& fields) {
+    constexpr size_t kNameLength = 32;
     const size_t count = std::max(fields[0].texts.size(), fields[0].numbers.size());
-    size_t dims[2] = {1, count};
-    std::vector<const char*> names;
-    for (const Field& field : fields) names.push_back(field.name);
-    matvar_t* array = Mat_VarCreateStruct(name, 2, dims, names.data(), static_cast<unsigned>(names.size()));
+    std::string names;
+    for (const Field& field : fields) names += field.name + std::string(kNameLength - field.name.size(), '\0');
+    Bytes parts{5, 0, 4, 0, kNameLength, 0, 0, 0};  // a short element: four bytes in the tag
+    append(parts, element(1, names));
     for (size_t i = 0; i < count; ++i) {
       for (const Field& field : fields) {
-        Mat_VarSetStructFieldByName(array, field.name, i,
-                                    field.texts.empty() ? number(field.numbers[i]) : text(field.texts[i]));
+        append(parts, field.texts.empty() ? array(kDouble, 1, "", element(9, std::vector{field.numbers[i]}))
+                                          : text(field.texts[i]));
       }
     }
-    write(array);
+    write(array(kStruct, count, name, parts));
   }
 
  private:
-  static matvar_t* text(const std::string& value) {
-    size_t dims[2] = {1, value.size()};
-    return Mat_VarCreate(nullptr, MAT_C_CHAR, MAT_T_UTF8, 2, dims, const_cast<char*>(value.data()), 0);
-  }
-  static matvar_t* number(double value) {
-    size_t dims[2] = {1, 1};
-    return Mat_VarCreate(nullptr, MAT_C_DOUBLE, MAT_T_DOUBLE, 2, dims, &value, 0);
-  }
-  void write(matvar_t* variable) {
-    Mat_VarWrite(file_, variable, MAT_COMPRESSION_ZLIB);
-    Mat_VarFree(variable);
+  enum Class : uint32_t { kCell = 1, kStruct = 2, kChar = 4, kDouble = 6 };
+
+  static void append(Bytes& bytes, const Bytes& more) { bytes.insert(bytes.end(), more.begin(), more.end()); }
+
+  template <typename Values>
+  static Bytes element(uint32_t type, const Values& values) {
+    const auto size = static_cast<uint32_t>(values.size() * sizeof(values[0]));
+    Bytes bytes(8 + (size + 7) / 8 * 8);
+    std::memcpy(bytes.data(), &type, 4);
+    std::memcpy(bytes.data() + 4, &size, 4);
+    if (size > 0) std::memcpy(bytes.data() + 8, values.data(), size);
+    return bytes;
   }
 
-  mat_t* file_;
+  static Bytes array(Class kind, size_t count, const std::string& name, const Bytes& parts) {
+    Bytes bytes = element(6, std::vector<uint32_t>{kind, 0});
+    append(bytes, element(5, std::vector<uint32_t>{1, static_cast<uint32_t>(count)}));
+    append(bytes, element(1, name));
+    append(bytes, parts);
+    return element(14, bytes);
+  }
+
+  /// As UTF-16, as MATLAB stores it.
+  static Bytes text(const std::string& value) {
+    return array(kChar, value.size(), "", element(4, std::vector<uint16_t>(value.begin(), value.end())));
+  }
+
+  void write(const Bytes& variable) {
+    uLongf size = compressBound(variable.size());
+    Bytes compressed(size);
+    compress(compressed.data(), &size, variable.data(), variable.size());
+    const uint32_t tag[] = {15, static_cast<uint32_t>(size)};
+    file_.insert(file_.end(), reinterpret_cast<const uint8_t*>(tag), reinterpret_cast<const uint8_t*>(tag + 2));
+    file_.insert(file_.end(), compressed.begin(), compressed.begin() + static_cast<ptrdiff_t>(size));
+    write_file(path_, file_);
+  }
+
+  fs::path path_;
+  Bytes file_;
 };
 
 }  // namespace assemble::test

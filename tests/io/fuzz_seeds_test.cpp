@@ -26,8 +26,7 @@ void replay(const std::string& format, const std::function<void(std::span<const 
 
 TEST(FuzzSeeds, Archive) { replay("archive", fuzz::check_archive, 64); }
 TEST(FuzzSeeds, BoxXml) { replay("box_xml", fuzz::check_box_xml, 64); }
-// Cut files have crashed libmatio; not yet shown to be cured. Run with --gtest_also_run_disabled_tests.
-TEST(FuzzSeeds, DISABLED_Mat) { replay("mat", fuzz::check_mat, 64); }
+TEST(FuzzSeeds, Mat) { replay("mat", fuzz::check_mat, 64); }
 TEST(FuzzSeeds, Example) { replay("example", fuzz::check_example, 64); }
 TEST(FuzzSeeds, Image) { replay("image", fuzz::check_image, 8); }
 TEST(FuzzSeeds, Safetensors) { replay("safetensors", fuzz::check_safetensors, 64); }

@@ -66,5 +66,18 @@ TEST_F(Inflate, RefusesDamageTruncationAndBombs) {
   EXPECT_FALSE(is_deflated(Bytes{8, 0, 0}));
 }
 
+TEST_F(Inflate, InMemory) {
+  const Bytes whole(1 << 20, 7);
+  for (const int window : {15, 31}) {
+    const Bytes packed = deflated(whole, window);
+    EXPECT_EQ(inflate_bytes(packed, "x", 1 << 20), whole);
+    const auto cut = [&] { inflate_bytes(std::span(packed).first(packed.size() - 9), "x", 1 << 20); };
+    EXPECT_THAT(error_of<InputError>(cut), HasSubstr("x: the compressed stream ends too early"));
+    EXPECT_THAT(error_of<InputError>([&] { inflate_bytes(packed, "x", 1 << 19); }),
+                HasSubstr("inflates to more than 524288 bytes"));
+  }
+  EXPECT_THAT(error_of<InputError>([&] { inflate_bytes(Bytes(64, 0x55), "x", 1 << 19); }), HasSubstr("damaged"));
+}
+
 }  // namespace
 }  // namespace assemble

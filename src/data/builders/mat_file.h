@@ -1,56 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
-// The little of MATLAB's .mat files (through libmatio) that published labels need.
+// The little of MATLAB's .mat files (level 5, https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf) that
+// published labels need: real numbers, text, cells and structs, plain or compressed, little-endian.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "assemble/core/file.h"
 
-struct _mat_t;
-struct matvar_t;
-
 namespace assemble::raw {
 
-class MatVariable;
+/// An array as stored, column by column.
+struct MatArray {
+  enum class Kind { kNumbers, kText, kCells, kStructs, kOther };
+
+  Kind kind = Kind::kOther;
+  size_t count = 0;                 ///< elements
+  std::vector<double> numbers;      ///< kNumbers: one an element
+  std::string text;                 ///< kText: UTF-8
+  std::vector<std::string> fields;  ///< kStructs: names
+  std::vector<MatArray> children;   ///< kCells: one an element; kStructs: one a field of each element in turn
+};
+
+/// A variable of a file, which errors name.
+class MatVariable {
+ public:
+  MatVariable(std::shared_ptr<const MatArray> array, std::string where)
+      : array_(std::move(array)), where_(std::move(where)) {}
+
+  size_t size() const { return array_->count; }
+  /// All elements of a numeric array. @throws InputError for another kind, or none
+  std::vector<double> numbers() const;
+  /// A field of a struct array's element. @throws InputError when there is none of that kind
+  int64_t integer(size_t index, const char* field) const;
+  std::string text(size_t index, const char* field) const;
+  /// Text of a cell array's element. @throws InputError when there is none
+  std::string cell_text(size_t index) const;
+
+ private:
+  const MatArray& field(size_t index, const char* name) const;
+
+  std::shared_ptr<const MatArray> array_;
+  std::string where_;
+};
 
 class MatFile {
  public:
-  /// @throws InputError when it is missing or no .mat file
+  /// Reads the whole file.
+  /// @throws InputError when it is missing, no .mat file of this kind, or damaged
   explicit MatFile(const fs::path& path);
-  ~MatFile();
-  MatFile(const MatFile&) = delete;
-  MatFile& operator=(const MatFile&) = delete;
 
   /// @throws InputError when there is no such variable
   MatVariable read(const std::string& name) const;
 
  private:
   fs::path path_;
-  _mat_t* file_;
-};
-
-/// A variable: numbers, an array of structs, or an array of cells.
-class MatVariable {
- public:
-  MatVariable(std::shared_ptr<matvar_t> variable, std::string where)
-      : variable_(std::move(variable)), where_(std::move(where)) {}
-
-  size_t size() const;
-  /// All elements of a numeric array. @throws InputError for another kind
-  std::vector<double> numbers() const;
-  /// A field of a struct array's element. @throws InputError when there is none
-  int64_t integer(size_t index, const char* field) const;
-  std::string text(size_t index, const char* field) const;
-  /// Text of a cell array's element.
-  std::string cell_text(size_t index) const;
-
- private:
-  const matvar_t& field(size_t index, const char* name) const;
-
-  std::shared_ptr<matvar_t> variable_;
-  std::string where_;
+  std::map<std::string, std::shared_ptr<const MatArray>> variables_;
 };
 
 }  // namespace assemble::raw
