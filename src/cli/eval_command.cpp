@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
 #include "assemble/cli/command.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
+#include "assemble/eval/batch_memory.h"
 #include "assemble/eval/classification.h"
+#include "assemble/eval/ranks.h"
 #include "assemble/eval/retrieval.h"
 #include "assemble/models/model_file.h"
 #include "inference.h"
@@ -32,6 +36,13 @@ class EvalCommand : public Command {
                    "decoded at 1/2, 1/4 or 1/8 size: measures change in the third digit)")
         ->check(CLI::IsMember({"exact", "fast"}));
     app.add_option("--max-broken", loader_.max_broken, "Unreadable images before it gives up");
+    const char* shared = "Several processes (torchrun sets these in the environment)";
+    app.add_option("--rank", ranks_.rank, "This process; rank 0 prints the result")->envname("RANK")->group(shared);
+    app.add_option("--world", ranks_.world, "Processes that share the evaluation, each a part of the images")
+        ->envname("WORLD_SIZE")
+        ->group(shared);
+    app.add_option("--address", ranks_.address, "Machine of rank 0")->envname("MASTER_ADDR")->group(shared);
+    app.add_option("--port", ranks_.port, "Port on which rank 0 listens")->envname("MASTER_PORT")->group(shared);
     const char* group = "Retrieval";
     CLI::Option* retrieval =
         app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k; the classes may be any")->group(group);
@@ -46,13 +57,19 @@ class EvalCommand : public Command {
     keep_freed_memory();
     const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation,
                                       retrieval_ ? ClassRule::kAny : ClassRule::kOfTraining);
+    loader_.memory = batch_memory(inference_.engine_options(loader_.batch_size).device);
     if (retrieval_) return retrieve(*dataset);
     const LoadedModel model = load_for_inference(inference_, loader_.batch_size, eval_size_);
     require_classes(model.card, inference_.model, *dataset, data_);
     set_preprocessing(model.card);
+    ranks_.check();
+    loader_.rank = ranks_.rank;
+    loader_.world = ranks_.world;
     Loader loader(*dataset, loader_);
-    const ClassificationResult result = evaluate(model.network, model.card.classes(), loader, "evaluating");
+    ClassificationMeter meter = evaluate_part(model.network, model.card.classes(), loader, "evaluating");
     warn_of_broken(loader);
+    if (ranks_.world > 1 && !add_other_parts(meter)) return;
+    const ClassificationResult result = meter.result();
     print(to_json(result, model.card.class_names), to_text(result, model.card.class_names));
   }
 
@@ -70,6 +87,15 @@ class EvalCommand : public Command {
     if (loader.broken() > 0) log_warning(concat(loader.broken(), " unreadable images were left out"));
   }
 
+  /// @return whether this process is the one that has the sums of all
+  bool add_other_parts(ClassificationMeter& meter) {
+    const char* launcher = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
+    ranks_.launcher_listens = launcher != nullptr && std::string(launcher) == "True";
+    const std::vector<std::string> parts = gather(ranks_, "eval", meter.sums());
+    for (size_t rank = 1; rank < parts.size(); ++rank) meter.add_sums(parts[rank], concat("rank ", rank));
+    return !parts.empty();
+  }
+
   EmbeddedImages embed(ClassifierImpl& model, const Dataset& dataset, torch::Device device, Precision precision,
                        const std::string& progress) const {
     Loader loader(dataset, loader_);
@@ -80,6 +106,9 @@ class EvalCommand : public Command {
 
   /// Embeddings are inside the network: LibTorch computes them.
   void retrieve(const Dataset& dataset) {
+    if (ranks_.world > 1) {
+      throw UsageError("--world", "retrieval compares all images with each other in one process");
+    }
     if (inference_.engine == "openvino") throw UsageError("--engine", "retrieval needs embeddings", "use --engine torch");
     const Similarity similarity = parse_similarity(similarity_);
     if (inference_.threads > 0) torch::set_num_threads(inference_.threads);
@@ -112,6 +141,7 @@ class EvalCommand : public Command {
   std::vector<int64_t> recall_at_{1, 2, 4, 8};
   std::string distractors_;
   LoaderOptions loader_;
+  Ranks ranks_;
 };
 
 }  // namespace

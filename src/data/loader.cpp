@@ -305,7 +305,6 @@ Loader::~Loader() {
 
 int64_t Loader::images() const { return state_->images(); }
 int64_t Loader::batches() const { return state_->batches(); }
-void Loader::set_train_size(int side) { state_->next_train_size = side; }
 int64_t Loader::broken() const { return state_->defects + static_cast<int64_t>(state_->broken.size()); }
 double Loader::wait_seconds() const { return state_->wait_seconds; }
 
@@ -330,7 +329,7 @@ void Loader::restore(const LoaderState& saved) {
       })) {
     throw UsageError("loader", "the saved state does not fit the data set in " + state_->dataset.where());
   }
-  set_train_size(saved.train_size);
+  state_->next_train_size = saved.train_size;
   start(saved.epoch, saved.next_batch);
   state_->broken = {saved.broken.begin(), saved.broken.end()};
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "assemble/core/error.h"
+
 namespace assemble {
 
 CalibrationMeter::CalibrationMeter(int bins) : bins_(static_cast<size_t>(std::max(bins, 1))) {}
@@ -16,6 +18,18 @@ void CalibrationMeter::add(double confidence, bool correct) {
   bin.confidence += confidence;
   bin.correct += correct;
   ++count_;
+}
+
+void CalibrationMeter::add(const std::vector<Bin>& bins) {
+  if (bins.size() != bins_.size()) {
+    throw UsageError("calibration", concat(bins.size(), " bins, expected ", bins_.size()));
+  }
+  for (size_t i = 0; i < bins.size(); ++i) {
+    bins_[i].count += bins[i].count;
+    bins_[i].confidence += bins[i].confidence;
+    bins_[i].correct += bins[i].correct;
+    count_ += bins[i].count;
+  }
 }
 
 double CalibrationMeter::error() const {

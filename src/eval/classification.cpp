@@ -65,6 +65,35 @@ void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& 
   }
 }
 
+std::string ClassificationMeter::sums() const {
+  nlohmann::json bins = nlohmann::json::array();
+  for (const CalibrationMeter::Bin& bin : calibration_.bins()) {
+    bins.push_back({bin.count, bin.confidence, bin.correct});
+  }
+  return nlohmann::json{{"images", sums_.images}, {"top1", sums_.top1}, {"top5", sums_.top5},
+                        {"loss", sums_.loss},     {"bins", bins},       {"confusion", sums_.confusion}}
+      .dump();
+}
+
+void ClassificationMeter::add_sums(const std::string& text, const std::string& where) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    const auto confusion = json.at("confusion").get<std::vector<std::vector<int64_t>>>();
+    std::vector<CalibrationMeter::Bin> bins;
+    for (const auto& bin : json.at("bins")) bins.push_back({bin.at(0), bin.at(1), bin.at(2)});
+    calibration_.add(bins);
+    for (size_t t = 0; t < sums_.confusion.size(); ++t) {
+      for (size_t p = 0; p < sums_.confusion.size(); ++p) sums_.confusion[t][p] += confusion.at(t).at(p);
+    }
+    sums_.images += json.at("images").get<int64_t>();
+    sums_.top1 += json.at("top1").get<double>();
+    sums_.top5 += json.at("top5").get<double>();
+    sums_.loss += json.at("loss").get<double>();
+  } catch (const std::exception& error) {
+    throw InputError(where, concat("sums of an evaluation are not as expected: ", error.what()));
+  }
+}
+
 ClassificationResult ClassificationMeter::result() const {
   ClassificationResult result = sums_;
   const double images = static_cast<double>(std::max<int64_t>(result.images, 1));
@@ -90,7 +119,7 @@ torch::Tensor average_views(const torch::Tensor& logits, int64_t views) {
   return log_probabilities.reshape({-1, views, logits.size(1)}).logsumexp(1) - std::log(static_cast<double>(views));
 }
 
-ClassificationResult evaluate(const Network& network, int64_t classes, Loader& loader, const std::string& progress) {
+ClassificationMeter evaluate_part(const Network& network, int64_t classes, Loader& loader, const std::string& progress) {
   const torch::NoGradGuard no_grad;
   ClassificationMeter meter(classes);
   std::optional<Progress> bar;
@@ -102,7 +131,11 @@ ClassificationResult evaluate(const Network& network, int64_t classes, Loader& l
     meter.add(average_views(network(image_tensor(batch, torch::kCPU)), batch.views), labels);
     if (bar) bar->advance(batch.size);
   }
-  return meter.result();
+  return meter;
+}
+
+ClassificationResult evaluate(const Network& network, int64_t classes, Loader& loader, const std::string& progress) {
+  return evaluate_part(network, classes, loader, progress).result();
 }
 
 ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision) {

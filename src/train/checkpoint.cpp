@@ -25,6 +25,7 @@ nlohmann::json to_json(const TrainingState& state, const WeightAverage* average)
           {"seconds", state.seconds},
           {"kept", kept},
           {"metric", state.metric},
+          {"loader", nlohmann::json::parse(state.loader.to_json())},
           {"average_updates", average ? average->updates() : 0}};
 }
 
@@ -68,6 +69,7 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
     state.seconds = json.at("seconds").get<double>();
     for (const auto& kept : json.at("kept")) state.kept.push_back({kept.at("file"), kept.at("score")});
     state.metric = json.value("metric", state.metric);
+    if (json.contains("loader")) state.loader = LoaderState::from_json(json["loader"].dump(), path.string());
     if (average) average->set_updates(json.at("average_updates").get<int64_t>());
     return state;
   } catch (const std::exception& error) {

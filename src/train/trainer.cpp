@@ -10,6 +10,7 @@
 #include "assemble/core/progress.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/eval/batch_memory.h"
 
 namespace assemble {
 namespace {
@@ -41,6 +42,7 @@ LoaderOptions loader_options(const TrainOptions& options, bool training) {
   if (training) loader.decoding = options.decoding;
   loader.teacher_logits = training && options.kd_temperature > 0;
   loader.max_broken = options.max_broken;
+  loader.memory = batch_memory(options.device);
   loader.seed = options.seed;
   loader.preprocessing = options.preprocessing;
   loader.augmentation = options.augmentation;
@@ -161,12 +163,13 @@ int64_t Trainer::small_steps() const {
   return options_.small_size == 0 ? 0 : std::llround(options_.small_share * static_cast<double>(total_steps_));
 }
 
-void Trainer::start_loader() {
-  const int side = state_.step < small_steps() ? options_.small_size : options_.preprocessing.train_size;
-  loader_->set_train_size(side);
+/// Goes to the step's place; which samples are known to be broken stays.
+void Trainer::start_loader(LoaderState from) {
+  from.train_size = state_.step < small_steps() ? options_.small_size : options_.preprocessing.train_size;
   const int64_t position = options_.overfit_one_batch ? 0 : state_.step * options_.accumulate;
-  data_epoch_ = position / loader_->batches();
-  loader_->start(data_epoch_, position % loader_->batches());
+  from.epoch = data_epoch_ = position / loader_->batches();
+  from.next_batch = position % loader_->batches();
+  loader_->restore(from);
 }
 
 void Trainer::next_batch(Batch& batch) {
@@ -291,6 +294,7 @@ void Trainer::finish_epoch(int64_t epoch) {
 void Trainer::save(bool with_model) {
   state_.seconds = elapsed_before_ + seconds_since(began_);
   state_.kept = keeper_->kept();
+  state_.loader = loader_->state();
   save_checkpoint(folder_.checkpoint(), *model_, *optimizer_, average_.get(), state_);
   if (!with_model) return;
   if (average_) average_->swap();
@@ -301,12 +305,12 @@ void Trainer::save(bool with_model) {
 TrainResult Trainer::run() {
   const InterruptGuard interrupt;
   began_ = Clock::now();
-  start_loader();
+  start_loader(state_.loader);
   model_->train();
   Progress progress(concat("training ", options_.arch), total_steps_, "steps");
   progress.advance(state_.step);
   while (state_.step < total_steps_ && !interrupt.requested()) {
-    if (state_.step > 0 && state_.step == small_steps()) start_loader();
+    if (state_.step > 0 && state_.step == small_steps()) start_loader(loader_->state());
     const StepTimes before = times_;
     const double loss = train_step();
     epoch_times_.data += times_.data - before.data;

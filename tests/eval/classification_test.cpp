@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "assemble/core/error.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/tensor_file.h"
 #include "test_support.h"
@@ -34,6 +35,27 @@ TEST(ClassificationMeter, LossIsTheMeanCrossEntropy) {
   meter.add(torch::tensor({{0.f, 0.f, 0.f}}), torch::tensor({0}));
   EXPECT_NEAR(meter.result().loss, (0.40760596 + 1.09861229) / 2, 1e-6);
   EXPECT_DOUBLE_EQ(meter.result().top5, 1.0) << "fewer classes than five";
+}
+
+TEST(ClassificationMeter, SumsOfPartsAreThoseOfTheWhole) {
+  const torch::Tensor logits = torch::randn({50, 7}, torch::make_generator<torch::CPUGeneratorImpl>(3));
+  const torch::Tensor labels = torch::arange(50) % 7;
+  ClassificationMeter whole(7), sum(7);
+  whole.add(logits, labels);
+  for (const auto& [begin, end] : {std::pair(0, 16), std::pair(16, 16), std::pair(16, 50)}) {
+    ClassificationMeter part(7);
+    if (begin < end) part.add(logits.slice(0, begin, end), labels.slice(0, begin, end));
+    sum.add_sums(part.sums(), "part");
+  }
+  const ClassificationResult expected = whole.result(), result = sum.result();
+  EXPECT_EQ(result.images, 50);
+  EXPECT_EQ(result.top1, expected.top1);
+  EXPECT_EQ(result.top5, expected.top5);
+  EXPECT_EQ(result.confusion, expected.confusion);
+  EXPECT_NEAR(result.ece, expected.ece, 1e-12);
+  EXPECT_NEAR(result.loss, expected.loss, 1e-6);
+  EXPECT_THROW(sum.add_sums(ClassificationMeter(6).sums(), "six classes"), InputError);
+  EXPECT_THROW(sum.add_sums("{}", "nothing"), InputError);
 }
 
 /// The original's measures on stored logits, and on those given.

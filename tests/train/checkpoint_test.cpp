@@ -32,7 +32,7 @@ TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
   optimizer.state()[0].second.fill_(0.25);
   WeightAverage average(*saved, 0.9);
   average.set_updates(7);
-  save_checkpoint(folder_ / "c", *saved, optimizer, &average, {42, 1.5, {{"x.safetensors", 0.5}}});
+  save_checkpoint(folder_ / "c", *saved, optimizer, &average, {42, 1.5, {{"x.safetensors", 0.5}}, "top1", {3, 5, 64, {1, 9}}});
 
   const Classifier loaded = network(2);
   MomentumSgd loaded_optimizer = optimizer_of(loaded);
@@ -43,6 +43,7 @@ TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
   ASSERT_EQ(state.kept.size(), 1u);
   EXPECT_EQ(state.kept[0].file, "x.safetensors");
   EXPECT_EQ(loaded_average.updates(), 7);
+  EXPECT_EQ(state.loader, (LoaderState{3, 5, 64, {1, 9}}));
   EXPECT_TRUE((loaded_optimizer.state()[0].second == 0.25).all().item<bool>());
   for (size_t i = 0; i < saved->named_state().size(); ++i) {
     EXPECT_TRUE(torch::equal(saved->named_state()[i].second, loaded->named_state()[i].second));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/trainer.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -85,6 +86,38 @@ TEST_F(TrainerTest, ResumingGivesTheSameBitsAsNeverStopping) {
   const TrainResult resumed = train(all, "parts");
   EXPECT_FALSE(resumed.interrupted);
   EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
+}
+
+/// A data set of which one image cannot be read.
+class OneBroken : public Dataset {
+ public:
+  OneBroken(const Dataset& whole, int64_t broken) : whole_(whole), broken_(broken) {}
+  int64_t size() const override { return whole_.size(); }
+  Sample read(int64_t index) const override {
+    if (index == broken_) throw InputError("file", "broken", "");
+    return whole_.read(index);
+  }
+  int64_t label(int64_t index) const override { return whole_.label(index); }
+  const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
+  std::string where() const override { return whole_.where(); }
+
+ private:
+  const Dataset& whole_;
+  int64_t broken_;
+};
+
+TEST_F(TrainerTest, ResumingRemembersBrokenImages) {
+  TrainOptions all = options();
+  all.epochs = 1;
+  all.max_broken = 1;
+  const auto train_without = [&](int64_t broken) {
+    RunFolder run(folder_ / "run", all.resume);
+    return Trainer(OneBroken(*train_, broken), *validation_, all, run).run();
+  };
+  train_without(0);
+  all.epochs = 2;
+  all.resume = true;
+  EXPECT_THAT(test::error_of<InputError>([&] { train_without(1); }), testing::HasSubstr("more than 1 broken images"));
 }
 
 TEST_F(TrainerTest, ThreadsOfTheLoaderDoNotChangeTheResult) {

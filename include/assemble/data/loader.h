@@ -101,14 +101,13 @@ class Loader {
   int64_t images() const;
   /// Batches of an epoch, of this rank; under evaluation the last one may be smaller.
   int64_t batches() const;
-  /// Changes the side of training crops from the next start() on (progressive resizing).
-  void set_train_size(int side);
   /// Begins an epoch at a batch; batches being prepared for another are dropped. Must come before next().
   void start(int64_t epoch, int64_t first_batch = 0);
   /// The state after the last next(); a loader of the same data set and options that restores it goes on with the same
   /// batches, bit for bit.
   LoaderState state() const;
-  /// As start(). @throws UsageError for a state that does not fit the data set
+  /// As start(); also sets the side of training crops (progressive resizing).
+  /// @throws UsageError for a state that does not fit the data set
   void restore(const LoaderState& state);
   /// Moves the next batch into `batch`, whose memory is reused.
   /// @return false at the end of the epoch

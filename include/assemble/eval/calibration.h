@@ -21,6 +21,8 @@ class CalibrationMeter {
   explicit CalibrationMeter(int bins = 10);
   /// @param confidence probability of the predicted class, in [0, 1]
   void add(double confidence, bool correct);
+  /// Adds what other meters of as many bins have counted. @throws UsageError for another number of bins
+  void add(const std::vector<Bin>& bins);
   /// In [0, 1]; 0 when nothing was added.
   double error() const;
   const std::vector<Bin>& bins() const { return bins_; }

@@ -35,6 +35,11 @@ class ClassificationMeter {
   /// @param logits [N, classes], any floating type and device
   /// @param labels [N], int64
   void add(const torch::Tensor& logits, const torch::Tensor& labels);
+  /// Adds what another meter of as many classes counted, as sums() wrote it. Counts of parts add up to those of the
+  /// whole exactly, mean loss and confidence but for rounding.
+  /// @throws InputError for other text
+  void add_sums(const std::string& json, const std::string& where);
+  std::string sums() const;
   ClassificationResult result() const;
 
  private:
@@ -48,6 +53,10 @@ ClassificationResult evaluate(const Network& network, int64_t classes, Loader& l
 
 /// The same for a network that is being trained, on its device: in evaluation mode; the mode is put back.
 ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision);
+
+/// The same, as sums to which those of other parts of the data set (LoaderOptions::rank) can be added.
+ClassificationMeter evaluate_part(const Network& network, int64_t classes, Loader& loader,
+                                  const std::string& progress = "");
 
 /// Logarithms of the mean over an image's views of the softmax probabilities, [N, classes].
 /// @param logits [N · views, classes], the views of an image one after the other; returned as they are for one view

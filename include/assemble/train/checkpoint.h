@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "assemble/core/file.h"
+#include "assemble/data/loader.h"
 #include "assemble/models/classifier.h"
 #include "assemble/models/model_file.h"
 #include "assemble/train/optimizer.h"
@@ -25,6 +26,7 @@ struct TrainingState {
   double seconds = 0;           ///< spent so far
   std::vector<KeptModel> kept;  ///< best first
   std::string metric = "top1";  ///< that their scores are of
+  LoaderState loader;           ///< of the training images
 };
 
 /// Writes the training state atomically as one safetensors file ("model.…", "momentum.…", "average.…").

@@ -115,7 +115,7 @@ class Trainer {
   void start();
   void warn_of_no_effect() const;
   int64_t small_steps() const;
-  void start_loader();
+  void start_loader(LoaderState from);
   void next_batch(Batch& batch);
   double train_step();
   double micro_step(int64_t index);
