@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/image/resize.h"
 
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
-
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "assemble/core/error.h"
 #include "resize_axis.h"
+#include "row_interpolator.h"
 
 namespace assemble {
 namespace {
@@ -40,77 +36,6 @@ void check_arguments(const Image& image, int height, int width, const Window& cr
   }
 }
 
-void interpolate_pixel(const uint8_t* row, const AxisPoint& column, float* out) {
-  const uint8_t* lower = row + column.lower * kChannels;
-  const uint8_t* upper = row + column.upper * kChannels;
-  for (int c = 0; c < kChannels; ++c) {
-    const float left = lower[c];
-    const float right = upper[c];
-    out[c] = left + (right - left) * column.weight;
-  }
-}
-
-#if defined(__SSE2__)
-/// Four bytes; the fourth belongs to the next pixel, and what comes of it is overwritten later.
-__m128i load_pixel(const uint8_t* pixel) {
-  int32_t bytes;
-  std::memcpy(&bytes, pixel, sizeof(bytes));
-  return _mm_cvtsi32_si128(bytes);
-}
-
-__m128 to_floats(__m128i bytes) {
-  const __m128i zero = _mm_setzero_si128();
-  return _mm_cvtepi32_ps(_mm_unpacklo_epi16(_mm_unpacklo_epi8(bytes, zero), zero));
-}
-
-float* interpolate_pixels_sse2(const uint8_t* row, std::span<const AxisPoint> columns, float* out) {
-  for (const AxisPoint& column : columns) {
-    const __m128 left = to_floats(load_pixel(row + column.lower * kChannels));
-    const __m128 right = to_floats(load_pixel(row + column.upper * kChannels));
-    _mm_storeu_ps(out, _mm_add_ps(left, _mm_mul_ps(_mm_sub_ps(right, left), _mm_set1_ps(column.weight))));
-    out += kChannels;
-  }
-  return out;
-}
-
-/// Two pixels at a time.
-__attribute__((target("avx2"))) void interpolate_pixels_avx2(const uint8_t* row, std::span<const AxisPoint> columns,
-                                                             float* out) {
-  const auto load_pair = [row](int first, int second) __attribute__((target("avx2"))) {
-    int32_t low, high;
-    std::memcpy(&low, row + first * kChannels, sizeof(low));
-    std::memcpy(&high, row + second * kChannels, sizeof(high));
-    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_insert_epi32(_mm_cvtsi32_si128(low), high, 1)));
-  };
-  size_t i = 0;
-  for (; i + 2 <= columns.size(); i += 2, out += 2 * kChannels) {
-    const AxisPoint& a = columns[i];
-    const AxisPoint& b = columns[i + 1];
-    const __m256 left = load_pair(a.lower, b.lower);
-    const __m256 right = load_pair(a.upper, b.upper);
-    const __m256 weight = _mm256_set_m128(_mm_set1_ps(b.weight), _mm_set1_ps(a.weight));
-    const __m256 value = _mm256_add_ps(left, _mm256_mul_ps(_mm256_sub_ps(right, left), weight));
-    _mm_storeu_ps(out, _mm256_castps256_ps128(value));
-    _mm_storeu_ps(out + kChannels, _mm256_extractf128_ps(value, 1));
-  }
-  interpolate_pixels_sse2(row, columns.subspan(i), out);
-}
-#endif
-
-/// One source row along the columns. `out` has room for one float more than it receives.
-/// @param readable_beyond whether a byte follows the row's last pixel
-void interpolate_row(const uint8_t* row, const Axis& columns, [[maybe_unused]] bool readable_beyond, float* out) {
-#if defined(__SSE2__)
-  static const bool kHasAvx2 = __builtin_cpu_supports("avx2");
-  if (readable_beyond && kHasAvx2) return interpolate_pixels_avx2(row, columns, out);
-  if (readable_beyond) return void(interpolate_pixels_sse2(row, columns, out));
-#endif
-  for (const AxisPoint& column : columns) {
-    interpolate_pixel(row, column, out);
-    out += kChannels;
-  }
-}
-
 /// Blends two rows and subtracts the mean. Compiled for several processors, of which the best is taken at start.
 ASSEMBLE_FOR_SEVERAL_PROCESSORS
 void blend_rows(const float* top, const float* bottom, float weight, const float* mean, size_t count, float* out) {
@@ -120,8 +45,8 @@ void blend_rows(const float* top, const float* bottom, float weight, const float
 /// The last two source rows after the horizontal pass.
 class RowCache {
  public:
-  RowCache(const Image& image, const Axis& columns) : image_(image), columns_(columns) {
-    for (Entry& entry : entries_) entry.values.resize(columns.size() * kChannels + 1);
+  RowCache(const Image& image, const Axis& columns) : image_(image), interpolate_(columns) {
+    for (Entry& entry : entries_) entry.values.resize(columns.size() * kChannels + RowInterpolator::kRoom);
   }
 
   /// Both rows of a point; pointers stay valid until the next call.
@@ -141,12 +66,12 @@ class RowCache {
 
   void fill(Entry& entry, int row) {
     if (entry.row == row) return;
-    interpolate_row(image_.row(row), columns_, row + 1 < image_.height, entry.values.data());
+    interpolate_(image_.row(row), row + 1 < image_.height, entry.values.data());
     entry.row = row;
   }
 
   const Image& image_;
-  const Axis& columns_;
+  RowInterpolator interpolate_;
   Entry entries_[2];
 };
 
