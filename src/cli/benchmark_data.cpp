@@ -60,6 +60,8 @@ class DataBenchmark : public Benchmark {
     app.add_option("--threads", threads_, "Threads; 0: every core")->check(CLI::NonNegativeNumber);
     app.add_option("--preprocessing", preprocessing_, "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE");
     app.add_option("--decode", decoding_, "exact or fast")->check(CLI::IsMember({"exact", "fast"}));
+    app.add_option("--auto-augment", policy_, "AutoAugment policy that is measured")
+        ->check(CLI::IsMember(auto_augment_policy_names()));
     app.add_option("--images", images_, "Images to hold in memory and repeat")->check(CLI::PositiveNumber);
     app.add_option("--batch-size", batch_size_, "Images a batch")->check(CLI::PositiveNumber);
     app.add_option("--seconds", seconds_, "Time for each measurement")->check(CLI::PositiveNumber);
@@ -73,22 +75,29 @@ class DataBenchmark : public Benchmark {
     const double decode = decode_rate(encoded), resize = resize_rate(encoded);
     const double batch = loader_rate({encode_png({1, 1, {0, 0, 0}})}, true, 1);
     const double train = loader_rate(encoded, true, 0), eval = loader_rate(encoded, false, 0);
+    const AutoAugmentPolicy& policy = auto_augment_policy(policy_);
+    const double augment = augment_rate(encoded, policy), augmented = loader_rate(encoded, true, 0, &policy);
     const auto text = [](double rate) { return format_number(rate, 0); };
     return {{{"train_images_per_second", train},
+             {"train_auto_augment_images_per_second", augmented},
              {"eval_images_per_second", eval},
              {"decode_images_per_second", decode},
              {"crop_resize_images_per_second", resize},
+             {"augment_images_per_second", augment},
              {"batch_images_per_second", batch},
              {"images", encoded.size()},
              {"threads", threads_},
              {"decode", decoding_},
              {"preprocessing", preprocessing_},
+             {"auto_augment", policy_},
              {"cpu", cpu_name()}},
             format_table({{"work", "images/s"},
                           {"decode (whole images)", text(decode)},
                           {"crop and resize", text(resize)},
+                          {"augment (AutoAugment " + policy_ + ")", text(augment)},
                           {"batch (order, hand-over)", text(batch)},
                           {"training preprocessing", text(train)},
+                          {"training, with AutoAugment", text(augmented)},
                           {"evaluation preprocessing", text(eval)}})};
   }
 
@@ -135,8 +144,7 @@ class DataBenchmark : public Benchmark {
   }
 
   /// Windows of training, decoded beforehand.
-  double resize_rate(const std::vector<Bytes>& encoded) const {
-    const int side = Preprocessing::from_type(preprocessing_).train_size;
+  std::vector<Image> windows_of(const std::vector<Bytes>& encoded) const {
     std::vector<Image> windows;
     for (size_t i = 0; i < encoded.size(); ++i) {
       Random random(0, RandomPurpose::kAugment, 0, i);
@@ -144,6 +152,12 @@ class DataBenchmark : public Benchmark {
         return sample_box(size.height, size.width, {}, SampleBoxOptions{}, random);
       }));
     }
+    return windows;
+  }
+
+  double resize_rate(const std::vector<Bytes>& encoded) const {
+    const int side = Preprocessing::from_type(preprocessing_).train_size;
+    const std::vector<Image> windows = windows_of(encoded);
     return rate(windows.size(), [&](size_t i) {
       thread_local std::vector<float> output;
       output.resize(static_cast<size_t>(side) * side * Image::kChannels);
@@ -151,8 +165,26 @@ class DataBenchmark : public Benchmark {
     });
   }
 
+  /// On crops of training's size, each with operations of its own, copying included.
+  double augment_rate(const std::vector<Bytes>& encoded, const AutoAugmentPolicy& policy) const {
+    const int side = Preprocessing::from_type(preprocessing_).train_size;
+    std::vector<Image> crops;
+    std::vector<float> resized(static_cast<size_t>(side) * side * Image::kChannels);
+    for (const Image& window : windows_of(encoded)) {
+      resize_bilinear(window, side, side, resized);
+      crops.push_back({side, side, {resized.begin(), resized.end()}});
+    }
+    std::atomic<uint64_t> calls = 0;
+    return rate(crops.size(), [&](size_t i) {
+      Random random(0, RandomPurpose::kAugment, 0, calls++);
+      Image image = crops[i];
+      auto_augment(image, policy, random);
+    });
+  }
+
   /// @param side of the crops instead of the type's; 0: the type's
-  double loader_rate(const std::vector<Bytes>& encoded, bool training, int side) const {
+  double loader_rate(const std::vector<Bytes>& encoded, bool training, int side,
+                     const AutoAugmentPolicy* policy = nullptr) const {
     LoaderOptions options;
     options.batch_size = batch_size_;
     options.threads = threads_;
@@ -160,6 +192,7 @@ class DataBenchmark : public Benchmark {
     options.decoding = parse_decoding(decoding_);
     options.preprocessing = Preprocessing::from_type(preprocessing_);
     if (side > 0) options.preprocessing.train_size = side;
+    options.augmentation.auto_augment = policy;
     const RepeatedImages dataset(encoded, batch_size_ * 10000, data_);
     Loader loader(dataset, options);
     std::vector<double> rates;
@@ -178,6 +211,7 @@ class DataBenchmark : public Benchmark {
   std::string data_;
   std::string preprocessing_ = "imagenet";
   std::string decoding_ = "exact";
+  std::string policy_ = "imagenet";
   int threads_ = 0;
   int64_t images_ = 256;
   int64_t batch_size_ = 64;
