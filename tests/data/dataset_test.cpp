@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "archives.h"
 #include "assemble/core/error.h"
 #include "assemble/io/tfrecord.h"
 #include "test_support.h"
@@ -118,6 +119,29 @@ TEST(OpenUnlabelled, TakesFoldersFilesAndRecords) {
   write_records(folder / "train-00000-of-00001", 3);
   EXPECT_EQ(open_unlabelled(folder.path())->size(), 3);
   EXPECT_THROW(open_unlabelled(folder / "missing"), InputError);
+}
+
+TEST(OpenUnlabelled, TakesArchives) {
+  TemporaryFolder folder;
+  test::write_zip(folder / "set.zip", {{"a/1.jpg", test::bytes_of("1")}, {"b/2.jpg", test::bytes_of("2")}});
+  EXPECT_EQ(open_unlabelled(folder / "set.zip")->size(), 2);
+  make_directories(folder / "tars");
+  test::write_tar(folder / "tars/train-0.tar", {{"a/1.jpg", test::bytes_of("1")}});
+  EXPECT_EQ(open_unlabelled(folder / "tars")->size(), 1);
+  test::write_tar(folder / "tars/val-0.tar", {{"z/1.jpg", test::bytes_of("1")}, {"z/2.jpg", test::bytes_of("2")}});
+  EXPECT_EQ(open_unlabelled(folder / "tars")->size(), 2) << "the validation split, where there is one";
+  EXPECT_EQ(open_unlabelled(folder / "tars/val-0.tar")->size(), 2);
+}
+
+TEST(OpenDataset, TarsForRetrievalMayHoldOtherClasses) {
+  TemporaryFolder folder;
+  test::write_tar(folder / "train.tar", {{"a/1.jpg", test::bytes_of("1")}});
+  test::write_tar(folder / "val.tar", {{"z/1.jpg", test::bytes_of("2")}});
+  EXPECT_THAT(error_of<InputError>([&] { open_dataset(folder.path(), Split::kValidation)->read(0); }),
+              HasSubstr("label -1, expected 0…0"));
+  const auto other = open_dataset(folder.path(), Split::kValidation, ClassRule::kAny);
+  EXPECT_EQ(other->class_names(), std::vector<std::string>{"z"});
+  EXPECT_EQ(other->read(0).label, 0);
 }
 
 TEST(DatasetRange, IsAPartOfAnother) {

@@ -424,6 +424,28 @@ TEST(Preprocess, FastDecodingGivesNearlyTheSamePixels) {
   EXPECT_EQ(exact, fast) << "only JPEGs change";
 }
 
+TEST(Preprocess, FastDecodingKeepsTheGeometryOfEveryFamily) {
+  const Bytes bytes = smooth_jpeg(160, 220);
+  for (const char* type : {"imagenet_32", "reid_32", "inception_32"}) {
+    for (const bool antialias : {false, true}) {
+      Preprocessing preprocessing = Preprocessing::from_type(type);
+      preprocessing.antialias = antialias;
+      preprocessing.pad_to_square = preprocessing.family == PreprocessingFamily::kReid && antialias;
+      const size_t eval_pixels = size_t{3} * preprocessing.eval_size * preprocessing.eval_size;
+      std::vector<float> exact(eval_pixels), fast(exact);
+      preprocess_eval(bytes, "exact", preprocessing, exact);
+      preprocess_eval(bytes, "fast", preprocessing, fast, Decoding::kFast);
+      const double scale = preprocessing.deviation[0];
+      EXPECT_LT(mean_difference(exact, fast) * scale, 6) << type << antialias;
+      exact.resize(kTenCrops * eval_pixels);
+      fast.resize(exact.size());
+      preprocess_ten_crop(bytes, "exact", preprocessing, exact);
+      preprocess_ten_crop(bytes, "fast", preprocessing, fast, Decoding::kFast);
+      EXPECT_LT(mean_difference(exact, fast) * scale, 6) << type << antialias;
+    }
+  }
+}
+
 TEST(Preprocess, RefusesOutputOfAnotherSize) {
   std::vector<float> output(5);
   EXPECT_THAT(error_of<UsageError>([&] { preprocess_eval({}, "x", Preprocessing{}, output); }),
