@@ -7,6 +7,11 @@
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "assemble/data/draw.h"
+#include "assemble/deploy/benchmark.h"
+#include "assemble/deploy/onnx_export.h"
+#include "assemble/deploy/passes.h"
+#include "assemble/deploy/trace.h"
+#include "assemble/models/model_file.h"
 #include "train_options.h"
 
 namespace assemble::cli {
@@ -17,6 +22,8 @@ struct DemoRow {
   std::string arch;
   ModelCost cost;
   TrainResult result;
+  fs::path onnx;
+  double inference_rate = 0;  ///< images a second of the exported network
 
   ClassificationResult measures() const { return result.last.classification.value_or(ClassificationResult{}); }
 };
@@ -46,10 +53,29 @@ class DemoCommand : public Command {
     std::vector<DemoRow> rows;
     rows.push_back(train("vanilla", concat("resnet50+w", width_), data));
     rows.push_back(train("assembled", concat("resnet50+bl+sk+aa3+w", width_), data));
+    measure_exported(rows);
     print(to_json(rows), to_text(rows));
   }
 
  private:
+  /// Writes each network as ONNX and runs the files in turns.
+  void measure_exported(std::vector<DemoRow>& rows) const {
+    constexpr int64_t kBatch = 8;
+    std::vector<BenchmarkEntry> entries;
+    for (DemoRow& row : rows) {
+      ModelCard card;
+      const Classifier model = load_model(fs::path(out_) / row.name / "best.safetensors", &card);
+      const Graph graph = optimise(trace(*model, draw_.side));
+      row.onnx = fs::path(out_) / (row.name + ".onnx");
+      write_file(row.onnx, serialise(to_onnx(graph, to_metadata(card, EnginePrecision::kF32))));
+      EngineOptions options{.kind = default_engine(torch::kCPU), .batch = kBatch};
+      entries.push_back({row.name, make_engine(graph, options), torch::randn({kBatch, 3, draw_.side, draw_.side}),
+                         row.cost.multiply_adds, 0});
+    }
+    const std::vector<BenchmarkResult> results = run_interleaved(entries, {.seconds = 2, .warm_up = 3});
+    for (size_t i = 0; i < rows.size(); ++i) rows[i].inference_rate = results[i].images_per_second;
+  }
+
   DemoRow train(const std::string& name, const std::string& arch, const fs::path& data) const {
     const fs::path out = fs::path(out_) / name;
     fs::remove_all(out);
@@ -86,20 +112,23 @@ class DemoCommand : public Command {
                           {"ece", row.measures().ece},
                           {"seconds", row.result.seconds},
                           {"images_per_second", row.result.images_per_second},
-                          {"model", (fs::path(out_) / row.name / "best.safetensors").string()}});
+                          {"inference_images_per_second", row.inference_rate},
+                          {"model", (fs::path(out_) / row.name / "best.safetensors").string()},
+                          {"onnx", row.onnx.string()}});
     }
     return {{"out", out_}, {"networks", networks}};
   }
 
   std::string to_text(const std::vector<DemoRow>& rows) const {
     std::vector<std::vector<std::string>> table{
-        {"network", "arch", "M parameters", "M multiply-adds", "top-1 %", "top-5 %", "ECE", "time", "images/s"}};
+        {"network", "arch", "M parameters", "M multiply-adds", "top-1 %", "top-5 %", "ECE", "time", "training images/s",
+         "inference images/s"}};
     for (const DemoRow& row : rows) {
       table.push_back({row.name, row.arch, format_number(1e-6 * static_cast<double>(row.cost.parameters), 2),
                        format_number(1e-6 * static_cast<double>(row.cost.multiply_adds), 0),
                        format_number(100 * row.measures().top1, 2), format_number(100 * row.measures().top5, 2),
                        format_number(row.measures().ece, 4), format_duration(row.result.seconds),
-                       format_number(row.result.images_per_second, 0)});
+                       format_number(row.result.images_per_second, 0), format_number(row.inference_rate, 0)});
     }
     const std::string model = (fs::path(out_) / "assembled" / "best.safetensors").string();
     return format_table(table) + concat("\nTry: assemble eval --model ", model, " --data ",
