@@ -22,7 +22,7 @@ struct DemoRow {
   std::string arch;
   ModelCost cost;
   TrainResult result;
-  fs::path onnx;
+  fs::path onnx = {};
   double inference_rate = 0;  ///< images a second of the exported network
 
   ClassificationResult measures() const { return result.last.classification.value_or(ClassificationResult{}); }

@@ -77,12 +77,14 @@ TEST_F(Quantise, AttentionStaysInF32AndEveryOtherConvolutionIsQuantised) {
       graph_.nodes().begin(), graph_.nodes().end(), [](const Node& node) { return node.as<ops::Convolution>(); })));
 }
 
-TEST_F(Quantise, OpenvinoComputesWhatTheInterpreterDoes) {
+TEST_F(Quantise, OpenvinoIsAsNearToF32AsTheInterpreter) {
+  // Not the same: an engine may leave a rounding out, such as that of a convolution which it adds to another tensor.
   const QuantisedGraph result = quantise(graph_, images_, {});
-  const torch::Tensor reference = interpret(result.graph, images_[0]);
+  const torch::Tensor exact = interpret(graph_, images_[0]);
+  const double of_interpreter = relative_error(interpret(result.graph, images_[0]), exact);
   const auto engine = make_engine(result.graph, {.precision = EnginePrecision::kInt8, .batch = 8});
-  EXPECT_LT(relative_error(engine->run(images_[0]), reference), 0.03);
-  EXPECT_LT(relative_error(reference, interpret(graph_, images_[0])), 0.15);
+  EXPECT_LT(of_interpreter, 0.15);
+  EXPECT_LT(relative_error(engine->run(images_[0]), exact), 1.2 * of_interpreter);
 }
 
 TEST_F(Quantise, BiasCorrectionTakesTheMeanErrorAway) {

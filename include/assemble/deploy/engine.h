@@ -35,7 +35,7 @@ struct EngineOptions {
   bool latency = false;
   torch::Device device = torch::kCPU;  ///< of the LibTorch engine
   /// Folder of compiled models (OpenVINO); empty: compile anew. Its files may be removed at any time.
-  fs::path cache;
+  fs::path cache = {};
 };
 
 /// A network compiled for inference. One thread at a time.

@@ -11,7 +11,7 @@
 namespace assemble {
 
 struct ImportOptions {
-  std::optional<Arch> arch;  ///< inferred from names and shapes when not given
+  std::optional<Arch> arch{}; ///< inferred from names and shapes when not given
   bool strict = true;        ///< missing, unexpected or mis-shaped names are errors
   bool averages = false;     ///< TensorFlow: take X/ExponentialMovingAverage for X where it exists
   int64_t image_size = 0;    ///< `flatten` networks: side of the input; 0: the least that fits
