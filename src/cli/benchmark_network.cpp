@@ -65,8 +65,8 @@ class NetworkBenchmark : public Benchmark {
   Subject parse(const std::string& text) const {
     std::vector<std::string> parts = split(text, ':');
     Subject subject{parts.at(0), 0, inference_.precision, inference_.engine};
-    if (parts.size() > 1) subject.precision = parts[1];
-    if (parts.size() > 2) subject.engine = parts[2];
+    if (parts.size() > 1 && !parts[1].empty()) subject.precision = parts[1];
+    if (parts.size() > 2 && !parts[2].empty()) subject.engine = parts[2];
     const size_t at = subject.network.rfind('@');
     if (at != std::string::npos) {
       const std::string size = subject.network.substr(at + 1);
@@ -131,7 +131,7 @@ class NetworkBenchmark : public Benchmark {
     const torch::Tensor images = random_images(size);
     const Graph traced = trace(*model, size);
     Graph graph = plain_ ? traced : optimise(traced);
-    if (options.precision == EnginePrecision::kInt8) graph = quantise(optimise(traced), {images}, {}).graph;
+    if (options.precision == EnginePrecision::kInt8) graph = quantise(pools_as_convolutions(optimise(traced)), {images}, {}).graph;
     return {"", make_engine(graph, options), images, model->multiply_adds(size), 0};
   }
 

@@ -70,7 +70,7 @@ class ExportCommand : public Command {
     }
     const Graph traced = trace(*model_, card_.preprocessing.eval_size);
     Graph graph = plain_ ? traced : optimise(traced);
-    if (int8_) graph = quantised(traced, graph);
+    if (int8_) graph = quantised(traced, pools_as_convolutions(graph));
     if (preprocess_) {
       graph = with_preprocessing(graph, card_.preprocessing);
       // The file says what is left to do before the graph.

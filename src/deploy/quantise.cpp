@@ -65,27 +65,13 @@ class Plan {
 
   void mark(NodeId id) { tensors_[source(id)] = true; }
 
-  /// A convolution that nothing else reads can add the other operand while it writes.
-  bool can_add(NodeId id) const { return quantised_.count(id) > 0 && readers_[id].size() == 1; }
-
   void mark_inputs(NodeId id) {
     const Node& node = graph_.node(id);
     const std::vector<NodeId>& in = node.inputs;
-    if (quantised_.count(id)) mark(in[0]);
-    if (node.as<ops::Add>()) {
-      if (!can_add(in[0])) mark(in[0]);
-      if (can_add(in[0]) || !can_add(in[1])) mark(in[1]);
-    }
-    if (node.as<ops::UpsampleAdd>()) {
-      mark(in[0]);
-      if (!can_add(in[1])) mark(in[1]);
-    }
-    if (node.as<ops::Mix>()) {
-      mark(in[0]);
-      mark(in[1]);
-    }
-    if (node.as<ops::AveragePool>()) mark(in[0]);
-    if (node.as<ops::Mean>()) mark(in[0]);
+    const bool reads_one = quantised_.count(id) || node.as<ops::AveragePool>() || node.as<ops::Mean>();
+    const bool reads_two = node.as<ops::Mix>() || node.as<ops::UpsampleAdd>() || (node.as<ops::Add>() && !is_vector(node));
+    if (reads_one || reads_two) mark(in[0]);
+    if (reads_two) mark(in[1]);
   }
 
   const Graph& graph_;

@@ -25,6 +25,10 @@ Graph order_projections(const Graph& graph);
 /// Upsampling, sum and ReLU become one step.
 Graph fuse_upsample_add(const Graph& graph);
 
+/// Average poolings whose zero padding counts become depthwise convolutions of equal weights, for which engines have
+/// faster kernels in 8 bits.
+Graph pools_as_convolutions(const Graph& graph);
+
 /// The graph that takes bytes [N, H, W, 3] and subtracts the mean and divides by the deviation itself.
 Graph with_preprocessing(const Graph& graph, const Preprocessing& preprocessing);
 

@@ -44,8 +44,9 @@ struct QuantisedGraph {
 /// Post-training quantisation to 8 bits.
 ///
 /// Weights: symmetric, a scale for each output channel. Activations: a scale for each tensor, unsigned after ReLU, signed
-/// and symmetric otherwise. Quantised are the inputs of convolutions, both paths that a selective kernel mixes, and of a
-/// sum all but the convolution that it is added to. The small convolutions of attention (SK, SE) stay in f32: they cost
+/// and symmetric otherwise. Quantised are the inputs of convolutions, sums, means and average poolings, and both paths that
+/// a selective kernel mixes. (A sum whose operands all have 8 bits is added by the convolution that makes one of them while
+/// it writes.) The small convolutions of attention (SK, SE) stay in f32: they cost
 /// nothing and everything passes through them.
 /// @param graph optimised
 /// @param images batches [N, 3, H, W] as the network takes them, on the CPU

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/deploy/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "assemble/core/error.h"
+#include "assemble/deploy/onnx_export.h"
+#include "assemble/deploy/passes.h"
+#include "assemble/deploy/quantise.h"
+#include "assemble/deploy/trace.h"
+#include "lively_network.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+using testing::HasSubstr;
+
+// Commands keep compiled models in the user's cache: the tests have one of their own.
+const int kOwnCache = setenv("XDG_CACHE_HOME", ASSEMBLE_BUILD_DIR "/test-cache", 1);
+
+double relative_difference(const torch::Tensor& a, const torch::Tensor& b) {
+  return ((a - b).abs().max() / b.abs().max()).item<double>();
+}
+
+struct Case {
+  const char* arch;
+  int64_t size;
+};
+void PrintTo(const Case& network, std::ostream* stream) { *stream << network.arch << " at " << network.size; }
+
+class EveryArch : public testing::TestWithParam<Case> {
+ protected:
+  /// Large enough that f32 rounding in a network of random weights stays small.
+  Classifier model_ = lively_network(GetParam().arch, 7, GetParam().size);
+  torch::Tensor images_ = torch::randn({3, 3, GetParam().size, GetParam().size});
+  Graph graph_ = optimise(trace(*model_, GetParam().size));
+  torch::Tensor expected() {
+    const torch::NoGradGuard no_grad;
+    model_->to(torch::kDouble);
+    return model_->forward(images_.to(torch::kDouble)).to(torch::kFloat);
+  }
+};
+
+TEST_P(EveryArch, EnginesGiveTheLogitsOfTheNetwork) {
+  const torch::Tensor wanted = expected();
+  for (const EngineKind kind : {EngineKind::kOpenvino, EngineKind::kTorch}) {
+    const auto engine = make_engine(graph_, {.kind = kind, .batch = 2});
+    EXPECT_LT(relative_difference(engine->run(images_), wanted), 1e-4) << engine->description();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Arches, EveryArch,
+                         testing::Values(Case{"resnet50+w8", 64}, Case{"resnet50+d+w8", 63}, Case{"resnet50+d+se+w8", 64},
+                                         Case{"resnet50+sk+w8", 64}, Case{"resnet50+bl+sk+aa3+w8", 64},
+                                         Case{"resnet50+bl+d+sk+aa3+w8", 64}, Case{"resnet50+aa5(proj,sconv)+gem+w8", 64},
+                                         Case{"resnet50+aa1+w8", 64}, Case{"resnet50+flatten+emb16+nodown+w8", 64},
+                                         Case{"resnet50+d+se+timm+w8", 65}, Case{"resnet101+bl(1,2)+sk+aa3+w8", 64},
+                                         Case{"mobilenet_v1+se2+w8", 64}));
+
+class Engines : public testing::Test {
+ protected:
+  static ModelCard card_of(const Classifier& model, int size) {
+    ModelCard card;
+    card.arch = model->arch();
+    card.class_names = {"a", "b", "c"};
+    card.preprocessing = Preprocessing::from_type(concat("imagenet_", size));
+    return card;
+  }
+  test::TemporaryFolder folder_;
+  Classifier model_ = lively_network("resnet50+sk+w8", 3, 32);
+  ModelCard card_ = card_of(model_, 32);
+  fs::path file_ = folder_ / "model.safetensors";
+  torch::Tensor images_ = torch::randn({11, 3, 32, 32});
+  void SetUp() override { save_model(file_, *model_, card_); }
+};
+
+TEST_F(Engines, BatchesAreCutAndFilled) {
+  const Graph graph = optimise(trace(*model_, 32));
+  const torch::Tensor one = make_engine(graph, {.batch = 1})->run(images_);
+  for (const int64_t batch : {4, 8, 11, 16}) {
+    EXPECT_LT(relative_difference(make_engine(graph, {.batch = batch, .threads = 2})->run(images_), one), 1e-5);
+  }
+}
+
+TEST_F(Engines, OpensModelFilesAndOnnxFiles) {
+  const auto from_file = open_engine(file_, {});
+  const Graph graph = optimise(trace(*model_, 32));
+  const fs::path onnx = folder_ / "model.onnx";
+  write_file(onnx, serialise(to_onnx(graph, to_metadata(card_, EnginePrecision::kF32))));
+  const auto from_onnx = open_engine(onnx, {});
+  EXPECT_EQ(from_onnx.card.class_names, card_.class_names);
+  EXPECT_EQ(from_onnx.card.preprocessing, card_.preprocessing);
+  EXPECT_EQ(from_onnx.card.arch, card_.arch);
+  EXPECT_LT(relative_difference(from_onnx.engine->run(images_), from_file.engine->run(images_)), 1e-6);
+}
+
+TEST_F(Engines, CompiledModelsAreKept) {
+  const EngineOptions options{.cache = folder_ / "cache"};
+  const torch::Tensor first = open_engine(file_, options).engine->run(images_);
+  std::vector<fs::path> kept;
+  for (const auto& entry : fs::directory_iterator(options.cache)) kept.push_back(entry.path());
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
+
+  // Damaged: compiled anew and written again.
+  const auto size = fs::file_size(kept[0]);
+  std::fstream stream(kept[0], std::ios::in | std::ios::out | std::ios::binary);
+  stream.seekp(static_cast<std::streamoff>(size / 2));
+  stream.write("damaged", 7);
+  stream.close();
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("is damaged: compiling anew"));
+  testing::internal::CaptureStderr();
+  open_engine(file_, options);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST_F(Engines, AnotherModelOfTheSameNameIsNotTakenFromTheCache) {
+  const EngineOptions options{.cache = folder_ / "cache"};
+  const torch::Tensor first = open_engine(file_, options).engine->run(images_);
+  model_ = lively_network("resnet50+d+sk+w8", 3, 32);
+  card_ = card_of(model_, 32);
+  save_model(file_, *model_, card_);
+  EXPECT_FALSE(torch::allclose(open_engine(file_, options).engine->run(images_), first));
+}
+
+TEST_F(Engines, SayWhatCannotBeRun) {
+  const auto message = [](auto&& work) -> std::string {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(message([&] { open_engine(file_, {.precision = EnginePrecision::kInt8}); }),
+              HasSubstr("assemble export --int8"));
+  const fs::path broken = folder_ / "broken.onnx";
+  write_file(broken, std::string_view("this is no model"));
+  EXPECT_THAT(message([&] { open_engine(broken, {}); }), HasSubstr("broken.onnx: is no ONNX model"));
+  const std::string whole = serialise(to_onnx(optimise(trace(*model_, 32)), to_metadata(card_, EnginePrecision::kF32)));
+  write_file(broken, std::string_view(whole).substr(0, whole.size() / 2));
+  EXPECT_THAT(message([&] { open_engine(broken, {}); }), HasSubstr("broken.onnx"));
+  write_file(broken, serialise(to_onnx(trace(*model_, 32))));
+  EXPECT_THAT(message([&] { open_engine(broken, {}); }), HasSubstr("has no 'arch' in its metadata"));
+  write_file(broken, whole);
+  EXPECT_THAT(message([&] { open_engine(broken, {.kind = EngineKind::kTorch}); }), HasSubstr("engine torch"));
+  EXPECT_THAT(message([&] { open_engine(broken, {.image_size = 64}); }), HasSubstr("--image-size 64"));
+}
+
+/// Runs python with onnx.checker and ONNX Runtime on what the exporter writes.
+TEST(OnnxFiles, PassTheCheckerAndRunInOnnxRuntime) {
+  const char* python = std::getenv("ASSEMBLE_ONNX_PYTHON");
+  if (!python) GTEST_SKIP() << "ASSEMBLE_ONNX_PYTHON names no Python with onnx and onnxruntime";
+  const test::TemporaryFolder folder;
+  int number = 0;
+  for (const char* arch : {"resnet50+w8", "resnet50+d+se+w8", "resnet50+bl+sk+aa3+w8", "resnet50+aa5(proj,sconv)+gem+w8",
+                           "resnet50+aa1+w8", "resnet50+flatten+emb16+nodown+w8", "resnet50+d+se+timm+w8",
+                           "mobilenet_v1+se2+w8"}) {
+    const Classifier model = lively_network(arch, 7, 64);
+    const torch::Tensor images = torch::randn({2, 3, 64, 64});
+    const Graph graph = optimise(trace(*model, 64));
+    for (const bool int8 : {false, true}) {
+      const Graph written = int8 ? quantise(graph, {images}, {}).graph : graph;
+      const torch::Tensor logits = make_engine(written, {.precision = int8 ? EnginePrecision::kInt8 : EnginePrecision::kF32,
+                                                         .batch = 2})->run(images);
+      const std::string stem = concat(number++, int8 ? "_int8" : "_f32");
+      write_file(folder / (stem + ".onnx"), serialise(to_onnx(written)));
+      const auto raw = [&](const char* ending, const torch::Tensor& tensor) {
+        const torch::Tensor whole = tensor.contiguous();
+        write_file(folder / (stem + ending),
+                   std::span(reinterpret_cast<const uint8_t*>(whole.data_ptr<float>()), static_cast<size_t>(whole.nbytes())));
+      };
+      raw(".images", images);
+      raw(".logits", logits);
+    }
+  }
+  const std::string command =
+      concat(python, " ", ASSEMBLE_SOURCE_DIR, "/tests/onnx_check.py ", (folder / "").string());
+  EXPECT_EQ(std::system(command.c_str()), 0);
+}
+
+}  // namespace
+}  // namespace assemble
