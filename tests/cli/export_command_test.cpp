@@ -78,21 +78,37 @@ TEST_F(ExportCommandTest, EightBitsAreMeasuredAndEvaluated) {
 }
 
 TEST_F(ExportCommandTest, PreprocessingInsideMakesAnOnnxFileOfBytes) {
-  succeed({"export", "--model", model(), "--out", path("m.onnx"), "--preprocess"});
+  ModelCard card;
+  const Classifier network = load_model(model(), &card);
+  card.preprocessing.eval_resize = 32;  // as large as the images: what the network sees are bytes already
+  save_model(path("exact.safetensors"), *network, card);
+  succeed({"export", "--model", path("exact.safetensors"), "--out", path("m.onnx"), "--preprocess"});
   const std::string file = test::read_text(path("m.onnx"));
   EXPECT_NE(file.find("channels_first"), std::string::npos);
+  const std::string images = data() + "/validation";
+  const json expected = succeed({"predict", "--model", path("exact.safetensors"), images}).at("predictions");
+  const json found = succeed({"predict", "--model", path("m.onnx"), images}).at("predictions");
+  ASSERT_EQ(found.size(), 24u);
+  for (size_t i = 0; i < found.size(); ++i) {
+    const json &best = expected.at(i).at("classes").at(0), &of_bytes = found.at(i).at("classes").at(0);
+    EXPECT_EQ(of_bytes.at("class"), best.at("class")) << i;
+    EXPECT_NEAR(of_bytes.at("probability").get<double>(), best.at("probability").get<double>(), 0.01) << i;
+  }
 }
 
 TEST_F(ExportCommandTest, RefusesWhatCannotWork) {
   EXPECT_THAT(fail({"export", "--model", model(), "--out", path("m.bin")}, 2), HasSubstr("does not end in .onnx"));
   EXPECT_THAT(fail({"export", "--model", model(), "--out", path("m.onnx"), "--int8"}, 2), HasSubstr("--calibration"));
   EXPECT_THAT(fail({"export", "--model", model(), "--out", path("m.onnx"), "--int8", "--calibration", data() + "/train",
-                    "--max-drop", "1"}, 2),
+                    "--max-drop", "1"},
+                   2),
               HasSubstr("--data"));
   EXPECT_THAT(fail({"export", "--model", model(), "--out", path("m.onnx"), "--int8", "--calibration", data() + "/train",
-                    "--calibration-images", "5"}, 3),
+                    "--calibration-images", "5"},
+                   3),
               HasSubstr("at least 16"));
-  EXPECT_THAT(fail({"export", "--model", model(), "--out", path("m.onnx"), "--range", "median"}, 2), HasSubstr("--int8"));
+  EXPECT_THAT(fail({"export", "--model", model(), "--out", path("m.onnx"), "--range", "median"}, 2),
+              HasSubstr("--int8"));
   EXPECT_FALSE(fs::exists(path("m.onnx")));
   EXPECT_THAT(fail({"eval", "--model", model(), "--data", data(), "--precision", "int8"}, 2),
               HasSubstr("assemble export --int8"));
@@ -108,11 +124,12 @@ TEST_F(ExportCommandTest, BenchmarkComparesNetworksInTurns) {
   EXPECT_EQ(result.at("compare").at(1).at("precision"), "int8");
   EXPECT_EQ(result.at("compare").at(0).at("ratio"), 1.0);
   EXPECT_GT(result.at("share_of_peak").get<double>(), 0);
-  const json alone = succeed({"benchmark", "--arch", "resnet50+w8", "--image-size", "32", "--batch", "1", "--seconds", "0.2",
-                              "--no-peak"});
+  const json alone = succeed(
+      {"benchmark", "--arch", "resnet50+w8", "--image-size", "32", "--batch", "1", "--seconds", "0.2", "--no-peak"});
   EXPECT_FALSE(alone.contains("share_of_peak"));
   EXPECT_THAT(fail({"benchmark"}, 2), HasSubstr("--arch assemble_resnet50"));
-  EXPECT_THAT(fail({"benchmark", "--arch", "resnet50+w8", "--compare", "resnet50@big"}, 2), HasSubstr("'big' is no size"));
+  EXPECT_THAT(fail({"benchmark", "--arch", "resnet50+w8", "--compare", "resnet50@big"}, 2),
+              HasSubstr("'big' is no size"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #ifndef ASSEMBLE_CAPI_ASSEMBLE_H
 #define ASSEMBLE_CAPI_ASSEMBLE_H
 
+// NOLINTBEGIN(modernize-*,readability-identifier-naming): C, and the names that C libraries use
 #include <stddef.h>
 #include <stdint.h>
 
@@ -129,6 +130,7 @@ assemble_status assemble_classify(assemble_model* model, const assemble_image* i
 assemble_status assemble_classify_batch(assemble_model* model, const assemble_image* images, size_t image_count,
                                         size_t top, assemble_class* classes, assemble_status* statuses);
 
+// NOLINTEND(modernize-*,readability-identifier-naming)
 #ifdef __cplusplus
 }
 #endif

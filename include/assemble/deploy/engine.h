@@ -27,8 +27,8 @@ const char* precision_name(EnginePrecision precision);
 struct EngineOptions {
   EngineKind kind = EngineKind::kOpenvino;
   EnginePrecision precision = EnginePrecision::kF32;
-  int64_t batch = 1;    ///< images that are computed at once; larger inputs are cut, the last part is filled up
-  int threads = 0;      ///< of the processor; 0: every core
+  int64_t batch = 1;       ///< images that are computed at once; larger inputs are cut, the last part is filled up
+  int threads = 0;         ///< of the processor; 0: every core
   int64_t image_size = 0;  ///< of open_engine(): side of the input, pixels; 0: the model's own
   /// Latency: one request on all threads. Throughput (off): OpenVINO shares a batch of 4 or more between streams of one
   /// thread each.
@@ -43,7 +43,7 @@ class Engine {
  public:
   virtual ~Engine() = default;
   /// @param images any number of them, as the graph's input says: [N, 3, H, W] f32 (best in channels_last memory), or
-  ///        [N, H, W, 3] bytes when the preprocessing is inside; then also [N, 3, H, W] f32 in [0, 255], which is rounded
+  ///        [N, H, W, 3] bytes when the preprocessing is inside; then also [N, 3, H, W] f32 in [0, 255], rounded
   /// @return logits [N, classes], f32, on the CPU
   virtual torch::Tensor run(const torch::Tensor& images) = 0;
   /// For people: engine, its version, precision, threads.
@@ -64,8 +64,8 @@ struct DeployedModel {
 
 /// Opens a model file (.safetensors) or an .onnx file that `assemble export` wrote.
 /// @param options its precision is replaced by int8 for an .onnx file with 8-bit weights
-/// @throws InputError when the file cannot be used; UsageError for int8 on a model file, which has no 8-bit weights, and
-///         for an .onnx file on the LibTorch engine
+/// @throws InputError when the file cannot be used; UsageError for int8 on a model file, which has no 8-bit weights,
+///         and for an .onnx file on the LibTorch engine
 DeployedModel open_engine(const fs::path& model, const EngineOptions& options);
 
 /// $XDG_CACHE_HOME/assemble or ~/.cache/assemble; empty when neither is set.
