@@ -10,6 +10,7 @@
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
 #include "assemble/deploy/trace.h"
+#include "assemble/io/onnx_writer.h"
 #include "benchmark.h"
 #include "inference.h"
 
@@ -25,7 +26,13 @@ struct Subject {
   std::string precision, engine;
 };
 
-bool is_file(const std::string& network) { return network.ends_with(".safetensors") || network.ends_with(".onnx"); }
+bool is_file(const std::string& network) {
+  return network.ends_with(".safetensors") || network.ends_with(".onnx") || network.ends_with(".xml");
+}
+
+bool is_foreign(const std::string& network) {
+  return network.ends_with(".xml") || (network.ends_with(".onnx") && !read_onnx_metadata(network).contains("arch"));
+}
 
 class NetworkBenchmark : public Benchmark {
  public:
@@ -42,7 +49,7 @@ class NetworkBenchmark : public Benchmark {
     app.add_option("--warm-up", options_.warm_up, "Runs of each network before")->check(CLI::NonNegativeNumber);
     app.add_option("--compare", compare_,
                    "More networks, in turns with the first: NETWORK[@SIZE][:PRECISION][:ENGINE], where NETWORK is a "
-                   "file, an arch or a preset");
+                   "file, also .onnx and .xml of others, an arch or a preset");
     app.add_flag("--plain", plain_, "Networks as they are written, without rewrites: to compare with");
     app.add_flag("!--no-peak", peak_, "Leave out the measurement of the machine's peak");
     inference_.declare(app);
@@ -116,6 +123,10 @@ class NetworkBenchmark : public Benchmark {
   }
 
   BenchmarkEntry open_file(const Subject& subject, EngineOptions options) const {
+    if (is_foreign(subject.network)) {
+      std::shared_ptr<Engine> engine = open_foreign(subject.network, options);
+      return {"", engine, random_images(engine->image_size()), 0, 0};
+    }
     options.image_size = subject.size;
     DeployedModel model = open_engine(subject.network, options);
     const int64_t size = subject.size > 0 ? subject.size : model.card.preprocessing.eval_size;

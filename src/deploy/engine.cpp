@@ -115,6 +115,13 @@ DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
   return model;
 }
 
+std::unique_ptr<Engine> open_foreign(const fs::path& path, const EngineOptions& options) {
+  if (options.kind != EngineKind::kOpenvino) {
+    throw UsageError(path.string(), "is no model file of assemble", "only the engine openvino reads it");
+  }
+  return openvino_engine({}, options, "", path.string());
+}
+
 fs::path default_engine_cache() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) return fs::path(cache) / "assemble";
   if (const char* home = std::getenv("HOME"); home && *home) return fs::path(home) / ".cache" / "assemble";

@@ -46,6 +46,8 @@ class Engine {
   ///        [N, H, W, 3] bytes when the preprocessing is inside; then also [N, 3, H, W] f32 in [0, 255], rounded
   /// @return logits [N, classes], f32, on the CPU
   virtual torch::Tensor run(const torch::Tensor& images) = 0;
+  /// Side of the input, pixels.
+  virtual int64_t image_size() const = 0;
   /// For people: engine, its version, precision, threads.
   virtual std::string description() const = 0;
   /// The precision in use, which is f32 where the processor lacks the one asked for.
@@ -67,6 +69,11 @@ struct DeployedModel {
 /// @throws InputError when the file cannot be used; UsageError for int8 on a model file, which has no 8-bit weights,
 ///         and for an .onnx file on the LibTorch engine
 DeployedModel open_engine(const fs::path& model, const EngineOptions& options);
+
+/// Opens a network that others wrote, to compare speeds with: .onnx, or OpenVINO's .xml, of one input [N, 3, S, S] and one
+/// output [N, classes]. It is compiled as open_engine() compiles its own.
+/// @throws InputError when OpenVINO cannot read it or it has other inputs and outputs; UsageError on another engine
+std::unique_ptr<Engine> open_foreign(const fs::path& path, const EngineOptions& options);
 
 /// $XDG_CACHE_HOME/assemble or ~/.cache/assemble; empty when neither is set.
 fs::path default_engine_cache();

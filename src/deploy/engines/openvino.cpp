@@ -35,6 +35,20 @@ std::shared_ptr<ov::Model> read_onnx(const std::string& onnx, const std::string&
   }
 }
 
+std::shared_ptr<ov::Model> read_foreign(const std::string& path) {
+  std::shared_ptr<ov::Model> model;
+  try {
+    model = core().read_model(path);
+  } catch (const std::exception& error) {
+    throw InputError(path, concat("OpenVINO cannot read it: ", error.what()));
+  }
+  const bool fits = model->inputs().size() == 1 && model->outputs().size() == 1 &&
+                    model->input().get_partial_shape().size() == 4 && model->output().get_partial_shape().size() == 2 &&
+                    model->input().get_partial_shape()[2].is_static();
+  if (!fits) throw InputError(path, "expected one input [N, 3, S, S] and one output [N, classes]");
+  return model;
+}
+
 class OpenvinoEngine : public Engine {
  public:
   OpenvinoEngine(const std::function<std::string()>& onnx, const EngineOptions& options, const std::string& identity,
@@ -80,6 +94,7 @@ class OpenvinoEngine : public Engine {
     return logits;
   }
 
+  int64_t image_size() const override { return static_cast<int64_t>(model_.input().get_shape()[1]); }
   std::string description() const override {
     return concat("OpenVINO ", ov::get_openvino_version().buildNumber, ", ", precision_name(options_.precision), ", ",
                   options_.threads, " threads, ", streams_, streams_ == 1 ? " stream" : " streams");
@@ -103,7 +118,7 @@ class OpenvinoEngine : public Engine {
         log_warning(concat(cache.path().string(), " is of another version or damaged: compiling anew"));
       }
     }
-    std::shared_ptr<ov::Model> model = read_onnx(onnx(), where);
+    std::shared_ptr<ov::Model> model = onnx ? read_onnx(onnx(), where) : read_foreign(where);
     try {
       ov::preprocess::PrePostProcessor steps(model);
       if (model->input().get_element_type() == ov::element::f32) {

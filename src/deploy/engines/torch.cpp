@@ -36,6 +36,7 @@ class TorchEngine : public Engine {
     return torch::cat(logits);
   }
 
+  int64_t image_size() const override { return graph_.input().shape.at(1); }
   std::string description() const override {
     return concat("LibTorch ", TORCH_VERSION, " on ", options_.device.str(), ", ", precision_name(precision()),
                   precision() == EnginePrecision::kInt8 ? " (computed in f32)" : "", ", ", at::get_num_threads(),
