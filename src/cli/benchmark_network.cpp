@@ -158,7 +158,7 @@ class NetworkBenchmark : public Benchmark {
       inference.precision = precision_name(precision);
       const Graph graph = peak_graph(precision == EnginePrecision::kInt8);
       constexpr int64_t kBatch = 8;
-      entries.push_back({"peak", make_engine(graph, inference.engine_options(kBatch)), torch::randn({kBatch, 3, 32, 32}),
+      entries.push_back({"peak", make_engine(graph, inference.engine_options(kBatch)), torch::randn({kBatch, 3, 16, 16}),
                          graph.multiply_adds(), 0});
       engines_.push_back(engines_[i]);
     }

@@ -67,14 +67,14 @@ std::vector<BenchmarkResult> run_interleaved(const std::vector<BenchmarkEntry>& 
 }
 
 Graph peak_graph(bool quantised) {
-  constexpr int64_t kChannels = 512, kSide = 32;
+  constexpr int64_t kChannels = 512, kSide = 16;
   torch::manual_seed(0);
   const ops::Quantise bytes{{1.f / 64, false}};
   Graph graph;
   NodeId node = graph.add_input({}, {3, kSide, kSide});
   node = graph.add(ops::Convolution{.weight = torch::randn({kChannels, 3, 1, 1}), .bias = {}, .padding = {}, .relu = true},
                    {node});
-  for (int layer = 0; layer < 4; ++layer) {
+  for (int layer = 0; layer < 8; ++layer) {
     if (quantised) node = graph.add(bytes, {node});
     node = graph.add(ops::Convolution{.weight = torch::randn({kChannels, kChannels, 3, 3}) / 48,
                                       .bias = torch::zeros(kChannels),

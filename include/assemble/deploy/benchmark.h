@@ -41,7 +41,7 @@ struct BenchmarkResult {
 /// Runs the entries in turns, one batch of each a round, so that what else the machine does meets all alike.
 std::vector<BenchmarkResult> run_interleaved(const std::vector<BenchmarkEntry>& entries, const BenchmarkOptions& options);
 
-/// A convolutional network that does nothing but multiply and add: four convolutions of 3×3 with 512 channels on 32×32
+/// A convolutional network that does nothing but multiply and add: eight convolutions of 3×3 with 512 channels on 16×16
 /// pixels. What it reaches is taken as the machine's peak.
 Graph peak_graph(bool quantised);
 
