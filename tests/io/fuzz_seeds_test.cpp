@@ -29,6 +29,7 @@ TEST(FuzzSeeds, BoxXml) { replay("box_xml", fuzz::check_box_xml, 64); }
 TEST(FuzzSeeds, Mat) { replay("mat", fuzz::check_mat, 64); }
 TEST(FuzzSeeds, Example) { replay("example", fuzz::check_example, 64); }
 TEST(FuzzSeeds, Image) { replay("image", fuzz::check_image, 8); }
+TEST(FuzzSeeds, Onnx) { replay("onnx", fuzz::check_onnx, 64); }
 TEST(FuzzSeeds, Safetensors) { replay("safetensors", fuzz::check_safetensors, 64); }
 TEST(FuzzSeeds, TfCheckpoint) { replay("tf_checkpoint", fuzz::check_tf_checkpoint, 16); }
 TEST(FuzzSeeds, TorchArchive) { replay("torch_archive", fuzz::check_torch_archive, 64); }

@@ -21,6 +21,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/image/decode.h"
+#include "assemble/io/onnx_writer.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/io/tf_checkpoint.h"
 #include "assemble/io/tf_example.h"
@@ -58,6 +59,15 @@ inline void check_example(std::span<const uint8_t> bytes) {
     const Bytes again = serialise_example(example);
     // Compared as bytes: NaN is not equal to itself.
     require(serialise_example(parse_example(again, "again")) == again);
+  } catch (const InputError&) {
+  }
+}
+
+inline void check_onnx(std::span<const uint8_t> bytes) {
+  try {
+    size_t total = 0;
+    for (const auto& [key, value] : parse_onnx_metadata(bytes, "input")) total += key.size() + value.size();
+    require(total <= bytes.size());
   } catch (const InputError&) {
   }
 }
