@@ -5,16 +5,12 @@
 #include <set>
 
 #include "assemble/core/error.h"
+#include "assemble/core/overloaded.h"
 
 namespace assemble {
 namespace {
 
 using Shape = std::vector<int64_t>;
-
-template <typename... Kinds>
-struct Overloaded : Kinds... {
-  using Kinds::operator()...;
-};
 
 int64_t pooled(int64_t size, int64_t before, int64_t after, int64_t kernel, int64_t stride) {
   return (size + before + after - kernel) / stride + 1;

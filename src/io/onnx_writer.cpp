@@ -5,6 +5,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/overloaded.h"
 
 
 // Field numbers are those of onnx.proto.
@@ -16,11 +17,6 @@ using protozero::pbf_writer;
 constexpr int64_t kIrVersion = 8;
 constexpr int64_t kOpset = 17;
 constexpr size_t kLargest = size_t{1} << 31;
-
-template <typename... Kinds>
-struct Overloaded : Kinds... {
-  using Kinds::operator()...;
-};
 
 void write_attribute(pbf_writer& node, const std::string& name,
                      const std::variant<int64_t, float, std::string, std::vector<int64_t>>& value) {
