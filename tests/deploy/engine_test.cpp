@@ -27,13 +27,7 @@ double relative_difference(const torch::Tensor& a, const torch::Tensor& b) {
   return ((a - b).abs().max() / b.abs().max()).item<double>();
 }
 
-struct Case {
-  const char* arch;
-  int64_t size;
-};
-void PrintTo(const Case& network, std::ostream* stream) { *stream << network.arch << " at " << network.size; }
-
-class EveryArch : public testing::TestWithParam<Case> {
+class EveryArch : public testing::TestWithParam<NetworkCase> {
  protected:
   /// Large enough that f32 rounding in a network of random weights stays small.
   Classifier model_ = lively_network(GetParam().arch, 7, GetParam().size);
@@ -54,13 +48,7 @@ TEST_P(EveryArch, EnginesGiveTheLogitsOfTheNetwork) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Arches, EveryArch,
-                         testing::Values(Case{"resnet50+w8", 64}, Case{"resnet50+d+w8", 63}, Case{"resnet50+d+se+w8", 64},
-                                         Case{"resnet50+sk+w8", 64}, Case{"resnet50+bl+sk+aa3+w8", 64},
-                                         Case{"resnet50+bl+d+sk+aa3+w8", 64}, Case{"resnet50+aa5(proj,sconv)+gem+w8", 64},
-                                         Case{"resnet50+aa1+w8", 64}, Case{"resnet50+flatten+emb16+nodown+w8", 64},
-                                         Case{"resnet50+d+se+timm+w8", 65}, Case{"resnet101+bl(1,2)+sk+aa3+w8", 64},
-                                         Case{"mobilenet_v1+se2+w8", 64}));
+INSTANTIATE_TEST_SUITE_P(Arches, EveryArch, testing::ValuesIn(every_kind_of_network()));
 
 class Engines : public testing::Test {
  protected:

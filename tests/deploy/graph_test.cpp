@@ -24,14 +24,8 @@ int count(const Graph& graph) {
   return found;
 }
 
-struct Case {
-  const char* arch;
-  int64_t size;
-};
-void PrintTo(const Case& network, std::ostream* stream) { *stream << network.arch << " at " << network.size; }
-
 /// In double precision, where a rewrite that changes more than the order of sums shows.
-class EveryTweak : public testing::TestWithParam<Case> {
+class EveryTweak : public testing::TestWithParam<NetworkCase> {
  protected:
   EveryTweak() { model_->to(torch::kDouble); }
   Classifier model_ = lively_network(GetParam().arch, 7, GetParam().size);
@@ -68,13 +62,7 @@ TEST_P(EveryTweak, EveryRewriteIsExact) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Arches, EveryTweak,
-                         testing::Values(Case{"resnet50+w8", 64}, Case{"resnet50+d+w8", 63}, Case{"resnet50+d+se+w8", 64},
-                                         Case{"resnet50+sk+w8", 64}, Case{"resnet50+bl+sk+aa3+w8", 64},
-                                         Case{"resnet50+bl+d+sk+aa3+w8", 64}, Case{"resnet50+aa5(proj,sconv)+gem+w8", 64},
-                                         Case{"resnet50+aa1+w8", 64}, Case{"resnet50+flatten+emb16+nodown+w8", 64},
-                                         Case{"resnet50+d+se+timm+w8", 65}, Case{"resnet50+timm+w8", 64},
-                                         Case{"resnet101+bl(1,2)+sk+aa3+w8", 64}, Case{"mobilenet_v1+se2+w8", 64}));
+INSTANTIATE_TEST_SUITE_P(Arches, EveryTweak, testing::ValuesIn(every_kind_of_network()));
 
 TEST(Graph, SelectiveKernelIsTwoConvolutionsWithoutSplits) {
   const Classifier model = lively_network("resnet50+sk+w8", 5, 64);

@@ -3,7 +3,9 @@
 // so that rounding does not grow from block to block.
 #pragma once
 
+#include <ostream>
 #include <string>
+#include <vector>
 
 #include "assemble/models/classifier.h"
 
@@ -25,6 +27,31 @@ inline Classifier lively_network(const std::string& arch, int64_t classes, int64
   model->forward(torch::randn({8, 3, image_size, image_size}));
   model->eval();
   return model;
+}
+
+struct NetworkCase {
+  const char* arch;
+  int64_t size;  ///< of the images, pixels
+};
+inline void PrintTo(const NetworkCase& network, std::ostream* stream) {
+  *stream << network.arch << " at " << network.size;
+}
+
+/// Networks that use every tweak between them.
+inline std::vector<NetworkCase> every_kind_of_network() {
+  return {{"resnet50+w8", 64},
+          {"resnet50+d+w8", 63},
+          {"resnet50+d+se+w8", 64},
+          {"resnet50+sk+w8", 64},
+          {"resnet50+bl+sk+aa3+w8", 64},
+          {"resnet50+bl+d+sk+aa3+w8", 64},
+          {"resnet50+aa5(proj,sconv)+gem+w8", 64},
+          {"resnet50+aa1+w8", 64},
+          {"resnet50+flatten+emb16+nodown+w8", 64},
+          {"resnet50+d+se+timm+w8", 65},
+          {"resnet50+timm+w8", 64},
+          {"resnet101+bl(1,2)+sk+aa3+w8", 64},
+          {"mobilenet_v1+se2+w8", 64}};
 }
 
 }  // namespace assemble
