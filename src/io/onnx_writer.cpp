@@ -125,7 +125,8 @@ std::map<std::string, std::string> parse_onnx_metadata(std::span<const uint8_t> 
           if (entry.wire_type() != protozero::pbf_wire_type::length_delimited || entry.tag() > 2) {
             entry.skip();
           } else {
-            (entry.tag() == 1 ? key : value) = entry.get_string();
+            std::string& text = entry.tag() == 1 ? key : value;
+            text = entry.get_string();
           }
         }
         metadata[key] = value;
