@@ -2,7 +2,6 @@
 #include "assemble/deploy/engine.h"
 
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
 #include "assemble/deploy/onnx_export.h"
@@ -12,8 +11,6 @@
 
 namespace assemble {
 namespace {
-
-using nlohmann::json;
 
 bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
 
@@ -36,14 +33,6 @@ std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std
 std::string identity(const fs::path& path) {
   return concat(fs::absolute(path).string(), "|", fs::file_size(path), "|",
                 fs::last_write_time(path).time_since_epoch().count(), "|", ASSEMBLE_VERSION);
-}
-
-const std::string& require(const std::map<std::string, std::string>& metadata, const std::string& key,
-                           const fs::path& path) {
-  const auto found = metadata.find(key);
-  if (found != metadata.end()) return found->second;
-  throw InputError(path.string(), concat("has no '", key, "' in its metadata"),
-                   "expected a file that `assemble export` wrote");
 }
 
 }  // namespace
@@ -128,29 +117,17 @@ fs::path default_engine_cache() {
   return {};
 }
 
-std::map<std::string, std::string> to_metadata(const ModelCard& card, EnginePrecision precision) {
-  return {{"format", "assemble"},
-          {"arch", card.arch.str()},
-          {"class_names", json(card.class_names).dump()},
-          {"preprocessing", card.preprocessing.to_json()},
-          {"loss", card.loss},
-          {"training", json(card.training).dump()},
-          {"precision", precision_name(precision)}};
+Metadata to_metadata(const ModelCard& card, EnginePrecision precision) {
+  Metadata metadata = to_metadata(card);
+  metadata.insert({{"format", "assemble"}, {"precision", precision_name(precision)}});
+  return metadata;
 }
 
 ModelCard card_of_onnx(const fs::path& path, bool* quantised) {
-  const auto metadata = read_onnx_metadata(path);
-  ModelCard card;
-  try {
-    card.arch = Arch::parse(require(metadata, "arch", path));
-    card.class_names = json::parse(require(metadata, "class_names", path)).get<std::vector<std::string>>();
-    card.preprocessing = Preprocessing::from_json(require(metadata, "preprocessing", path), path.string());
-    card.loss = require(metadata, "loss", path);
-    card.training = json::parse(require(metadata, "training", path)).get<std::map<std::string, std::string>>();
-    if (quantised) *quantised = require(metadata, "precision", path) == "int8";
-  } catch (const json::exception& error) {
-    throw InputError(concat(path.string(), " metadata"), error.what(), "the file is damaged");
-  }
+  constexpr const char* kExpected = "expected a file that `assemble export` wrote";
+  const Metadata metadata = read_onnx_metadata(path);
+  const ModelCard card = card_from_metadata(metadata, path.string(), kExpected);
+  if (quantised) *quantised = require_metadata(metadata, "precision", path.string(), kExpected) == "int8";
   return card;
 }
 

@@ -17,18 +17,17 @@ using nlohmann::json;
 constexpr const char* kFormat = "assemble";
 constexpr const char* kFormatVersion = "1";
 
+constexpr const char* kExpected =
+    "give a file that `assemble train` wrote, or import foreign weights with `assemble convert`";
+
 const std::string& require(const SafetensorsFile& file, const std::string& key) {
-  const auto found = file.metadata().find(key);
-  if (found != file.metadata().end()) return found->second;
-  throw InputError(file.path().string(), concat("has no '", key, "' in its metadata: it is no model file of assemble"),
-                   "give a file that `assemble train` wrote, or import foreign weights with `assemble convert`");
+  return require_metadata(file.metadata(), key, file.path().string(), kExpected);
 }
 
 void check_format(const SafetensorsFile& file) {
   const std::string& format = require(file, "format");
   if (format != kFormat) {
-    throw InputError(file.path().string(), concat("its format is '", format, "', expected '", kFormat, "'"),
-                     "give a file that `assemble train` wrote, or import foreign weights with `assemble convert`");
+    throw InputError(file.path().string(), concat("its format is '", format, "', expected '", kFormat, "'"), kExpected);
   }
   const std::string& version = require(file, "format_version");
   if (version != kFormatVersion) {
@@ -39,35 +38,25 @@ void check_format(const SafetensorsFile& file) {
 }
 
 template <typename Value>
-Value read_json(const SafetensorsFile& file, const std::string& key) {
+Value parse_value(const std::string& text, const std::string& key, const std::string& where) {
   try {
-    return json::parse(require(file, key)).get<Value>();
+    return json::parse(text).get<Value>();
   } catch (const json::exception& error) {
-    throw InputError(concat(file.path().string(), " metadata '", key, "'"), error.what(), "the file is damaged");
+    throw InputError(concat(where, " metadata '", key, "'"), error.what(), "the file is damaged");
   }
 }
 
-Arch read_arch(const SafetensorsFile& file) {
+Arch read_arch(const std::string& text, const std::string& where) {
   try {
-    return Arch::parse(require(file, "arch"));
+    return Arch::parse(text);
   } catch (const UsageError& error) {
-    throw InputError(file.path().string(), error.what(), "was it written by a newer version?");
+    throw InputError(where, error.what(), "was it written by a newer version?");
   }
 }
 
 ModelCard read_card(const SafetensorsFile& file) {
   check_format(file);
-  ModelCard card;
-  card.arch = read_arch(file);
-  card.class_names = read_json<std::vector<std::string>>(file, "class_names");
-  card.preprocessing = Preprocessing::from_json(require(file, "preprocessing"), file.path().string());
-  card.loss = require(file, "loss");
-  if (card.loss != "softmax" && card.loss != "sigmoid") {
-    throw InputError(concat(file.path().string(), " metadata 'loss'"),
-                     concat("'", card.loss, "' is neither softmax nor sigmoid"));
-  }
-  card.training = read_json<std::map<std::string, std::string>>(file, "training");
-  return card;
+  return card_from_metadata(file.metadata(), file.path().string(), kExpected);
 }
 
 /// Checks what can be checked before a network is built, so that a damaged file cannot ask for a huge one.
@@ -114,25 +103,50 @@ void load_weights(const SafetensorsFile& file, const NamedTensors& all, const Na
 
 int64_t flatten_size(const SafetensorsFile& file, const Arch& arch) {
   if (arch.pool != PoolType::kFlatten) return ClassifierOptions().image_size;
-  const auto size = read_json<int64_t>(file, "image_size");
+  const auto size = parse_value<int64_t>(require(file, "image_size"), "image_size", file.path().string());
   if (size >= 1 && size <= 65536) return size;
   throw InputError(concat(file.path().string(), " metadata 'image_size'"), concat(size, " is not in 1 … 65536"));
 }
 
 }  // namespace
 
+const std::string& require_metadata(const Metadata& metadata, const std::string& key, const std::string& where,
+                                    const std::string& hint) {
+  const auto found = metadata.find(key);
+  if (found != metadata.end()) return found->second;
+  throw InputError(where, concat("has no '", key, "' in its metadata: it is no model file of assemble"), hint);
+}
+
+Metadata to_metadata(const ModelCard& card) {
+  return {{"arch", card.arch.str()},
+          {"class_names", json(card.class_names).dump()},
+          {"preprocessing", card.preprocessing.to_json()},
+          {"loss", card.loss},
+          {"training", json(card.training).dump()}};
+}
+
+ModelCard card_from_metadata(const Metadata& metadata, const std::string& where, const std::string& hint) {
+  const auto value = [&](const char* key) -> const std::string& { return require_metadata(metadata, key, where, hint); };
+  ModelCard card;
+  card.arch = read_arch(value("arch"), where);
+  card.class_names = parse_value<std::vector<std::string>>(value("class_names"), "class_names", where);
+  card.preprocessing = Preprocessing::from_json(value("preprocessing"), where);
+  card.loss = value("loss");
+  if (card.loss != "softmax" && card.loss != "sigmoid") {
+    throw InputError(concat(where, " metadata 'loss'"), concat("'", card.loss, "' is neither softmax nor sigmoid"));
+  }
+  card.training = parse_value<std::map<std::string, std::string>>(value("training"), "training", where);
+  return card;
+}
+
 void save_model(const fs::path& path, const ClassifierImpl& model, const ModelCard& card) {
   if (card.classes() != model.options().classes) {
     throw UsageError("class names", concat("there are ", card.classes(), ", but the network has ",
                                            model.options().classes, " outputs"));
   }
-  std::map<std::string, std::string> metadata{{"format", kFormat},
-                                              {"format_version", kFormatVersion},
-                                              {"arch", model.arch().str()},
-                                              {"class_names", json(card.class_names).dump()},
-                                              {"preprocessing", card.preprocessing.to_json()},
-                                              {"loss", card.loss},
-                                              {"training", json(card.training).dump()}};
+  Metadata metadata = to_metadata(card);
+  metadata.insert({{"format", kFormat}, {"format_version", kFormatVersion}});
+  metadata["arch"] = model.arch().str();
   if (model.arch().pool == PoolType::kFlatten) metadata["image_size"] = json(model.options().image_size).dump();
   write_tensors(path, model.named_state(), metadata);
 }

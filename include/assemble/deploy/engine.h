@@ -79,7 +79,7 @@ std::unique_ptr<Engine> open_foreign(const fs::path& path, const EngineOptions& 
 fs::path default_engine_cache();
 
 /// The metadata of an exported .onnx file, and the card in it.
-std::map<std::string, std::string> to_metadata(const ModelCard& card, EnginePrecision precision);
+Metadata to_metadata(const ModelCard& card, EnginePrecision precision);
 /// @throws InputError when a key is missing: the file was not written by `assemble export`
 ModelCard card_of_onnx(const fs::path& path, bool* quantised = nullptr);
 

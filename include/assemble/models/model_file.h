@@ -25,6 +25,17 @@ struct ModelCard {
   int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
 };
 
+/// Metadata of a file that holds a network: a model file's, or an exported ONNX file's.
+using Metadata = std::map<std::string, std::string>;
+/// The card as metadata: arch, class_names, preprocessing, loss, training.
+Metadata to_metadata(const ModelCard& card);
+/// And back. @param where the file, `hint` what to give instead, both for errors
+/// @throws InputError for a key that is missing or cannot be read
+ModelCard card_from_metadata(const Metadata& metadata, const std::string& where, const std::string& hint);
+/// The value of a key. @throws InputError when it is missing; arguments as above
+const std::string& require_metadata(const Metadata& metadata, const std::string& key, const std::string& where,
+                                    const std::string& hint);
+
 /// Writes weights and card as one safetensors file (f32, OIHW; names of ClassifierImpl::named_state).
 /// @throws RunError when it cannot be written
 void save_model(const fs::path& path, const ClassifierImpl& model, const ModelCard& card);
