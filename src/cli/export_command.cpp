@@ -121,24 +121,12 @@ class ExportCommand : public Command {
     LoaderOptions options;
     options.batch_size = 16;
     options.preprocessing = card_.preprocessing;
-    Loader loader(*all, options);
+    const EvenlySpread chosen(*all, wanted);
+    Loader loader(chosen, options);
     loader.start(0);
     std::vector<torch::Tensor> batches;
     Batch batch;
-    int64_t seen = 0, taken = 0;
-    std::vector<torch::Tensor> images;
-    while (loader.next(batch)) {
-      const torch::Tensor tensor = image_tensor(batch, torch::kCPU);
-      for (int64_t i = 0; i < batch.size; ++i, ++seen) {
-        if (seen * wanted / all->size() < taken) continue;
-        images.push_back(tensor.slice(0, i, i + 1).clone());
-        ++taken;
-      }
-    }
-    for (size_t i = 0; i < images.size(); i += 16) {
-      const auto first = images.begin() + static_cast<ptrdiff_t>(i);
-      batches.push_back(torch::cat(std::vector<torch::Tensor>(first, std::min(first + 16, images.end()))));
-    }
+    while (loader.next(batch)) batches.push_back(image_tensor(batch, torch::kCPU).clone());
     return batches;
   }
 

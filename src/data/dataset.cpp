@@ -124,6 +124,12 @@ DatasetRange::DatasetRange(const Dataset& whole, int64_t begin, int64_t end) : w
   }
 }
 
+EvenlySpread::EvenlySpread(const Dataset& whole, int64_t count) : whole_(whole), count_(count) {
+  if (count < 1 || count > whole.size()) {
+    throw UsageError("data set sample", concat(count, " of ", whole.size(), " samples"));
+  }
+}
+
 const char* split_name(Split split) { return split == Split::kTrain ? "train" : "validation"; }
 
 std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule) {

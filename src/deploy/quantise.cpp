@@ -109,8 +109,8 @@ class Calibration {
       const double range = choose_range(options_.range, seen.histogram, seen.largest, steps, options_.percentile);
       tensors_[id] = {static_cast<float>(std::max(range, 1e-12) / steps), is_signed};
     }
-    watch(progress, [this](NodeId id, const auto& inputs, const Tensor& output) {
-      if (plan_.quantised(id)) compare(id, inputs[0], output);
+    watch(progress, [this](NodeId id, const auto& inputs, const Tensor&) {
+      if (plan_.quantised(id)) compare(id, inputs[0]);
     });
     return finished();
   }
@@ -135,7 +135,7 @@ class Calibration {
   }
 
   /// Errors of one convolution before its ReLU, for the inputs of f32.
-  void compare(NodeId id, const Tensor& input, const Tensor&) {
+  void compare(NodeId id, const Tensor& input) {
     ops::Convolution conv = *graph_.node(id).as<ops::Convolution>();
     conv.relu = false;
     const Tensor wanted = compute(conv, {input});

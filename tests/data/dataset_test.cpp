@@ -7,6 +7,7 @@
 #include "archives.h"
 #include "assemble/core/error.h"
 #include "assemble/io/tfrecord.h"
+#include "drawn_data.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -142,6 +143,17 @@ TEST(OpenDataset, TarsForRetrievalMayHoldOtherClasses) {
   const auto other = open_dataset(folder.path(), Split::kValidation, ClassRule::kAny);
   EXPECT_EQ(other->class_names(), std::vector<std::string>{"z"});
   EXPECT_EQ(other->read(0).label, 0);
+}
+
+TEST(EvenlySpread, TakesSamplesFromAllOfAnother) {
+  const auto whole = open_dataset(test::drawn_data(), Split::kTrain);
+  const EvenlySpread some(*whole, 5);
+  ASSERT_EQ(some.size(), 5);
+  for (const auto& [index, place] : {std::pair{0, 0}, {1, 10}, {2, 20}, {3, 29}, {4, 39}}) {
+    EXPECT_EQ(some.read(index).name, whole->read(place).name);
+  }
+  EXPECT_THROW(EvenlySpread(*whole, 0), UsageError);
+  EXPECT_THROW(EvenlySpread(*whole, whole->size() + 1), UsageError);
 }
 
 TEST(DatasetRange, IsAPartOfAnother) {

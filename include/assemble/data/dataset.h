@@ -65,6 +65,26 @@ class DatasetRange : public Dataset {
   int64_t end_;
 };
 
+/// `count` samples of another data set, spread evenly over it; it must outlive them.
+class EvenlySpread : public Dataset {
+ public:
+  /// @throws UsageError unless 1 <= count <= whole.size()
+  EvenlySpread(const Dataset& whole, int64_t count);
+  int64_t size() const override { return count_; }
+  Sample read(int64_t index) const override { return whole_.read(place(index)); }
+  Example example(int64_t index) const override { return whole_.example(place(index)); }
+  int64_t label(int64_t index) const override { return whole_.label(place(index)); }
+  const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
+  std::vector<std::string> defects() const override { return whole_.defects(); }
+  std::string where() const override { return whole_.where(); }
+
+ private:
+  int64_t place(int64_t index) const { return (index * whole_.size() + count_ - 1) / count_; }
+
+  const Dataset& whole_;
+  int64_t count_;
+};
+
 /// A sample as a record of the original's layout: image/encoded, /filename, /format, /height, /width, /class/label and
 /// /class/text. @throws InputError when the image's header cannot be read
 Example make_example(const Sample& sample, const std::string& class_name);
