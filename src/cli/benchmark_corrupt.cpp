@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <chrono>
 
 #include "assemble/core/progress.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/core/timing.h"
 #include "assemble/data/corrupt_set.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/resize.h"
@@ -74,14 +74,12 @@ class CorruptBenchmark : public Benchmark {
     (void)corrupt(images.front(), corruption, severity, 0);  // makes the tables that all images share
     for (int repeat = 0; repeat < repeats_; ++repeat) {
       for (size_t i = 0; i < images.size(); ++i) {
-        const auto start = std::chrono::steady_clock::now();
+        const auto start = Clock::now();
         (void)corrupt(images[i], corruption, severity, i);
-        times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+        times.push_back(1e3 * seconds_since(start));
       }
     }
-    const auto middle = times.begin() + static_cast<ptrdiff_t>(times.size() / 2);
-    std::nth_element(times.begin(), middle, times.end());
-    return *middle;
+    return percentile(times, 0.5);
   }
 
   std::string data_;

@@ -7,6 +7,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/core/timing.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/image_folder.h"
 #include "assemble/data/loader.h"
@@ -16,15 +17,6 @@
 
 namespace assemble::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 /// Encoded images held in memory and repeated, so that disks and the end of an epoch cost nothing.
 class RepeatedImages : public Dataset {
@@ -134,7 +126,7 @@ class DataBenchmark : public Benchmark {
       });
       rates.push_back(static_cast<double>(done) / seconds_since(start));
     }
-    return median(rates);
+    return percentile(rates, 0.5);
   }
 
   double decode_rate(const std::vector<Bytes>& encoded) const {
@@ -205,7 +197,7 @@ class DataBenchmark : public Benchmark {
       while (seconds_since(start) < seconds_ && loader.next(batch)) images += batch.size;
       rates.push_back(static_cast<double>(images) / seconds_since(start));
     }
-    return median(rates);
+    return percentile(rates, 0.5);
   }
 
   std::string data_;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
 #include <map>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/core/timing.h"
 #include "assemble/deploy/benchmark.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
@@ -16,8 +16,6 @@
 
 namespace assemble::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// What is measured, as --compare names it: NETWORK[@SIZE][:PRECISION][:ENGINE].
 struct Subject {
@@ -111,7 +109,7 @@ class NetworkBenchmark : public Benchmark {
     engines_.push_back(options.kind);
     const auto start = Clock::now();
     BenchmarkEntry entry = is_file(subject.network) ? open_file(subject, options) : make_random(subject, options);
-    entry.start_seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    entry.start_seconds = seconds_since(start);
     entry.name = concat(subject.network, "@", entry.images.size(2), " ", precision_name(entry.engine->precision()), " ",
                         engine_name(options.kind), plain_ ? " plain" : "");
     return entry;

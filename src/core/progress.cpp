@@ -7,6 +7,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
+#include "assemble/core/timing.h"
 #include "assemble/core/text.h"
 
 namespace assemble {
@@ -16,10 +17,6 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kRedraw{100};
 constexpr std::chrono::seconds kPlainLine{10};
 constexpr int kBarWidth = 24;
-
-double seconds_since(steady_clock::time_point start) {
-  return std::chrono::duration<double>(steady_clock::now() - start).count();
-}
 
 std::string bar(double share) {
   const int filled = static_cast<int>(share * kBarWidth);

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/deploy/benchmark.h"
 
-#include <algorithm>
-#include <chrono>
-
 #include "assemble/core/progress.h"
+#include "assemble/core/timing.h"
 
 namespace assemble {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double percentile(std::vector<double> values, double share) {
-  const auto index = static_cast<size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
-  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(index), values.end());
-  return values[index];
-}
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 BenchmarkResult summarise(const BenchmarkEntry& entry, const std::vector<double>& times,
                           const std::vector<double>& ratios) {

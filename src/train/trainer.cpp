@@ -10,14 +10,11 @@
 #include "assemble/core/progress.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/core/timing.h"
 #include "assemble/eval/batch_memory.h"
 
 namespace assemble {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// Adds the time until it is destroyed to a counter.
 class Timed {
