@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rates of preprocessing at 224 in one run: this project's loader, tf.data as the original uses it, and torchvision.
 
-All get the same JPEG files from memory, repeated without end, and give batches of 64 float32 images. The three take
-turns, --repeats times, and the medians count. Needs TensorFlow and torchvision, each in a Python of its own choice:
+All get the same JPEG files from memory, repeated without end, and give batches of 64 float32 images; this project also
+gets them as `assemble dataset build --seekable` stores them. The pipelines take turns, --repeats times, and the medians count. Needs TensorFlow and torchvision, each in a Python of its own choice:
 
   benchmarks/data_peers.py --data PHOTOS --tf-python PYTHON --torchvision-python PYTHON [--csv FILE]
 """
@@ -15,6 +15,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 MEAN = (123.68, 116.78, 103.94)
@@ -124,8 +125,20 @@ def run_peer(python, peer, arguments):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_ours(arguments, decode):
-    command = [arguments.assemble, "benchmark", "data", "--data", arguments.data, "--threads", str(arguments.threads),
+def seekable_records(arguments, folder):
+    """The photos as records of `assemble dataset build --seekable`."""
+    photos = pathlib.Path(arguments.data).resolve()
+    for split in ("train", "validation"):
+        (folder / "raw" / split).mkdir(parents=True)
+        (folder / "raw" / split / "photos").symlink_to(photos)
+    command = [arguments.assemble, "dataset", "build", "folder", "--raw", str(folder / "raw"), "--out",
+               str(folder / "records"), "--train-shards", "1", "--validation-shards", "1", "--seekable", "--quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return folder / "records"
+
+
+def run_ours(arguments, decode, data):
+    command = [arguments.assemble, "benchmark", "data", "--data", str(data), "--threads", str(arguments.threads),
                "--seconds", str(arguments.seconds), "--repeats", "1", "--decode", decode, "--json", "--quiet"]
     result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     rates = {"train": result["train_images_per_second"], "eval": result["eval_images_per_second"],
@@ -133,10 +146,12 @@ def run_ours(arguments, decode):
     return {"rates": rates, "version": "assemble", "cpu": result["cpu"]}
 
 
-def measure(arguments):
+def measure(arguments, records):
     rates, versions, cpu = {}, {}, ""
-    runs = [("assemble", lambda: run_ours(arguments, "exact")), ("assemble --decode fast",
-                                                                lambda: run_ours(arguments, "fast"))]
+    runs = [("assemble", lambda: run_ours(arguments, "exact", arguments.data)),
+            ("assemble --decode fast", lambda: run_ours(arguments, "fast", arguments.data)),
+            ("assemble, seekable records", lambda: run_ours(arguments, "exact", records)),
+            ("assemble --decode fast, seekable records", lambda: run_ours(arguments, "fast", records))]
     if arguments.tf_python:
         runs.append(("tf.data", lambda: run_peer(arguments.tf_python, "tf.data", arguments)))
     if arguments.torchvision_python:
@@ -148,19 +163,23 @@ def measure(arguments):
             for what, rate in result["rates"].items():
                 rates.setdefault((name, what), []).append(rate)
             print(name, {k: round(v) for k, v in result["rates"].items()}, file=sys.stderr)
-    return {key: statistics.median(values) for key, values in rates.items()}, versions, cpu
+    return rates, versions, cpu
 
 
 def report(arguments):
-    rates, versions, cpu = measure(arguments)
-    columns = ["pipeline", "version", "preprocessing", "images_per_second", "ratio_to_tf_data", "ratio_to_torchvision",
+    with tempfile.TemporaryDirectory() as folder:
+        records = seekable_records(arguments, pathlib.Path(folder))
+        rates, versions, cpu = measure(arguments, records)
+    columns = ["pipeline", "version", "preprocessing", "images_per_second", "least", "most", "ratio_to_tf_data", "ratio_to_torchvision",
                "threads", "machine", "date", "command"]
     rows = []
-    for (name, what), rate in sorted(rates.items(), key=lambda item: (item[0][1], item[0][0])):
-        ratios = [f"{rate / rates[peer, what]:.2f}" if (peer, what) in rates else "" for peer in PEERS]
+    medians = {key: statistics.median(values) for key, values in rates.items()}
+    for (name, what), rate in sorted(medians.items(), key=lambda item: (item[0][1], item[0][0])):
+        rounds = rates[name, what]
+        ratios = [f"{rate / medians[peer, what]:.2f}" if (peer, what) in medians else "" for peer in PEERS]
         command = (f"benchmarks/data_peers.py --data PHOTOS --threads {arguments.threads} --seconds {arguments.seconds} "
                    f"--repeats {arguments.repeats}")
-        rows.append([name, versions[name], what, round(rate), *ratios, arguments.threads, cpu,
+        rows.append([name, versions[name], what, round(rate), round(min(rounds)), round(max(rounds)), *ratios, arguments.threads, cpu,
                      datetime.date.today().isoformat(), command])
     for row in [columns, *rows]:
         print("  ".join(str(cell).ljust(22) for cell in row[:6]))

@@ -4,22 +4,26 @@
     deploy_peers.py make MODEL.safetensors OUT    writes the network as one would with PyTorch: OUT.xml (OpenVINO) and
                                                   OUT-nncf.xml (8 bits by NNCF, ranges from noise: for speed alone)
     deploy_peers.py draw OUT.safetensors ARCH     writes a model file with random weights (resnet50 or the assembled one)
-    deploy_peers.py latency ONNX XML [SECONDS]    one image at a time, in turns: ONNX Runtime and OpenVINO on the .onnx
-                                                  file of `assemble export`, OpenVINO on the .xml file
+    deploy_peers.py latency MODEL ONNX XML [ROUNDS [SECONDS]]
+                                                  one image at a time, in blocks of SECONDS that take turns: build/assemble
+                                                  on MODEL, ONNX Runtime and OpenVINO on the .onnx file of
+                                                  `assemble export`, OpenVINO on the .xml file
     deploy_peers.py memory ENGINE FILE            one image in a fresh process, and its largest resident memory
 
 Needs torch, safetensors, numpy, openvino, nncf and onnxruntime. The network is written here plainly, with the names of
 assemble's weights: batch norms, one convolution for both paths of a selective kernel, split, softmax.
 """
 
+import functools
 import json
 import resource
+import subprocess
 import sys
 import time
 
 import numpy
 import torch
-import torch.nn.functional as functional
+import torch.nn.functional as F
 from torch import nn
 
 ASSEMBLED = "resnet50+bl+sk+aa3"
@@ -52,7 +56,7 @@ class Blur(nn.Module):
         self.register_buffer("filter", torch.outer(row, row).expand(channels, 1, 3, 3).clone(), persistent=False)
 
     def forward(self, x):
-        return functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="reflect"), self.filter, stride=2, groups=self.channels)
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), self.filter, stride=2, groups=self.channels)
 
 
 class Shortcut(nn.Module):
@@ -64,7 +68,7 @@ class Shortcut(nn.Module):
 
     def forward(self, x):
         if self.pool_stride > 1:
-            x = functional.avg_pool2d(x, 3, self.pool_stride, 1)
+            x = F.avg_pool2d(x, 3, self.pool_stride, 1)
         return getattr(self, "1")(getattr(self, "0")(x))
 
 
@@ -123,7 +127,7 @@ class BigLittle(nn.Module):
         self.merge = Block(4 * filters, filters, merge_stride, True, True)
 
     def forward(self, x):
-        big = functional.interpolate(self.big(x), scale_factor=2, mode="nearest")
+        big = F.interpolate(self.big(x), scale_factor=2, mode="nearest")
         return self.merge(torch.relu(big + self.expand(self.little(x))))
 
 
@@ -149,7 +153,7 @@ class Network(nn.Module):
         if self.stem is not None:
             x = self.stem(x)
         else:
-            x = functional.max_pool2d(functional.pad(x, (0, 1, 0, 1), value=float("-inf")), 3, 2)
+            x = F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=float("-inf")), 3, 2)
         for stage in range(4):
             x = getattr(self, f"layer{stage + 1}")(x)
         return self.fc(x.mean((2, 3)))
@@ -230,21 +234,36 @@ def onnxruntime_runner(path):
     return lambda: session.run(None, {session.get_inputs()[0].name: images})
 
 
-def latency(onnx, xml, seconds=20.0):
+def block_of(run, seconds):
+    """Median milliseconds of runs one after another, after some that nobody counts."""
+    for _ in range(3):
+        run()
+    times, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        start = time.perf_counter()
+        run()
+        times.append(1e3 * (time.perf_counter() - start))
+    return numpy.median(times)
+
+
+def assemble_block(model, seconds):
+    command = ["build/assemble", "benchmark", "--model", model, "--batch", "1", "--seconds", str(seconds), "--no-peak",
+               "--json", "--quiet"]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["latency_ms"]["p50"]
+
+
+def latency(model, onnx, xml, rounds=5, seconds=1.0):
     runners = {"ONNX Runtime, exported": onnxruntime_runner(onnx), "OpenVINO, exported": openvino_runner(onnx, "f32"),
                "OpenVINO, plain": openvino_runner(xml, "f32")}
-    times = {name: [] for name in runners}
-    for run in runners.values():
-        run()
-    end = time.monotonic() + float(seconds)
-    while time.monotonic() < end:
-        for name, run in runners.items():
-            time.sleep(0.1)  # ONNX Runtime's threads spin for a while after a run
-            start = time.perf_counter()
-            run()
-            times[name].append(1e3 * (time.perf_counter() - start))
+    blocks = {name: functools.partial(block_of, run, seconds) for name, run in runners.items()}
+    blocks["assemble"] = functools.partial(assemble_block, model, seconds)
+    times = {name: [] for name in blocks}
+    for _ in range(int(rounds)):
+        for name, block in blocks.items():
+            time.sleep(0.3)  # ONNX Runtime's threads spin for a while after a run
+            times[name].append(block())
     for name, values in times.items():
-        print(f"{name}: p50 {numpy.median(values):.2f} ms, p95 {numpy.percentile(values, 95):.2f} ms, {len(values)} rounds")
+        print(f"{name}: {numpy.median(values):.2f} ms (rounds {min(values):.2f} to {max(values):.2f})")
 
 
 def memory(engine, path):

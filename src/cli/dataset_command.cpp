@@ -99,6 +99,9 @@ class DatasetCommand : public Command {
     build.add_option("--max-side", build_.max_side, "Scale larger images down to this longer side, pixels; 0: never")
         ->check(CLI::NonNegativeNumber);
     build.add_option("--quality", build_.quality, "JPEG quality of images that are scaled")->check(CLI::Range(1, 100));
+    build.add_flag("--seekable", build_.seekable,
+                   "Store JPEGs so that training decodes little more than the window it samples: the same pixels, read "
+                   "faster; files about 1 % larger, metadata dropped");
     build.add_option("--seed", build_.seed, "Seed of the training split's shuffle");
     build.add_option("--threads", build_.threads, "Threads; 0: every core");
   }

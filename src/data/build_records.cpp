@@ -67,8 +67,7 @@ class SplitWriter {
     for (const int64_t index : order) {
       const RawImage& image = images_[static_cast<size_t>(index)];
       try {
-        writer.write(
-            make_record(image, class_names_[static_cast<size_t>(image.label)], {options_.max_side, options_.quality}));
+        writer.write(make_record(image, class_names_[static_cast<size_t>(image.label)], options_));
       } catch (const InputError& error) {
         log_warning(std::string(error.what()) + "; skipped");
       }
@@ -88,8 +87,8 @@ class SplitWriter {
 /// Changes with whatever changes the records.
 std::string fingerprint(const std::string& name, const RawDataset& raw, const BuildOptions& options, int train_shards,
                         int validation_shards) {
-  std::string text = concat(name, ' ', options.seed, ' ', options.max_side, ' ', options.quality, ' ', train_shards,
-                            ' ', validation_shards, ' ', join(raw.class_names, "\n"));
+  std::string text = concat(name, ' ', options.seed, ' ', options.max_side, ' ', options.quality, ' ', options.seekable,
+                            ' ', train_shards, ' ', validation_shards, ' ', join(raw.class_names, "\n"));
   for (const auto* images : {&raw.train, &raw.validation}) {
     text += concat('\n', images->size());
     for (const RawImage& image : *images) text += concat('\n', image.path.string(), ' ', image.label);

@@ -65,7 +65,7 @@ void add_boxes(const std::vector<BoundingBox>& boxes, int64_t label, Example& ex
 
 }  // namespace
 
-Bytes make_record(const RawImage& raw, const std::string& class_name, const RecordOptions& options) {
+Bytes make_record(const RawImage& raw, const std::string& class_name, const BuildOptions& options) {
   Bytes encoded = read_file(raw.path, kMaxFileBytes);
   Image image = decode_image(encoded, raw.path.string());
   const std::vector<BoundingBox> boxes = boxes_of(raw, image);
@@ -74,6 +74,9 @@ Bytes make_record(const RawImage& raw, const std::string& class_name, const Reco
     encoded = encode_jpeg(image, options.quality);
   } else if (needs_repair(encoded, raw.path)) {
     encoded = encode_jpeg(image, kRepairQuality);
+  }
+  if (options.seekable && detect_format(encoded) == ImageFormat::kJpeg) {
+    encoded = seekable_jpeg(encoded, raw.path.string());
   }
   Example example{{"image/encoded", Texts{std::string(encoded.begin(), encoded.end())}},
                   {"image/filename", Texts{raw.path.filename().string()}},

@@ -7,13 +7,8 @@
 
 namespace assemble {
 
-struct RecordOptions {
-  int max_side = 0;
-  int quality = 95;
-};
-
 /// The serialised tf.train.Example of one image: as it is, repaired or scaled (see build_records).
 /// @throws InputError when the image does not decode
-Bytes make_record(const RawImage& raw, const std::string& class_name, const RecordOptions& options);
+Bytes make_record(const RawImage& raw, const std::string& class_name, const BuildOptions& options);
 
 }  // namespace assemble

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <csetjmp>
 #include <cstdio>
+#include <cstdlib>
 // jpeglib.h needs cstdio before it.
 #include <jpeglib.h>
 // jerror.h needs jpeglib.h before it.
 #include <jerror.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "assemble/core/error.h"
+#include "assemble/image/encode.h"
 #include "codecs.h"
+#include "jpeg_part.h"
 
 namespace assemble::codecs {
 namespace {
@@ -59,6 +63,41 @@ void cmyk_to_rgb(const uint8_t* cmyk, int pixels, bool inverted, uint8_t* rgb) {
   }
 }
 
+/// Most MCUs between two restart markers: fewer would cost more bytes than they let skip.
+constexpr int kRestartMcus = 4;
+
+/// The largest number of MCUs up to kRestartMcus that divides a row of them evenly; a row where only 1 does.
+int restart_interval(int mcus_in_row) {
+  for (int interval = std::min(kRestartMcus, mcus_in_row); interval > 1; --interval) {
+    if (mcus_in_row % interval == 0) return interval;
+  }
+  return mcus_in_row;
+}
+
+/// A JPEG being written to memory.
+class JpegTarget {
+ public:
+  explicit JpegTarget(jpeg_error_mgr& errors) { compress_.err = &errors; }
+  ~JpegTarget() {
+    jpeg_destroy_compress(&compress_);
+    std::free(data_);
+  }
+  JpegTarget(const JpegTarget&) = delete;
+  JpegTarget& operator=(const JpegTarget&) = delete;
+
+  j_compress_ptr open() {
+    jpeg_create_compress(&compress_);
+    jpeg_mem_dest(&compress_, &data_, &size_);
+    return &compress_;
+  }
+  Bytes bytes() const { return {data_, data_ + size_}; }
+
+ private:
+  jpeg_compress_struct compress_{};
+  unsigned char* data_ = nullptr;
+  unsigned long size_ = 0;
+};
+
 class JpegReader {
  public:
   JpegReader(std::span<const uint8_t> bytes, const std::string& where) : where_(where) {
@@ -83,6 +122,21 @@ class JpegReader {
 
   int components() const { return decompress_.num_components; }
 
+  /// A smaller file that holds what `window` needs, where restart markers allow to cut one out of `bytes`.
+  std::optional<JpegPart> part_for(const Window& window, std::span<const uint8_t> bytes) const {
+    const auto& d = decompress_;
+    const bool one_scan = d.comps_in_scan == d.num_components && !d.progressive_mode && !d.arith_code;
+    if (!one_scan || d.restart_interval == 0) return {};
+    const bool gray = d.num_components == 1;
+    if (gray && (d.max_h_samp_factor != 1 || d.max_v_samp_factor != 1)) return {};
+    return cut_jpeg(bytes, {.scan_offset = bytes.size() - d.src->bytes_in_buffer,
+                            .size = size(),
+                            .mcu_height = DCTSIZE * d.max_v_samp_factor,
+                            .mcu_width = DCTSIZE * d.max_h_samp_factor,
+                            .restart_interval = static_cast<int>(d.restart_interval)},
+                    window);
+  }
+
   Image decode(const Window& asked, const DecodeOptions& options) {
     const int reduction = decode_reduction(asked, options);
     const Window window = reduced(asked, reduction);
@@ -104,11 +158,24 @@ class JpegReader {
       read_rows(window.height,
                 [&](int y) { std::copy_n(scratch_.data() + first * 3, window.width * 3, image.row(y)); });
     }
-    const bool lost = reports_.data_missing || (reports_.input_ended && jpeg_has_multiple_scans(&decompress_));
-    if (lost && !options.allow_truncated) {
-      throw InputError(where_, "truncated JPEG: the file ends before the last pixels", "copy it again or remove it");
-    }
+    if (!options.allow_truncated) require_whole();
     return image;
+  }
+
+  Bytes seekable() {
+    JpegTarget target(reports_.manager);
+    guard([&] {
+      jvirt_barray_ptr* coefficients = jpeg_read_coefficients(&decompress_);
+      j_compress_ptr compress = target.open();
+      jpeg_copy_critical_parameters(&decompress_, compress);
+      compress->optimize_coding = TRUE;
+      const int mcu_width = DCTSIZE * (components() == 1 ? 1 : decompress_.max_h_samp_factor);
+      compress->restart_interval = static_cast<unsigned>(restart_interval((size().width + mcu_width - 1) / mcu_width));
+      jpeg_write_coefficients(compress, coefficients);
+      jpeg_finish_compress(compress);
+    });
+    require_whole();
+    return target.bytes();
   }
 
  private:
@@ -125,6 +192,12 @@ class JpegReader {
       throw_report();
     }
     step();
+  }
+
+  void require_whole() {
+    if (reports_.data_missing || (reports_.input_ended && jpeg_has_multiple_scans(&decompress_))) {
+      throw InputError(where_, "truncated JPEG: the file ends before the last pixels", "copy it again or remove it");
+    }
   }
 
   [[noreturn]] void throw_report() {
@@ -186,7 +259,20 @@ int jpeg_components(std::span<const uint8_t> bytes, const std::string& where) {
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose,
                   const DecodeOptions& options) {
   JpegReader reader(bytes, where);
-  return reader.decode(choose(reader.size()), options);
+  const Window window = choose(reader.size());
+  if (const auto part = reader.part_for(window, bytes)) {
+    return JpegReader(part->bytes, where).decode({window.y - part->y, window.x - part->x, window.height, window.width},
+                                                 options);
+  }
+  return reader.decode(window, options);
 }
 
 }  // namespace assemble::codecs
+
+namespace assemble {
+
+Bytes seekable_jpeg(std::span<const uint8_t> jpeg, const std::string& where) {
+  return codecs::JpegReader(jpeg, where).seekable();
+}
+
+}  // namespace assemble

@@ -206,5 +206,13 @@ TEST(BuildRecords, ScalesDownToTheLongerSide) {
   EXPECT_EQ(std::get<std::vector<int64_t>>(example.at("image/height")).front(), 20);
 }
 
+TEST(BuildRecords, SeekableRewritesJpegsAlone) {
+  const Image image = test::wavy_image(48, 64);
+  const Bytes jpeg = encode_jpeg(image, 90), png = encode_png(image);
+  const BuildOptions options{.seekable = true};
+  EXPECT_EQ(encoded_of(built_from("a.png", png, options)), png);
+  EXPECT_EQ(encoded_of(built_from("a.jpg", jpeg, options)), seekable_jpeg(jpeg, "a.jpg"));
+}
+
 }  // namespace
 }  // namespace assemble

@@ -52,13 +52,68 @@ TEST(DecodeJpeg, WindowEqualsCropForEverySamplingAndCoding) {
   }
 }
 
+TEST(SeekableJpeg, HasTheSamePixelsAndWindowsForEverySamplingAndCoding) {
+  const std::pair<int, int> samplings[] = {{1, 1}, {2, 1}, {1, 2}, {2, 2}, {4, 1}, {4, 2}};
+  for (const auto& [horizontal, vertical] : samplings) {
+    for (const bool progressive : {false, true}) {
+      for (const int width : {128, 119, 90}) {
+        JpegSettings settings;
+        settings.horizontal_sampling = horizontal;
+        settings.vertical_sampling = vertical;
+        settings.progressive = progressive;
+        const Bytes bytes = make_jpeg(wavy_image(107, width), settings);
+        const std::string what = concat(horizontal, "x", vertical, progressive ? " progressive " : " baseline ", width);
+        const Bytes seekable = seekable_jpeg(bytes, what);
+        EXPECT_EQ(decode_image(seekable, what).pixels, decode_image(bytes, what).pixels) << what;
+        expect_windows_equal_crops(seekable, 150, what);
+      }
+    }
+  }
+}
+
+TEST(SeekableJpeg, WindowsThatEndTheImageAndFastOnesAreTheSame) {
+  const Bytes bytes = make_jpeg(wavy_image(150, 256)), seekable = seekable_jpeg(bytes, "s");
+  Random random(11, RandomPurpose::kAugment);
+  for (int i = 0; i < 400; ++i) {
+    const int height = 1 + static_cast<int>(random.integer(150)), width = 1 + static_cast<int>(random.integer(256));
+    const Window window{static_cast<int>(random.integer(151 - height)), static_cast<int>(random.integer(257 - width)),
+                        height, width};
+    DecodeOptions options;
+    options.window_ends_image = true;
+    options.decoding = i % 2 == 0 ? Decoding::kExact : Decoding::kFast;
+    options.wanted_side = i % 4 == 1 ? 16 : 0;
+    const auto choose = [&](ImageSize) { return window; };
+    ASSERT_EQ(decode_window(seekable, "s", choose, options).pixels, decode_window(bytes, "b", choose, options).pixels)
+        << width << "×" << height << " at (" << window.x << ", " << window.y << "), " << i;
+  }
+}
+
+TEST(SeekableJpeg, DamageBeyondTheWindowIsNotReadAndDamageInItIsSurvived) {
+  const Bytes seekable = seekable_jpeg(make_jpeg(wavy_image(128, 256)), "s");
+  const Window corner{96, 200, 24, 40};
+  const auto choose = [&](ImageSize) { return corner; };
+  const Image expected = decode_window(seekable, "s", choose);
+  Bytes other = seekable;
+  other[seekable.size() / 2] ^= 0x10;  // rows above the window
+  EXPECT_EQ(decode_window(other, "other", choose).pixels, expected.pixels);
+  EXPECT_NE(decode_image(other, "other").pixels, decode_image(seekable, "s").pixels);
+  Bytes cut = seekable;
+  cut.resize(seekable.size() * 9 / 10);
+  EXPECT_THAT(error_of<InputError>([&] { decode_window(cut, "cut.jpg", choose); }), HasSubstr("cut.jpg: truncated JPEG"));
+  EXPECT_THAT(error_of<InputError>([&] { seekable_jpeg(cut, "cut.jpg"); }), HasSubstr("cut.jpg: truncated JPEG"));
+}
+
 TEST(DecodeJpeg, WindowEqualsCropForGrayAndCmyk) {
   const Image image = wavy_image(50, 4 * 16);
   JpegSettings settings;
   settings.components = 1;
-  expect_windows_equal_crops(make_jpeg(50, 192, image.pixels.data(), settings), 100, "gray");
+  const Bytes gray = make_jpeg(50, 192, image.pixels.data(), settings);
+  expect_windows_equal_crops(gray, 100, "gray");
+  expect_windows_equal_crops(seekable_jpeg(gray, "gray"), 100, "seekable gray");
   settings.components = 4;
-  expect_windows_equal_crops(make_jpeg(50, 48, image.pixels.data(), settings), 100, "cmyk");
+  const Bytes cmyk = make_jpeg(50, 48, image.pixels.data(), settings);
+  expect_windows_equal_crops(cmyk, 100, "cmyk");
+  expect_windows_equal_crops(seekable_jpeg(cmyk, "cmyk"), 100, "seekable cmyk");
 }
 
 TEST(DecodeJpeg, WindowAlignedToBlocksHasTheRightBorders) {

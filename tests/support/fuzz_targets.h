@@ -21,6 +21,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/image/decode.h"
+#include "assemble/image/encode.h"
 #include "assemble/io/onnx_writer.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/io/tf_checkpoint.h"
@@ -231,6 +232,11 @@ inline void check_image(std::span<const uint8_t> bytes) {
       const ImageSize size = read_image_size(bytes, "input");
       require(size.height > 0 && size.width > 0);
       decode_image(bytes, "input", options);
+      if (detect_format(bytes) == ImageFormat::kJpeg && lenient) {
+        const Bytes seekable = seekable_jpeg(bytes, "input");
+        require(read_image_size(seekable, "seekable").height == size.height);
+        decode_window(seekable, "seekable", [](ImageSize s) { return Window{s.height / 2, s.width / 2, 1, 1}; }, options);
+      }
     } catch (const InputError&) {
     }
     try {
