@@ -17,10 +17,22 @@ constexpr double kChangeTolerance = 0.05;      // of the change's norm, for ever
 constexpr double kMedianTolerance = 1e-2;      // the same, the median over variables
 constexpr double kStatisticsTolerance = 1e-4;  // of the value's norm
 
-// Big-little networks amplify rounding here: an activation within rounding of 0 falls on the other side of the ReLU than
-// in the original's run. Weights changed by 3e-6 of their value move the first convolution's figure between 0.015 and
-// 0.05, and in double precision it is 0.045, the same as in f32 (docs/results/parity.md).
+// Of a variable that hardly moves, below the rounding of its values in f32: of the value's norm.
+constexpr double kRounding = 1.5e-8;
+
+// A ReLU whose input lies within rounding of 0 may fall on the other side than in the original's run, and big-little
+// networks with zero-gamma amplify that: from the second step on, the residual branches' tiny outputs decide over half
+// of all ReLUs. For cases that are not looked into.
 constexpr double kBigLittleLoosening = 6;
+
+/// A pixel of the first step's batch, changed by a millionth of its range, that puts the one ReLU of a case which
+/// lies within rounding of 0 on the side where the original's run has it (docs/results/parity.md).
+struct Tie {
+  const char* case_name;
+  int64_t image, y, x, channel;
+  double change;
+};
+constexpr Tie kTies[] = {{"assemble_ls_mixup_kd", 8, 44, 28, 0, 0.0003}};
 
 /// One case: the network at its start, and the batches.
 class Steps {
@@ -55,7 +67,12 @@ class Steps {
   }
 
  private:
-  double loosening() const { return model_->arch().big_little ? kBigLittleLoosening : 1; }
+  const Tie* tie() const {
+    const auto found = std::find_if(std::begin(kTies), std::end(kTies),
+                                    [this](const Tie& tie) { return tie.case_name == name(); });
+    return found == std::end(kTies) ? nullptr : found;
+  }
+  double loosening() const { return model_->arch().big_little && !tie() ? kBigLittleLoosening : 1; }
   double number(const char* key) const { return options_.at(key).get<double>(); }
   std::string name() const { return folder_.filename().string(); }
 
@@ -68,7 +85,11 @@ class Steps {
   LabelledBatch batch(int64_t index) const {
     const auto read = [&](const char* tensor) { return read_tensor(batches_, tensor)[index]; };
     const torch::Tensor means = torch::tensor({123.68f, 116.78f, 103.94f}).view({1, 3, 1, 1});
-    LabelledBatch batch{read("images_nhwc_u8").to(torch::kFloat32).permute({0, 3, 1, 2}) - means,
+    torch::Tensor images = read("images_nhwc_u8").to(torch::kFloat32);
+    if (const Tie* found = tie(); found && index == 0) {
+      images[found->image][found->y][found->x][found->channel] += found->change;
+    }
+    LabelledBatch batch{images.permute({0, 3, 1, 2}) - means,
                         one_hot_labels(read("labels"), model_->options().classes),
                         {}};
     if (number("kd_temp") > 0) batch.teacher_labels = torch::softmax(read("teacher_logits") / number("kd_temp"), 1);
@@ -107,7 +128,8 @@ class Steps {
         worst_statistics = std::max(worst_statistics, relative);
       } else {
         const double change = (expected - before[i].second.detach()).norm().item<double>();
-        EXPECT_LE(error, loosening() * kChangeTolerance * change) << variable;
+        EXPECT_LE(error, std::max(loosening() * kChangeTolerance * change, kRounding * expected.norm().item<double>()))
+            << variable;
         if (change > 0) changes.push_back(error / change);
       }
     }
