@@ -243,7 +243,7 @@ CorruptReport corrupt_dataset(const Dataset& dataset, const fs::path& output, co
   make_directories(output);
   const Manifest manifest(dataset, output, options);
   manifest.write(/*complete=*/false, {});
-  const CorruptReport report = writer.run();
+  CorruptReport report = writer.run();
   manifest.write(report.unreadable.empty(), report.unreadable);
   return report;
 }

@@ -47,7 +47,7 @@ std::shared_ptr<const Image> CorruptedDataset::base(int64_t image, Sample& sampl
     }
   }
   sample = dataset_.read(image);
-  const auto decoded = std::make_shared<const Image>(
+  auto decoded = std::make_shared<const Image>(
       resize_and_crop(decode_image(sample.encoded, sample.name), options_.resize, options_.crop, sample.name));
   sample.encoded.clear();
   const std::lock_guard lock(cache_->mutex);

@@ -265,9 +265,9 @@ void make_room(const fs::path& folder) {
 }  // namespace
 
 const std::vector<std::string>& drawn_classes() {
-  static const std::vector<std::string> kNames{"striped disc", "dotted disc", "striped triangle", "dotted triangle",
-                                               "striped star", "dotted star", "striped cross",    "dotted cross"};
-  return kNames;
+  static const std::vector<std::string> names{"striped disc", "dotted disc", "striped triangle", "dotted triangle",
+                                              "striped star", "dotted star", "striped cross",    "dotted cross"};
+  return names;
 }
 
 Image draw_image(int64_t label, int side, Random& random) {

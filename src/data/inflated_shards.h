@@ -9,7 +9,7 @@
 namespace assemble {
 
 /// Does the file begin as a GZIP or ZLIB stream does?
-bool has_deflated_start(const fs::path& file);
+bool has_deflated_start(const fs::path& path);
 
 /// Readable stand-ins for compressed files, which have no random access: inflated copies among the system's temporary
 /// files (TMPDIR), removed at the end.

@@ -95,7 +95,7 @@ std::vector<std::string> verify_manifest(const fs::path& directory, const Manife
           differences.push_back(path.string() + ": the checksum does not match");
         }
       } catch (const InputError& error) {
-        differences.push_back(error.what());
+        differences.emplace_back(error.what());
       }
     }
   }

@@ -158,7 +158,7 @@ PerturbReport perturb_dataset(const Dataset& dataset, const fs::path& output, co
     write_file(manifest, std::string_view(record.dump(2) + "\n"));
   };
   store(false, {});
-  const PerturbReport report = SequenceWriter(dataset, output, options).run();
+  PerturbReport report = SequenceWriter(dataset, output, options).run();
   store(report.unreadable.empty(), report.unreadable);
   return report;
 }

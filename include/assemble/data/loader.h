@@ -108,7 +108,7 @@ class Loader {
   LoaderState state() const;
   /// As start(); also sets the side of training crops (progressive resizing).
   /// @throws UsageError for a state that does not fit the data set
-  void restore(const LoaderState& state);
+  void restore(const LoaderState& saved);
   /// Moves the next batch into `batch`, whose memory is reused.
   /// @return false at the end of the epoch
   /// @throws InputError when more than max_broken samples were broken, and whatever else a worker met

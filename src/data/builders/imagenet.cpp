@@ -32,7 +32,7 @@ class ImageNet {
 
   RawDataset list() {
     RawDataset dataset;
-    dataset.class_names.push_back("background");
+    dataset.class_names.emplace_back("background");
     for (const std::string& synset : synsets_) {
       const auto text = texts_.find(synset);
       dataset.class_names.push_back(text == texts_.end() ? synset : synset + " " + text->second);

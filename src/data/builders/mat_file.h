@@ -34,8 +34,8 @@ class MatVariable {
   /// All elements of a numeric array. @throws InputError for another kind, or none
   std::vector<double> numbers() const;
   /// A field of a struct array's element. @throws InputError when there is none of that kind
-  int64_t integer(size_t index, const char* field) const;
-  std::string text(size_t index, const char* field) const;
+  int64_t integer(size_t index, const char* name) const;
+  std::string text(size_t index, const char* name) const;
   /// Text of a cell array's element. @throws InputError when there is none
   std::string cell_text(size_t index) const;
 

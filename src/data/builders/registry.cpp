@@ -7,7 +7,7 @@ namespace assemble {
 
 const std::vector<Builder>& builders() {
   using namespace raw;
-  static const std::vector<Builder> kBuilders{
+  static const std::vector<Builder> all{
       {"folder", "a folder a class: train/CLASS/IMAGE and validation/CLASS/IMAGE (or val, test)", 8, 2, list_folder},
       {"imagenet",
        "ILSVRC 2012: train/SYNSET/*.JPEG; validation/*.JPEG with imagenet_2012_validation_synset_labels.txt, or "
@@ -38,7 +38,7 @@ const std::vector<Builder>& builders() {
       {"ifood2019", "iFood-2019: class_list.txt, train_labels.csv, val_labels.csv, train_set/, val_set/", 128, 16,
        list_ifood2019},
   };
-  return kBuilders;
+  return all;
 }
 
 const Builder& find_builder(const std::string& name) {

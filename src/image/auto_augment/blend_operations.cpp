@@ -25,13 +25,13 @@ std::array<std::array<float, 256>, kChannels> make_gray_tables() {
 }  // namespace
 
 void color(Image& image, float factor) {
-  static const auto kTables = make_gray_tables();
+  static const auto tables = make_gray_tables();
   const size_t count = static_cast<size_t>(image.width) * kChannels;
   std::vector<float> gray(count);
   for (int y = 0; y < image.height; ++y) {
     uint8_t* row = image.row(y);
     for (size_t i = 0; i < count; i += kChannels) {
-      const float share = kTables[0][row[i]] + kTables[1][row[i + 1]] + kTables[2][row[i + 2]];
+      const float share = tables[0][row[i]] + tables[1][row[i + 1]] + tables[2][row[i + 2]];
       gray[i] = gray[i + 1] = gray[i + 2] = static_cast<float>(static_cast<int>(share * 255.5f));
     }
     for (size_t i = 0; i < count; ++i) row[i] = blend(gray[i], row[i], factor);

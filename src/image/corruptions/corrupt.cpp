@@ -57,6 +57,7 @@ void keep_opencv_to_one_thread() {
 const std::vector<std::string>& corruption_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> result;
+    result.reserve(std::size(kEntries));
     for (const Entry& entry : kEntries) result.emplace_back(entry.name);
     return result;
   }();

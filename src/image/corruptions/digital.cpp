@@ -29,8 +29,8 @@ std::vector<Run> box_runs(int source, int target) {
   std::vector<Run> runs;
   for (int i = 0; i < target; ++i) {
     const double centre = (i + 0.5) * scale;
-    const int first = std::max(static_cast<int>(centre - reach + 0.5), 0);
-    runs.push_back({first, std::min(static_cast<int>(centre + reach + 0.5), source) - first});
+    const int first = std::max(static_cast<int>(std::floor(centre - reach + 0.5)), 0);
+    runs.push_back({first, std::min(static_cast<int>(std::floor(centre + reach + 0.5)), source) - first});
   }
   return runs;
 }
@@ -38,7 +38,7 @@ std::vector<Run> box_runs(int source, int target) {
 /// Mean of `count` summed bytes, in PIL's fixed point.
 uint8_t mean_of(uint32_t sum, int count) {
   constexpr int kBits = 22;
-  const auto weight = static_cast<uint32_t>(0.5 + (1.0 / count) * (1 << kBits));
+  const auto weight = static_cast<uint32_t>(std::floor(0.5 + (1.0 / count) * (1 << kBits)));
   return static_cast<uint8_t>(std::min<uint32_t>((sum * weight + (1u << (kBits - 1))) >> kBits, 255));
 }
 
@@ -91,8 +91,8 @@ std::vector<float> displacement(const FieldSize& size, double sigma, double scal
 
 /// Three points moved at random by up to `reach` pixels along each axis give the affine map.
 cv::Mat random_affine(const Image& image, double reach, Random& random) {
-  const auto x = static_cast<float>(image.width / 2), y = static_cast<float>(image.height / 2);
-  const auto square = static_cast<float>(std::min(image.height, image.width) / 3);
+  const int middle_x = image.width / 2, middle_y = image.height / 2, third = std::min(image.height, image.width) / 3;
+  const auto x = static_cast<float>(middle_x), y = static_cast<float>(middle_y), square = static_cast<float>(third);
   const std::array<cv::Point2f, 3> from{cv::Point2f(x + square, y + square), cv::Point2f(x + square, y - square),
                                         cv::Point2f(x - square, y - square)};
   std::array<cv::Point2f, 3> to = from;
@@ -114,6 +114,7 @@ int smallest_pixelated(int severity) {
 Image pixelate(const Image& image, Call& call) {
   const Image small = shrink(image, pixelated(image.height, call.severity), pixelated(image.width, call.severity));
   std::vector<int> columns;
+  columns.reserve(static_cast<size_t>(image.width));
   for (int x = 0; x < image.width; ++x) columns.push_back(nearest_source(x, small.width, image.width) * kChannels);
   Image result = like(image);
   for (int y = 0, above = -1; y < image.height; ++y) {

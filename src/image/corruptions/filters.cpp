@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "filters.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -22,17 +23,20 @@ inline __attribute__((always_inline)) void add(Vector& sum, float weight, const 
   sum += weight * vector;
 }
 
-std::vector<float> gaussian_kernel(double sigma, double truncate) {
-  const int radius = static_cast<int>(truncate * sigma + 0.5);
+/// A Gaussian at first … last, of sum 1.
+std::vector<float> gaussian_weights(int first, int last, double sigma) {
   std::vector<double> values;
   double sum = 0;
-  for (int i = -radius; i <= radius; ++i) {
-    values.push_back(std::exp(-0.5 * i * i / (sigma * sigma)));
-    sum += values.back();
-  }
-  std::vector<float> kernel;
-  for (const double value : values) kernel.push_back(static_cast<float>(value / sum));
-  return kernel;
+  for (int i = first; i <= last; ++i) sum += values.emplace_back(std::exp(-0.5 * i * i / (sigma * sigma)));
+  std::vector<float> weights(values.size());
+  std::transform(values.begin(), values.end(), weights.begin(),
+                 [sum](double value) { return static_cast<float>(value / sum); });
+  return weights;
+}
+
+std::vector<float> gaussian_kernel(double sigma, double truncate) {
+  const int radius = static_cast<int>(std::floor(truncate * sigma + 0.5));
+  return gaussian_weights(-radius, radius, sigma);
 }
 
 }  // namespace
@@ -126,14 +130,7 @@ void motion_blur_levels(const uint8_t* pixels, const FieldSize& size, int radius
                         uint8_t* out) {
   const int length = 2 * radius + 1;
   const double dx = std::cos(degrees * std::numbers::pi / 180), dy = std::sin(degrees * std::numbers::pi / 180);
-  std::vector<double> values;
-  double sum = 0;
-  for (int i = 0; i < length; ++i) {
-    values.push_back(std::exp(-0.5 * i * i / (sigma * sigma)));
-    sum += values.back();
-  }
-  std::vector<float> weights;
-  for (const double value : values) weights.push_back(static_cast<float>(value / sum));
+  const std::vector<float> weights = gaussian_weights(0, length - 1, sigma);
 
   const std::vector<float> padded = padded_floats(pixels, size, length, Border::kNearest);
   const auto stride = static_cast<ptrdiff_t>(size.width + 2 * length) * size.channels;
