@@ -75,7 +75,7 @@ inline float fast_log(float x) {
 
 /// Sine and cosine of a full turn times `turns`, in [0, 1): error below 1e-6.
 inline void sine_cosine(float turns, float& sine, float& cosine) {
-  const int quadrant = static_cast<int>(turns * 4.0f + 0.5f);  // NOLINT(bugprone-incorrect-roundings)
+  const int quadrant = static_cast<int>(turns * 4.0f + 0.5f);
   const float x = (turns * 4.0f - static_cast<float>(quadrant)) * static_cast<float>(std::numbers::pi / 2);
   const float square = x * x;
   const float s = x + x * square * (-1.6666654611e-1f + square * (8.3321608736e-3f - square * 1.9515295891e-4f));

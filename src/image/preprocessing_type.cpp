@@ -43,9 +43,9 @@ void check(const Preprocessing& preprocessing, const std::string& where) {
 }
 
 std::optional<Preprocessing> imagenet_type(const std::string& type) {
-  static const std::regex kForm("imagenet(?:_([0-9]{2,4}))?(?:_([0-9]{2,4}))?(a?)");
+  static const std::regex form("imagenet(?:_([0-9]{2,4}))?(?:_([0-9]{2,4}))?(a?)");
   std::smatch parts;
-  if (!std::regex_match(type, parts, kForm)) return std::nullopt;
+  if (!std::regex_match(type, parts, form)) return std::nullopt;
   Preprocessing result;
   if (parts[1].matched) result.train_size = result.eval_size = std::stoi(parts[1]);
   if (parts[2].matched) result.eval_size = std::stoi(parts[2]);
@@ -55,9 +55,9 @@ std::optional<Preprocessing> imagenet_type(const std::string& type) {
 }
 
 std::optional<Preprocessing> reid_type(const std::string& type) {
-  static const std::regex kForm("reid(?:_([0-9]{2,4}))?");
+  static const std::regex form("reid(?:_([0-9]{2,4}))?");
   std::smatch parts;
-  if (!std::regex_match(type, parts, kForm)) return std::nullopt;
+  if (!std::regex_match(type, parts, form)) return std::nullopt;
   Preprocessing result;
   result.family = PreprocessingFamily::kReid;
   if (parts[1].matched) {
@@ -70,9 +70,9 @@ std::optional<Preprocessing> reid_type(const std::string& type) {
 }
 
 std::optional<Preprocessing> inception_type(const std::string& type) {
-  static const std::regex kForm("inception_([0-9]{2,4})");
+  static const std::regex form("inception_([0-9]{2,4})");
   std::smatch parts;
-  if (!std::regex_match(type, parts, kForm)) return std::nullopt;
+  if (!std::regex_match(type, parts, form)) return std::nullopt;
   Preprocessing result;
   result.family = PreprocessingFamily::kInception;
   result.train_size = result.eval_size = result.eval_resize = std::stoi(parts[1]);

@@ -35,6 +35,7 @@ Taps taps_at(int index, double scale, int source) {
 
 std::vector<Taps> make_taps(int source, int target, int begin, int count, bool mirrored) {
   std::vector<Taps> taps;
+  taps.reserve(static_cast<size_t>(count));
   const double scale = static_cast<double>(source) / target;
   for (int i = 0; i < count; ++i) taps.push_back(taps_at(mirrored ? target - 1 - begin - i : begin + i, scale, source));
   return taps;

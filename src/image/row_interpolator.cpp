@@ -73,8 +73,8 @@ __attribute__((target("avx2"))) void interpolate_pixels_avx2(const uint8_t* row,
 
 bool has_avx2() {
 #if defined(__SSE2__)
-  static const bool kHas = __builtin_cpu_supports("avx2");
-  return kHas;
+  static const bool has = __builtin_cpu_supports("avx2");
+  return has;
 #else
   return false;
 #endif
@@ -82,8 +82,8 @@ bool has_avx2() {
 
 bool has_avx512_vbmi() {
 #if defined(__SSE2__)
-  static const bool kHas = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi");
-  return kHas;
+  static const bool has = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi");
+  return has;
 #else
   return false;
 #endif

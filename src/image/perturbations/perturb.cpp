@@ -80,6 +80,7 @@ Image Call::cropped() const { return cut(image, window()); }
 const std::vector<std::string>& perturbation_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> result;
+    result.reserve(std::size(kEntries));
     for (const Entry& entry : kEntries) result.emplace_back(entry.name);
     return result;
   }();

@@ -113,6 +113,7 @@ Frames spatter(Call& call) {
 Frames brightness(Call& call) {
   static const std::vector<std::vector<uint8_t>> tables = [&] {
     std::vector<std::vector<uint8_t>> result;
+    result.reserve(static_cast<size_t>(call.frames));
     for (int i = 0; i < call.frames; ++i) result.push_back(brightness_table((i - 15) * 2 / 100.0));
     return result;
   }();
