@@ -81,11 +81,10 @@ std::optional<JpegPart> cut_jpeg(ByteSpan jpeg, const JpegLayout& layout, const 
   const int interval = layout.restart_interval;
   if (mcus_in_row % interval != 0) return {};
   const int in_row = mcus_in_row / interval;
-  // Interpolation looks at the next chroma sample: at most 4 pixels away.
-  constexpr int kMargin = 4;
-  const Range rows = units(window.y, window.y + window.height, kMargin, layout.size.height, layout.mcu_height);
+  const Range rows =
+      units(window.y, window.y + window.height, layout.margin_y, layout.size.height, layout.mcu_height);
   const Range columns =
-      units(window.x, window.x + window.width, kMargin, layout.size.width, layout.mcu_width * interval);
+      units(window.x, window.x + window.width, layout.margin_x, layout.size.width, layout.mcu_width * interval);
   if (rows.count() * columns.count() * 10 >= rows.end * in_row * 9) return {};
 
   const size_t frame_size = find_frame_size(jpeg.first(layout.scan_offset));

@@ -16,6 +16,8 @@ struct JpegLayout {
   int mcu_height = 8;  ///< pixels
   int mcu_width = 8;
   int restart_interval = 0;  ///< MCUs
+  int margin_y = 0;          ///< pixels above and below a window that decoding it looks at
+  int margin_x = 0;          ///< the same at its sides
 };
 
 /// A JPEG of some of another one's MCUs.

@@ -123,17 +123,21 @@ class JpegReader {
   int components() const { return decompress_.num_components; }
 
   /// A smaller file that holds what `window` needs, where restart markers allow to cut one out of `bytes`.
-  std::optional<JpegPart> part_for(const Window& window, std::span<const uint8_t> bytes) const {
+  std::optional<JpegPart> part_for(const Window& window, std::span<const uint8_t> bytes,
+                                   const DecodeOptions& options) const {
     const auto& d = decompress_;
     const bool one_scan = d.comps_in_scan == d.num_components && !d.progressive_mode && !d.arith_code;
     if (!one_scan || d.restart_interval == 0) return {};
-    const bool gray = d.num_components == 1;
+    const bool gray = d.num_components == 1, fast = options.decoding == Decoding::kFast;
     if (gray && (d.max_h_samp_factor != 1 || d.max_v_samp_factor != 1)) return {};
     return cut_jpeg(bytes, {.scan_offset = bytes.size() - d.src->bytes_in_buffer,
                             .size = size(),
                             .mcu_height = DCTSIZE * d.max_v_samp_factor,
                             .mcu_width = DCTSIZE * d.max_h_samp_factor,
-                            .restart_interval = static_cast<int>(d.restart_interval)},
+                            .restart_interval = static_cast<int>(d.restart_interval),
+                            // Interpolation looks at the next chroma sample, beyond the columns that start() adds.
+                            .margin_y = fast ? 0 : d.max_v_samp_factor,
+                            .margin_x = more_columns(options) * (1 + d.max_h_samp_factor)},
                     window);
   }
 
@@ -206,11 +210,16 @@ class JpegReader {
     throw InputError(where_, "broken JPEG: " + message, "copy it again, save it anew or remove it");
   }
 
+  /// Columns to decode on each side of the window: chroma at the border of what is decoded lacks a neighbour to blend
+  /// with.
+  static int more_columns(const DecodeOptions& options) {
+    return options.window_ends_image || options.decoding == Decoding::kFast ? 0 : 1;
+  }
+
   /// Goes to the window's first row; returns the first wanted column of the rows that follow.
   int start(const Window& window, bool cmyk, int reduction, const DecodeOptions& options) {
     const bool fast = options.decoding == Decoding::kFast;
-    // Some columns more: chroma at the border of what is decoded lacks a neighbour to blend with.
-    const int more = options.window_ends_image || fast ? 0 : 1;
+    const int more = more_columns(options);
     const int left = std::max(window.x - more, 0);
     JDIMENSION offset = left;
     guard([&] {
@@ -260,7 +269,7 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& where, cons
                   const DecodeOptions& options) {
   JpegReader reader(bytes, where);
   const Window window = choose(reader.size());
-  if (const auto part = reader.part_for(window, bytes)) {
+  if (const auto part = reader.part_for(window, bytes, options)) {
     return JpegReader(part->bytes, where).decode({window.y - part->y, window.x - part->x, window.height, window.width},
                                                  options);
   }
