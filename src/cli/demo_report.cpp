@@ -15,7 +15,7 @@ namespace assemble::cli {
 namespace {
 
 constexpr int kShownSeverity = 3;
-constexpr int64_t kShownImages = 16;
+constexpr int64_t kShownImages = 20;
 
 std::string percent(double share) { return format_number(100 * share, 2) + " %"; }
 

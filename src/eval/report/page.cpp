@@ -44,7 +44,8 @@ constexpr const char* kStyle =
     ".gallery ul{list-style:none;margin:.2rem 0 0;padding:0}"
     ".right::before,.wrong::before{font-weight:700;margin-right:.35rem}"
     ".right::before{content:\"\\2713\";color:var(--good)}.wrong::before{content:\"\\2717\";color:var(--bad)}"
-    ".name{color:var(--c);font-weight:600}.partial{color:var(--bad);font-weight:600}";
+    ".name{color:var(--c);font-weight:600}.partial{color:var(--bad);font-weight:600}"
+    "@media(max-width:600px){th,td{padding:.3rem .4rem}td+td{overflow-wrap:anywhere}}";
 
 std::string base64(const Bytes& bytes) {
   constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
