@@ -45,8 +45,8 @@ Chart grouped_bars(const std::string& title, const std::string& unit, const Name
 }
 
 Chart error_by_severity(const Names& networks, const std::vector<CorruptionResults>& measured) {
-  return by_severity(networks, measured, "Error by severity, mean over corruptions", "%",
-                     &CorruptionResult::error, 100);
+  return by_severity(networks, measured, "Error by severity, mean over corruptions", "%", &CorruptionResult::error,
+                     100);
 }
 
 Chart ece_by_severity(const Names& networks, const std::vector<CorruptionResults>& measured) {
