@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <functional>
+#include <map>
 
 #include "assemble/core/error.h"
 #include "assemble/core/system.h"
@@ -51,7 +52,60 @@ int64_t summary_step(const std::string& line) {
   return cells.size() > 1 ? std::strtoll(cells[1].c_str(), nullptr, 10) : std::numeric_limits<int64_t>::max();
 }
 
+double number(const std::string& cell, const std::string& where) {
+  size_t read = 0;
+  try {
+    const double value = std::stod(cell, &read);
+    if (read == cell.size()) return value;
+  } catch (const std::logic_error&) {
+  }
+  throw InputError(where, "'" + cell + "' is no number", "expected the summary.csv of a training run");
+}
+
+EpochSummary summary_of(const std::vector<std::string>& columns, const std::vector<std::string>& cells,
+                        const std::string& where) {
+  if (cells.size() != columns.size()) {
+    throw InputError(where, concat(cells.size(), " cells, expected ", columns.size()));
+  }
+  EpochSummary summary;
+  const std::map<std::string, double*> fields{{"learning_rate", &summary.learning_rate},
+                                              {"train_loss", &summary.train_loss},
+                                              {"images_per_second", &summary.images_per_second},
+                                              {"data_wait_share", &summary.data_wait_share},
+                                              {"seconds", &summary.seconds},
+                                              {"peak_memory_mib", &summary.peak_memory_mib}};
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const double value = number(cells[i], where);
+    if (const auto field = fields.find(columns[i]); field != fields.end()) {
+      *field->second = value;
+    } else if (columns[i] == "epoch") {
+      summary.epoch = static_cast<int64_t>(value);
+    } else if (columns[i] == "step") {
+      summary.step = static_cast<int64_t>(value);
+    } else {
+      summary.validation.emplace_back(columns[i] == "validation_loss" ? "loss" : columns[i], value);
+    }
+  }
+  return summary;
+}
+
 }  // namespace
+
+std::vector<EpochSummary> read_summary(const fs::path& run) {
+  const fs::path path = run / "summary.csv";
+  const Bytes bytes = read_file(path, uint64_t{1} << 26);
+  std::vector<std::string> lines = split(std::string(bytes.begin(), bytes.end()), '\n');
+  if (!lines[0].starts_with(kSummaryBegin)) {
+    throw InputError(path.string(), concat("does not begin with ", kSummaryBegin), "expected that of a training run");
+  }
+  const std::vector<std::string> columns = split(lines[0], ',');
+  std::vector<EpochSummary> summaries;
+  for (size_t i = 1; i < lines.size(); ++i) {
+    if (lines[i].empty()) continue;
+    summaries.push_back(summary_of(columns, split(lines[i], ','), concat(path.string(), ", line ", i + 1)));
+  }
+  return summaries;
+}
 
 RunFolder::RunFolder(fs::path folder, bool resume) : folder_(std::move(folder)) {
   if (!resume && (fs::exists(folder_ / "metrics.jsonl") || fs::exists(checkpoint()))) {

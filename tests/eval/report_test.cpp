@@ -93,5 +93,38 @@ TEST(Report, RefusesOtherResults) {
   EXPECT_THAT(test::error_of<InputError>([] { robustness_report({{{"measure", "shift"}}}); }), HasSubstr("'shift'"));
 }
 
+ComparedNetwork compared(const std::string& name, double error) {
+  ComparedNetwork network{name, {{3, 2.0, 0.5}, {6, 1.5, 0.75}}, {}, {}, {{"tilt", {5, 0.25, 1.5}}}};
+  network.validation.ece = 0.0625;
+  network.validation.reliability.assign(10, {4, 3.5, 3});
+  for (int severity = 1; severity <= 5; ++severity) network.corruptions.corruptions["fog"][severity] = {10, error, 0};
+  return network;
+}
+
+TEST(Report, ComparesNetworks) {
+  const auto prediction = [](const std::string& name) { return Prediction{"", {{0, name, 0.875}}, ""}; };
+  const ClassifiedImage image{{0x89, 'P', 'N', 'G'}, "a <disc>", "disc", {prediction("disc"), prediction("star")}};
+  const std::string html = comparison_report({"Title",
+                                              {"First.", "Second."},
+                                              {{"", "plain", "put together"}, {"top-1 %", "75.00", "80.00"}},
+                                              {compared("plain", 0.5), compared("put together", 0.25)},
+                                              {},
+                                              {"Images", "Not picked.", {image}}});
+  EXPECT_THAT(html, HasSubstr("<h1>Title</h1>\n<p>First.</p>\n<p>Second.</p>"));
+  EXPECT_THAT(html, HasSubstr("<tr><td>top-1 %</td><td>75.00</td><td>80.00</td></tr>"));
+  EXPECT_THAT(html, HasSubstr("put together, 6: 75.00"));
+  EXPECT_THAT(html, HasSubstr("plain, ECE 0.0625"));
+  // The first network's error is what CE is relative to.
+  EXPECT_THAT(html, HasSubstr("<tr><td>fog</td><td>50.00</td><td>100.0</td><td>25.00</td><td>50.0</td></tr>"));
+  EXPECT_THAT(html, HasSubstr("<img src=\"data:image/png;base64,iVBORw==\" alt=\"a &lt;disc&gt;\">"));
+  EXPECT_THAT(html, HasSubstr("<li class=\"right\"><span class=\"name s0\">plain</span> disc 87.5 %</li>"));
+  EXPECT_THAT(html, HasSubstr("<li class=\"wrong\"><span class=\"name s1\">put together</span> star 87.5 %</li>"));
+  EXPECT_EQ(count(html, "<svg"), 2u + 2 + 3);
+  for (const std::string tag : {"table", "tr", "td", "figure", "p", "text", "div", "li", "ul", "details"}) {
+    EXPECT_EQ(count(html, "<" + tag + ">") + count(html, "<" + tag + " "), count(html, "</" + tag + ">")) << tag;
+  }
+  EXPECT_THROW(comparison_report({}), UsageError);
+}
+
 }  // namespace
 }  // namespace assemble

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/run_folder.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "assemble/core/error.h"
@@ -37,6 +38,38 @@ TEST(RunFolder, RewindingDropsWhatComesAfterTheStepAndHalfWrittenLines) {
             "{\"kind\":\"train\",\"step\":1,\"loss\":1.0}\n{\"kind\":\"train\",\"step\":2,\"loss\":1.0}\n");
   const std::string summary = test::read_text(folder / "run/summary.csv");
   EXPECT_EQ(std::count(summary.begin(), summary.end(), '\n'), 3);
+}
+
+TEST(RunFolder, ReadsTheSummaryThatItWrote) {
+  const test::TemporaryFolder folder;
+  RunFolder run(folder / "run", false);
+  run.add_summary({1, 3, 0.1, 0.5, {{"loss", 0.6}, {"top1", 0.7}}, 120, 0.01, 9.5, 256});
+  run.add_summary({2, 6, 0.05, 0.25, {{"loss", 0.4}, {"top1", 0.75}}, 130, 0.02, 19.5, 257});
+  const std::vector<EpochSummary> rows = read_summary(folder / "run");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[1].epoch, 2);
+  EXPECT_EQ(rows[1].step, 6);
+  EXPECT_EQ(rows[1].learning_rate, 0.05);
+  EXPECT_EQ(rows[1].train_loss, 0.25);
+  const std::vector<std::pair<std::string, double>> figures{{"loss", 0.4}, {"top1", 0.75}};
+  EXPECT_EQ(rows[1].validation, figures);
+  EXPECT_EQ(rows[1].images_per_second, 130);
+  EXPECT_EQ(rows[1].data_wait_share, 0.02);
+  EXPECT_EQ(rows[1].seconds, 19.5);
+  EXPECT_EQ(rows[1].peak_memory_mib, 257);
+}
+
+TEST(RunFolder, NamesTheLineOfASummaryThatCannotBeRead) {
+  const test::TemporaryFolder folder;
+  const auto message = [&](const std::string& text) {
+    std::ofstream(folder / "summary.csv") << text;
+    return test::error_of<InputError>([&] { read_summary(folder.path()); });
+  };
+  const std::string header = "epoch,step,learning_rate,train_loss,top1\n";
+  EXPECT_THAT(message("name,size\n"), testing::HasSubstr("summary.csv: does not begin with epoch,step"));
+  EXPECT_THAT(message(header + "1,2,0.1,0.5,0.5\n2,4,x,0.4,0.5\n"), testing::HasSubstr("line 3: 'x' is no number"));
+  EXPECT_THAT(message(header + "1,2,0.1\n"), testing::HasSubstr("line 2: 3 cells, expected 5"));
+  EXPECT_THAT(test::error_of<InputError>([&] { read_summary(folder / "none"); }), testing::HasSubstr("none"));
 }
 
 TEST(RunFolder, RefusesAFolderWithARunUnlessResuming) {

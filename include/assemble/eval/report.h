@@ -5,12 +5,66 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/file.h"
+#include "assemble/eval/classification.h"
+#include "assemble/eval/corruption_robustness.h"
+#include "assemble/eval/perturbation_robustness.h"
+#include "assemble/eval/predict.h"
+
 namespace assemble {
 
+/// @file
+/// Reports: one HTML file each, charts as inline SVG, images inside, without scripts and without anything from
+/// elsewhere.
+
 /// A page that shows results of `robustness c` and `robustness p` side by side: a table of the measures and how the
-/// images were made, error and calibration by severity, and bars by corruption and by kind. One HTML file, charts as
-/// inline SVG, without scripts and without anything from elsewhere. Results may be partial.
+/// images were made, error and calibration by severity, and bars by corruption and by kind. Results may be partial.
 /// @throws InputError when a result is not what the commands write
 std::string robustness_report(const std::vector<nlohmann::ordered_json>& results);
+
+/// A network of a comparison.
+struct ComparedNetwork {
+  /// What an evaluation during the training found.
+  struct Evaluation {
+    int64_t epoch = 0;
+    double train_loss = 0;  ///< mean since the evaluation before
+    double top1 = 0;        ///< in [0, 1]
+  };
+
+  std::string name;
+  std::vector<Evaluation> training;
+  ClassificationResult validation;
+  CorruptionResults corruptions;
+  PerturbationResults perturbations;
+};
+
+/// An image and what the networks take it for.
+struct ClassifiedImage {
+  Bytes encoded;  ///< PNG or JPEG
+  std::string description;
+  std::string class_name;               ///< the right one
+  std::vector<Prediction> predictions;  ///< one a network
+};
+
+/// Images that are shown together.
+struct Gallery {
+  std::string title;
+  std::string text;
+  std::vector<ClassifiedImage> images;
+};
+
+/// What comparison_report() shows.
+struct Comparison {
+  std::string title;
+  std::vector<std::string> introduction;          ///< paragraphs
+  std::vector<std::vector<std::string>> figures;  ///< a table; its first row is the header
+  std::vector<ComparedNetwork> networks;          ///< the first is what CE is relative to
+  Gallery corrupted;
+  Gallery clean;
+};
+
+/// A page that compares trained networks: figures, curves of the training, reliability diagrams, errors under
+/// corruptions, flips under perturbations, and images with each network's prediction.
+std::string comparison_report(const Comparison& comparison);
 
 }  // namespace assemble

@@ -25,6 +25,9 @@ struct EpochSummary {
   double peak_memory_mib = 0;
 };
 
+/// The rows of RUN/summary.csv. @throws InputError naming the line when there is no such file or it is another
+std::vector<EpochSummary> read_summary(const fs::path& run);
+
 /// The files a training run leaves: config.toml, environment.json, metrics.jsonl, summary.csv, TensorBoard events.
 class RunFolder {
  public:

@@ -2,20 +2,17 @@
 #include "chart.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "page.h"
 
 namespace assemble::report {
 namespace {
 
-/// Okabe and Ito's colours, told apart by colour-blind people too.
-constexpr std::array<const char*, 7> kColors{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                             "#e69f00", "#56b4e9", "#555555"};
-
-const char* color(size_t series) { return kColors[series % kColors.size()]; }
+/// About what a letter takes in width, pixels.
+constexpr double kLetter = 6.6;
 
 struct Axis {
   double top = 1;   ///< largest value shown
@@ -49,57 +46,53 @@ std::string text_at(double x, double y, const char* anchor, const std::string& t
                 "</text>\n");
 }
 
-std::string line_between(double x1, double y1, double x2, double y2) {
-  return concat("<line class=\"grid\" x1=\"", pixels(x1), "\" y1=\"", pixels(y1), "\" x2=\"", pixels(x2), "\" y2=\"",
-                pixels(y2), "\"/>\n");
+std::string line_between(double x1, double y1, double x2, double y2, const std::string& classes = "grid") {
+  return concat("<line class=\"", classes, "\" x1=\"", pixels(x1), "\" y1=\"", pixels(y1), "\" x2=\"", pixels(x2),
+                "\" y2=\"", pixels(y2), "\"/>\n");
 }
 
-std::string open_svg(const Chart& chart, double width, double height) {
-  return concat("<figure><figcaption>", escape(chart.title), "</figcaption>\n<svg viewBox=\"0 0 ", pixels(width), " ",
-                pixels(height), "\" width=\"", pixels(width), "\" role=\"img\" aria-label=\"", escape(chart.title),
-                "\">\n");
+/// @param shown what the pointer gets to read
+std::string rectangle(double x, double y, double width, double height, const std::string& classes,
+                      const std::string& shown) {
+  return concat("<rect class=\"", classes, "\" x=\"", pixels(x), "\" y=\"", pixels(y), "\" width=\"",
+                pixels(std::max(0.0, width)), "\" height=\"", pixels(std::max(0.0, height)), "\"><title>",
+                escape(shown), "</title></rect>\n");
+}
+
+std::string mark_of(size_t series) { return "mark " + series_class(series); }
+
+std::string open_svg(const std::string& title, double width, double height) {
+  return concat("<figure><figcaption>", escape(title), "</figcaption>\n<svg viewBox=\"0 0 ", pixels(width), " ",
+                pixels(height), "\" width=\"", pixels(width), "\" role=\"img\" aria-label=\"", escape(title), "\">\n");
+}
+
+/// Every how many labels one is shown, so that they stay apart.
+size_t label_stride(const std::vector<std::string>& labels, double spacing) {
+  size_t longest = 0;
+  for (const std::string& label : labels) longest = std::max(longest, label.size());
+  const double needed = kLetter * static_cast<double>(longest) + 8;
+  return std::max<size_t>(1, static_cast<size_t>(std::ceil(needed / spacing)));
 }
 
 }  // namespace
 
-std::string escape(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
 std::string line_chart(const Chart& chart) {
-  constexpr double kWidth = 420, kHeight = 260, kLeft = 48, kRight = 16, kTop = 24, kBottom = 28;
+  constexpr double kWidth = 420, kLeft = 48, kRight = 16, kTop = 24, kPlot = 208, kBottom = kTop + kPlot;
+  const double height = kBottom + (chart.across.empty() ? 28 : 44);
   const Axis axis = axis_of(chart);
-  const auto x = [&](size_t i) {
-    const double last = std::max<double>(1, static_cast<double>(chart.labels.size()) - 1);
-    return kLeft + (kWidth - kLeft - kRight) * static_cast<double>(i) / last;
-  };
-  const auto y = [&](double value) { return kHeight - kBottom - (kHeight - kTop - kBottom) * value / axis.top; };
-  std::string svg = open_svg(chart, kWidth, kHeight);
+  const double spacing = (kWidth - kLeft - kRight) / std::max<double>(1, static_cast<double>(chart.labels.size()) - 1);
+  const auto x = [&](size_t i) { return kLeft + spacing * static_cast<double>(i); };
+  const auto y = [&](double value) { return kBottom - kPlot * value / axis.top; };
+  std::string svg = open_svg(chart.title, kWidth, height);
   for (double value = 0; value <= axis.top * (1 + 1e-9); value += axis.step) {
     svg += line_between(kLeft, y(value), kWidth - kRight, y(value)) +
            text_at(kLeft - 6, y(value) + 4, "end", tick(value, axis));
   }
   svg += text_at(kLeft - 6, 12, "end", chart.unit);
-  for (size_t i = 0; i < chart.labels.size(); ++i) svg += text_at(x(i), kHeight - 8, "middle", chart.labels[i]);
+  const size_t stride = label_stride(chart.labels, spacing);
+  for (size_t i = 0; i < chart.labels.size(); i += stride)
+    svg += text_at(x(i), kBottom + 20, "middle", chart.labels[i]);
+  if (!chart.across.empty()) svg += text_at((kLeft + kWidth - kRight) / 2, height - 6, "middle", chart.across);
   for (size_t s = 0; s < chart.series.size(); ++s) {
     const Series& series = chart.series[s];
     std::string points, dots;
@@ -107,23 +100,22 @@ std::string line_chart(const Chart& chart) {
       if (!series.values[i]) continue;
       const std::string at_x = pixels(x(i)), at_y = pixels(y(*series.values[i]));
       points += at_x + "," + at_y + " ";
-      dots += concat("<circle cx=\"", at_x, "\" cy=\"", at_y, "\" r=\"3.5\" fill=\"", color(s), "\"><title>",
+      dots += concat("<circle class=\"", mark_of(s), "\" cx=\"", at_x, "\" cy=\"", at_y, "\" r=\"3.5\"><title>",
                      escape(series.name), ", ", escape(chart.labels[i]), ": ", format_number(*series.values[i], 2),
                      "</title></circle>\n");
     }
-    svg += concat("<polyline fill=\"none\" stroke-width=\"2\" stroke=\"", color(s), "\" points=\"", points, "\"/>\n",
-                  dots);
+    svg += concat("<polyline class=\"curve ", series_class(s), "\" points=\"", points, "\"/>\n", dots);
   }
   return svg + "</svg></figure>\n";
 }
 
 std::string bar_chart(const Chart& chart) {
-  constexpr double kWidth = 860, kLeft = 150, kRight = 56, kTop = 24, kBar = 13, kGap = 10;
+  constexpr double kWidth = 420, kLeft = 126, kRight = 44, kTop = 24, kBar = 13, kGap = 10;
   const double group = kBar * static_cast<double>(chart.series.size()) + kGap;
   const double height = kTop + group * static_cast<double>(chart.labels.size()) + kGap;
   const Axis axis = axis_of(chart);
   const auto x = [&](double value) { return kLeft + (kWidth - kLeft - kRight) * value / axis.top; };
-  std::string svg = open_svg(chart, kWidth, height);
+  std::string svg = open_svg(chart.title, kWidth, height);
   for (double value = 0; value <= axis.top * (1 + 1e-9); value += axis.step) {
     svg += line_between(x(value), kTop - 4, x(value), height) + text_at(x(value), 13, "middle", tick(value, axis));
   }
@@ -136,20 +128,55 @@ std::string bar_chart(const Chart& chart) {
       if (!value) continue;
       const double y = top + kBar * static_cast<double>(s);
       const std::string shown = format_number(*value, axis.top < 10 ? 2 : 1);
-      svg += concat("<rect x=\"", pixels(kLeft), "\" y=\"", pixels(y), "\" width=\"",
-                    pixels(std::max(0.0, x(*value) - kLeft)), "\" height=\"", pixels(kBar - 2), "\" fill=\"", color(s),
-                    "\"><title>", escape(chart.series[s].name), ", ", escape(chart.labels[i]), ": ", shown,
-                    "</title></rect>\n") +
+      svg += rectangle(kLeft, y, x(*value) - kLeft, kBar - 2, mark_of(s),
+                       concat(chart.series[s].name, ", ", chart.labels[i], ": ", shown)) +
              text_at(std::max(kLeft, x(*value)) + 4, y + kBar - 3, "start", shown);
     }
   }
   return svg + "</svg></figure>\n";
 }
 
+std::string reliability_diagram(const std::string& title, const std::vector<CalibrationMeter::Bin>& bins,
+                                size_t series) {
+  constexpr double kWidth = 420, kHeight = 372, kLeft = 48, kTop = 24, kPlot = 240, kBottom = kTop + kPlot;
+  constexpr double kRight = kWidth - 16, kCountsTop = kBottom + 12, kCounts = 44;
+  int64_t most = 1;
+  for (const auto& bin : bins) most = std::max(most, bin.count);
+  const auto x = [&](double confidence) { return kLeft + (kRight - kLeft) * confidence; };
+  const auto y = [&](double share) { return kBottom - kPlot * share; };
+  std::string svg = open_svg(title, kWidth, kHeight);
+  for (int part = 0; part <= 5; ++part) {
+    const double value = 0.2 * part;
+    svg += line_between(kLeft, y(value), kRight, y(value)) +
+           text_at(kLeft - 6, y(value) + 4, "end", std::to_string(20 * part)) +
+           text_at(x(value), kCountsTop + kCounts + 16, "middle", std::to_string(20 * part));
+  }
+  svg += text_at(kLeft - 6, 12, "end", "%") + text_at(kLeft + 4, 12, "start", "predictions that are right") +
+         text_at((kLeft + kRight) / 2, kHeight - 6, "middle", "confidence of the prediction, %");
+  std::string marks;
+  for (size_t b = 0; b < bins.size(); ++b) {
+    if (bins[b].count == 0) continue;
+    const double count = static_cast<double>(bins[b].count), width = 1 / static_cast<double>(bins.size());
+    const double low = width * static_cast<double>(b);
+    const double right = static_cast<double>(bins[b].correct) / count, confidence = bins[b].confidence / count;
+    const std::string shown = concat(bins[b].count, " predictions with ", format_number(100 * confidence, 1),
+                                     " % confidence: ", format_number(100 * right, 1), " % are right");
+    const double bar_x = x(low) + 1, bar_width = x(low + width) - x(low) - 2;
+    svg += rectangle(bar_x, y(right), bar_width, kPlot * right, "pale " + series_class(series), shown) +
+           rectangle(bar_x, kCountsTop + kCounts * (1 - count / static_cast<double>(most)), bar_width,
+                     kCounts * count / static_cast<double>(most), "few", shown);
+    marks += line_between(x(confidence), y(right), x(confidence), y(confidence), "gap " + series_class(series)) +
+             concat("<circle class=\"", mark_of(series), "\" cx=\"", pixels(x(confidence)), "\" cy=\"",
+                    pixels(y(right)), "\" r=\"4\"><title>", shown, "</title></circle>\n");
+  }
+  svg += line_between(x(0), y(0), x(1), y(1), "ideal") + marks;
+  return svg + "</svg></figure>\n";
+}
+
 std::string legend(const std::vector<std::string>& names) {
   std::string html = "<p class=\"legend\">";
   for (size_t s = 0; s < names.size(); ++s) {
-    html += concat("<span><i style=\"background:", color(s), "\"></i>", escape(names[s]), "</span> ");
+    html += concat("<span><i class=\"", series_class(s), "\"></i>", escape(names[s]), "</span> ");
   }
   return html + "</p>\n";
 }

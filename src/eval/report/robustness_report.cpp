@@ -4,25 +4,14 @@
 #include "assemble/eval/corruption_robustness.h"
 #include "assemble/eval/perturbation_robustness.h"
 #include "assemble/eval/report.h"
-#include "chart.h"
+#include "page.h"
+#include "robustness_charts.h"
 
 namespace assemble {
 namespace {
 
 using nlohmann::ordered_json;
-using report::Chart;
 using report::escape;
-
-constexpr const char* kStyle =
-    "body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}"
-    "table{border-collapse:collapse;margin:.5rem 0;font-size:.9rem}"
-    "th,td{padding:.25rem .7rem;border-bottom:1px solid #ddd;text-align:right;vertical-align:top}"
-    "th:first-child,td:first-child{text-align:left}td.note{text-align:left;font-size:.8rem;color:#555;max-width:22rem}"
-    "figure{display:inline-block;margin:.5rem 1.5rem .5rem 0}figcaption{font-weight:600}svg{max-width:100%;height:auto}"
-    "svg text{font:11px system-ui,sans-serif;fill:#333}.grid{stroke:#e3e3e3}"
-    ".legend span{margin-right:1.2rem}.legend i{display:inline-block;width:.8rem;height:.8rem;margin-right:.4rem}"
-    ".partial{color:#a40000;font-weight:600}";
 
 std::string cell(const std::string& text) { return "<td>" + escape(text) + "</td>"; }
 
@@ -53,7 +42,7 @@ std::string images_note(const ordered_json& images) {
 /// Network, size, measures and how the images were made.
 std::string table(const std::vector<ordered_json>& results,
                   const std::vector<std::pair<const char*, const char*>>& keys) {
-  std::string html = "<table><tr><th>network</th><th>input</th>";
+  std::string html = "<div class=\"scroll\"><table><tr><th>network</th><th>input</th>";
   for (const auto& [key, title] : keys) html += concat("<th>", escape(title), "</th>");
   html += "<th>baseline and images</th></tr>\n";
   for (const ordered_json& result : results) {
@@ -68,54 +57,13 @@ std::string table(const std::vector<ordered_json>& results,
       html += concat("<br><span class=\"partial\">missing: ", escape(join(missing, ", ")), "</span>");
     html += "</td></tr>\n";
   }
-  return html + "</table>\n";
+  return html + "</table></div>\n";
 }
 
 std::vector<std::string> names_of(const std::vector<ordered_json>& results) {
   std::vector<std::string> names;
   for (const ordered_json& result : results) names.push_back(name_of(result));
   return names;
-}
-
-/// Mean of a value over the corruptions measured, by severity.
-Chart by_severity(const std::vector<ordered_json>& results, const std::vector<CorruptionResults>& measured,
-                  const char* title, const char* unit, double CorruptionResult::*value, double factor) {
-  Chart chart{title, unit, {"clean", "1", "2", "3", "4", "5"}, {}};
-  for (size_t i = 0; i < results.size(); ++i) {
-    report::Series series{name_of(results[i]), {}};
-    series.values.push_back(measured[i].clean ? std::optional(factor * (*measured[i].clean).*value) : std::nullopt);
-    for (int severity = 1; severity <= kCorruptionSeverities; ++severity) {
-      double sum = 0;
-      int count = 0;
-      for (const auto& [name, severities] : measured[i].corruptions) {
-        const auto found = severities.find(severity);
-        if (found != severities.end()) sum += found->second.*value, ++count;
-      }
-      series.values.push_back(count > 0 ? std::optional(factor * sum / count) : std::nullopt);
-    }
-    chart.series.push_back(std::move(series));
-  }
-  return chart;
-}
-
-/// A group of bars for each of `names` that a result has a value of.
-template <typename ValueOf>
-Chart bars(const std::string& title, const std::string& unit, const std::vector<std::string>& names,
-           const std::vector<ordered_json>& results, ValueOf&& value_of) {
-  Chart chart{title, unit, {}, {}};
-  for (const ordered_json& result : results) chart.series.push_back({name_of(result), {}});
-  for (const std::string& name : names) {
-    std::vector<std::optional<double>> values;
-    bool any = false;
-    for (size_t i = 0; i < results.size(); ++i) {
-      values.push_back(value_of(i, name));
-      any = any || values.back();
-    }
-    if (!any) continue;
-    chart.labels.push_back(name);
-    for (size_t i = 0; i < results.size(); ++i) chart.series[i].values.push_back(values[i]);
-  }
-  return chart;
 }
 
 std::optional<double> entry(const ordered_json& object, const std::string& name) {
@@ -128,7 +76,7 @@ std::string corruption_section(const std::vector<ordered_json>& results) {
   for (const ordered_json& result : results) {
     measured.push_back(corruption_results_from_json(result.at("measured"), name_of(result)));
   }
-  const std::string legend = report::legend(names_of(results));
+  const std::vector<std::string> names = names_of(results);
   return "<h2>Corruptions</h2>\n" +
          table(results, {{"clean_error", "clean error %"},
                          {"mce_15", "mCE, official 15"},
@@ -136,19 +84,13 @@ std::string corruption_section(const std::vector<ordered_json>& results) {
                          {"unnormalised_mce", "un-normalised, 15"},
                          {"relative_mce", "relative mCE, 15"},
                          {"mean_ece", "mean ECE"}}) +
-         "<p>Means are left out where a corruption or a severity was not measured.</p>\n" + legend +
-         report::line_chart(by_severity(results, measured, "Error by severity, mean over the corruptions measured", "%",
-                                        &CorruptionResult::error, 100)) +
-         report::line_chart(
-             by_severity(results, measured, "Calibration error (ECE) by severity", "", &CorruptionResult::ece, 1)) +
-         report::bar_chart(bars("Error by corruption, mean over severities", "error %", corruption_names(), results,
-                                [&](size_t i, const std::string& name) {
-                                  const auto error = measured[i].mean_error(name);
-                                  return error ? std::optional(100 * *error) : std::nullopt;
-                                })) +
-         report::bar_chart(bars("CE by corruption: error relative to the baseline's", "CE %", corruption_names(),
-                                results,
-                                [&](size_t i, const std::string& name) { return entry(results[i].at("ce"), name); }));
+         report::paragraph("Means are left out where a corruption or a severity was not measured.") +
+         report::legend(names) + report::line_chart(report::error_by_severity(names, measured)) +
+         report::line_chart(report::ece_by_severity(names, measured)) +
+         report::bar_chart(report::error_by_corruption(names, measured)) +
+         report::bar_chart(report::grouped_bars(
+             "CE by corruption: error relative to the baseline's", "CE %", corruption_names(), names,
+             [&](size_t i, const std::string& name) { return entry(results[i].at("ce"), name); }));
 }
 
 std::string perturbation_section(const std::vector<ordered_json>& results) {
@@ -156,25 +98,20 @@ std::string perturbation_section(const std::vector<ordered_json>& results) {
   for (const ordered_json& result : results) {
     measured.push_back(perturbation_results_from_json(result.at("measured"), name_of(result)));
   }
+  const std::vector<std::string> names = names_of(results);
   return "<h2>Perturbation sequences</h2>\n" +
          table(results, {{"mfr", "mFR"},
                          {"mt5d", "mT5D"},
                          {"unnormalised_fr", "un-normalised flips %"},
                          {"unnormalised_t5d", "un-normalised T5D"}}) +
-         report::legend(names_of(results)) +
-         report::bar_chart(bars("Flip probability by kind of sequence", "flips %", perturbation_names(), results,
-                                [&](size_t i, const std::string& kind) {
-                                  const auto found = measured[i].find(kind);
-                                  return found == measured[i].end()
-                                             ? std::nullopt
-                                             : std::optional(100 * found->second.flip_probability);
-                                })) +
-         report::bar_chart(bars("Top-5 distance by kind of sequence", "distance", perturbation_names(), results,
-                                [&](size_t i, const std::string& kind) {
-                                  const auto found = measured[i].find(kind);
-                                  return found == measured[i].end() ? std::nullopt
-                                                                    : std::optional(found->second.top5_distance);
-                                }));
+         report::legend(names) + report::bar_chart(report::flips_by_kind(names, measured)) +
+         report::bar_chart(report::grouped_bars("Top-5 distance by kind of sequence", "distance", perturbation_names(),
+                                                names, [&](size_t i, const std::string& kind) {
+                                                  const auto found = measured[i].find(kind);
+                                                  return found == measured[i].end()
+                                                             ? std::nullopt
+                                                             : std::optional(found->second.top5_distance);
+                                                }));
 }
 
 }  // namespace
@@ -190,13 +127,10 @@ std::string robustness_report(const std::vector<ordered_json>& results) {
       }
       (measure == "corruptions" ? corruptions : perturbations).push_back(result);
     }
-    std::string html = concat(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>Robustness</title>\n<style>",
-        kStyle, "</style>\n</head>\n<body>\n<h1>Robustness</h1>\n");
+    std::string html;
     if (!corruptions.empty()) html += corruption_section(corruptions);
     if (!perturbations.empty()) html += perturbation_section(perturbations);
-    return html + concat("<p><small>Written by assemble ", ASSEMBLE_VERSION, ".</small></p>\n</body>\n</html>\n");
+    return report::page("Robustness", html);
   } catch (const ordered_json::exception& error) {
     throw InputError("report", concat("a result lacks what it should hold: ", error.what()),
                      "expected the result.json of 'robustness c' or 'robustness p'");
