@@ -12,6 +12,7 @@
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
 #include "assemble/deploy/trace.h"
+#include "engines.h"
 #include "lively_network.h"
 #include "test_support.h"
 
@@ -42,7 +43,7 @@ class EveryArch : public testing::TestWithParam<NetworkCase> {
 
 TEST_P(EveryArch, EnginesGiveTheLogitsOfTheNetwork) {
   const torch::Tensor wanted = expected();
-  for (const EngineKind kind : {EngineKind::kOpenvino, EngineKind::kTorch}) {
+  for (const EngineKind kind : test::engines()) {
     const auto engine = make_engine(graph_, {.kind = kind, .batch = 2});
     EXPECT_LT(relative_difference(engine->run(images_), wanted), 1e-4) << engine->description();
   }
@@ -69,13 +70,28 @@ class Engines : public testing::Test {
 
 TEST_F(Engines, BatchesAreCutAndFilled) {
   const Graph graph = optimise(trace(*model_, 32));
-  const torch::Tensor one = make_engine(graph, {.batch = 1})->run(images_);
-  for (const int64_t batch : {4, 8, 11, 16}) {
-    EXPECT_LT(relative_difference(make_engine(graph, {.batch = batch, .threads = 2})->run(images_), one), 1e-5);
+  for (const EngineKind kind : test::engines()) {
+    const torch::Tensor one = make_engine(graph, {.kind = kind, .batch = 1})->run(images_);
+    for (const int64_t batch : {4, 8, 11, 16}) {
+      const auto engine = make_engine(graph, {.kind = kind, .batch = batch, .threads = 2});
+      EXPECT_LT(relative_difference(engine->run(images_), one), 1e-5) << engine->description();
+    }
+  }
+}
+
+TEST_F(Engines, ABuildWithoutOpenvinoSaysSo) {
+  if (test::has_openvino()) GTEST_SKIP() << "this build has OpenVINO";
+  try {
+    open_engine(file_, {.kind = EngineKind::kOpenvino});
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("this build has no OpenVINO"));
+    EXPECT_THAT(error.what(), HasSubstr("--engine torch"));
   }
 }
 
 TEST_F(Engines, OpensModelFilesAndOnnxFiles) {
+  ASSEMBLE_NEEDS_OPENVINO();
   const auto from_file = open_engine(file_, {});
   const Graph graph = optimise(trace(*model_, 32));
   const fs::path onnx = folder_ / "model.onnx";
@@ -88,6 +104,7 @@ TEST_F(Engines, OpensModelFilesAndOnnxFiles) {
 }
 
 TEST_F(Engines, CompiledModelsAreKept) {
+  ASSEMBLE_NEEDS_OPENVINO();
   const EngineOptions options{.cache = folder_ / "cache"};
   const torch::Tensor first = open_engine(file_, options).engine->run(images_);
   std::vector<fs::path> kept;
@@ -110,6 +127,7 @@ TEST_F(Engines, CompiledModelsAreKept) {
 }
 
 TEST_F(Engines, AnotherModelOfTheSameNameIsNotTakenFromTheCache) {
+  ASSEMBLE_NEEDS_OPENVINO();
   const EngineOptions options{.cache = folder_ / "cache"};
   const torch::Tensor first = open_engine(file_, options).engine->run(images_);
   model_ = lively_network("resnet50+d+sk+w8", 3, 32);
@@ -156,8 +174,11 @@ TEST(OnnxFiles, PassTheCheckerAndRunInOnnxRuntime) {
     const Graph graph = optimise(trace(*model, 64));
     for (const bool int8 : {false, true}) {
       const Graph written = int8 ? quantise(graph, {images}, {}).graph : graph;
-      const torch::Tensor logits = make_engine(written, {.precision = int8 ? EnginePrecision::kInt8 : EnginePrecision::kF32,
-                                                         .batch = 2})->run(images);
+      const torch::Tensor logits =
+          make_engine(written, {.kind = default_engine(torch::kCPU),
+                                .precision = int8 ? EnginePrecision::kInt8 : EnginePrecision::kF32,
+                                .batch = 2})
+              ->run(images);
       const std::string stem = concat(number++, int8 ? "_int8" : "_f32");
       write_file(folder / (stem + ".onnx"), serialise(to_onnx(written)));
       const auto raw = [&](const char* ending, const torch::Tensor& tensor) {

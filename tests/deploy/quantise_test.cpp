@@ -11,6 +11,7 @@
 #include "assemble/deploy/interpreter.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/trace.h"
+#include "engines.h"
 #include "lively_network.h"
 
 namespace assemble {
@@ -78,6 +79,7 @@ TEST_F(Quantise, AttentionStaysInF32AndEveryOtherConvolutionIsQuantised) {
 }
 
 TEST_F(Quantise, OpenvinoIsAsNearToF32AsTheInterpreter) {
+  ASSEMBLE_NEEDS_OPENVINO();
   // Not the same: an engine may leave a rounding out, such as that of a convolution which it adds to another tensor.
   const QuantisedGraph result = quantise(graph_, images_, {});
   const torch::Tensor exact = interpret(graph_, images_[0]);
