@@ -53,11 +53,12 @@ struct QuantisedGraph {
 /// @throws UsageError when there are no images, or `keep` names no convolution of the graph
 QuantisedGraph quantise(const Graph& graph, const std::vector<torch::Tensor>& images, const QuantiseOptions& options);
 
-/// Quantises, and keeps the layers with the largest errors in f32, twice as many each time, until the accuracy is within
-/// `max_drop` of the reference or none is left.
+/// Quantises, and keeps the layers with the largest errors in f32, twice as many each time, until the accuracy is
+/// within `max_drop` of the reference or none is left. It calibrates once: a try costs one call of `accuracy`.
 /// @param accuracy measures a graph; in the unit of max_drop
-/// @return with options.keep enlarged by what was kept
-QuantisedGraph quantise_within(const Graph& graph, const std::vector<torch::Tensor>& images, QuantiseOptions options,
+/// @return what quantise() gives with options.keep enlarged by the layers that were kept
+QuantisedGraph quantise_within(const Graph& graph, const std::vector<torch::Tensor>& images,
+                               const QuantiseOptions& options,
                                const std::function<double(const Graph& quantised)>& accuracy, double reference,
                                double max_drop);
 
