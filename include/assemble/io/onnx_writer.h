@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -51,10 +50,8 @@ struct OnnxModel {
 /// @throws RunError for models above 2 GiB, which protobuf cannot hold
 std::string serialise(const OnnxModel& model);
 
-/// The metadata of an .onnx file, from anyone.
-/// @throws InputError naming the file when it cannot be read or is no ONNX model
+/// The metadata of an .onnx file, from anyone. The graph with its weights is not read.
+/// @throws InputError naming the file when it cannot be read, is cut off or is no ONNX model
 std::map<std::string, std::string> read_onnx_metadata(const fs::path& path);
-/// The same of a file's bytes; `where` is named in errors.
-std::map<std::string, std::string> parse_onnx_metadata(std::span<const uint8_t> bytes, const std::string& where);
 
 }  // namespace assemble
