@@ -79,6 +79,15 @@ void write_value(pbf_writer& graph, protozero::pbf_tag_type field, const OnnxVal
   }
 }
 
+/// About the size of the file, so that it need not be moved as it grows.
+size_t size_of(const OnnxModel& model) {
+  constexpr size_t kOfNames = 1024;  ///< of a node or constant: names, shapes, attributes
+  size_t size = (model.nodes.size() + model.constants.size() + 1) * kOfNames;
+  for (const OnnxTensor& constant : model.constants) size += constant.bytes.size();
+  for (const auto& [key, value] : model.metadata) size += key.size() + value.size() + 16;
+  return size;
+}
+
 /// The fields of a file's outermost message, one after the other. Contents are skipped by seeking: weights stay on the
 /// disk.
 class FieldReader {
@@ -162,8 +171,9 @@ std::pair<std::string, std::string> parse_entry(const std::string& bytes) {
 
 }  // namespace
 
-std::string serialise(const OnnxModel& model) {
+std::string serialise(OnnxModel model) {
   std::string bytes;
+  bytes.reserve(size_of(model));
   pbf_writer writer(bytes);
   writer.add_int64(1, kIrVersion);
   writer.add_string(2, "assemble");
@@ -172,7 +182,10 @@ std::string serialise(const OnnxModel& model) {
     pbf_writer graph(writer, kGraph);
     for (const OnnxNode& node : model.nodes) write_node(graph, node);
     graph.add_string(2, model.name);
-    for (const OnnxTensor& constant : model.constants) write_constant(graph, constant);
+    for (OnnxTensor& constant : model.constants) {
+      write_constant(graph, constant);
+      Bytes().swap(constant.bytes);
+    }
     for (const OnnxValue& input : model.inputs) write_value(graph, 11, input);
     for (const OnnxValue& output : model.outputs) write_value(graph, 12, output);
   }

@@ -112,18 +112,32 @@ TEST_F(Engines, CompiledModelsAreKept) {
   ASSERT_EQ(kept.size(), 1u);
   EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
 
-  // Damaged: compiled anew and written again.
+  // Damaged at its beginning, in its middle or cut off: compiled anew and written again.
   const auto size = fs::file_size(kept[0]);
-  std::fstream stream(kept[0], std::ios::in | std::ios::out | std::ios::binary);
-  stream.seekp(static_cast<std::streamoff>(size / 2));
-  stream.write("damaged", 7);
-  stream.close();
+  for (const uintmax_t place : {uintmax_t{1000}, size / 2, size}) {
+    if (place == size) {
+      fs::resize_file(kept[0], size - 1);
+    } else {
+      std::fstream stream(kept[0], std::ios::in | std::ios::out | std::ios::binary);
+      stream.seekp(static_cast<std::streamoff>(place));
+      stream.write("damaged", 7);
+    }
+    testing::internal::CaptureStderr();
+    EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("is damaged: compiling anew")) << place;
+    testing::internal::CaptureStderr();
+    open_engine(file_, options);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(fs::file_size(kept[0]), size);
+  }
+}
+
+TEST_F(Engines, ACacheThatCannotBeWrittenIsAWarning) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  write_file(folder_ / "file", std::string_view("no folder"));
   testing::internal::CaptureStderr();
-  EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("is damaged: compiling anew"));
-  testing::internal::CaptureStderr();
-  open_engine(file_, options);
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(open_engine(file_, {.cache = folder_ / "file"}).engine->run(images_).size(0), 11);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("the compiled model is not kept"));
 }
 
 TEST_F(Engines, AnotherModelOfTheSameNameIsNotTakenFromTheCache) {

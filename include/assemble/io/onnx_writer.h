@@ -46,9 +46,10 @@ struct OnnxModel {
   std::map<std::string, std::string> metadata;
 };
 
-/// The model as the bytes of an .onnx file (onnx.proto, IR version 8).
+/// The model as the bytes of an .onnx file (onnx.proto, IR version 8). A constant is freed once it is written, so that
+/// a model that is moved here is never in memory twice.
 /// @throws RunError for models above 2 GiB, which protobuf cannot hold
-std::string serialise(const OnnxModel& model);
+std::string serialise(OnnxModel model);
 
 /// The metadata of an .onnx file, from anyone. The graph with its weights is not read.
 /// @throws InputError naming the file when it cannot be read, is cut off or is no ONNX model
