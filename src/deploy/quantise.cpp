@@ -194,6 +194,33 @@ class Calibration {
   std::map<NodeId, Errors> errors_;
 };
 
+struct Moments {
+  Tensor mean, variance;  ///< [C], f64
+};
+
+Tensor output_of(const Graph& graph, NodeId id, const Tensor& images) {
+  const Node& node = graph.node(id);
+  if (node.as<ops::Input>()) return images;
+  std::vector<Tensor> inputs;
+  for (const NodeId input : node.inputs) inputs.push_back(output_of(graph, input, images));
+  return compute(node.op, inputs);
+}
+
+/// Of each channel of a node's output, over all images.
+Moments moments_of(const Graph& graph, NodeId id, const std::vector<Tensor>& images) {
+  Tensor sum, squares;
+  double count = 0;
+  for (const Tensor& batch : images) {
+    const Tensor values = output_of(graph, id, batch).to(torch::kDouble);
+    const Tensor batch_sum = values.sum({0, 2, 3}), batch_squares = values.square().sum({0, 2, 3});
+    sum = sum.defined() ? sum + batch_sum : batch_sum;
+    squares = squares.defined() ? squares + batch_squares : batch_squares;
+    count += static_cast<double>(values.numel() / values.size(1));
+  }
+  const Tensor mean = sum / count;
+  return {mean, (squares / count - mean.square()).clamp_min(0)};
+}
+
 double percentile_range(const Tensor& histogram, double largest, double percentile) {
   const Tensor below = histogram.cumsum(0) / histogram.sum();
   const int64_t bins = (below < percentile / 100).sum().item<int64_t>();
@@ -260,18 +287,21 @@ QuantisedGraph quantise_within(const Graph& graph, const std::vector<Tensor>& im
   return result;
 }
 
-double distance_from_training(ClassifierImpl& model, const Graph& traced, const Tensor& images) {
+double distance_from_training(const ClassifierImpl& model, const Graph& traced, const std::vector<Tensor>& images,
+                              double initial_share) {
+  const auto& nodes = traced.nodes();
+  const auto norm = std::find_if(nodes.begin(), nodes.end(), [](const Node& node) { return node.as<ops::Affine>(); });
   const auto buffers = model.named_buffers();
-  const Tensor* mean = buffers.find("bn1.running_mean");
-  const Tensor* variance = buffers.find("bn1.running_var");
-  if (!mean || !variance) throw UsageError(model.arch().str(), "has no batch norm bn1");
-  double distance = 0;
-  interpret(traced, images, [&](const Graph& graph, NodeId id, const std::vector<Tensor>& inputs, const Tensor&) {
-    if (graph.node(id).as<ops::Affine>() && graph.node(id).name == "bn1") {
-      distance = ((inputs[0].mean({0, 2, 3}) - *mean).abs() / (*variance + 1e-5).sqrt()).mean().item<double>();
-    }
-  });
-  return distance;
+  const Tensor* mean = norm == nodes.end() ? nullptr : buffers.find(norm->name + ".running_mean");
+  const Tensor* variance = norm == nodes.end() ? nullptr : buffers.find(norm->name + ".running_var");
+  if (!mean || !variance) throw UsageError(model.arch().str(), "has no batch norm");
+  const Moments seen = moments_of(traced, norm->inputs[0], images);
+
+  const double settled = std::max(1 - initial_share, 1e-6);
+  const Tensor trained_mean = mean->to(torch::kDouble) / settled;
+  const Tensor trained_variance = ((variance->to(torch::kDouble) - initial_share) / settled).clamp_min(0) + 1e-5;
+  const Tensor deviations = seen.variance.sqrt() - trained_variance.sqrt();
+  return (((seen.mean - trained_mean).square() + deviations.square()) / trained_variance).sqrt().mean().item<double>();
 }
 
 QuantisedGraph quantise(const Graph& graph, const std::vector<Tensor>& images, const QuantiseOptions& options) {

@@ -2,6 +2,7 @@
 // From a trained model to ONNX, 8 bits and a benchmark through the command alone.
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "assemble/models/model_file.h"
@@ -78,6 +79,28 @@ TEST_F(ExportCommandTest, EightBitsAreMeasuredAndEvaluated) {
   ASSEMBLE_NEEDS_OPENVINO();
   const json measured = succeed({"eval", "--model", path("m.onnx"), "--data", data()});
   EXPECT_NEAR(100 * measured.at("top1").get<double>(), exported.at("top1_int8").get<double>(), 1e-9);
+}
+
+TEST_F(ExportCommandTest, WarnsOfOtherImagesThanTheTrainings) {
+  const json trained = succeed({"train", "--data", data(), "--out", path("run"), "--arch", "resnet50+w8", "--epochs", "3",
+                                "--batch-size", "8", "--preprocessing", "imagenet_32a", "--lr", "0.05"});
+  ASSERT_EQ(trained.at("steps"), 18);
+  ModelCard card;
+  const Classifier network = load_model(path("run/last.safetensors"), &card);
+  EXPECT_NEAR(initial_statistics(card), std::pow(0.997, 18), 1e-6);
+  const auto warning = [&](const std::string& file) {
+    return run_command({"export", "--model", file, "--out", path("m.onnx"), "--int8", "--calibration", data() + "/train"})
+        .standard_error;
+  };
+  EXPECT_THAT(warning(path("run/last.safetensors")), testing::Not(HasSubstr("deviations from")));
+  const Preprocessing right = card.preprocessing;
+  card.preprocessing.mean = {0, 0, 0};
+  save_model(path("no_mean.safetensors"), *network, card);
+  EXPECT_THAT(warning(path("no_mean.safetensors")), HasSubstr("deviations from what the network saw in training"));
+  card.preprocessing = right;
+  card.preprocessing.deviation = {255, 255, 255};
+  save_model(path("scaled.safetensors"), *network, card);
+  EXPECT_THAT(warning(path("scaled.safetensors")), HasSubstr("deviations from what the network saw in training"));
 }
 
 TEST_F(ExportCommandTest, PreprocessingInsideMakesAnOnnxFileOfBytes) {
