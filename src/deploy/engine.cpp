@@ -58,6 +58,13 @@ EnginePrecision parse_engine_precision(const std::string& name) {
   throw UsageError("precision", concat("'", name, "' is none"), "precisions are f32, bf16 and int8");
 }
 
+EngineHint parse_engine_hint(const std::string& name) {
+  if (name == "auto") return EngineHint::kAuto;
+  if (name == "throughput") return EngineHint::kThroughput;
+  if (name == "latency") return EngineHint::kLatency;
+  throw UsageError("hint", concat("'", name, "' is none"), "hints are auto, throughput and latency");
+}
+
 EngineKind default_engine([[maybe_unused]] torch::Device device) {
 #ifdef ASSEMBLE_OPENVINO
   if (device.is_cpu()) return EngineKind::kOpenvino;

@@ -154,6 +154,18 @@ TEST_F(ExportCommandTest, BenchmarkComparesNetworksInTurns) {
   const json alone = succeed(
       {"benchmark", "--arch", "resnet50+w8", "--image-size", "32", "--batch", "1", "--seconds", "0.2", "--no-peak"});
   EXPECT_FALSE(alone.contains("share_of_peak"));
+  const std::vector<std::string> hinted{"benchmark", "--arch", "resnet50+w8", "--image-size", "32", "--batch", "2",
+                                        "--seconds", "0.2", "--no-peak", "--threads", "2", "--hint"};
+  const auto engine_of = [&](const char* hint) {
+    std::vector<std::string> arguments = hinted;
+    arguments.push_back(hint);
+    return succeed(arguments).at("engine").get<std::string>();
+  };
+  if (test::has_openvino()) {
+    EXPECT_THAT(engine_of("throughput"), HasSubstr("2 streams"));
+    EXPECT_THAT(engine_of("latency"), HasSubstr("1 stream"));
+  }
+  EXPECT_THAT(fail({"benchmark", "--arch", "resnet50+w8", "--hint", "fast"}, 2), HasSubstr("--hint"));
   EXPECT_THAT(fail({"benchmark"}, 2), HasSubstr("--arch assemble_resnet50"));
   EXPECT_THAT(fail({"benchmark", "--arch", "resnet50+w8", "--compare", "resnet50@big"}, 2),
               HasSubstr("'big' is no size"));

@@ -79,6 +79,28 @@ TEST_F(Engines, BatchesAreCutAndFilled) {
   }
 }
 
+TEST_F(Engines, TheHintChoosesStreams) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  struct Case {
+    const char* hint;
+    int64_t batch;
+    int threads;
+    const char* streams;
+  };
+  const Graph graph = optimise(trace(*model_, 32));
+  const torch::Tensor wanted = make_engine(graph, {.batch = 1})->run(images_);
+  for (const Case& c : {Case{"auto", 1, 2, "1 stream"}, Case{"auto", 3, 2, "1 stream"}, Case{"auto", 8, 2, "2 streams"},
+                        Case{"auto", 8, 16, "4 streams"}, Case{"throughput", 1, 2, "1 stream"},
+                        Case{"throughput", 3, 2, "2 streams"}, Case{"throughput", 8, 16, "8 streams"},
+                        Case{"latency", 8, 2, "1 stream"}}) {
+    const auto engine =
+        make_engine(graph, {.batch = c.batch, .threads = c.threads, .hint = parse_engine_hint(c.hint)});
+    EXPECT_THAT(engine->description(), testing::EndsWith(concat(", ", c.streams))) << c.hint << ", batch " << c.batch;
+    EXPECT_LT(relative_difference(engine->run(images_), wanted), 1e-5) << c.hint << ", batch " << c.batch;
+  }
+  EXPECT_THROW(parse_engine_hint("fast"), UsageError);
+}
+
 TEST_F(Engines, ABuildWithoutOpenvinoSaysSo) {
   if (test::has_openvino()) GTEST_SKIP() << "this build has OpenVINO";
   try {

@@ -56,6 +56,14 @@ std::shared_ptr<ov::Model> read_model_file(const std::string& path) {
   return model;
 }
 
+/// Streams that share a batch.
+int64_t stream_count(const EngineOptions& options) {
+  if (options.hint == EngineHint::kLatency) return 1;
+  if (options.hint == EngineHint::kThroughput) return std::clamp<int64_t>(options.threads, 1, options.batch);
+  if (options.batch < kSharedBatch) return 1;
+  return std::clamp<int64_t>(options.threads, 1, options.batch / (kSharedBatch / 2));
+}
+
 class OpenvinoEngine : public Engine {
  public:
   OpenvinoEngine(const std::function<std::string()>& onnx, const EngineOptions& options, const std::string& identity,
@@ -66,9 +74,7 @@ class OpenvinoEngine : public Engine {
       log_warning(concat("this processor does not compute in ", precision_name(options_.precision), ": f32 is used"));
       options_.precision = EnginePrecision::kF32;
     }
-    streams_ = options_.latency || options_.batch < kSharedBatch
-                   ? 1
-                   : std::clamp<int64_t>(options_.threads, 1, options_.batch / (kSharedBatch / 2));
+    streams_ = stream_count(options_);
     part_ = (options_.batch + streams_ - 1) / streams_;
     open(onnx, identity, where);
     pixels_ = model_.input().get_element_type() == ov::element::u8;
