@@ -20,7 +20,7 @@ using nlohmann::ordered_json;
 
 constexpr int64_t kFewestImages = 16;
 constexpr int64_t kFewImages = 100;
-constexpr double kFarFromTraining = 0.5;
+constexpr double kFarFromTraining = 0.4;
 constexpr size_t kWorstShown = 10;
 
 class ExportCommand : public Command {
@@ -147,7 +147,7 @@ class ExportCommand : public Command {
 
   Graph quantised(const Graph& traced, const Graph& graph) {
     const std::vector<torch::Tensor> images = calibration_images();
-    const double distance = distance_from_training(*model_, traced, images.front());
+    const double distance = distance_from_training(*model_, traced, images, initial_statistics(card_));
     if (distance > kFarFromTraining) {
       log_warning(concat("the calibration images are ", format_number(distance, 2),
                          " deviations from what the network saw in training: are they of the same kind, and is the "

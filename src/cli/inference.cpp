@@ -12,6 +12,11 @@ void InferenceOptions::declare(CLI::App& app) {
   app.add_option("--device", device, "Of the torch engine: auto, cpu, cuda or cuda:N");
   app.add_option("--precision", precision, "f32 or bf16; .onnx files with 8-bit weights run in int8")
       ->check(CLI::IsMember({"f32", "bf16", "int8"}));
+  app.add_option(
+         "--hint", hint,
+         "How openvino uses the threads: throughput (a batch is shared between streams), latency (one stream on "
+         "all threads) or auto (throughput from 4 images at once)")
+      ->check(CLI::IsMember({"auto", "throughput", "latency"}));
   app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--cache", cache, "Folder of compiled models (openvino); empty: compile anew");
@@ -27,7 +32,7 @@ EngineOptions InferenceOptions::engine_options(int64_t batch) const {
           .precision = parse_engine_precision(precision),
           .batch = batch,
           .threads = threads,
-          .latency = batch == 1,
+          .hint = parse_engine_hint(hint),
           .device = chosen == EngineKind::kTorch ? parse_device(device) : torch::Device(torch::kCPU),
           .cache = cache};
 }

@@ -15,6 +15,7 @@ struct InferenceOptions {
   std::string engine = "auto";
   std::string device = "auto";
   std::string precision = "f32";
+  std::string hint = "auto";
   int threads = 0;
   std::string cache = default_engine_cache().string();
 

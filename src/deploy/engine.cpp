@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "assemble/core/error.h"
+#include "assemble/core/system.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/trace.h"
@@ -16,6 +17,13 @@ bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
 
 Graph optimised_graph(const fs::path& path, int64_t image_size) {
   return optimise(trace(*load_model(path), image_size));
+}
+
+/// Each step frees what the one before it made: weights are in memory twice at most.
+std::string onnx_of(const fs::path& path, int64_t image_size) {
+  OnnxModel model = to_onnx(optimised_graph(path, image_size));
+  release_freed_memory();
+  return serialise(std::move(model));
 }
 
 std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std::string()>& onnx,
@@ -48,6 +56,13 @@ EnginePrecision parse_engine_precision(const std::string& name) {
   if (name == "bf16") return EnginePrecision::kBf16;
   if (name == "int8") return EnginePrecision::kInt8;
   throw UsageError("precision", concat("'", name, "' is none"), "precisions are f32, bf16 and int8");
+}
+
+EngineHint parse_engine_hint(const std::string& name) {
+  if (name == "auto") return EngineHint::kAuto;
+  if (name == "throughput") return EngineHint::kThroughput;
+  if (name == "latency") return EngineHint::kLatency;
+  throw UsageError("hint", concat("'", name, "' is none"), "hints are auto, throughput and latency");
 }
 
 EngineKind default_engine([[maybe_unused]] torch::Device device) {
@@ -95,11 +110,8 @@ DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
     model.engine = make_torch_engine(optimised_graph(path, size), chosen);
     return model;
   }
-  const auto onnx = [&] {
-    if (!is_onnx(path)) return serialise(to_onnx(optimised_graph(path, size)));
-    const Bytes bytes = read_file(path);
-    return std::string(bytes.begin(), bytes.end());
-  };
+  std::function<std::string()> onnx;  // an .onnx file is OpenVINO's to read
+  if (!is_onnx(path)) onnx = [&] { return onnx_of(path, size); };
   model.engine = openvino_engine(onnx, chosen, concat(identity(path), "|", size), path.string());
   return model;
 }

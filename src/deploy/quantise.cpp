@@ -69,7 +69,8 @@ class Plan {
     const Node& node = graph_.node(id);
     const std::vector<NodeId>& in = node.inputs;
     const bool reads_one = quantised_.count(id) || node.as<ops::AveragePool>() || node.as<ops::Mean>();
-    const bool reads_two = node.as<ops::Mix>() || node.as<ops::UpsampleAdd>() || (node.as<ops::Add>() && !is_vector(node));
+    const bool reads_two =
+        node.as<ops::Mix>() || node.as<ops::UpsampleAdd>() || (node.as<ops::Add>() && !is_vector(node));
     if (reads_one || reads_two) mark(in[0]);
     if (reads_two) mark(in[1]);
   }
@@ -86,61 +87,94 @@ struct Seen {
   Tensor histogram = torch::zeros(kBins, torch::kDouble);
 };
 
+/// What the images tell of a graph: the ranges of its tensors and the errors of its convolutions. Neither depends on
+/// what else is kept in f32, so that one calibration serves every choice of layers.
 class Calibration {
  public:
   Calibration(const Graph& graph, const std::vector<Tensor>& images, const QuantiseOptions& options)
-      : graph_(graph), images_(images), options_(options), plan_(graph, options.keep) {}
-
-  QuantisedGraph run() {
+      : graph_(graph), images_(images), options_(options) {
+    if (images.empty()) throw UsageError("calibration", "there are no images", "give a folder of images or TFRecords");
+    const Plan plan(graph, options.keep);
     Progress progress("calibrating", static_cast<int64_t>(images_.size()) * 3, "batches");
-    watch(progress, [this](NodeId id, const auto&, const Tensor& output) {
-      if (!plan_.tensor(id)) return;
-      seen_[id].least = std::min(seen_[id].least, output.min().item<double>());
-      seen_[id].largest = std::max(seen_[id].largest, output.abs().max().item<double>());
-    });
-    watch(progress, [this](NodeId id, const auto&, const Tensor& output) {
-      if (plan_.tensor(id)) {
-        seen_[id].histogram += torch::histc(output.abs(), kBins, 0, seen_[id].largest).to(torch::kDouble);
-      }
-    });
-    for (const auto& [id, seen] : seen_) {
-      const bool is_signed = seen.least < 0;
+    const std::map<NodeId, Seen> seen = see(plan, progress);
+    for (const auto& [id, values] : seen) {
+      const bool is_signed = values.least < 0;
       const int steps = is_signed ? kSignedSteps : kUnsignedSteps;
-      const double range = choose_range(options_.range, seen.histogram, seen.largest, steps, options_.percentile);
+      const double range = choose_range(options_.range, values.histogram, values.largest, steps, options_.percentile);
       tensors_[id] = {static_cast<float>(std::max(range, 1e-12) / steps), is_signed};
     }
-    watch(progress, [this](NodeId id, const auto& inputs, const Tensor&) {
-      if (plan_.quantised(id)) compare(id, inputs[0]);
+    watch(progress, [&](NodeId id, const auto& inputs, const Tensor&) {
+      if (plan.quantised(id)) compare(id, inputs[0], tensors_.at(plan.source(graph_.node(id).inputs[0])));
     });
-    return finished();
+  }
+
+  /// @param keep no fewer layers than the options of the calibration keep
+  QuantisedGraph apply(const std::set<std::string>& keep) const {
+    const Plan plan(graph_, keep);
+    QuantisedGraph result;
+    for (const NodeId id : plan.candidates()) {
+      const bool quantised = plan.quantised(id);
+      result.layers.push_back({graph_.node(id).name, quantised, quantised ? errors_.at(id).relative() : 0});
+    }
+    result.graph = rewrite(graph_, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
+      NodeId copy = copy_node(rewritten, graph_.node(old), inputs);
+      if (plan.quantised(old)) {
+        auto& conv = std::get<ops::Convolution>(rewritten.node(copy).op);
+        conv.quantised = true;
+        const Errors& errors = errors_.at(old);
+        if (options_.correct_bias) {
+          const Tensor correction = errors.mean / static_cast<double>(errors.batches);
+          conv.bias = conv.bias.defined() ? conv.bias + correction : correction;
+        }
+      }
+      if (plan.tensor(old)) {
+        copy = rewritten.add(ops::Quantise{tensors_.at(old)}, {copy}, graph_.node(old).name + "/q");
+      }
+      return copy;
+    });
+    return result;
   }
 
  private:
   struct Errors {
-    Tensor mean;           ///< a value a channel
-    double squares = 0;    ///< of the error
-    double output = 0;     ///< squares of the output
+    Tensor mean;         ///< a value a channel
+    double squares = 0;  ///< of the error
+    double output = 0;   ///< squares of the output
     int64_t batches = 0;
+    double relative() const { return std::sqrt(std::max(squares, 0.0) / std::max(output, 1e-30)); }
   };
 
   template <typename Watch>
   void watch(Progress& progress, Watch&& watch) {
     for (const Tensor& batch : images_) {
-      interpret(graph_, batch,
-                [&](const Graph&, NodeId id, const std::vector<Tensor>& inputs, const Tensor& output) {
-                  watch(id, inputs, output);
-                });
+      interpret(graph_, batch, [&](const Graph&, NodeId id, const std::vector<Tensor>& inputs, const Tensor& output) {
+        watch(id, inputs, output);
+      });
       progress.advance(1);
     }
   }
 
+  std::map<NodeId, Seen> see(const Plan& plan, Progress& progress) {
+    std::map<NodeId, Seen> seen;
+    watch(progress, [&](NodeId id, const auto&, const Tensor& output) {
+      if (!plan.tensor(id)) return;
+      seen[id].least = std::min(seen[id].least, output.min().item<double>());
+      seen[id].largest = std::max(seen[id].largest, output.abs().max().item<double>());
+    });
+    watch(progress, [&](NodeId id, const auto&, const Tensor& output) {
+      if (!plan.tensor(id)) return;
+      seen[id].histogram += torch::histc(output.abs(), kBins, 0, seen[id].largest).to(torch::kDouble);
+    });
+    return seen;
+  }
+
   /// Errors of one convolution before its ReLU, for the inputs of f32.
-  void compare(NodeId id, const Tensor& input) {
+  void compare(NodeId id, const Tensor& input, const TensorQuantisation& quantisation) {
     ops::Convolution conv = *graph_.node(id).as<ops::Convolution>();
     conv.relu = false;
     const Tensor wanted = compute(conv, {input});
     conv.quantised = true;
-    const Tensor error = wanted - compute(conv, {fake_quantise(input, tensors_.at(plan_.source(graph_.node(id).inputs[0])))});
+    const Tensor error = wanted - compute(conv, {fake_quantise(input, quantisation)});
     Errors& errors = errors_[id];
     const Tensor mean = error.mean({0, 2, 3});
     errors.mean = errors.mean.defined() ? errors.mean + mean : mean;
@@ -153,43 +187,39 @@ class Calibration {
     }
   }
 
-  QuantisedGraph finished() const {
-    QuantisedGraph result;
-    for (const NodeId id : plan_.candidates()) {
-      QuantisedLayer layer{graph_.node(id).name, plan_.quantised(id), 0};
-      if (layer.quantised) {
-        const Errors& errors = errors_.at(id);
-        layer.error = std::sqrt(std::max(errors.squares, 0.0) / std::max(errors.output, 1e-30));
-      }
-      result.layers.push_back(layer);
-    }
-    result.graph = rewrite(graph_, [this](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
-      NodeId copy = copy_node(rewritten, graph_.node(old), inputs);
-      if (plan_.quantised(old)) {
-        auto& conv = std::get<ops::Convolution>(rewritten.node(copy).op);
-        conv.quantised = true;
-        const Errors& errors = errors_.at(old);
-        if (options_.correct_bias) {
-          const Tensor correction = errors.mean / static_cast<double>(errors.batches);
-          conv.bias = conv.bias.defined() ? conv.bias + correction : correction;
-        }
-      }
-      if (plan_.tensor(old)) {
-        copy = rewritten.add(ops::Quantise{tensors_.at(old)}, {copy}, graph_.node(old).name + "/q");
-      }
-      return copy;
-    });
-    return result;
-  }
-
   const Graph& graph_;
   const std::vector<Tensor>& images_;
-  const QuantiseOptions options_;
-  const Plan plan_;
-  std::map<NodeId, Seen> seen_;
+  const QuantiseOptions& options_;
   std::map<NodeId, TensorQuantisation> tensors_;
   std::map<NodeId, Errors> errors_;
 };
+
+struct Moments {
+  Tensor mean, variance;  ///< [C], f64
+};
+
+Tensor output_of(const Graph& graph, NodeId id, const Tensor& images) {
+  const Node& node = graph.node(id);
+  if (node.as<ops::Input>()) return images;
+  std::vector<Tensor> inputs;
+  for (const NodeId input : node.inputs) inputs.push_back(output_of(graph, input, images));
+  return compute(node.op, inputs);
+}
+
+/// Of each channel of a node's output, over all images.
+Moments moments_of(const Graph& graph, NodeId id, const std::vector<Tensor>& images) {
+  Tensor sum, squares;
+  double count = 0;
+  for (const Tensor& batch : images) {
+    const Tensor values = output_of(graph, id, batch).to(torch::kDouble);
+    const Tensor batch_sum = values.sum({0, 2, 3}), batch_squares = values.square().sum({0, 2, 3});
+    sum = sum.defined() ? sum + batch_sum : batch_sum;
+    squares = squares.defined() ? squares + batch_squares : batch_squares;
+    count += static_cast<double>(values.numel() / values.size(1));
+  }
+  const Tensor mean = sum / count;
+  return {mean, (squares / count - mean.square()).clamp_min(0)};
+}
 
 double percentile_range(const Tensor& histogram, double largest, double percentile) {
   const Tensor below = histogram.cumsum(0) / histogram.sum();
@@ -203,7 +233,8 @@ double mse_range(const Tensor& histogram, double largest, int steps) {
   double best = largest, least = std::numeric_limits<double>::infinity();
   for (double range = largest; range > largest / 20; range *= 0.97) {
     const double step = range / steps;
-    const Tensor error = torch::where(values <= range, torch::full_like(values, step * step / 12), (values - range).square());
+    const Tensor error =
+        torch::where(values <= range, torch::full_like(values, step * step / 12), (values - range).square());
     const double total = (error * histogram).sum().item<double>();
     if (total < least) {
       least = total;
@@ -235,10 +266,12 @@ double choose_range(RangeMethod method, const Tensor& histogram, double largest,
   return largest;
 }
 
-QuantisedGraph quantise_within(const Graph& graph, const std::vector<Tensor>& images, QuantiseOptions options,
+QuantisedGraph quantise_within(const Graph& graph, const std::vector<Tensor>& images, const QuantiseOptions& options,
                                const std::function<double(const Graph& quantised)>& accuracy, double reference,
                                double max_drop) {
-  QuantisedGraph result = quantise(graph, images, options);
+  const Calibration calibration(graph, images, options);
+  std::set<std::string> keep = options.keep;
+  QuantisedGraph result = calibration.apply(keep);
   std::vector<QuantisedLayer> worst = result.layers;
   std::erase_if(worst, [](const QuantisedLayer& layer) { return !layer.quantised; });
   std::stable_sort(worst.begin(), worst.end(),
@@ -247,30 +280,32 @@ QuantisedGraph quantise_within(const Graph& graph, const std::vector<Tensor>& im
   for (double drop = reference - accuracy(result.graph); drop > max_drop && kept < worst.size();
        drop = reference - accuracy(result.graph)) {
     const size_t wanted = std::min(worst.size(), std::max<size_t>(1, 2 * kept));
-    for (; kept < wanted; ++kept) options.keep.insert(worst[kept].name);
+    for (; kept < wanted; ++kept) keep.insert(worst[kept].name);
     log_info(concat("accuracy drops by ", format_number(drop, 4), ": ", kept, " layers stay in f32"));
-    result = quantise(graph, images, options);
+    result = calibration.apply(keep);
   }
   return result;
 }
 
-double distance_from_training(ClassifierImpl& model, const Graph& traced, const Tensor& images) {
+double distance_from_training(const ClassifierImpl& model, const Graph& traced, const std::vector<Tensor>& images,
+                              double initial_share) {
+  const auto& nodes = traced.nodes();
+  const auto norm = std::find_if(nodes.begin(), nodes.end(), [](const Node& node) { return node.as<ops::Affine>(); });
   const auto buffers = model.named_buffers();
-  const Tensor* mean = buffers.find("bn1.running_mean");
-  const Tensor* variance = buffers.find("bn1.running_var");
-  if (!mean || !variance) throw UsageError(model.arch().str(), "has no batch norm bn1");
-  double distance = 0;
-  interpret(traced, images, [&](const Graph& graph, NodeId id, const std::vector<Tensor>& inputs, const Tensor&) {
-    if (graph.node(id).as<ops::Affine>() && graph.node(id).name == "bn1") {
-      distance = ((inputs[0].mean({0, 2, 3}) - *mean).abs() / (*variance + 1e-5).sqrt()).mean().item<double>();
-    }
-  });
-  return distance;
+  const Tensor* mean = norm == nodes.end() ? nullptr : buffers.find(norm->name + ".running_mean");
+  const Tensor* variance = norm == nodes.end() ? nullptr : buffers.find(norm->name + ".running_var");
+  if (!mean || !variance) throw UsageError(model.arch().str(), "has no batch norm");
+  const Moments seen = moments_of(traced, norm->inputs[0], images);
+
+  const double settled = std::max(1 - initial_share, 1e-6);
+  const Tensor trained_mean = mean->to(torch::kDouble) / settled;
+  const Tensor trained_variance = ((variance->to(torch::kDouble) - initial_share) / settled).clamp_min(0) + 1e-5;
+  const Tensor deviations = seen.variance.sqrt() - trained_variance.sqrt();
+  return (((seen.mean - trained_mean).square() + deviations.square()) / trained_variance).sqrt().mean().item<double>();
 }
 
 QuantisedGraph quantise(const Graph& graph, const std::vector<Tensor>& images, const QuantiseOptions& options) {
-  if (images.empty()) throw UsageError("calibration", "there are no images", "give a folder of images or TFRecords");
-  return Calibration(graph, images, options).run();
+  return Calibration(graph, images, options).apply(options.keep);
 }
 
 }  // namespace assemble

@@ -4,9 +4,11 @@
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 
+#include <algorithm>
+#include <string_view>
+
 #include "assemble/core/error.h"
 #include "assemble/core/overloaded.h"
-
 
 // Field numbers are those of onnx.proto.
 namespace assemble {
@@ -16,7 +18,8 @@ using protozero::pbf_writer;
 
 constexpr int64_t kIrVersion = 8;
 constexpr int64_t kOpset = 17;
-constexpr size_t kLargest = size_t{1} << 31;
+constexpr uint64_t kLargest = uint64_t{1} << 31;
+constexpr protozero::pbf_tag_type kGraph = 7, kMetadata = 14;
 
 void write_attribute(pbf_writer& node, const std::string& name,
                      const std::variant<int64_t, float, std::string, std::vector<int64_t>>& value) {
@@ -76,19 +79,113 @@ void write_value(pbf_writer& graph, protozero::pbf_tag_type field, const OnnxVal
   }
 }
 
+/// About the size of the file, so that it need not be moved as it grows.
+size_t size_of(const OnnxModel& model) {
+  constexpr size_t kOfNames = 1024;  ///< of a node or constant: names, shapes, attributes
+  size_t size = (model.nodes.size() + model.constants.size() + 1) * kOfNames;
+  for (const OnnxTensor& constant : model.constants) size += constant.bytes.size();
+  for (const auto& [key, value] : model.metadata) size += key.size() + value.size() + 16;
+  return size;
+}
+
+/// The fields of a file's outermost message, one after the other. Contents are skipped by seeking: weights stay on the
+/// disk.
+class FieldReader {
+ public:
+  explicit FieldReader(const fs::path& path) : file_(path), buffer_(kBuffer) {
+    if (file_.size() > kLargest) {
+      throw InputError(path.string(), concat("is larger than ", kLargest, " bytes, the most that ONNX allows"));
+    }
+  }
+
+  /// @throws protozero::exception for what is no field, or does not end within the file
+  bool next() {
+    if (position_ == file_.size()) return false;
+    const std::string_view start = buffered();
+    protozero::pbf_reader reader(start.data(), start.size());
+    if (!reader.next()) throw protozero::end_of_buffer_exception();
+    tag_ = reader.tag();
+    has_content_ = reader.wire_type() == protozero::pbf_wire_type::length_delimited;
+    content_size_ = 0;
+    if (has_content_) {
+      const char* data = reader.data().data();
+      content_size_ = protozero::decode_varint(&data, start.data() + start.size());
+      position_ += static_cast<uint64_t>(data - start.data());
+      if (content_size_ > file_.size() - position_) throw protozero::end_of_buffer_exception();
+    } else {
+      reader.skip();
+      position_ += start.size() - reader.length();
+    }
+    content_ = position_;
+    position_ += content_size_;
+    return true;
+  }
+
+  protozero::pbf_tag_type tag() const { return tag_; }
+  /// Whether the field is a string or a message.
+  bool has_content() const { return has_content_; }
+  std::string content() const {
+    std::string bytes(content_size_, 0);
+    file_.read(content_, std::span(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()));
+    return bytes;
+  }
+
+ private:
+  static constexpr size_t kBuffer = 4096;
+  static constexpr size_t kLongestStart = 20;  ///< of a field: two numbers of 10 bytes
+
+  /// What comes next: enough to read a field's tag and length, unless the file ends before.
+  std::string_view buffered() {
+    const uint64_t wanted = std::min<uint64_t>(kLongestStart, file_.size() - position_);
+    if (position_ < begin_ || position_ + wanted > begin_ + filled_) {
+      begin_ = position_;
+      filled_ = std::min<uint64_t>(kBuffer, file_.size() - position_);
+      file_.read(begin_, std::span(buffer_).first(filled_));
+    }
+    return {reinterpret_cast<const char*>(buffer_.data()) + (position_ - begin_), wanted};
+  }
+
+  const RandomAccessFile file_;
+  Bytes buffer_;
+  uint64_t begin_ = 0, filled_ = 0;  ///< of the buffer, in the file
+  uint64_t position_ = 0;
+  protozero::pbf_tag_type tag_ = 0;
+  bool has_content_ = false;
+  uint64_t content_ = 0, content_size_ = 0;
+};
+
+/// A key and its value.
+std::pair<std::string, std::string> parse_entry(const std::string& bytes) {
+  std::pair<std::string, std::string> result;
+  protozero::pbf_reader entry(bytes);
+  while (entry.next()) {
+    if (entry.wire_type() != protozero::pbf_wire_type::length_delimited || entry.tag() > 2) {
+      entry.skip();
+    } else {
+      std::string& text = entry.tag() == 1 ? result.first : result.second;
+      text = entry.get_string();
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
-std::string serialise(const OnnxModel& model) {
+std::string serialise(OnnxModel model) {
   std::string bytes;
+  bytes.reserve(size_of(model));
   pbf_writer writer(bytes);
   writer.add_int64(1, kIrVersion);
   writer.add_string(2, "assemble");
   writer.add_string(3, ASSEMBLE_VERSION);
   {
-    pbf_writer graph(writer, 7);
+    pbf_writer graph(writer, kGraph);
     for (const OnnxNode& node : model.nodes) write_node(graph, node);
     graph.add_string(2, model.name);
-    for (const OnnxTensor& constant : model.constants) write_constant(graph, constant);
+    for (OnnxTensor& constant : model.constants) {
+      write_constant(graph, constant);
+      Bytes().swap(constant.bytes);
+    }
     for (const OnnxValue& input : model.inputs) write_value(graph, 11, input);
     for (const OnnxValue& output : model.outputs) write_value(graph, 12, output);
   }
@@ -98,7 +195,7 @@ std::string serialise(const OnnxModel& model) {
     opset.add_int64(2, kOpset);
   }
   for (const auto& [key, value] : model.metadata) {
-    pbf_writer entry(writer, 14);
+    pbf_writer entry(writer, kMetadata);
     entry.add_string(1, key);
     entry.add_string(2, value);
   }
@@ -108,41 +205,24 @@ std::string serialise(const OnnxModel& model) {
   return bytes;
 }
 
-std::map<std::string, std::string> parse_onnx_metadata(std::span<const uint8_t> bytes, const std::string& where) {
+std::map<std::string, std::string> read_onnx_metadata(const fs::path& path) {
   const char* hint = "expected an ONNX model; was it cut off while it was copied?";
   try {
     std::map<std::string, std::string> metadata;
     bool has_graph = false;
-    protozero::pbf_reader reader(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    while (reader.next()) {
-      if (reader.tag() == 7 && reader.wire_type() == protozero::pbf_wire_type::length_delimited) {
-        has_graph = true;
-        reader.skip();
-      } else if (reader.tag() == 14 && reader.wire_type() == protozero::pbf_wire_type::length_delimited) {
-        protozero::pbf_reader entry = reader.get_message();
-        std::string key, value;
-        while (entry.next()) {
-          if (entry.wire_type() != protozero::pbf_wire_type::length_delimited || entry.tag() > 2) {
-            entry.skip();
-          } else {
-            std::string& text = entry.tag() == 1 ? key : value;
-            text = entry.get_string();
-          }
-        }
-        metadata[key] = value;
-      } else {
-        reader.skip();
-      }
+    FieldReader field(path);
+    while (field.next()) {
+      if (!field.has_content()) continue;
+      if (field.tag() == kGraph) has_graph = true;
+      if (field.tag() != kMetadata) continue;
+      const auto [key, value] = parse_entry(field.content());
+      metadata[key] = value;
     }
-    if (!has_graph) throw InputError(where, "holds no graph", hint);
+    if (!has_graph) throw InputError(path.string(), "holds no graph", hint);
     return metadata;
   } catch (const protozero::exception& error) {
-    throw InputError(where, concat("is no ONNX model: ", error.what()), hint);
+    throw InputError(path.string(), concat("is no ONNX model: ", error.what()), hint);
   }
-}
-
-std::map<std::string, std::string> read_onnx_metadata(const fs::path& path) {
-  return parse_onnx_metadata(read_file(path, kLargest), path.string());
 }
 
 }  // namespace assemble

@@ -2,6 +2,7 @@
 #include "assemble/models/model_file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
@@ -16,6 +17,7 @@ using nlohmann::json;
 
 constexpr const char* kFormat = "assemble";
 constexpr const char* kFormatVersion = "1";
+constexpr const char* kInitialStatistics = "initial_statistics";
 
 constexpr const char* kExpected =
     "give a file that `assemble train` wrote, or import foreign weights with `assemble convert`";
@@ -115,6 +117,20 @@ const std::string& require_metadata(const Metadata& metadata, const std::string&
   const auto found = metadata.find(key);
   if (found != metadata.end()) return found->second;
   throw InputError(where, concat("has no '", key, "' in its metadata: it is no model file of assemble"), hint);
+}
+
+double initial_statistics(const ModelCard& card) {
+  const auto noted = card.training.find(kInitialStatistics);
+  double share = 0;
+  if (noted != card.training.end()) {
+    std::from_chars(noted->second.data(), noted->second.data() + noted->second.size(), share);
+  }
+  return share >= 0 && share < 1 ? share : 0;
+}
+
+void note_initial_statistics(ModelCard& card, double share) {
+  card.training.erase(kInitialStatistics);
+  if (share >= 1e-6) card.training[kInitialStatistics] = format_number(share, 6);
 }
 
 Metadata to_metadata(const ModelCard& card) {

@@ -280,6 +280,7 @@ void Trainer::finish_epoch(int64_t epoch) {
                   percent(epoch_times_.optimizer, epoch_times_.total())));
   card_.training["epoch"] = std::to_string(epoch);
   card_.training[metric] = format_number(last_.score(), 6);
+  note_initial_statistics(card_, initial_share());
   if (average_) average_->swap();
   keeper_->offer(*model_, card_, epoch, last_.score());
   if (average_) average_->swap();
@@ -288,12 +289,25 @@ void Trainer::finish_epoch(int64_t epoch) {
   epoch_steps_ = 0;
 }
 
+/// What the initial values of batch norms still weigh in the running statistics that are saved.
+double Trainer::initial_share() const {
+  if (!options_.pretrained.empty()) return 0;
+  const double kept = std::pow(options_.bn_momentum, static_cast<double>(options_.accumulate));
+  double share = 1, average = 1;
+  for (int64_t step = 1; step <= state_.step; ++step) {
+    share *= kept;
+    if (average_) average += (share - average) * (1 - average_->decay(step));
+  }
+  return average_ ? average : share;
+}
+
 void Trainer::save(bool with_model) {
   state_.seconds = elapsed_before_ + seconds_since(began_);
   state_.kept = keeper_->kept();
   state_.loader = loader_->state();
   save_checkpoint(folder_.checkpoint(), *model_, *optimizer_, average_.get(), state_);
   if (!with_model) return;
+  note_initial_statistics(card_, initial_share());
   if (average_) average_->swap();
   save_model(folder_.last(), *model_, card_);
   if (average_) average_->swap();

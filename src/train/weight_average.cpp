@@ -10,10 +10,14 @@ WeightAverage::WeightAverage(const ClassifierImpl& model, double decay) : weight
   for (const auto& [name, tensor] : weights_) averages_.emplace_back(name, tensor.detach().clone());
 }
 
+double WeightAverage::decay(int64_t update) const {
+  const auto n = static_cast<double>(update);
+  return std::min(decay_, (1 + n) / (10 + n));
+}
+
 void WeightAverage::update() {
   torch::NoGradGuard no_grad;
-  const double n = static_cast<double>(++updates_);
-  const double decay = std::min(decay_, (1 + n) / (10 + n));
+  const double decay = this->decay(++updates_);
   for (size_t i = 0; i < weights_.size(); ++i) {
     if (weights_[i].second.is_floating_point()) {
       averages_[i].second.lerp_(weights_[i].second.detach(), 1 - decay);

@@ -15,6 +15,7 @@
 #include "assemble/image/encode.h"
 #include "assemble/models/model_file.h"
 #include "c11_check.h"
+#include "engines.h"
 #include "lively_network.h"
 #include "test_support.h"
 
@@ -136,12 +137,8 @@ TEST_F(CApi, NoModelIsNoClasses) {
 TEST_F(CApi, GivesWhatPredictGivesOnEveryEngine) {
   const Bytes jpeg = encode_jpeg(picture(1), 90);
   write_file(folder() / "picture.jpg", jpeg);
-  const std::vector<const char*> engines{
-      "torch",
-#ifdef ASSEMBLE_OPENVINO
-      "openvino",
-#endif
-  };
+  std::vector<const char*> engines;
+  for (const EngineKind kind : test::engines()) engines.push_back(engine_name(kind));
   for (const std::string file : {"model.safetensors", "sigmoid.safetensors"}) {
     ModelCard card;
     const Network network = make_network(load_model(folder() / file, &card), torch::kCPU, Precision::kF32);
@@ -351,8 +348,8 @@ TEST_F(CApi, CallsFromC) {
   EXPECT_EQ(c11_best_label("/nonexistent", png.data(), png.size()), -3);
 }
 
-#ifdef ASSEMBLE_OPENVINO
 TEST_F(CApi, OnnxFilesCarryTheirClasses) {
+  ASSEMBLE_NEEDS_OPENVINO();
   const Bytes png = encode_png(picture(5));
   const auto expected = classify_one(open("model.safetensors"), encoded(png));
   expect_same(classify_one(open("model.onnx"), encoded(png)), expected, 1e-5);
@@ -362,6 +359,7 @@ TEST_F(CApi, OnnxFilesCarryTheirClasses) {
 }
 
 TEST_F(CApi, CompiledModelsAreKept) {
+  ASSEMBLE_NEEDS_OPENVINO();
   const std::string cache = (folder() / "cache").string();
   assemble_options cached = options();
   cached.cache = cache.c_str();
@@ -370,7 +368,6 @@ TEST_F(CApi, CompiledModelsAreKept) {
   EXPECT_EQ(test::list_files(cache).size(), 1u);
   expect_same(classify_one(open("model.safetensors", cached), encoded(png)), expected, 0);
 }
-#endif
 
 }  // namespace
 }  // namespace assemble

@@ -2,10 +2,12 @@
 // From a trained model to ONNX, 8 bits and a benchmark through the command alone.
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "assemble/models/model_file.h"
 #include "drawn_data.h"
+#include "engines.h"
 #include "lively_network.h"
 
 namespace assemble {
@@ -48,6 +50,7 @@ class ExportCommandTest : public testing::Test {
 };
 
 TEST_F(ExportCommandTest, AnOnnxFileEvaluatesAndPredictsAsItsModel) {
+  ASSEMBLE_NEEDS_OPENVINO();
   const json exported = succeed({"export", "--model", model(), "--out", path("m.onnx")});
   EXPECT_EQ(exported.at("precision"), "f32");
   EXPECT_EQ(exported.at("image_size"), 32);
@@ -70,14 +73,38 @@ TEST_F(ExportCommandTest, EightBitsAreMeasuredAndEvaluated) {
   EXPECT_EQ(exported.at("layers").at(0).at("name"), "conv1");
   EXPECT_EQ(exported.at("layers").at(0).at("precision"), "int8");
   EXPECT_LT(fs::file_size(path("m.onnx")), fs::file_size(model()));
-  const json measured = succeed({"eval", "--model", path("m.onnx"), "--data", data()});
-  EXPECT_NEAR(100 * measured.at("top1").get<double>(), exported.at("top1_int8").get<double>(), 1e-9);
   const json kept = succeed({"export", "--model", model(), "--out", path("k.onnx"), "--int8", "--calibration",
                              data() + "/train", "--keep", "conv1", "fc"});
   EXPECT_EQ(kept.at("layers").at(0).at("precision"), "f32");
+  ASSEMBLE_NEEDS_OPENVINO();
+  const json measured = succeed({"eval", "--model", path("m.onnx"), "--data", data()});
+  EXPECT_NEAR(100 * measured.at("top1").get<double>(), exported.at("top1_int8").get<double>(), 1e-9);
+}
+
+TEST_F(ExportCommandTest, WarnsOfOtherImagesThanTheTrainings) {
+  const json trained = succeed({"train", "--data", data(), "--out", path("run"), "--arch", "resnet50+w8", "--epochs", "3",
+                                "--batch-size", "8", "--preprocessing", "imagenet_32a", "--lr", "0.05"});
+  ASSERT_EQ(trained.at("steps"), 18);
+  ModelCard card;
+  const Classifier network = load_model(path("run/last.safetensors"), &card);
+  EXPECT_NEAR(initial_statistics(card), std::pow(0.997, 18), 1e-6);
+  const auto warning = [&](const std::string& file) {
+    return run_command({"export", "--model", file, "--out", path("m.onnx"), "--int8", "--calibration", data() + "/train"})
+        .standard_error;
+  };
+  EXPECT_THAT(warning(path("run/last.safetensors")), testing::Not(HasSubstr("deviations from")));
+  const Preprocessing right = card.preprocessing;
+  card.preprocessing.mean = {0, 0, 0};
+  save_model(path("no_mean.safetensors"), *network, card);
+  EXPECT_THAT(warning(path("no_mean.safetensors")), HasSubstr("deviations from what the network saw in training"));
+  card.preprocessing = right;
+  card.preprocessing.deviation = {255, 255, 255};
+  save_model(path("scaled.safetensors"), *network, card);
+  EXPECT_THAT(warning(path("scaled.safetensors")), HasSubstr("deviations from what the network saw in training"));
 }
 
 TEST_F(ExportCommandTest, PreprocessingInsideMakesAnOnnxFileOfBytes) {
+  ASSEMBLE_NEEDS_OPENVINO();
   ModelCard card;
   const Classifier network = load_model(model(), &card);
   card.preprocessing.eval_resize = 32;  // as large as the images: what the network sees are bytes already
@@ -127,6 +154,18 @@ TEST_F(ExportCommandTest, BenchmarkComparesNetworksInTurns) {
   const json alone = succeed(
       {"benchmark", "--arch", "resnet50+w8", "--image-size", "32", "--batch", "1", "--seconds", "0.2", "--no-peak"});
   EXPECT_FALSE(alone.contains("share_of_peak"));
+  const std::vector<std::string> hinted{"benchmark", "--arch", "resnet50+w8", "--image-size", "32", "--batch", "2",
+                                        "--seconds", "0.2", "--no-peak", "--threads", "2", "--hint"};
+  const auto engine_of = [&](const char* hint) {
+    std::vector<std::string> arguments = hinted;
+    arguments.push_back(hint);
+    return succeed(arguments).at("engine").get<std::string>();
+  };
+  if (test::has_openvino()) {
+    EXPECT_THAT(engine_of("throughput"), HasSubstr("2 streams"));
+    EXPECT_THAT(engine_of("latency"), HasSubstr("1 stream"));
+  }
+  EXPECT_THAT(fail({"benchmark", "--arch", "resnet50+w8", "--hint", "fast"}, 2), HasSubstr("--hint"));
   EXPECT_THAT(fail({"benchmark"}, 2), HasSubstr("--arch assemble_resnet50"));
   EXPECT_THAT(fail({"benchmark", "--arch", "resnet50+w8", "--compare", "resnet50@big"}, 2),
               HasSubstr("'big' is no size"));

@@ -12,6 +12,7 @@
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
 #include "assemble/deploy/trace.h"
+#include "engines.h"
 #include "lively_network.h"
 #include "test_support.h"
 
@@ -42,7 +43,7 @@ class EveryArch : public testing::TestWithParam<NetworkCase> {
 
 TEST_P(EveryArch, EnginesGiveTheLogitsOfTheNetwork) {
   const torch::Tensor wanted = expected();
-  for (const EngineKind kind : {EngineKind::kOpenvino, EngineKind::kTorch}) {
+  for (const EngineKind kind : test::engines()) {
     const auto engine = make_engine(graph_, {.kind = kind, .batch = 2});
     EXPECT_LT(relative_difference(engine->run(images_), wanted), 1e-4) << engine->description();
   }
@@ -69,13 +70,50 @@ class Engines : public testing::Test {
 
 TEST_F(Engines, BatchesAreCutAndFilled) {
   const Graph graph = optimise(trace(*model_, 32));
-  const torch::Tensor one = make_engine(graph, {.batch = 1})->run(images_);
-  for (const int64_t batch : {4, 8, 11, 16}) {
-    EXPECT_LT(relative_difference(make_engine(graph, {.batch = batch, .threads = 2})->run(images_), one), 1e-5);
+  for (const EngineKind kind : test::engines()) {
+    const torch::Tensor one = make_engine(graph, {.kind = kind, .batch = 1})->run(images_);
+    for (const int64_t batch : {4, 8, 11, 16}) {
+      const auto engine = make_engine(graph, {.kind = kind, .batch = batch, .threads = 2});
+      EXPECT_LT(relative_difference(engine->run(images_), one), 1e-5) << engine->description();
+    }
+  }
+}
+
+TEST_F(Engines, TheHintChoosesStreams) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  struct Case {
+    const char* hint;
+    int64_t batch;
+    int threads;
+    const char* streams;
+  };
+  const Graph graph = optimise(trace(*model_, 32));
+  const torch::Tensor wanted = make_engine(graph, {.batch = 1})->run(images_);
+  for (const Case& c : {Case{"auto", 1, 2, "1 stream"}, Case{"auto", 3, 2, "1 stream"}, Case{"auto", 8, 2, "2 streams"},
+                        Case{"auto", 8, 16, "4 streams"}, Case{"throughput", 1, 2, "1 stream"},
+                        Case{"throughput", 3, 2, "2 streams"}, Case{"throughput", 8, 16, "8 streams"},
+                        Case{"latency", 8, 2, "1 stream"}}) {
+    const auto engine =
+        make_engine(graph, {.batch = c.batch, .threads = c.threads, .hint = parse_engine_hint(c.hint)});
+    EXPECT_THAT(engine->description(), testing::EndsWith(concat(", ", c.streams))) << c.hint << ", batch " << c.batch;
+    EXPECT_LT(relative_difference(engine->run(images_), wanted), 1e-5) << c.hint << ", batch " << c.batch;
+  }
+  EXPECT_THROW(parse_engine_hint("fast"), UsageError);
+}
+
+TEST_F(Engines, ABuildWithoutOpenvinoSaysSo) {
+  if (test::has_openvino()) GTEST_SKIP() << "this build has OpenVINO";
+  try {
+    open_engine(file_, {.kind = EngineKind::kOpenvino});
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("this build has no OpenVINO"));
+    EXPECT_THAT(error.what(), HasSubstr("--engine torch"));
   }
 }
 
 TEST_F(Engines, OpensModelFilesAndOnnxFiles) {
+  ASSEMBLE_NEEDS_OPENVINO();
   const auto from_file = open_engine(file_, {});
   const Graph graph = optimise(trace(*model_, 32));
   const fs::path onnx = folder_ / "model.onnx";
@@ -88,6 +126,7 @@ TEST_F(Engines, OpensModelFilesAndOnnxFiles) {
 }
 
 TEST_F(Engines, CompiledModelsAreKept) {
+  ASSEMBLE_NEEDS_OPENVINO();
   const EngineOptions options{.cache = folder_ / "cache"};
   const torch::Tensor first = open_engine(file_, options).engine->run(images_);
   std::vector<fs::path> kept;
@@ -95,21 +134,36 @@ TEST_F(Engines, CompiledModelsAreKept) {
   ASSERT_EQ(kept.size(), 1u);
   EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
 
-  // Damaged: compiled anew and written again.
+  // Damaged at its beginning, in its middle or cut off: compiled anew and written again.
   const auto size = fs::file_size(kept[0]);
-  std::fstream stream(kept[0], std::ios::in | std::ios::out | std::ios::binary);
-  stream.seekp(static_cast<std::streamoff>(size / 2));
-  stream.write("damaged", 7);
-  stream.close();
+  for (const uintmax_t place : {uintmax_t{1000}, size / 2, size}) {
+    if (place == size) {
+      fs::resize_file(kept[0], size - 1);
+    } else {
+      std::fstream stream(kept[0], std::ios::in | std::ios::out | std::ios::binary);
+      stream.seekp(static_cast<std::streamoff>(place));
+      stream.write("damaged", 7);
+    }
+    testing::internal::CaptureStderr();
+    EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("is damaged: compiling anew")) << place;
+    testing::internal::CaptureStderr();
+    open_engine(file_, options);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(fs::file_size(kept[0]), size);
+  }
+}
+
+TEST_F(Engines, ACacheThatCannotBeWrittenIsAWarning) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  write_file(folder_ / "file", std::string_view("no folder"));
   testing::internal::CaptureStderr();
-  EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("is damaged: compiling anew"));
-  testing::internal::CaptureStderr();
-  open_engine(file_, options);
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(open_engine(file_, {.cache = folder_ / "file"}).engine->run(images_).size(0), 11);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("the compiled model is not kept"));
 }
 
 TEST_F(Engines, AnotherModelOfTheSameNameIsNotTakenFromTheCache) {
+  ASSEMBLE_NEEDS_OPENVINO();
   const EngineOptions options{.cache = folder_ / "cache"};
   const torch::Tensor first = open_engine(file_, options).engine->run(images_);
   model_ = lively_network("resnet50+d+sk+w8", 3, 32);
@@ -156,8 +210,11 @@ TEST(OnnxFiles, PassTheCheckerAndRunInOnnxRuntime) {
     const Graph graph = optimise(trace(*model, 64));
     for (const bool int8 : {false, true}) {
       const Graph written = int8 ? quantise(graph, {images}, {}).graph : graph;
-      const torch::Tensor logits = make_engine(written, {.precision = int8 ? EnginePrecision::kInt8 : EnginePrecision::kF32,
-                                                         .batch = 2})->run(images);
+      const torch::Tensor logits =
+          make_engine(written, {.kind = default_engine(torch::kCPU),
+                                .precision = int8 ? EnginePrecision::kInt8 : EnginePrecision::kF32,
+                                .batch = 2})
+              ->run(images);
       const std::string stem = concat(number++, int8 ? "_int8" : "_f32");
       write_file(folder / (stem + ".onnx"), serialise(to_onnx(written)));
       const auto raw = [&](const char* ending, const torch::Tensor& tensor) {

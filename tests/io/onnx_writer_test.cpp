@@ -42,19 +42,47 @@ TEST(OnnxWriter, MetadataIsReadBack) {
   EXPECT_EQ(read_onnx_metadata(folder / "m.onnx"), (std::map<std::string, std::string>{{"k", "v"}}));
 }
 
+std::string message(std::string_view bytes) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "m.onnx", bytes);
+  try {
+    read_onnx_metadata(folder / "m.onnx");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
 TEST(OnnxWriter, RefusesWhatIsNoModel) {
-  const auto message = [](std::string_view bytes) -> std::string {
-    try {
-      parse_onnx_metadata({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "m.onnx");
-    } catch (const InputError& error) {
-      return error.what();
-    }
-    return "no error";
-  };
+  using namespace std::string_view_literals;
   EXPECT_THAT(message("no model at all"), HasSubstr("m.onnx: is no ONNX model"));
   EXPECT_THAT(message(""), HasSubstr("m.onnx: holds no graph"));
+  EXPECT_THAT(message("\x08\x08"sv), HasSubstr("m.onnx: holds no graph"));
+  EXPECT_THAT(message("\x38\x01"sv), HasSubstr("holds no graph"));                   // field 7 as a number
+  EXPECT_THAT(message("\x3A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F"sv), HasSubstr("cut off"));  // a graph of 2^63 bytes
+  EXPECT_THAT(message("\x3A\xFF"sv), HasSubstr("cut off"));
+  EXPECT_THAT(message("\x3A\x00\x72\x04\x0A\x09kv"sv), HasSubstr("cut off"));      // a key longer than its entry
+}
+
+TEST(OnnxWriter, RefusesAFileCutOffAnywhere) {
   const std::string whole = serialise(small_model());
-  EXPECT_THAT(message(std::string_view(whole).substr(0, 30)), HasSubstr("cut off"));
+  int refused = 0;
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const std::string found = message(std::string_view(whole).substr(0, size));
+    EXPECT_THAT(found, testing::AnyOf(HasSubstr("cut off"), testing::Eq("no error"))) << size;
+    refused += found == "no error" ? 0 : 1;
+  }
+  // Whole fields are a model as far as anyone can tell: cut off behind the graph, and behind the operator set.
+  EXPECT_EQ(refused, static_cast<int>(whole.size()) - 2);
+}
+
+TEST(OnnxWriter, FindsMetadataBehindManyFieldsAndALargeGraph) {
+  OnnxModel model = small_model();
+  model.constants[0].bytes.resize(100000);
+  for (int i = 0; i < 2000; ++i) model.metadata[concat("key ", i)] = std::string(static_cast<size_t>(i % 97), 'v');
+  const test::TemporaryFolder folder;
+  write_file(folder / "m.onnx", std::string_view(serialise(model)));
+  EXPECT_EQ(read_onnx_metadata(folder / "m.onnx"), model.metadata);
 }
 
 }  // namespace

@@ -65,9 +65,10 @@ inline void check_example(std::span<const uint8_t> bytes) {
 }
 
 inline void check_onnx(std::span<const uint8_t> bytes) {
+  const MemoryFile memory(bytes);
   try {
     size_t total = 0;
-    for (const auto& [key, value] : parse_onnx_metadata(bytes, "input")) total += key.size() + value.size();
+    for (const auto& [key, value] : read_onnx_metadata(memory.path())) total += key.size() + value.size();
     require(total <= bytes.size());
   } catch (const InputError&) {
   }

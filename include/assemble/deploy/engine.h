@@ -14,11 +14,19 @@ namespace assemble {
 
 enum class EngineKind { kTorch, kOpenvino };
 enum class EnginePrecision { kF32, kBf16, kInt8 };
+/// How OpenVINO uses the threads for a batch.
+enum class EngineHint {
+  kAuto,        ///< from 4 images up shared between streams, at least two images each; else one stream on all threads
+  kThroughput,  ///< shared between as many streams as there are threads, at least one image each
+  kLatency,     ///< one stream on all threads
+};
 
 /// "torch" or "openvino". @throws UsageError otherwise, or when this build has no such engine
 EngineKind parse_engine(const std::string& name);
 /// "f32", "bf16" or "int8". @throws UsageError otherwise
 EnginePrecision parse_engine_precision(const std::string& name);
+/// "auto", "throughput" or "latency". @throws UsageError otherwise
+EngineHint parse_engine_hint(const std::string& name);
 /// OpenVINO on the CPU where this build has it, else LibTorch.
 EngineKind default_engine(torch::Device device);
 const char* engine_name(EngineKind kind);
@@ -30,9 +38,7 @@ struct EngineOptions {
   int64_t batch = 1;       ///< images that are computed at once; larger inputs are cut, the last part is filled up
   int threads = 0;         ///< of the processor; 0: every core
   int64_t image_size = 0;  ///< of open_engine(): side of the input, pixels; 0: the model's own
-  /// Latency: one request on all threads. Throughput (off): OpenVINO shares a batch of 4 or more between streams of one
-  /// thread each.
-  bool latency = false;
+  EngineHint hint = EngineHint::kAuto;
   torch::Device device = torch::kCPU;  ///< of the LibTorch engine
   /// Folder of compiled models (OpenVINO); empty: compile anew. Its files may be removed at any time.
   fs::path cache = {};

@@ -53,18 +53,25 @@ struct QuantisedGraph {
 /// @throws UsageError when there are no images, or `keep` names no convolution of the graph
 QuantisedGraph quantise(const Graph& graph, const std::vector<torch::Tensor>& images, const QuantiseOptions& options);
 
-/// Quantises, and keeps the layers with the largest errors in f32, twice as many each time, until the accuracy is within
-/// `max_drop` of the reference or none is left.
+/// Quantises, and keeps the layers with the largest errors in f32, twice as many each time, until the accuracy is
+/// within `max_drop` of the reference or none is left. It calibrates once: a try costs one call of `accuracy`.
 /// @param accuracy measures a graph; in the unit of max_drop
-/// @return with options.keep enlarged by what was kept
-QuantisedGraph quantise_within(const Graph& graph, const std::vector<torch::Tensor>& images, QuantiseOptions options,
+/// @return what quantise() gives with options.keep enlarged by the layers that were kept
+QuantisedGraph quantise_within(const Graph& graph, const std::vector<torch::Tensor>& images,
+                               const QuantiseOptions& options,
                                const std::function<double(const Graph& quantised)>& accuracy, double reference,
                                double max_drop);
 
-/// How far what a network's first batch norm sees of the images is from what it saw in training, in its deviations: mean
-/// over channels. Above about 0.5 the images are not what it was trained on, or are preprocessed otherwise.
-/// @throws UsageError when the network has no first batch norm named bn1
-double distance_from_training(ClassifierImpl& model, const Graph& traced, const torch::Tensor& images);
+/// How far what a network's first batch norm sees of the images is from what it saw in training, in its deviations: the
+/// 2-Wasserstein distance of the two normal distributions, mean over channels. Images like the training's stay below
+/// 0.3; above about 0.4 they are not what the network was trained on, or are preprocessed otherwise (0 … 1 for 0 … 255,
+/// BGR for RGB, no mean subtracted).
+/// @param traced the network's graph with its batch norms, and `images` batches as it takes them
+/// @param initial_share of the running statistics: what their initial values (mean 0, variance 1) still weigh, from 0
+///        up to 1. After a few epochs with a momentum of 0.997 that is much; it is taken out
+/// @throws UsageError when the network has no batch norm
+double distance_from_training(const ClassifierImpl& model, const Graph& traced,
+                              const std::vector<torch::Tensor>& images, double initial_share = 0);
 
 /// The range that a method chooses for magnitudes: values above it are clipped.
 /// @param histogram counts of |x| in equal bins from 0 to `largest`

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -47,14 +46,13 @@ struct OnnxModel {
   std::map<std::string, std::string> metadata;
 };
 
-/// The model as the bytes of an .onnx file (onnx.proto, IR version 8).
+/// The model as the bytes of an .onnx file (onnx.proto, IR version 8). A constant is freed once it is written, so that
+/// a model that is moved here is never in memory twice.
 /// @throws RunError for models above 2 GiB, which protobuf cannot hold
-std::string serialise(const OnnxModel& model);
+std::string serialise(OnnxModel model);
 
-/// The metadata of an .onnx file, from anyone.
-/// @throws InputError naming the file when it cannot be read or is no ONNX model
+/// The metadata of an .onnx file, from anyone. The graph with its weights is not read.
+/// @throws InputError naming the file when it cannot be read, is cut off or is no ONNX model
 std::map<std::string, std::string> read_onnx_metadata(const fs::path& path);
-/// The same of a file's bytes; `where` is named in errors.
-std::map<std::string, std::string> parse_onnx_metadata(std::span<const uint8_t> bytes, const std::string& where);
 
 }  // namespace assemble

@@ -25,6 +25,12 @@ struct ModelCard {
   int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
 };
 
+/// What the initial values of batch norms (mean 0, variance 1) still weigh in their running statistics, in [0, 1): as
+/// training noted it in the card, else 0.
+double initial_statistics(const ModelCard& card);
+/// Notes it in the card, key "initial_statistics"; a share that is next to nothing is left out.
+void note_initial_statistics(ModelCard& card, double share);
+
 /// Metadata of a file that holds a network: a model file's, or an exported ONNX file's.
 using Metadata = std::map<std::string, std::string>;
 /// The card as metadata: arch, class_names, preprocessing, loss, training.

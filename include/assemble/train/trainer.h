@@ -125,6 +125,7 @@ class Trainer {
   void finish_epoch(int64_t epoch);
   ValidationResult validate_averaged();
   void save(bool with_model);
+  double initial_share() const;
 
   const Dataset& train_;
   TrainOptions options_;

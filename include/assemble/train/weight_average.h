@@ -19,6 +19,8 @@ class WeightAverage {
   WeightAverage(const ClassifierImpl& model, double decay);
 
   void update();
+  /// d of the n-th update, n from 1.
+  double decay(int64_t update) const;
   /// Exchanges the network's weights with the average; a second call undoes it.
   void swap();
 

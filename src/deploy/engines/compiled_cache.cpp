@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiled_cache.h"
 
-#include <cstring>
+#include <algorithm>
+#include <span>
+#include <streambuf>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
@@ -10,7 +12,18 @@
 namespace assemble {
 namespace {
 
-constexpr std::string_view kMagic = "assemble compiled model 1\n";
+constexpr std::string_view kMagic = "assemble compiled model 2\n";
+constexpr size_t kHead = 4096;
+constexpr size_t kChecksumDigits = 10;
+
+std::string format_checksum(uint32_t checksum) {
+  std::string digits = concat(checksum);
+  return std::string(kChecksumDigits - digits.size(), '0') + digits + "\n";
+}
+
+std::span<const uint8_t> as_bytes(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
 
 std::string hex(uint64_t number) {
   std::ostringstream text;
@@ -25,46 +38,110 @@ uint64_t hash(const std::string& text) {
   return value;
 }
 
+/// The checksum of a compiled model begins behind its first 4 KiB and ends with them, which are written last.
+uint32_t checksum(std::istream& file) {
+  std::string head(kHead, 0), chunk(size_t{1} << 20, 0);
+  const auto read = [&](std::string& into) {
+    file.read(into.data(), static_cast<std::streamsize>(into.size()));
+    return as_bytes({into.data(), static_cast<size_t>(file.gcount())});
+  };
+  const std::span<const uint8_t> beginning = read(head);
+  uint32_t crc = 0;
+  while (file) crc = crc32c(read(chunk), crc);
+  return crc32c(beginning, crc);
+}
+
+/// Passes what is written on to a file and computes its checksum.
+class CheckedBuffer : public std::streambuf {
+ public:
+  explicit CheckedBuffer(AtomicFile& file) : file_(file), begin_(file.position()) {}
+
+  uint32_t checksum() const { return crc32c(as_bytes(head_), crc_); }
+
+ protected:
+  std::streamsize xsputn(const char* text, std::streamsize count) override {
+    const std::string_view bytes(text, static_cast<size_t>(count));
+    const size_t end = file_.position() - begin_;
+    if (position_ == end) {
+      file_.write(bytes);
+      const size_t of_head = std::min(bytes.size(), kHead - head_.size());
+      head_ += bytes.substr(0, of_head);
+      crc_ = crc32c(as_bytes(bytes.substr(of_head)), crc_);
+    } else if (position_ + bytes.size() <= head_.size()) {
+      file_.write_at(begin_ + position_, as_bytes(bytes));
+      head_.replace(position_, bytes.size(), bytes);
+    } else {
+      throw RunError("compiled model", concat("is overwritten at byte ", position_, ", expected below ", kHead));
+    }
+    position_ += bytes.size();
+    return count;
+  }
+  int_type overflow(int_type character) override {
+    if (traits_type::eq_int_type(character, traits_type::eof())) return traits_type::not_eof(character);
+    const char byte = traits_type::to_char_type(character);
+    xsputn(&byte, 1);
+    return character;
+  }
+  pos_type seekoff(off_type offset, std::ios::seekdir from, std::ios::openmode) override {
+    const auto end = static_cast<off_type>(file_.position() - begin_);
+    if (from == std::ios::cur) offset += static_cast<off_type>(position_);
+    if (from == std::ios::end) offset += end;
+    if (offset < 0 || offset > end) return pos_type(off_type(-1));
+    position_ = static_cast<size_t>(offset);
+    return pos_type(offset);
+  }
+  pos_type seekpos(pos_type position, std::ios::openmode mode) override {
+    return seekoff(position, std::ios::beg, mode);
+  }
+
+ private:
+  AtomicFile& file_;
+  const uint64_t begin_;
+  size_t position_ = 0;
+  std::string head_;
+  uint32_t crc_ = 0;  ///< of what follows the head
+};
+
 }  // namespace
 
 CompiledCache::CompiledCache(const fs::path& folder, const std::string& key) : key_(key) {
   if (!folder.empty()) path_ = folder / (hex(hash(key)) + ".compiled");
 }
 
-// Magic, key's length and checksum as a line of text, key, compiled model.
-std::optional<std::string> CompiledCache::read() const {
-  if (path_.empty() || !fs::exists(path_)) return {};
-  try {
-    const Bytes file = read_file(path_);
-    const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-    const size_t line = text.find('\n', kMagic.size());
-    const std::string header = concat(kMagic, key_.size(), " ");
-    if (line == text.npos || text.substr(0, header.size()) != header) return {};
-    const std::string_view content = text.substr(line + 1);
-    const std::string_view checksum = text.substr(header.size(), line - header.size());
-    const auto* bytes = reinterpret_cast<const uint8_t*>(content.data());
-    if (checksum != concat(crc32c({bytes, content.size()}))) {
-      log_warning(concat(path_.string(), " is damaged: compiling anew"));
-      return {};
-    }
-    if (content.substr(0, key_.size()) != key_) return {};
-    return std::string(content.substr(key_.size()));
-  } catch (const Error& error) {
-    log_warning(error.what());
+// Magic, key's length and checksum as lines of text, key, compiled model.
+std::optional<std::ifstream> CompiledCache::open() const {
+  std::error_code ignored;
+  if (path_.empty() || !fs::exists(path_, ignored)) return {};
+  std::ifstream file(path_, std::ios::binary);
+  const std::string expected = concat(kMagic, key_.size(), "\n");
+  std::string start(expected.size() + kChecksumDigits + 1 + key_.size(), 0);
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  if (!file || !start.starts_with(expected) || !start.ends_with(key_)) return {};
+  const auto begin = file.tellg();
+  if (start.substr(expected.size(), kChecksumDigits + 1) != format_checksum(checksum(file))) {
+    log_warning(concat(path_.string(), " is damaged: compiling anew"));
     return {};
   }
+  file.clear();
+  file.seekg(begin);
+  return file;
 }
 
-void CompiledCache::write(const std::string& compiled) const {
+void CompiledCache::write(const std::function<void(std::ostream&)>& write_compiled) const {
   try {
     make_directories(path_.parent_path());
-    const std::string content = key_ + compiled;
-    const auto* bytes = reinterpret_cast<const uint8_t*>(content.data());
     AtomicFile file(path_);
-    file.write(concat(kMagic, key_.size(), " ", crc32c({bytes, content.size()}), "\n"));
-    file.write(content);
+    file.write(concat(kMagic, key_.size(), "\n"));
+    const uint64_t place = file.position();
+    file.write(format_checksum(0));
+    file.write(key_);
+    CheckedBuffer buffer(file);
+    std::ostream stream(&buffer);
+    stream.exceptions(std::ios::badbit | std::ios::failbit);  // passes the buffer's own errors on
+    write_compiled(stream);
+    file.write_at(place, as_bytes(format_checksum(buffer.checksum())));
     file.commit();
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     log_warning(concat("the compiled model is not kept: ", error.what()));
   }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -8,8 +10,8 @@
 
 namespace assemble {
 
-/// One compiled model in a folder: a file named after what it was made from, with a checksum. A file that is damaged or was
-/// made from something else is as good as none.
+/// One compiled model in a folder: a file named after what it was made from, with a checksum. A file that is damaged or
+/// was made from something else is as good as none. Compiled models go from and to the disk without a copy in memory.
 class CompiledCache {
  public:
   /// @param folder empty: nothing is read or kept
@@ -17,9 +19,11 @@ class CompiledCache {
   CompiledCache(const fs::path& folder, const std::string& key);
 
   const fs::path& path() const { return path_; }
-  std::optional<std::string> read() const;
+  /// The compiled model, after its checksum was found right, at its first byte; it ends with the file.
+  std::optional<std::ifstream> open() const;
   /// A folder that cannot be written is a warning.
-  void write(const std::string& compiled) const;
+  /// @param write_compiled may go back and overwrite what it wrote within the first 4 KiB
+  void write(const std::function<void(std::ostream&)>& write_compiled) const;
 
  private:
   fs::path path_;

@@ -9,8 +9,8 @@ namespace assemble {
 std::unique_ptr<Engine> make_torch_engine(const Graph& graph, const EngineOptions& options);
 
 #ifdef ASSEMBLE_OPENVINO
-/// @param onnx bytes of an ONNX model; called only when no compiled model is in the cache. Empty: the file `where` is read
-///        as it is, whatever OpenVINO can read
+/// @param onnx bytes of an ONNX model; called only when no compiled model is in the cache. Empty: OpenVINO reads
+///        the file `where` itself, whatever it holds
 /// @param identity of the model, to find it in the cache; empty: it is not kept
 /// @param where the model's file, named in errors
 std::unique_ptr<Engine> make_openvino_engine(const std::function<std::string()>& onnx, const EngineOptions& options,

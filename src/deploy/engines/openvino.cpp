@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <sstream>
 
-#include "engines.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/thread_pool.h"
 #include "compiled_cache.h"
+#include "engines.h"
 
 namespace assemble {
 namespace {
@@ -23,30 +23,45 @@ ov::Core& core() {
   return instance;
 }
 
-std::shared_ptr<ov::Model> read_onnx(const std::string& onnx, const std::string& where) {
+/// The bytes are freed on return, before the model is made.
+ov::frontend::InputModel::Ptr parse(const ov::frontend::FrontEnd& frontend, std::string onnx) {
+  std::istringstream stream(std::move(onnx));
+  return frontend.load(static_cast<std::istream*>(&stream));
+}
+
+std::shared_ptr<ov::Model> read_onnx(std::string onnx, const std::string& where) {
+  release_freed_memory();
   try {
-    std::istringstream stream(onnx);
     ov::frontend::FrontEndManager manager;
     const auto frontend = manager.load_by_framework("onnx");
-    return frontend->convert(frontend->load(static_cast<std::istream*>(&stream)));
+    const auto parsed = parse(*frontend, std::move(onnx));
+    release_freed_memory();
+    return frontend->convert(parsed);
   } catch (const std::exception& error) {
-    throw InputError(where, concat("OpenVINO cannot read it as ONNX: ", error.what()),
-                     "expected a file that `assemble export` wrote; was it cut off while it was copied?");
+    throw RunError(where, concat("OpenVINO cannot read its graph: ", error.what()), "try --engine torch");
   }
 }
 
-std::shared_ptr<ov::Model> read_foreign(const std::string& path) {
+std::shared_ptr<ov::Model> read_model_file(const std::string& path) {
   std::shared_ptr<ov::Model> model;
   try {
     model = core().read_model(path);
   } catch (const std::exception& error) {
-    throw InputError(path, concat("OpenVINO cannot read it: ", error.what()));
+    throw InputError(path, concat("OpenVINO cannot read it: ", error.what()), "was it cut off while it was copied?");
   }
   const bool fits = model->inputs().size() == 1 && model->outputs().size() == 1 &&
                     model->input().get_partial_shape().size() == 4 && model->output().get_partial_shape().size() == 2 &&
                     model->input().get_partial_shape()[2].is_static();
   if (!fits) throw InputError(path, "expected one input [N, 3, S, S] and one output [N, classes]");
   return model;
+}
+
+/// Streams that share a batch.
+int64_t stream_count(const EngineOptions& options) {
+  if (options.hint == EngineHint::kLatency) return 1;
+  if (options.hint == EngineHint::kThroughput) return std::clamp<int64_t>(options.threads, 1, options.batch);
+  if (options.batch < kSharedBatch) return 1;
+  return std::clamp<int64_t>(options.threads, 1, options.batch / (kSharedBatch / 2));
 }
 
 class OpenvinoEngine : public Engine {
@@ -59,11 +74,9 @@ class OpenvinoEngine : public Engine {
       log_warning(concat("this processor does not compute in ", precision_name(options_.precision), ": f32 is used"));
       options_.precision = EnginePrecision::kF32;
     }
-    streams_ = options_.latency || options_.batch < kSharedBatch
-                   ? 1
-                   : std::clamp<int64_t>(options_.threads, 1, options_.batch / (kSharedBatch / 2));
+    streams_ = stream_count(options_);
     part_ = (options_.batch + streams_ - 1) / streams_;
-    compile(onnx, identity, where);
+    open(onnx, identity, where);
     pixels_ = model_.input().get_element_type() == ov::element::u8;
     for (int64_t i = 0; i < streams_; ++i) requests_.push_back(model_.create_infer_request());
   }
@@ -102,23 +115,28 @@ class OpenvinoEngine : public Engine {
   EnginePrecision precision() const override { return options_.precision; }
 
  private:
-  void compile(const std::function<std::string()>& onnx, const std::string& identity, const std::string& where) {
+  void open(const std::function<std::string()>& onnx, const std::string& identity, const std::string& where) {
     const bool bf16 = options_.precision == EnginePrecision::kBf16;
     const ov::AnyMap settings{ov::num_streams(static_cast<int32_t>(streams_)),
                               ov::inference_num_threads(options_.threads),
                               ov::hint::inference_precision(bf16 ? ov::element::bf16 : ov::element::f32)};
     const CompiledCache cache(identity.empty() ? fs::path() : options_.cache,
                               concat(identity, "|", description(), "|", part_, "|", cpu_name()));
-    if (const auto compiled = cache.read()) {
+    if (auto compiled = cache.open()) {
       try {
-        std::istringstream stream(*compiled);
-        model_ = core().import_model(stream, "CPU", settings);
+        model_ = core().import_model(*compiled, "CPU", settings);
         return;
       } catch (const std::exception&) {
         log_warning(concat(cache.path().string(), " is of another version or damaged: compiling anew"));
       }
     }
-    std::shared_ptr<ov::Model> model = onnx ? read_onnx(onnx(), where) : read_foreign(where);
+    compile(onnx ? read_onnx(onnx(), where) : read_model_file(where), settings, where);
+    release_freed_memory();
+    if (!cache.path().empty()) cache.write([this](std::ostream& stream) { model_.export_model(stream); });
+  }
+
+  void compile(std::shared_ptr<ov::Model> model, const ov::AnyMap& settings, const std::string& where) {
+    release_freed_memory();
     try {
       ov::preprocess::PrePostProcessor steps(model);
       if (model->input().get_element_type() == ov::element::f32) {
@@ -132,11 +150,6 @@ class OpenvinoEngine : public Engine {
       model_ = core().compile_model(model, "CPU", settings);
     } catch (const std::exception& error) {
       throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()), "try --engine torch");
-    }
-    if (!cache.path().empty()) {
-      std::ostringstream stream;
-      model_.export_model(stream);
-      cache.write(stream.str());
     }
   }
 
