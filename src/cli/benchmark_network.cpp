@@ -140,7 +140,8 @@ class NetworkBenchmark : public Benchmark {
     const torch::Tensor images = random_images(size);
     const Graph traced = trace(*model, size);
     Graph graph = plain_ ? traced : optimise(traced);
-    if (options.precision == EnginePrecision::kInt8) graph = quantise(pools_as_convolutions(optimise(traced)), {images}, {}).graph;
+    if (options.precision == EnginePrecision::kInt8)
+      graph = quantise(pools_as_convolutions(optimise(traced)), {images}, {}).graph;
     return {"", make_engine(graph, options), images, model->multiply_adds(size), 0};
   }
 
@@ -156,8 +157,8 @@ class NetworkBenchmark : public Benchmark {
       inference.precision = precision_name(precision);
       const Graph graph = peak_graph(precision == EnginePrecision::kInt8);
       constexpr int64_t kBatch = 8;
-      entries.push_back({"peak", make_engine(graph, inference.engine_options(kBatch)), torch::randn({kBatch, 3, 16, 16}),
-                         graph.multiply_adds(), 0});
+      entries.push_back({"peak", make_engine(graph, inference.engine_options(kBatch)),
+                         torch::randn({kBatch, 3, 16, 16}), graph.multiply_adds(), 0});
       engines_.push_back(engines_[i]);
     }
   }
@@ -197,8 +198,8 @@ class NetworkBenchmark : public Benchmark {
     json["cpu"] = cpu_name();
     if (list.size() > 1) json["compare"] = list;
     return {json, format_table(rows) + concat("batch ", batch_, ", ", results.front().rounds, " rounds; ",
-                                              results.front().description, "; peak memory ",
-                                              format_number(memory, 0), " MiB\n")};
+                                              results.front().description, "; peak memory ", format_number(memory, 0),
+                                              " MiB\n")};
   }
 
   std::string model_, arch_;

@@ -109,7 +109,8 @@ class EvalCommand : public Command {
     if (ranks_.world > 1) {
       throw UsageError("--world", "retrieval compares all images with each other in one process");
     }
-    if (inference_.engine == "openvino") throw UsageError("--engine", "retrieval needs embeddings", "use --engine torch");
+    if (inference_.engine == "openvino")
+      throw UsageError("--engine", "retrieval needs embeddings", "use --engine torch");
     const Similarity similarity = parse_similarity(similarity_);
     if (inference_.threads > 0) torch::set_num_threads(inference_.threads);
     const torch::Device device = parse_device(inference_.device);

@@ -54,7 +54,8 @@ class ExportCommand : public Command {
     app.add_option("--data", data_, "Data set whose validation split measures what 8 bits cost")
         ->needs(int8)
         ->group(group);
-    app.add_option("--max-drop", max_drop_, "Keep layers in f32 until top-1 drops by at most so many points; needs --data")
+    app.add_option("--max-drop", max_drop_,
+                   "Keep layers in f32 until top-1 drops by at most so many points; needs --data")
         ->needs(int8)
         ->check(CLI::NonNegativeNumber)
         ->group(group);
@@ -168,13 +169,14 @@ class ExportCommand : public Command {
     }
     report_["top1_f32"] = reference;
     report_["top1_int8"] = measured;
-    text_ = format_table({{"precision", "top-1 %"},
-                          {"f32", format_number(reference, 2)},
-                          {"int8", format_number(measured, 2)}}) +
-            "\n";
+    text_ =
+        format_table(
+            {{"precision", "top-1 %"}, {"f32", format_number(reference, 2)}, {"int8", format_number(measured, 2)}}) +
+        "\n";
     if (max_drop_ >= 0 && reference - measured > max_drop_) {
-      throw RunError("--max-drop", concat("top-1 drops by ", format_number(reference - measured, 2),
-                                          " points with every layer in f32 that can be"),
+      throw RunError("--max-drop",
+                     concat("top-1 drops by ", format_number(reference - measured, 2),
+                            " points with every layer in f32 that can be"),
                      "allow more, or calibrate on more images");
     }
     return reported(result).graph;

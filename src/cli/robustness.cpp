@@ -67,7 +67,9 @@ void RunState::store(const ordered_json& results) const {
   write_file(path_, std::string_view(ordered_json{{"settings", settings_}, {"results", results}}.dump(1) + "\n"));
 }
 
-bool is_model_file(const std::string& baseline) { return baseline.ends_with(".safetensors") || baseline.ends_with(".onnx"); }
+bool is_model_file(const std::string& baseline) {
+  return baseline.ends_with(".safetensors") || baseline.ends_with(".onnx");
+}
 
 ordered_json read_result(const std::string& path) {
   try {

@@ -73,13 +73,14 @@ class TeachCommand : public Command {
   void check_classes(const Dataset& dataset) const {
     const std::vector<std::string>&theirs = card_.class_names, &ours = dataset.class_names();
     if (theirs.size() != ours.size()) {
-      throw InputError(inference_.model, concat("has ", theirs.size(), " classes, the data set ", data_, " has ", ours.size()),
+      throw InputError(inference_.model,
+                       concat("has ", theirs.size(), " classes, the data set ", data_, " has ", ours.size()),
                        "a teacher must know the data set's classes: fine-tune it with train --pretrained");
     }
     const auto [mine, other] = std::mismatch(theirs.begin(), theirs.end(), ours.begin());
     if (mine == theirs.end()) return;
-    const std::string difference =
-        concat("class ", mine - theirs.begin(), " is '", *other, "' in the data set, '", *mine, "' in ", inference_.model);
+    const std::string difference = concat("class ", mine - theirs.begin(), " is '", *other, "' in the data set, '",
+                                          *mine, "' in ", inference_.model);
     if (std::is_permutation(theirs.begin(), theirs.end(), ours.begin())) {
       throw InputError(data_, difference, "they must be in the same order");
     }

@@ -7,8 +7,8 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
-#include "assemble/core/timing.h"
 #include "assemble/core/text.h"
+#include "assemble/core/timing.h"
 
 namespace assemble {
 namespace {

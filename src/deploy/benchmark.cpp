@@ -60,8 +60,8 @@ Graph peak_graph(bool quantised) {
   const ops::Quantise bytes{{1.f / 64, false}};
   Graph graph;
   NodeId node = graph.add_input({}, {3, kSide, kSide});
-  node = graph.add(ops::Convolution{.weight = torch::randn({kChannels, 3, 1, 1}), .bias = {}, .padding = {}, .relu = true},
-                   {node});
+  node = graph.add(
+      ops::Convolution{.weight = torch::randn({kChannels, 3, 1, 1}), .bias = {}, .padding = {}, .relu = true}, {node});
   for (int layer = 0; layer < 8; ++layer) {
     if (quantised) node = graph.add(bytes, {node});
     node = graph.add(ops::Convolution{.weight = torch::randn({kChannels, kChannels, 3, 3}) / 48,

@@ -24,16 +24,24 @@ Shape windows(const Shape& in, int64_t channels, const Padding& padding, int64_t
 Shape output_shape(const Op& op, const Shape& in, const std::vector<Shape>& inputs) {
   return std::visit(
       Overloaded{
-          [&](const ops::Normalise&) { return Shape{in.at(2), in.at(0), in.at(1)}; },
+          [&](const ops::Normalise&) {
+            return Shape{in.at(2), in.at(0), in.at(1)};
+          },
           [&](const ops::Convolution& conv) {
             return windows(in, conv.weight.size(0), conv.padding, conv.weight.size(2), conv.stride);
           },
           [&](const ops::MaxPool& pool) { return windows(in, in.at(0), pool.padding, pool.kernel, pool.stride); },
           [&](const ops::AveragePool& pool) { return windows(in, in.at(0), pool.padding, pool.kernel, pool.stride); },
           [&](const ops::Pad& pad) { return windows(in, in.at(0), pad.padding, 1, 1); },
-          [&](const ops::Mean&) { return Shape{in.at(0), 1, 1}; },
-          [&](const ops::Sum&) { return Shape{in.at(0), 1, 1}; },
-          [&](const ops::Upsample&) { return Shape{in.at(0), 2 * in.at(1), 2 * in.at(2)}; },
+          [&](const ops::Mean&) {
+            return Shape{in.at(0), 1, 1};
+          },
+          [&](const ops::Sum&) {
+            return Shape{in.at(0), 1, 1};
+          },
+          [&](const ops::Upsample&) {
+            return Shape{in.at(0), 2 * in.at(1), 2 * in.at(2)};
+          },
           [&](const ops::UpsampleAdd&) { return inputs.at(1); },
           [&](const ops::Slice& slice) {
             Shape shape = in;
@@ -96,9 +104,9 @@ int64_t Graph::multiply_adds() const {
 
 const char* op_name(const Op& op) {
   static constexpr std::array<const char*, std::variant_size_v<Op>> kNames{
-      "Input",   "Normalise", "Convolution", "Affine",   "Relu",        "Sigmoid", "Add",       "Subtract",
-      "Multiply", "Mix",      "MaxPool",     "AveragePool", "Pad",      "Mean",    "Sum",       "Clamp",
-      "Power",   "Scale",     "Upsample",    "UpsampleAdd", "Slice",    "Transpose", "Reshape", "Quantise"};
+      "Input",    "Normalise", "Convolution", "Affine",      "Relu",  "Sigmoid",   "Add",     "Subtract",
+      "Multiply", "Mix",       "MaxPool",     "AveragePool", "Pad",   "Mean",      "Sum",     "Clamp",
+      "Power",    "Scale",     "Upsample",    "UpsampleAdd", "Slice", "Transpose", "Reshape", "Quantise"};
   return kNames[op.index()];
 }
 

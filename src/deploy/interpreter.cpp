@@ -32,7 +32,8 @@ Tensor run(const ops::Convolution& conv, const std::vector<Tensor>& in) {
   const Padding& padding = conv.padding;
   const bool even = padding.top == padding.bottom && padding.left == padding.right;
   const Tensor input = even ? in[0] : zero_padded(in[0], padding);
-  const std::vector<int64_t> sides = even ? std::vector<int64_t>{padding.top, padding.left} : std::vector<int64_t>{0, 0};
+  const std::vector<int64_t> sides =
+      even ? std::vector<int64_t>{padding.top, padding.left} : std::vector<int64_t>{0, 0};
   Tensor output = torch::conv2d(input, weight, conv.bias, {conv.stride, conv.stride}, sides, {1, 1}, conv.groups);
   return conv.relu ? output.relu_() : output;
 }
@@ -58,8 +59,8 @@ Tensor run(const ops::MaxPool& pool, const std::vector<Tensor>& in) {
 }
 
 Tensor run(const ops::AveragePool& pool, const std::vector<Tensor>& in) {
-  const Tensor sum = torch::avg_pool2d(zero_padded(in[0], pool.padding), {pool.kernel, pool.kernel},
-                                       {pool.stride, pool.stride});
+  const Tensor sum =
+      torch::avg_pool2d(zero_padded(in[0], pool.padding), {pool.kernel, pool.kernel}, {pool.stride, pool.stride});
   if (pool.count_padding || !pool.padding.any()) return sum;
   const Tensor exist = zero_padded(torch::ones_like(in[0].slice(0, 0, 1).slice(1, 0, 1)), pool.padding);
   return sum / torch::avg_pool2d(exist, {pool.kernel, pool.kernel}, {pool.stride, pool.stride});

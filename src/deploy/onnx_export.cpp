@@ -73,17 +73,18 @@ class Exporter {
     return constant<float>(suffix, OnnxType::kFloat, std::move(dims), std::vector<float>(data, data + flat.numel()));
   }
 
-  std::string relu_if(bool relu, const std::string& value) {
-    return relu ? emit("Relu", {value}, {}, "/relu") : value;
-  }
+  std::string relu_if(bool relu, const std::string& value) { return relu ? emit("Relu", {value}, {}, "/relu") : value; }
 
   std::string lower(const ops::Input&, const Inputs&) { return "images"; }
 
   std::string lower(const ops::Normalise& normalise, const Inputs& in) {
-    const auto channels = [](const std::array<float, 3>& values) { return std::vector<float>(values.begin(), values.end()); };
+    const auto channels = [](const std::array<float, 3>& values) {
+      return std::vector<float>(values.begin(), values.end());
+    };
     std::string value = emit("Cast", in, {{"to", static_cast<int64_t>(OnnxType::kFloat)}}, "/float");
     value = emit("Transpose", {value}, {{"perm", std::vector<int64_t>{0, 3, 1, 2}}}, "/channels_first");
-    value = emit("Sub", {value, constant("/mean", OnnxType::kFloat, {1, 3, 1, 1}, channels(normalise.mean))}, {}, "/centred");
+    value = emit("Sub", {value, constant("/mean", OnnxType::kFloat, {1, 3, 1, 1}, channels(normalise.mean))}, {},
+                 "/centred");
     const std::array<float, 3> ones{1, 1, 1};
     if (normalise.deviation == ones) return value;
     return emit("Div", {value, constant("/deviation", OnnxType::kFloat, {1, 3, 1, 1}, channels(normalise.deviation))});
@@ -105,20 +106,24 @@ class Exporter {
     const torch::Tensor values = quantised.values.contiguous();
     const int64_t out = values.size(0);
     const int8_t* data = values.data_ptr<int8_t>();
-    const std::string weight = constant("/weight_q", OnnxType::kInt8, values.sizes().vec(),
-                                        std::vector<int8_t>(data, data + values.numel()));
+    const std::string weight =
+        constant("/weight_q", OnnxType::kInt8, values.sizes().vec(), std::vector<int8_t>(data, data + values.numel()));
     const std::string scales = floats("/weight_scale", quantised.scales, {out});
-    const std::string zeros = constant("/weight_zero", OnnxType::kInt8, {out}, std::vector<int8_t>(static_cast<size_t>(out)));
+    const std::string zeros =
+        constant("/weight_zero", OnnxType::kInt8, {out}, std::vector<int8_t>(static_cast<size_t>(out)));
     inputs.push_back(emit("DequantizeLinear", {weight, scales, zeros}, {{"axis", int64_t{0}}}, "/weight"));
     if (!conv.bias.defined()) return;
     const auto scale = input_scale(graph_.node(current_).inputs[0]);
     TORCH_CHECK(scale, name(), " is quantised, but not its input");
     const torch::Tensor steps = quantised.scales * *scale;
-    const torch::Tensor rounded = (conv.bias.to(torch::kFloat) / steps).round().clamp(-2147483520.0, 2147483520.0).to(torch::kInt);
+    const torch::Tensor rounded =
+        (conv.bias.to(torch::kFloat) / steps).round().clamp(-2147483520.0, 2147483520.0).to(torch::kInt);
     const int32_t* biases = rounded.data_ptr<int32_t>();
     const std::string bias = constant("/bias_q", OnnxType::kInt32, {out}, std::vector<int32_t>(biases, biases + out));
-    const std::string none = constant("/bias_zero", OnnxType::kInt32, {out}, std::vector<int32_t>(static_cast<size_t>(out)));
-    inputs.push_back(emit("DequantizeLinear", {bias, floats("/bias_scale", steps, {out}), none}, {{"axis", int64_t{0}}}, "/bias"));
+    const std::string none =
+        constant("/bias_zero", OnnxType::kInt32, {out}, std::vector<int32_t>(static_cast<size_t>(out)));
+    inputs.push_back(
+        emit("DequantizeLinear", {bias, floats("/bias_scale", steps, {out}), none}, {{"axis", int64_t{0}}}, "/bias"));
   }
 
   std::string lower(const ops::Convolution& conv, const Inputs& in) {

@@ -119,7 +119,8 @@ torch::Tensor average_views(const torch::Tensor& logits, int64_t views) {
   return log_probabilities.reshape({-1, views, logits.size(1)}).logsumexp(1) - std::log(static_cast<double>(views));
 }
 
-ClassificationMeter evaluate_part(const Network& network, int64_t classes, Loader& loader, const std::string& progress) {
+ClassificationMeter evaluate_part(const Network& network, int64_t classes, Loader& loader,
+                                  const std::string& progress) {
   const torch::NoGradGuard no_grad;
   ClassificationMeter meter(classes);
   std::optional<Progress> bar;

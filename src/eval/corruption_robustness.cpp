@@ -68,8 +68,8 @@ class Measurement {
       if (results_.corruptions[corruption].contains(severity) || !fs::is_directory(folder)) continue;
       const ImageFolder images(folder, network_.class_names);
       Loader loader(images, uncut_);
-      results_.corruptions[corruption][severity] = to_result(
-          evaluate(network_.network, network_.classes(), loader, concat(corruption, " ", severity)));
+      results_.corruptions[corruption][severity] =
+          to_result(evaluate(network_.network, network_.classes(), loader, concat(corruption, " ", severity)));
     }
   }
 

@@ -81,8 +81,7 @@ std::optional<JpegPart> cut_jpeg(ByteSpan jpeg, const JpegLayout& layout, const 
   const int interval = layout.restart_interval;
   if (mcus_in_row % interval != 0) return {};
   const int in_row = mcus_in_row / interval;
-  const Range rows =
-      units(window.y, window.y + window.height, layout.margin_y, layout.size.height, layout.mcu_height);
+  const Range rows = units(window.y, window.y + window.height, layout.margin_y, layout.size.height, layout.mcu_height);
   const Range columns =
       units(window.x, window.x + window.width, layout.margin_x, layout.size.width, layout.mcu_width * interval);
   if (rows.count() * columns.count() * 10 >= rows.end * in_row * 9) return {};
@@ -95,11 +94,11 @@ std::optional<JpegPart> cut_jpeg(ByteSpan jpeg, const JpegLayout& layout, const 
   JpegPart part;
   part.y = rows.begin * layout.mcu_height;
   part.x = columns.begin * layout.mcu_width * interval;
-  part.bytes.reserve(layout.scan_offset + (bounds[static_cast<size_t>(last)] - bounds[static_cast<size_t>(rows.begin * in_row)]) + 2);
+  part.bytes.reserve(layout.scan_offset +
+                     (bounds[static_cast<size_t>(last)] - bounds[static_cast<size_t>(rows.begin * in_row)]) + 2);
   part.bytes.assign(jpeg.begin(), jpeg.begin() + static_cast<long>(layout.scan_offset));
   put_16(part.bytes, frame_size, std::min(rows.end * layout.mcu_height, layout.size.height) - part.y);
-  put_16(part.bytes, frame_size + 2,
-         std::min(columns.end * layout.mcu_width * interval, layout.size.width) - part.x);
+  put_16(part.bytes, frame_size + 2, std::min(columns.end * layout.mcu_width * interval, layout.size.width) - part.x);
   int copied = 0;
   for (int row = rows.begin; row < rows.end; ++row) {
     for (int column = columns.begin; column < columns.end; ++column) {

@@ -130,14 +130,15 @@ class JpegReader {
     if (!one_scan || d.restart_interval == 0) return {};
     const bool gray = d.num_components == 1, fast = options.decoding == Decoding::kFast;
     if (gray && (d.max_h_samp_factor != 1 || d.max_v_samp_factor != 1)) return {};
-    return cut_jpeg(bytes, {.scan_offset = bytes.size() - d.src->bytes_in_buffer,
-                            .size = size(),
-                            .mcu_height = DCTSIZE * d.max_v_samp_factor,
-                            .mcu_width = DCTSIZE * d.max_h_samp_factor,
-                            .restart_interval = static_cast<int>(d.restart_interval),
-                            // Interpolation looks at the next chroma sample, beyond the columns that start() adds.
-                            .margin_y = fast ? 0 : d.max_v_samp_factor,
-                            .margin_x = more_columns(options) * (1 + d.max_h_samp_factor)},
+    return cut_jpeg(bytes,
+                    {.scan_offset = bytes.size() - d.src->bytes_in_buffer,
+                     .size = size(),
+                     .mcu_height = DCTSIZE * d.max_v_samp_factor,
+                     .mcu_width = DCTSIZE * d.max_h_samp_factor,
+                     .restart_interval = static_cast<int>(d.restart_interval),
+                     // Interpolation looks at the next chroma sample, beyond the columns that start() adds.
+                     .margin_y = fast ? 0 : d.max_v_samp_factor,
+                     .margin_x = more_columns(options) * (1 + d.max_h_samp_factor)},
                     window);
   }
 
@@ -270,8 +271,8 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& where, cons
   JpegReader reader(bytes, where);
   const Window window = choose(reader.size());
   if (const auto part = reader.part_for(window, bytes, options)) {
-    return JpegReader(part->bytes, where).decode({window.y - part->y, window.x - part->x, window.height, window.width},
-                                                 options);
+    return JpegReader(part->bytes, where)
+        .decode({window.y - part->y, window.x - part->x, window.height, window.width}, options);
   }
   return reader.decode(window, options);
 }

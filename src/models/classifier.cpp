@@ -33,9 +33,7 @@ std::string nearest_sizes(int64_t size, int64_t multiple) {
   return below == 0 ? concat(multiple) : concat(below, " or ", below + multiple);
 }
 
-std::string scope(const Arch& arch) {
-  return arch.base == ArchBase::kMobileNetV1 ? "mobilenet_v1/" : "resnet_model/";
-}
+std::string scope(const Arch& arch) { return arch.base == ArchBase::kMobileNetV1 ? "mobilenet_v1/" : "resnet_model/"; }
 
 /// Pooled features [N, C, 1, 1], flattened ones [N, h·w·C, 1, 1] in the original's order: row, column, channel.
 torch::Tensor pool(const torch::Tensor& activations, PoolType type) {
@@ -71,14 +69,14 @@ void ClassifierImpl::make_head(int64_t channels, int64_t reduction) {
     features = channels * side * side;
   }
   if (arch_.embedding > 0) {
-    embedding_ = register_module(
-        "embedding", nn::Conv(nn::ConvOptions{.in_channels = features, .out_channels = arch_.embedding}));
+    embedding_ = register_module("embedding",
+                                 nn::Conv(nn::ConvOptions{.in_channels = features, .out_channels = arch_.embedding}));
     embedding_bn_ = register_module("embedding_bn", nn::make_batch_norm(arch_.embedding, options_.bn_momentum));
     features = arch_.embedding;
   }
   const double bias = options_.sigmoid_loss ? -std::log(static_cast<double>(options_.classes - 1)) : 0.0;
-  fc_ = register_module("fc", nn::Dense(nn::DenseOptions{
-                                  .in_features = features, .out_features = options_.classes, .bias = bias}));
+  fc_ = register_module(
+      "fc", nn::Dense(nn::DenseOptions{.in_features = features, .out_features = options_.classes, .bias = bias}));
 }
 
 void ClassifierImpl::check_size(const torch::Tensor& images) const {

@@ -9,30 +9,19 @@ namespace assemble {
 namespace {
 
 struct Unit {
-  int64_t width;   ///< output channels as a multiple of the stem's
+  int64_t width;  ///< output channels as a multiple of the stem's
   int64_t stride;
 };
 
 // Table 1 of the paper.
-constexpr std::array<Unit, 13> kUnits{{{2, 1},
-                                       {4, 2},
-                                       {4, 1},
-                                       {8, 2},
-                                       {8, 1},
-                                       {16, 2},
-                                       {16, 1},
-                                       {16, 1},
-                                       {16, 1},
-                                       {16, 1},
-                                       {16, 1},
-                                       {32, 2},
-                                       {32, 1}}};
+constexpr std::array<Unit, 13> kUnits{
+    {{2, 1}, {4, 2}, {4, 1}, {8, 2}, {8, 1}, {16, 2}, {16, 1}, {16, 1}, {16, 1}, {16, 1}, {16, 1}, {32, 2}, {32, 1}}};
 
 }  // namespace
 
 MobileNetV1Impl::MobileNetV1Impl(const Arch& arch, const ClassifierOptions& options) : ClassifierImpl(arch, options) {
-  conv1_ = register_module("conv1", nn::Conv(nn::ConvOptions{
-                                        .in_channels = 3, .out_channels = arch_.width, .kernel = 3, .stride = 2}));
+  conv1_ = register_module(
+      "conv1", nn::Conv(nn::ConvOptions{.in_channels = 3, .out_channels = arch_.width, .kernel = 3, .stride = 2}));
   bn1_ = register_module("bn1", nn::make_batch_norm(arch_.width, options_.bn_momentum));
   torch::nn::ModuleList list = register_module("units", torch::nn::ModuleList());
   int64_t channels = arch_.width;

@@ -142,7 +142,9 @@ Metadata to_metadata(const ModelCard& card) {
 }
 
 ModelCard card_from_metadata(const Metadata& metadata, const std::string& where, const std::string& hint) {
-  const auto value = [&](const char* key) -> const std::string& { return require_metadata(metadata, key, where, hint); };
+  const auto value = [&](const char* key) -> const std::string& {
+    return require_metadata(metadata, key, where, hint);
+  };
   ModelCard card;
   card.arch = read_arch(value("arch"), where);
   card.class_names = parse_value<std::vector<std::string>>(value("class_names"), "class_names", where);
@@ -182,7 +184,8 @@ Classifier load_model(const fs::path& path, ModelCard* card) {
   return model;
 }
 
-void require_classes(const ModelCard& card, const std::string& model, const Dataset& dataset, const std::string& where) {
+void require_classes(const ModelCard& card, const std::string& model, const Dataset& dataset,
+                     const std::string& where) {
   if (dataset.class_names() == card.class_names) return;
   if (dataset.classes() != card.classes()) {
     throw InputError(where, concat("has ", dataset.classes(), " classes, the model ", model, " has ", card.classes()),

@@ -67,8 +67,8 @@ BigLittleStageImpl::BigLittleStageImpl(const BigLittleStageOptions& stage_option
   little_ = register_module("little", BottleneckStack(block, little_blocks(options)));
   skip_layers(little_blocks(options));
   const ConvOptions expand{.in_channels = BottleneckImpl::kExpansion * block.filters, .out_channels = out_channels};
-  expand_ = register_module(
-      "expand", ConvBn(ConvBnOptions{.conv = expand, .relu = false, .bn_momentum = block.bn_momentum}));
+  expand_ =
+      register_module("expand", ConvBn(ConvBnOptions{.conv = expand, .relu = false, .bn_momentum = block.bn_momentum}));
 
   block.stride = options.merge_stride;
   block.in_channels = out_channels;
@@ -84,8 +84,7 @@ BigLittleActivations BigLittleStageImpl::forward(const torch::Tensor& input) {
   BigLittleActivations activations;
   activations.big = big_->forward(input);
   activations.little = little_->forward(input);
-  activations.merged =
-      merge_->forward(big_little_merge(activations.big, expand_->forward(activations.little)));
+  activations.merged = merge_->forward(big_little_merge(activations.big, expand_->forward(activations.little)));
   return activations;
 }
 

@@ -26,8 +26,8 @@ torch::Tensor BlurPoolImpl::forward(const torch::Tensor& input) {
   using torch::indexing::Slice;
   const int64_t stride = options.stride;
   if (options.size == 1) {
-    return input.index({Slice(), Slice(), Slice(0, torch::indexing::None, stride),
-                        Slice(0, torch::indexing::None, stride)});
+    return input.index(
+        {Slice(), Slice(), Slice(0, torch::indexing::None, stride), Slice(0, torch::indexing::None, stride)});
   }
   const int64_t channels = input.size(1);
   if (!filter_.defined() || filter_.size(0) != channels || filter_.dtype() != input.dtype() ||

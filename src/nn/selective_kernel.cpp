@@ -17,8 +17,8 @@ SelectiveKernelImpl::SelectiveKernelImpl(const SelectiveKernelOptions& sk_option
                                                     .kernel = 3,
                                                     .stride = options.stride}))),
       bn(register_module("bn", make_batch_norm(2 * options.filters, options.bn_momentum))),
-      fc_reduce(register_module(
-          "fc_reduce", Conv(ConvOptions{.in_channels = options.filters, .out_channels = reduced(options)}))),
+      fc_reduce(register_module("fc_reduce",
+                                Conv(ConvOptions{.in_channels = options.filters, .out_channels = reduced(options)}))),
       fc_bn(register_module("fc_bn", make_batch_norm(reduced(options), options.bn_momentum))),
       fc_select(register_module(
           "fc_select", Conv(ConvOptions{.in_channels = reduced(options), .out_channels = 2 * options.filters}))) {}

@@ -177,8 +177,7 @@ class SplitTeacher {
   }
 
   torch::Tensor logits_of(const Batch& batch) const {
-    const torch::Tensor logits =
-        teacher_(image_tensor(batch, torch::kCPU)).contiguous();
+    const torch::Tensor logits = teacher_(image_tensor(batch, torch::kCPU)).contiguous();
     if (logits.dim() != 2 || logits.size(0) != batch.size || logits.size(1) != dataset_.classes()) {
       throw InputError(dataset_.where(), concat("the teacher gives ", logits.sizes(), " logits for ", batch.size,
                                                 " images of ", dataset_.classes(), " classes"));

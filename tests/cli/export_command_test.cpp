@@ -82,14 +82,15 @@ TEST_F(ExportCommandTest, EightBitsAreMeasuredAndEvaluated) {
 }
 
 TEST_F(ExportCommandTest, WarnsOfOtherImagesThanTheTrainings) {
-  const json trained = succeed({"train", "--data", data(), "--out", path("run"), "--arch", "resnet50+w8", "--epochs", "3",
-                                "--batch-size", "8", "--preprocessing", "imagenet_32a", "--lr", "0.05"});
+  const json trained = succeed({"train", "--data", data(), "--out", path("run"), "--arch", "resnet50+w8", "--epochs",
+                                "3", "--batch-size", "8", "--preprocessing", "imagenet_32a", "--lr", "0.05"});
   ASSERT_EQ(trained.at("steps"), 18);
   ModelCard card;
   const Classifier network = load_model(path("run/last.safetensors"), &card);
   EXPECT_NEAR(initial_statistics(card), std::pow(0.997, 18), 1e-6);
   const auto warning = [&](const std::string& file) {
-    return run_command({"export", "--model", file, "--out", path("m.onnx"), "--int8", "--calibration", data() + "/train"})
+    return run_command(
+               {"export", "--model", file, "--out", path("m.onnx"), "--int8", "--calibration", data() + "/train"})
         .standard_error;
   };
   EXPECT_THAT(warning(path("run/last.safetensors")), testing::Not(HasSubstr("deviations from")));
@@ -155,7 +156,7 @@ TEST_F(ExportCommandTest, BenchmarkComparesNetworksInTurns) {
       {"benchmark", "--arch", "resnet50+w8", "--image-size", "32", "--batch", "1", "--seconds", "0.2", "--no-peak"});
   EXPECT_FALSE(alone.contains("share_of_peak"));
   const std::vector<std::string> hinted{"benchmark", "--arch", "resnet50+w8", "--image-size", "32", "--batch", "2",
-                                        "--seconds", "0.2", "--no-peak", "--threads", "2", "--hint"};
+                                        "--seconds", "0.2",    "--no-peak",   "--threads",    "2",  "--hint"};
   const auto engine_of = [&](const char* hint) {
     std::vector<std::string> arguments = hinted;
     arguments.push_back(hint);

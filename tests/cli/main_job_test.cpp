@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The main job through the command alone: inspect, build, train, resume, evaluate, predict, and what goes wrong there.
-#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <nlohmann/json.hpp>
 

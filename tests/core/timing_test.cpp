@@ -14,9 +14,7 @@ TEST(Percentile, IsOneOfTheValues) {
   EXPECT_EQ(percentile({4, 1, 3, 2}, 1), 4);
 }
 
-TEST(SecondsSince, CountSeconds) {
-  EXPECT_NEAR(seconds_since(Clock::now() - std::chrono::seconds(5)), 5, 1);
-}
+TEST(SecondsSince, CountSeconds) { EXPECT_NEAR(seconds_since(Clock::now() - std::chrono::seconds(5)), 5, 1); }
 
 }  // namespace
 }  // namespace assemble

@@ -89,12 +89,11 @@ TEST_F(Engines, TheHintChoosesStreams) {
   };
   const Graph graph = optimise(trace(*model_, 32));
   const torch::Tensor wanted = make_engine(graph, {.batch = 1})->run(images_);
-  for (const Case& c : {Case{"auto", 1, 2, "1 stream"}, Case{"auto", 3, 2, "1 stream"}, Case{"auto", 8, 2, "2 streams"},
-                        Case{"auto", 8, 16, "4 streams"}, Case{"throughput", 1, 2, "1 stream"},
-                        Case{"throughput", 3, 2, "2 streams"}, Case{"throughput", 8, 16, "8 streams"},
-                        Case{"latency", 8, 2, "1 stream"}}) {
-    const auto engine =
-        make_engine(graph, {.batch = c.batch, .threads = c.threads, .hint = parse_engine_hint(c.hint)});
+  for (const Case& c :
+       {Case{"auto", 1, 2, "1 stream"}, Case{"auto", 3, 2, "1 stream"}, Case{"auto", 8, 2, "2 streams"},
+        Case{"auto", 8, 16, "4 streams"}, Case{"throughput", 1, 2, "1 stream"}, Case{"throughput", 3, 2, "2 streams"},
+        Case{"throughput", 8, 16, "8 streams"}, Case{"latency", 8, 2, "1 stream"}}) {
+    const auto engine = make_engine(graph, {.batch = c.batch, .threads = c.threads, .hint = parse_engine_hint(c.hint)});
     EXPECT_THAT(engine->description(), testing::EndsWith(concat(", ", c.streams))) << c.hint << ", batch " << c.batch;
     EXPECT_LT(relative_difference(engine->run(images_), wanted), 1e-5) << c.hint << ", batch " << c.batch;
   }
@@ -202,9 +201,9 @@ TEST(OnnxFiles, PassTheCheckerAndRunInOnnxRuntime) {
   if (!python) GTEST_SKIP() << "ASSEMBLE_ONNX_PYTHON names no Python with onnx and onnxruntime";
   const test::TemporaryFolder folder;
   int number = 0;
-  for (const char* arch : {"resnet50+w8", "resnet50+d+se+w8", "resnet50+bl+sk+aa3+w8", "resnet50+aa5(proj,sconv)+gem+w8",
-                           "resnet50+aa1+w8", "resnet50+flatten+emb16+nodown+w8", "resnet50+d+se+timm+w8",
-                           "mobilenet_v1+se2+w8"}) {
+  for (const char* arch :
+       {"resnet50+w8", "resnet50+d+se+w8", "resnet50+bl+sk+aa3+w8", "resnet50+aa5(proj,sconv)+gem+w8",
+        "resnet50+aa1+w8", "resnet50+flatten+emb16+nodown+w8", "resnet50+d+se+timm+w8", "mobilenet_v1+se2+w8"}) {
     const Classifier model = lively_network(arch, 7, 64);
     const torch::Tensor images = torch::randn({2, 3, 64, 64});
     const Graph graph = optimise(trace(*model, 64));
@@ -219,15 +218,14 @@ TEST(OnnxFiles, PassTheCheckerAndRunInOnnxRuntime) {
       write_file(folder / (stem + ".onnx"), serialise(to_onnx(written)));
       const auto raw = [&](const char* ending, const torch::Tensor& tensor) {
         const torch::Tensor whole = tensor.contiguous();
-        write_file(folder / (stem + ending),
-                   std::span(reinterpret_cast<const uint8_t*>(whole.data_ptr<float>()), static_cast<size_t>(whole.nbytes())));
+        write_file(folder / (stem + ending), std::span(reinterpret_cast<const uint8_t*>(whole.data_ptr<float>()),
+                                                       static_cast<size_t>(whole.nbytes())));
       };
       raw(".images", images);
       raw(".logits", logits);
     }
   }
-  const std::string command =
-      concat(python, " ", ASSEMBLE_SOURCE_DIR, "/tests/onnx_check.py ", (folder / "").string());
+  const std::string command = concat(python, " ", ASSEMBLE_SOURCE_DIR, "/tests/onnx_check.py ", (folder / "").string());
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 

@@ -83,14 +83,16 @@ TEST(Graph, ProjectionComesAfterTheFilterWhenThatIsCheaper) {
   const torch::Tensor row = torch::tensor({0.25, 0.5, 0.25});
   Graph graph;
   NodeId node = graph.add_input({}, {6, 8, 8});
-  node = graph.add(ops::Convolution{.weight = torch::randn({4, 6, 1, 1}), .bias = torch::randn(4), .padding = {}}, {node});
+  node =
+      graph.add(ops::Convolution{.weight = torch::randn({4, 6, 1, 1}), .bias = torch::randn(4), .padding = {}}, {node});
   node = graph.add(ops::Pad{{1, 1, 1, 1}, ops::PadMode::kReflect}, {node});
-  node = graph.add(ops::Convolution{.weight = torch::outer(row, row).expand({4, 1, 3, 3}).contiguous().to(torch::kFloat),
-                                    .bias = {},
-                                    .stride = 2,
-                                    .groups = 4,
-                                    .padding = {}},
-                   {node});
+  node =
+      graph.add(ops::Convolution{.weight = torch::outer(row, row).expand({4, 1, 3, 3}).contiguous().to(torch::kFloat),
+                                 .bias = {},
+                                 .stride = 2,
+                                 .groups = 4,
+                                 .padding = {}},
+                {node});
   const Graph ordered = order_projections(graph);
   const torch::Tensor images = torch::randn({2, 6, 8, 8});
   EXPECT_LT(relative_difference(interpret(ordered, images), interpret(graph, images)), 1e-6);
@@ -104,9 +106,11 @@ TEST(Graph, PreprocessingInsideTakesBytes) {
   Preprocessing preprocessing;
   preprocessing.deviation = {58.4f, 57.1f, 57.4f};
   const torch::Tensor bytes = torch::randint(0, 256, {2, 32, 32, 3}, torch::kByte);
-  const torch::Tensor mean = torch::tensor({123.68f, 116.78f, 103.94f}), deviation = torch::tensor({58.4f, 57.1f, 57.4f});
+  const torch::Tensor mean = torch::tensor({123.68f, 116.78f, 103.94f}),
+                      deviation = torch::tensor({58.4f, 57.1f, 57.4f});
   const torch::Tensor images = ((bytes.to(torch::kFloat) - mean) / deviation).permute({0, 3, 1, 2});
-  EXPECT_LT(relative_difference(interpret(with_preprocessing(graph, preprocessing), bytes), interpret(graph, images)), 1e-6);
+  EXPECT_LT(relative_difference(interpret(with_preprocessing(graph, preprocessing), bytes), interpret(graph, images)),
+            1e-6);
 }
 
 TEST(Graph, NamesTheSizesThatABigLittleNetworkTakes) {

@@ -31,7 +31,8 @@ TEST(QuantiseWeights, HoldsBinomialFiltersExactly) {
   const torch::Tensor filter = torch::outer(row, row).expand({3, 1, 3, 3}).contiguous();
   const QuantisedWeights quantised = quantise_weights(filter);
   EXPECT_EQ(quantised.values[0][0][1][1].item<int>(), 124);
-  EXPECT_TRUE(torch::allclose(quantised.values.to(torch::kFloat) * quantised.scales.view({-1, 1, 1, 1}), filter, 1e-6, 0));
+  EXPECT_TRUE(
+      torch::allclose(quantised.values.to(torch::kFloat) * quantised.scales.view({-1, 1, 1, 1}), filter, 1e-6, 0));
 }
 
 TEST(QuantiseWeights, EachChannelHasItsOwnScale) {
@@ -62,7 +63,9 @@ class Quantise : public testing::Test {
   std::vector<torch::Tensor> images_{torch::randn({8, 3, 64, 64}), torch::randn({8, 3, 64, 64})};
 };
 
-double relative_error(const torch::Tensor& a, const torch::Tensor& b) { return ((a - b).norm() / b.norm()).item<double>(); }
+double relative_error(const torch::Tensor& a, const torch::Tensor& b) {
+  return ((a - b).norm() / b.norm()).item<double>();
+}
 
 TEST_F(Quantise, AttentionStaysInF32AndEveryOtherConvolutionIsQuantised) {
   const QuantisedGraph result = quantise(graph_, images_, {});
@@ -75,8 +78,9 @@ TEST_F(Quantise, AttentionStaysInF32AndEveryOtherConvolutionIsQuantised) {
     EXPECT_EQ(conv->quantised, !is_attention) << node.name;
   }
   EXPECT_EQ(attention, 2 * 19);
-  EXPECT_EQ(result.layers.size() + 38, static_cast<size_t>(std::count_if(
-      graph_.nodes().begin(), graph_.nodes().end(), [](const Node& node) { return node.as<ops::Convolution>(); })));
+  EXPECT_EQ(result.layers.size() + 38,
+            static_cast<size_t>(std::count_if(graph_.nodes().begin(), graph_.nodes().end(),
+                                              [](const Node& node) { return node.as<ops::Convolution>(); })));
 }
 
 TEST_F(Quantise, OpenvinoIsAsNearToF32AsTheInterpreter) {
@@ -211,7 +215,8 @@ TEST_P(DistanceFromTraining, TellsWrongPreprocessing) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, DistanceFromTraining,
                          testing::Combine(testing::Values("resnet50+w8", "resnet50+d+w8", "mobilenet_v1+w8"),
-                                          testing::Values(Statistics{0.997, 1}, Statistics{0.997, 20}, Statistics{0, 1})));
+                                          testing::Values(Statistics{0.997, 1}, Statistics{0.997, 20},
+                                                          Statistics{0, 1})));
 
 }  // namespace
 }  // namespace assemble

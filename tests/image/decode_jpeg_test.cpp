@@ -99,7 +99,8 @@ TEST(SeekableJpeg, DamageBeyondTheWindowIsNotReadAndDamageInItIsSurvived) {
   EXPECT_NE(decode_image(other, "other").pixels, decode_image(seekable, "s").pixels);
   Bytes cut = seekable;
   cut.resize(seekable.size() * 9 / 10);
-  EXPECT_THAT(error_of<InputError>([&] { decode_window(cut, "cut.jpg", choose); }), HasSubstr("cut.jpg: truncated JPEG"));
+  EXPECT_THAT(error_of<InputError>([&] { decode_window(cut, "cut.jpg", choose); }),
+              HasSubstr("cut.jpg: truncated JPEG"));
   EXPECT_THAT(error_of<InputError>([&] { seekable_jpeg(cut, "cut.jpg"); }), HasSubstr("cut.jpg: truncated JPEG"));
 }
 

@@ -27,13 +27,21 @@ TEST(OnnxWriter, WritesTheFieldsOfOnnxProto) {
   const std::string bytes = serialise(small_model());
   const auto holds = [&](std::string_view part) { return bytes.find(part) != std::string::npos; };
   using namespace std::string_view_literals;
-  EXPECT_TRUE(bytes.starts_with("\x08\x08\x12\x08" "assemble"sv));                       // IR version 8, producer
-  EXPECT_TRUE(holds("\x0A\x01x\x12\x01y\x1A\x01r\x22\x04Relu"sv));                        // the node
-  EXPECT_TRUE(holds("\x0A\x04" "axis\x18\x03\xA0\x01\x02"sv));                            // its attribute, an INT
-  EXPECT_TRUE(holds("\x08\x02\x10\x03\x42\x01" "c\x4A\x02\x01\xFF"sv));                   // dims, INT8, name, raw bytes
-  EXPECT_TRUE(holds("\x0A\x07\x12\x05" "batch\x0A\x02\x08\x05"sv));                       // dimensions batch and 5
-  EXPECT_TRUE(holds("\x0A\x00\x10\x11"sv));                                               // operator set 17
-  EXPECT_TRUE(bytes.ends_with("\x72\x06\x0A\x01k\x12\x01v"sv));                           // metadata
+  EXPECT_TRUE(
+      bytes.starts_with("\x08\x08\x12\x08"
+                        "assemble"sv));                             // IR version 8, producer
+  EXPECT_TRUE(holds("\x0A\x01x\x12\x01y\x1A\x01r\x22\x04Relu"sv));  // the node
+  EXPECT_TRUE(
+      holds("\x0A\x04"
+            "axis\x18\x03\xA0\x01\x02"sv));  // its attribute, an INT
+  EXPECT_TRUE(
+      holds("\x08\x02\x10\x03\x42\x01"
+            "c\x4A\x02\x01\xFF"sv));  // dims, INT8, name, raw bytes
+  EXPECT_TRUE(
+      holds("\x0A\x07\x12\x05"
+            "batch\x0A\x02\x08\x05"sv));                         // dimensions batch and 5
+  EXPECT_TRUE(holds("\x0A\x00\x10\x11"sv));                      // operator set 17
+  EXPECT_TRUE(bytes.ends_with("\x72\x06\x0A\x01k\x12\x01v"sv));  // metadata
 }
 
 TEST(OnnxWriter, MetadataIsReadBack) {
@@ -58,10 +66,10 @@ TEST(OnnxWriter, RefusesWhatIsNoModel) {
   EXPECT_THAT(message("no model at all"), HasSubstr("m.onnx: is no ONNX model"));
   EXPECT_THAT(message(""), HasSubstr("m.onnx: holds no graph"));
   EXPECT_THAT(message("\x08\x08"sv), HasSubstr("m.onnx: holds no graph"));
-  EXPECT_THAT(message("\x38\x01"sv), HasSubstr("holds no graph"));                   // field 7 as a number
+  EXPECT_THAT(message("\x38\x01"sv), HasSubstr("holds no graph"));                           // field 7 as a number
   EXPECT_THAT(message("\x3A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F"sv), HasSubstr("cut off"));  // a graph of 2^63 bytes
   EXPECT_THAT(message("\x3A\xFF"sv), HasSubstr("cut off"));
-  EXPECT_THAT(message("\x3A\x00\x72\x04\x0A\x09kv"sv), HasSubstr("cut off"));      // a key longer than its entry
+  EXPECT_THAT(message("\x3A\x00\x72\x04\x0A\x09kv"sv), HasSubstr("cut off"));  // a key longer than its entry
 }
 
 TEST(OnnxWriter, RefusesAFileCutOffAnywhere) {

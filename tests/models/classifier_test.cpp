@@ -21,11 +21,11 @@ TEST(Cost, EqualsThePublishedFigures) {
     int64_t size, parameters;
     double giga_multiply_adds, tolerance;
   };
-  for (const Case& c : {Case{"resnet50", 224, 25559081, 4.089, 5e-4}, Case{"resnet50+d+sk", 224, 38793097, 6.180, 5e-4},
-                        Case{"resnet50+bl+sk+aa3", 224, 41848489, 5.726, 5e-4},
-                        Case{"resnet50+bl+sk+aa3", 256, 41848489, 7.477, 5e-4},
-                        Case{"resnet152+bl(1,2)+sk+aa3", 256, 117006249, 20.47, 5e-3},
-                        Case{"mobilenet_v1", 224, 4233001, 0.569, 5e-4}}) {
+  for (const Case& c :
+       {Case{"resnet50", 224, 25559081, 4.089, 5e-4}, Case{"resnet50+d+sk", 224, 38793097, 6.180, 5e-4},
+        Case{"resnet50+bl+sk+aa3", 224, 41848489, 5.726, 5e-4}, Case{"resnet50+bl+sk+aa3", 256, 41848489, 7.477, 5e-4},
+        Case{"resnet152+bl(1,2)+sk+aa3", 256, 117006249, 20.47, 5e-3},
+        Case{"mobilenet_v1", 224, 4233001, 0.569, 5e-4}}) {
     const ModelCost cost = measure_cost(Arch::parse(c.arch), 1001, c.size);
     EXPECT_EQ(cost.parameters, c.parameters) << c.arch;
     EXPECT_NEAR(static_cast<double>(cost.multiply_adds) / 1e9, c.giga_multiply_adds, c.tolerance) << c.arch;
@@ -115,8 +115,8 @@ TEST(Classifier, BigLittleNeedsMultiplesOf32) {
 }
 
 TEST(Classifier, OtherNetworksTakeAnySize) {
-  for (const char* arch : {"resnet50+w8", "resnet50+d+sk+aa3+w8", "resnet50+aa4(proj,sconv)+nodown+w8",
-                           "mobilenet_v1+w8"}) {
+  for (const char* arch :
+       {"resnet50+w8", "resnet50+d+sk+aa3+w8", "resnet50+aa4(proj,sconv)+nodown+w8", "mobilenet_v1+w8"}) {
     const Classifier model = small(arch);
     model->eval();
     EXPECT_EQ(model->forward(torch::zeros({1, 3, 77, 90})).sizes(), (std::vector<int64_t>{1, 5})) << arch;
@@ -127,7 +127,9 @@ TEST(Classifier, FlattenIsBuiltForOneSize) {
   const Classifier model = small("resnet50+flatten+w8", {.classes = 5, .image_size = 96});
   model->eval();
   EXPECT_EQ(model->embed(torch::zeros({2, 3, 96, 96})).sizes(), (std::vector<int64_t>{2, 3 * 3 * 256}));
-  EXPECT_THAT(test::error_of<UsageError>([&] { model->forward(torch::zeros({1, 3, 64, 64})); }),
+  EXPECT_THAT(test::error_of<UsageError>([&] {
+                model->forward(torch::zeros({1, 3, 64, 64}));
+              }),
               HasSubstr("was built for 96x96"));
 }
 
@@ -135,7 +137,9 @@ TEST(Classifier, RefusesImpossibleOptionsAndInputs) {
   EXPECT_THAT(test::error_of<UsageError>([] { small("resnet50", {.classes = 1}); }), HasSubstr("at least 2 classes"));
   EXPECT_THAT(test::error_of<UsageError>([] { small("resnet50", {.classes = 2, .bn_momentum = 1}); }),
               HasSubstr("not in [0, 1)"));
-  EXPECT_THAT(test::error_of<UsageError>([] { small("resnet50+w8")->forward(torch::zeros({1, 4, 32, 32})); }),
+  EXPECT_THAT(test::error_of<UsageError>([] {
+                small("resnet50+w8")->forward(torch::zeros({1, 4, 32, 32}));
+              }),
               HasSubstr("expected the shape [N, 3, H, W], got [1, 4, 32, 32]"));
 }
 

@@ -13,9 +13,9 @@ TEST(MobileNetV1, UnitsHaveThePapersShapes) {
   const torch::NoGradGuard no_grad;
   Endpoints endpoints;
   model->forward(torch::zeros({1, 3, 64, 64}), endpoints);
-  const std::vector<std::pair<int64_t, int64_t>> expected{{32, 32},  {64, 32},  {128, 16}, {128, 16}, {256, 8},
-                                                          {256, 8},  {512, 4},  {512, 4},  {512, 4},  {512, 4},
-                                                          {512, 4},  {512, 4},  {1024, 2}, {1024, 2}};
+  const std::vector<std::pair<int64_t, int64_t>> expected{{32, 32}, {64, 32}, {128, 16}, {128, 16}, {256, 8},
+                                                          {256, 8}, {512, 4}, {512, 4},  {512, 4},  {512, 4},
+                                                          {512, 4}, {512, 4}, {1024, 2}, {1024, 2}};
   ASSERT_EQ(endpoints.size(), expected.size() + 2);
   for (size_t i = 0; i < expected.size(); ++i) {
     EXPECT_EQ(endpoints[i].second.size(1), expected[i].first) << endpoints[i].first;

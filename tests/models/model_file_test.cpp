@@ -26,8 +26,7 @@ ModelCard card_of(const std::string& arch, int64_t classes) {
 class ModelFile : public testing::Test {
  protected:
   Classifier save(const std::string& arch, int64_t classes, uint64_t seed = 1) {
-    const Classifier model =
-        make_classifier(Arch::parse(arch), {.classes = classes, .image_size = 64}, seed);
+    const Classifier model = make_classifier(Arch::parse(arch), {.classes = classes, .image_size = 64}, seed);
     save_model(path_, *model, card_of(arch, classes));
     return model;
   }
@@ -54,8 +53,8 @@ class ModelFile : public testing::Test {
 };
 
 TEST_F(ModelFile, RoundTripKeepsWeightsAndCard) {
-  for (const char* arch : {"resnet50+bl+sk+aa3+w8", "resnet50+d+se+gem+emb8+w8", "resnet50+flatten+w8",
-                           "mobilenet_v1+se+w8"}) {
+  for (const char* arch :
+       {"resnet50+bl+sk+aa3+w8", "resnet50+d+se+gem+emb8+w8", "resnet50+flatten+w8", "mobilenet_v1+se+w8"}) {
     const Classifier saved = save(arch, 7);
     ModelCard card;
     const Classifier loaded = load_model(path_, &card);
@@ -103,7 +102,8 @@ TEST_F(ModelFile, ListsMissingUnexpectedAndMisshapedNames) {
   const std::string message = load_error();
   EXPECT_THAT(message, HasSubstr("1 missing: layer1.0.bn1.bias"));
   EXPECT_THAT(message, HasSubstr("1 unexpected: layer1.0.bn1.offset"));
-  EXPECT_THAT(message, HasSubstr("2 mis-shaped: layer2.0.conv1.weight (F32 [3, 32, 1, 1], expected F32 [16, 32, 1, 1])"));
+  EXPECT_THAT(message,
+              HasSubstr("2 mis-shaped: layer2.0.conv1.weight (F32 [3, 32, 1, 1], expected F32 [16, 32, 1, 1])"));
   EXPECT_THAT(message, HasSubstr("layer2.1.bn1.bias (F64 [16], expected F32 [16])"));
 }
 
@@ -126,8 +126,8 @@ TEST_F(ModelFile, RefusesMetadataThatDoesNotFitTheWeights) {
 
 TEST_F(ModelFile, RefusesForeignAndDamagedMetadata) {
   const std::vector<std::pair<std::string, std::string>> changes{
-      {"format", "pt"}, {"format_version", "9"}, {"arch", "resnet51"}, {"class_names", "{"}, {"class_names", "[1]"},
-      {"preprocessing", "[]"}, {"loss", "hinge"}, {"training", "[]"}};
+      {"format", "pt"},       {"format_version", "9"}, {"arch", "resnet51"}, {"class_names", "{"},
+      {"class_names", "[1]"}, {"preprocessing", "[]"}, {"loss", "hinge"},    {"training", "[]"}};
   for (const auto& [key, value] : changes) {
     save("resnet50+w8", 5);
     edit([&](NamedTensors&, auto& metadata) { metadata[key] = value; });

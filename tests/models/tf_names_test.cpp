@@ -55,9 +55,7 @@ TEST(TfNames, ScopesOfBigLittleAreTakenApart) {
   EXPECT_EQ(names.at("embedding_bn.weight"), "resnet_model/embedding_dense_batch_normalization/gamma");
 }
 
-TEST(TfNames, OriginalHasNoMobileNet) {
-  EXPECT_THROW(tf_variables(Arch::parse("mobilenet_v1")), UsageError);
-}
+TEST(TfNames, OriginalHasNoMobileNet) { EXPECT_THROW(tf_variables(Arch::parse("mobilenet_v1")), UsageError); }
 
 }  // namespace
 }  // namespace assemble

@@ -84,9 +84,8 @@ TEST(BigLittleStage, BranchesHaveTheirDepths) {
 TEST(BigLittleStage, Gradient) {
   BigLittleStage stage(stage_options(2));
   const torch::Tensor input = test::random_tensor({3, 6, 4, 4}, 2, torch::kDouble);
-  EXPECT_LT(
-      test::module_gradient_error(stage, input, [&](const torch::Tensor& x) { return stage->forward(x).merged; }),
-      1e-4);
+  EXPECT_LT(test::module_gradient_error(stage, input, [&](const torch::Tensor& x) { return stage->forward(x).merged; }),
+            1e-4);
 }
 
 }  // namespace

@@ -44,8 +44,8 @@ TEST(Bottleneck, SelectiveKernelTakesThePlaceOfTheMiddle) {
 }
 
 TEST(Bottleneck, EveryShortcutReachesTheShapeOfTheOutput) {
-  for (const auto kind : {ShortcutKind::kStrided, ShortcutKind::kBlurred, ShortcutKind::kResNetD,
-                          ShortcutKind::kBigLittle}) {
+  for (const auto kind :
+       {ShortcutKind::kStrided, ShortcutKind::kBlurred, ShortcutKind::kResNetD, ShortcutKind::kBigLittle}) {
     for (const bool blurred : {false, true}) {
       for (const bool selective : {false, true}) {
         BottleneckOptions options = projecting(kind);
@@ -82,8 +82,13 @@ TEST(Bottleneck, DoesNotChangeItsInput) {
 
 TEST(Bottleneck, BlurComesAfterTheReluOfTheMiddle) {
   // One channel through identities; the middle's bias makes a column negative, which its ReLU removes.
-  BottleneckOptions options{.in_channels = 1, .filters = 1, .stride = 2, .shortcut = ShortcutKind::kStrided,
-                            .blur_size = 2, .blur_conv = true, .last_relu = false};
+  BottleneckOptions options{.in_channels = 1,
+                            .filters = 1,
+                            .stride = 2,
+                            .shortcut = ShortcutKind::kStrided,
+                            .blur_size = 2,
+                            .blur_conv = true,
+                            .last_relu = false};
   Bottleneck block(options);
   block->eval();
   const torch::NoGradGuard no_grad;
@@ -113,8 +118,8 @@ TEST(Bottleneck, DropBlockFollowsEveryBatchNorm) {
 
 TEST(Bottleneck, Gradient) {
   const torch::Tensor input = test::random_tensor({3, 6, 4, 4}, 2, torch::kDouble);
-  for (const auto kind : {ShortcutKind::kStrided, ShortcutKind::kBlurred, ShortcutKind::kResNetD,
-                          ShortcutKind::kBigLittle}) {
+  for (const auto kind :
+       {ShortcutKind::kStrided, ShortcutKind::kBlurred, ShortcutKind::kResNetD, ShortcutKind::kBigLittle}) {
     BottleneckOptions options = projecting(kind);
     options.blur_conv = kind == ShortcutKind::kBlurred;
     options.se_ratio = kind == ShortcutKind::kResNetD ? 4 : 0;

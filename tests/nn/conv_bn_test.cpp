@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/nn/conv_bn.h"
 
-#include "module_checks.h"
 #include "assemble/nn/dense.h"
+#include "module_checks.h"
 
 namespace assemble::nn {
 namespace {

@@ -40,8 +40,7 @@ TEST(DepthwiseSeparable, DropBlockFollowsBothBatchNorms) {
 }
 
 TEST(DepthwiseSeparable, Gradient) {
-  DepthwiseSeparable unit(
-      DepthwiseSeparableOptions{.in_channels = 4, .out_channels = 6, .stride = 2, .se_ratio = 2});
+  DepthwiseSeparable unit(DepthwiseSeparableOptions{.in_channels = 4, .out_channels = 6, .stride = 2, .se_ratio = 2});
   const torch::Tensor input = test::random_tensor({3, 4, 5, 4}, 2, torch::kDouble);
   EXPECT_LT(test::module_gradient_error(unit, input, [&](const torch::Tensor& x) { return unit->forward(x); }), 1e-4);
 }

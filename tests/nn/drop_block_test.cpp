@@ -59,7 +59,9 @@ double expected_dropped_share(int64_t size, int64_t block, double gamma) {
   const int64_t places = size - block + 1;
   for (int64_t y = 0; y < size; ++y) {
     for (int64_t x = 0; x < size; ++x) {
-      const auto covering = [&](int64_t p) { return std::min(p, places - 1) - std::max<int64_t>(0, p - block + 1) + 1; };
+      const auto covering = [&](int64_t p) {
+        return std::min(p, places - 1) - std::max<int64_t>(0, p - block + 1) + 1;
+      };
       kept += std::pow(1 - gamma, static_cast<double>(covering(y) * covering(x)));
     }
   }
@@ -69,8 +71,7 @@ double expected_dropped_share(int64_t size, int64_t block, double gamma) {
 TEST(DropBlock, DropsAsOftenAsItsGammaSays) {
   for (const double scale : {1.0, 0.25}) {
     const double gamma = scale * 0.1 * 14 * 14 / (7. * 7 * 8 * 8);
-    const torch::Tensor mask =
-        drop_block_mask({.block_size = 7, .gamma_scale = scale}, state(0.9, 3), 20000, 14, 14);
+    const torch::Tensor mask = drop_block_mask({.block_size = 7, .gamma_scale = scale}, state(0.9, 3), 20000, 14, 14);
     EXPECT_NEAR(dropped_share(mask), expected_dropped_share(14, 7, gamma), 0.002) << scale;
   }
 }

@@ -24,8 +24,7 @@ inline torch::Tensor plane(const std::vector<std::vector<float>>& rows) {
 }
 
 /// Normal numbers that depend on the shape and the seed alone.
-inline torch::Tensor random_tensor(at::IntArrayRef shape, uint64_t seed = 1,
-                                   torch::ScalarType type = torch::kFloat) {
+inline torch::Tensor random_tensor(at::IntArrayRef shape, uint64_t seed = 1, torch::ScalarType type = torch::kFloat) {
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   return torch::randn(shape, generator, torch::TensorOptions().dtype(type));
 }

@@ -16,7 +16,7 @@ TEST(SelectiveKernel, WeighsTheTwoHalves) {
   sk->conv->weight[0][0][1][1] = 1;  // a = x
   sk->conv->weight[1][0][1][1] = 2;  // b = 2 x
   sk->fc_reduce->weight.zero_();
-  sk->fc_reduce->weight[0] = 1;      // z = mean(a + b) = 3
+  sk->fc_reduce->weight[0] = 1;  // z = mean(a + b) = 3
   sk->fc_select->weight.zero_();
   sk->fc_select->weight[0][0] = std::log(3.0) / 3;  // e^u = 3, e^v = 1
   test::expect_near(sk->forward(torch::ones({1, 1, 2, 2})), torch::full({1, 1, 2, 2}, 0.75 * 1 + 0.25 * 2), 1e-6);

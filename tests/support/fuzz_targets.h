@@ -236,7 +236,12 @@ inline void check_image(std::span<const uint8_t> bytes) {
       if (detect_format(bytes) == ImageFormat::kJpeg && lenient) {
         const Bytes seekable = seekable_jpeg(bytes, "input");
         require(read_image_size(seekable, "seekable").height == size.height);
-        decode_window(seekable, "seekable", [](ImageSize s) { return Window{s.height / 2, s.width / 2, 1, 1}; }, options);
+        decode_window(
+            seekable, "seekable",
+            [](ImageSize s) {
+              return Window{s.height / 2, s.width / 2, 1, 1};
+            },
+            options);
       }
     } catch (const InputError&) {
     }

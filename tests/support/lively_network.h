@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks as after training: batch norms have statistics, and residual branches are smaller than what they are added to,
-// so that rounding does not grow from block to block.
+// Networks as after training: batch norms have statistics, and residual branches are smaller than what they are added
+// to, so that rounding does not grow from block to block.
 #pragma once
 
 #include <ostream>

@@ -162,13 +162,13 @@ std::string error_of(Call&& call) {
 }  // namespace assemble::test
 
 /// Defines `name` as the folder of reference outputs, or skips the test when it is absent.
-#define ASSEMBLE_REQUIRE_GOLDEN(name)                                                                   \
-  const auto name##_found = ::assemble::test::golden_directory();                                       \
-  if (!name##_found) GTEST_SKIP() << "no reference outputs: set ASSEMBLE_GOLDEN to their folder";       \
+#define ASSEMBLE_REQUIRE_GOLDEN(name)                                                             \
+  const auto name##_found = ::assemble::test::golden_directory();                                 \
+  if (!name##_found) GTEST_SKIP() << "no reference outputs: set ASSEMBLE_GOLDEN to their folder"; \
   const ::std::filesystem::path name = *name##_found
 
 /// Defines `name` as the folder of photos, or skips the test when it is absent.
-#define ASSEMBLE_REQUIRE_PHOTOS(name)                                                             \
-  const auto name##_found = ::assemble::test::photo_directory();                                  \
-  if (!name##_found) GTEST_SKIP() << "no photos: set ASSEMBLE_DATA to their folder";              \
+#define ASSEMBLE_REQUIRE_PHOTOS(name)                                                \
+  const auto name##_found = ::assemble::test::photo_directory();                     \
+  if (!name##_found) GTEST_SKIP() << "no photos: set ASSEMBLE_DATA to their folder"; \
   const ::std::filesystem::path name = *name##_found

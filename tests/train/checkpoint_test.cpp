@@ -32,7 +32,8 @@ TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
   optimizer.state()[0].second.fill_(0.25);
   WeightAverage average(*saved, 0.9);
   average.set_updates(7);
-  save_checkpoint(folder_ / "c", *saved, optimizer, &average, {42, 1.5, {{"x.safetensors", 0.5}}, "top1", {3, 5, 64, {1, 9}}});
+  save_checkpoint(folder_ / "c", *saved, optimizer, &average,
+                  {42, 1.5, {{"x.safetensors", 0.5}}, "top1", {3, 5, 64, {1, 9}}});
 
   const Classifier loaded = network(2);
   MomentumSgd loaded_optimizer = optimizer_of(loaded);

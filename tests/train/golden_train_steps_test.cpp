@@ -68,8 +68,8 @@ class Steps {
 
  private:
   const Tie* tie() const {
-    const auto found = std::find_if(std::begin(kTies), std::end(kTies),
-                                    [this](const Tie& tie) { return tie.case_name == name(); });
+    const auto found =
+        std::find_if(std::begin(kTies), std::end(kTies), [this](const Tie& tie) { return tie.case_name == name(); });
     return found == std::end(kTies) ? nullptr : found;
   }
   double loosening() const { return model_->arch().big_little && !tie() ? kBigLittleLoosening : 1; }
@@ -89,9 +89,8 @@ class Steps {
     if (const Tie* found = tie(); found && index == 0) {
       images[found->image][found->y][found->x][found->channel] += found->change;
     }
-    LabelledBatch batch{images.permute({0, 3, 1, 2}) - means,
-                        one_hot_labels(read("labels"), model_->options().classes),
-                        {}};
+    LabelledBatch batch{
+        images.permute({0, 3, 1, 2}) - means, one_hot_labels(read("labels"), model_->options().classes), {}};
     if (number("kd_temp") > 0) batch.teacher_labels = torch::softmax(read("teacher_logits") / number("kd_temp"), 1);
     return mix(batch, static_cast<MixupType>(options_.at("mixup_type").get<int>()), read("mixup_lambda"));
   }

@@ -3,8 +3,8 @@
 
 namespace assemble {
 
-/// While alive, the first Ctrl-C (SIGINT) or SIGTERM asks the work to stop at its next safe point; a second one ends the
-/// process at once. One at a time.
+/// While alive, the first Ctrl-C (SIGINT) or SIGTERM asks the work to stop at its next safe point; a second one ends
+/// the process at once. One at a time.
 class InterruptGuard {
  public:
   InterruptGuard();

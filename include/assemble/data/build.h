@@ -64,8 +64,9 @@ struct BuildReport {
 /// Writes a data set as TFRecords (train-00000-of-0000N, validation-…), classes.txt and the manifest dataset.json.
 ///
 /// Files are kept byte for byte, except that CMYK JPEGs and PNGs named as JPEGs become RGB JPEGs of quality 100 (as the
-/// original repairs ImageNet) and images above max_side are scaled with antialiasing, and that `seekable` rewrites JPEGs without changing a pixel. The result is the same for any
-/// number of threads. Shards appear whole or not at all: after a kill, the same call goes on with the missing ones.
+/// original repairs ImageNet) and images above max_side are scaled with antialiasing, and that `seekable` rewrites
+/// JPEGs without changing a pixel. The result is the same for any number of threads. Shards appear whole or not at all:
+/// after a kill, the same call goes on with the missing ones.
 /// @throws InputError as the builder does, RunError when `output` cannot be written
 BuildReport build_records(const std::string& name, const fs::path& raw, const fs::path& output,
                           const BuildOptions& options);

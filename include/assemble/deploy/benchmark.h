@@ -26,20 +26,21 @@ struct BenchmarkOptions {
 /// Times of one entry's batches.
 struct BenchmarkResult {
   std::string name;
-  std::string description;    ///< of the engine
+  std::string description;  ///< of the engine
   EnginePrecision precision = EnginePrecision::kF32;
   int64_t batch = 0;
   double start_seconds = 0;
-  double images_per_second = 0;                ///< at the median time
-  double lowest = 0, highest = 0;              ///< images a second at the 90th and 10th percentile of the times
-  double p50 = 0, p95 = 0, p99 = 0;            ///< milliseconds a batch
+  double images_per_second = 0;      ///< at the median time
+  double lowest = 0, highest = 0;    ///< images a second at the 90th and 10th percentile of the times
+  double p50 = 0, p95 = 0, p99 = 0;  ///< milliseconds a batch
   double multiply_adds_per_second = 0;
-  double ratio = 1;   ///< median over rounds of the first entry's time divided by this one's, for as many images
+  double ratio = 1;  ///< median over rounds of the first entry's time divided by this one's, for as many images
   int rounds = 0;
 };
 
 /// Runs the entries in turns, one batch of each a round, so that what else the machine does meets all alike.
-std::vector<BenchmarkResult> run_interleaved(const std::vector<BenchmarkEntry>& entries, const BenchmarkOptions& options);
+std::vector<BenchmarkResult> run_interleaved(const std::vector<BenchmarkEntry>& entries,
+                                             const BenchmarkOptions& options);
 
 /// A convolutional network that does nothing but multiply and add: eight convolutions of 3×3 with 512 channels on 16×16
 /// pixels. What it reaches is taken as the machine's peak.

@@ -76,8 +76,8 @@ struct DeployedModel {
 ///         and for an .onnx file on the LibTorch engine
 DeployedModel open_engine(const fs::path& model, const EngineOptions& options);
 
-/// Opens a network that others wrote, to compare speeds with: .onnx, or OpenVINO's .xml, of one input [N, 3, S, S] and one
-/// output [N, classes]. It is compiled as open_engine() compiles its own.
+/// Opens a network that others wrote, to compare speeds with: .onnx, or OpenVINO's .xml, of one input [N, 3, S, S] and
+/// one output [N, classes]. It is compiled as open_engine() compiles its own.
 /// @throws InputError when OpenVINO cannot read it or it has other inputs and outputs; UsageError on another engine
 std::unique_ptr<Engine> open_foreign(const fs::path& path, const EngineOptions& options);
 

@@ -21,8 +21,8 @@ torch::Tensor compute(const Op& op, const std::vector<torch::Tensor>& inputs);
 
 /// Rounds to 8 bits and back.
 torch::Tensor fake_quantise(const torch::Tensor& values, const TensorQuantisation& quantisation);
-/// The 8-bit weights of a quantised convolution and the scale of each output channel: the largest |w| divided by 124 … 127,
-/// whichever has the least squared error (124 holds the binomial filters exactly).
+/// The 8-bit weights of a quantised convolution and the scale of each output channel: the largest |w| divided by 124 …
+/// 127, whichever has the least squared error (124 holds the binomial filters exactly).
 struct QuantisedWeights {
   torch::Tensor values;  ///< int8, as the weight
   torch::Tensor scales;  ///< [out], f32

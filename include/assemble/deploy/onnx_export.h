@@ -9,9 +9,9 @@
 
 namespace assemble {
 
-/// A graph as ONNX: input "images" [batch, …] as the graph's input says, output "logits" [batch, classes], both f32 (bytes
-/// when the preprocessing is inside). Quantisation is written as pairs of QuantizeLinear and DequantizeLinear; weights
-/// of quantised convolutions are int8 with a scale a channel, their biases int32.
+/// A graph as ONNX: input "images" [batch, …] as the graph's input says, output "logits" [batch, classes], both f32
+/// (bytes when the preprocessing is inside). Quantisation is written as pairs of QuantizeLinear and DequantizeLinear;
+/// weights of quantised convolutions are int8 with a scale a channel, their biases int32.
 /// @param metadata goes into the file as it is
 OnnxModel to_onnx(const Graph& graph, const std::map<std::string, std::string>& metadata = {});
 

@@ -16,8 +16,8 @@ Graph fuse_relu(const Graph& graph);
 /// Repeating the last row and column before an average of 2×2 becomes an average over the pixels that exist.
 Graph merge_padding(const Graph& graph);
 /// A convolution whose channels are split becomes one convolution a part, so that nothing is split or joined at run
-/// time; the difference of two 1×1 convolutions of one tensor becomes one convolution. Of a selective kernel this leaves
-/// two 3×3 convolutions, means and two small 1×1 convolutions.
+/// time; the difference of two 1×1 convolutions of one tensor becomes one convolution. Of a selective kernel this
+/// leaves two 3×3 convolutions, means and two small 1×1 convolutions.
 Graph split_convolutions(const Graph& graph);
 /// A 1×1 convolution before a depthwise filter or an average pooling that strides comes after it when that costs fewer
 /// multiply-adds and is exact: filters whose weights sum to one over existing pixels keep the bias.

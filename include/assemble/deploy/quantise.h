@@ -23,9 +23,10 @@ RangeMethod parse_range_method(const std::string& name);
 
 struct QuantiseOptions {
   RangeMethod range = RangeMethod::kMse;
-  double percentile = 99.99;    ///< of kPercentile: per cent of the values that fit
-  bool correct_bias = true;     ///< the mean error of each output channel goes into the bias (Nagel et al., arXiv 1906.04721)
-  std::set<std::string> keep;   ///< convolutions that stay in f32, by name
+  double percentile = 99.99;  ///< of kPercentile: per cent of the values that fit
+  bool correct_bias =
+      true;  ///< the mean error of each output channel goes into the bias (Nagel et al., arXiv 1906.04721)
+  std::set<std::string> keep;  ///< convolutions that stay in f32, by name
 };
 
 /// What quantisation does to one convolution.
@@ -43,11 +44,11 @@ struct QuantisedGraph {
 
 /// Post-training quantisation to 8 bits.
 ///
-/// Weights: symmetric, a scale for each output channel. Activations: a scale for each tensor, unsigned after ReLU, signed
-/// and symmetric otherwise. Quantised are the inputs of convolutions, sums, means and average poolings, and both paths that
-/// a selective kernel mixes. (A sum whose operands all have 8 bits is added by the convolution that makes one of them while
-/// it writes.) The small convolutions of attention (SK, SE) stay in f32: they cost
-/// nothing and everything passes through them.
+/// Weights: symmetric, a scale for each output channel. Activations: a scale for each tensor, unsigned after ReLU,
+/// signed and symmetric otherwise. Quantised are the inputs of convolutions, sums, means and average poolings, and both
+/// paths that a selective kernel mixes. (A sum whose operands all have 8 bits is added by the convolution that makes
+/// one of them while it writes.) The small convolutions of attention (SK, SE) stay in f32: they cost nothing and
+/// everything passes through them.
 /// @param graph optimised
 /// @param images batches [N, 3, H, W] as the network takes them, on the CPU
 /// @throws UsageError when there are no images, or `keep` names no convolution of the graph

@@ -47,9 +47,11 @@ class ClassificationMeter {
   CalibrationMeter calibration_;
 };
 
-/// Runs the network over an evaluation loader (its epoch 0). Of several views of an image the probabilities are averaged.
+/// Runs the network over an evaluation loader (its epoch 0). Of several views of an image the probabilities are
+/// averaged.
 /// @param progress shown while it runs; empty for none
-ClassificationResult evaluate(const Network& network, int64_t classes, Loader& loader, const std::string& progress = "");
+ClassificationResult evaluate(const Network& network, int64_t classes, Loader& loader,
+                              const std::string& progress = "");
 
 /// The same for a network that is being trained, on its device: in evaluation mode; the mode is put back.
 ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision);

@@ -25,7 +25,7 @@ struct OnnxTensor {
 struct OnnxNode {
   std::string type;  ///< operator of the default domain, such as "Conv"
   std::string name;
-  std::vector<std::string> inputs;   ///< "" for an optional one that is left out
+  std::vector<std::string> inputs;  ///< "" for an optional one that is left out
   std::vector<std::string> outputs;
   std::map<std::string, std::variant<int64_t, float, std::string, std::vector<int64_t>>> attributes;
 };

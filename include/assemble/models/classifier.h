@@ -23,7 +23,7 @@ struct ClassifierOptions {
   bool sigmoid_loss = false;   ///< the classifier's bias starts at -log(classes - 1) instead of 0
   bool drop_block = false;     ///< DropBlock in stages 3 and 4
   int64_t drop_block_size = 7;
-  int64_t image_size = 224;    ///< side of the input, pixels; only `flatten` networks depend on it
+  int64_t image_size = 224;  ///< side of the input, pixels; only `flatten` networks depend on it
 };
 
 /// Named activations of a forward pass, NCHW, in order of computation.
@@ -52,8 +52,8 @@ class ClassifierImpl : public torch::nn::Module {
   DropBlockState& drop_block_state() { return *drop_block_; }
   /// Trainable values.
   int64_t parameter_count() const;
-  /// Parameters and running statistics by name, the model file's content. Batch norm's counters of batches are left out:
-  /// with a fixed momentum nothing depends on them.
+  /// Parameters and running statistics by name, the model file's content. Batch norm's counters of batches are left
+  /// out: with a fixed momentum nothing depends on them.
   std::vector<std::pair<std::string, torch::Tensor>> named_state() const;
   /// Names of the final dense layer's parameters, which fine-tuning does not take over.
   static bool is_classifier_parameter(const std::string& name);
@@ -92,8 +92,8 @@ Classifier make_empty_classifier(const Arch& arch, const ClassifierOptions& opti
 
 /// Size and cost of a network.
 struct ModelCost {
-  int64_t parameters = 0;      ///< trainable
-  int64_t multiply_adds = 0;   ///< of convolutions and dense layers, for one image
+  int64_t parameters = 0;     ///< trainable
+  int64_t multiply_adds = 0;  ///< of convolutions and dense layers, for one image
 };
 
 /// @param image_size side of a square input, pixels

@@ -19,7 +19,7 @@ struct ModelCard {
   Arch arch;
   std::vector<std::string> class_names;
   Preprocessing preprocessing;
-  std::string loss = "softmax";             ///< "softmax" or "sigmoid": how logits become probabilities
+  std::string loss = "softmax";                 ///< "softmax" or "sigmoid": how logits become probabilities
   std::map<std::string, std::string> training;  ///< how it was trained: free keys, for people
 
   int64_t classes() const { return static_cast<int64_t>(class_names.size()); }

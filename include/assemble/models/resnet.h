@@ -18,8 +18,8 @@ std::vector<int64_t> resnet_stage_blocks(const Arch& arch);
 
 /// ResNet with the tweaks of Assemble (Lee et al., arXiv 2001.06268).
 ///
-/// Parameters as torchvision's (conv1, bn1, layer1 … layer4, fc) and timm's (deep stem of `d`, se). A big-little network
-/// has `stem` after bn1, and layer1 … layer3 are nn::BigLittleStage.
+/// Parameters as torchvision's (conv1, bn1, layer1 … layer4, fc) and timm's (deep stem of `d`, se). A big-little
+/// network has `stem` after bn1, and layer1 … layer3 are nn::BigLittleStage.
 class ResNetImpl : public ClassifierImpl {
  public:
   ResNetImpl(const Arch& arch, const ClassifierOptions& options);

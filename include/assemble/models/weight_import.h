@@ -11,10 +11,10 @@
 namespace assemble {
 
 struct ImportOptions {
-  std::optional<Arch> arch{}; ///< inferred from names and shapes when not given
-  bool strict = true;        ///< missing, unexpected or mis-shaped names are errors
-  bool averages = false;     ///< TensorFlow: take X/ExponentialMovingAverage for X where it exists
-  int64_t image_size = 0;    ///< `flatten` networks: side of the input; 0: the least that fits
+  std::optional<Arch> arch{};  ///< inferred from names and shapes when not given
+  bool strict = true;          ///< missing, unexpected or mis-shaped names are errors
+  bool averages = false;       ///< TensorFlow: take X/ExponentialMovingAverage for X where it exists
+  int64_t image_size = 0;      ///< `flatten` networks: side of the input; 0: the least that fits
 };
 
 /// What an import found; names as in the file.

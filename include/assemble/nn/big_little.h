@@ -59,8 +59,8 @@ struct BigLittleActivations {
 };
 
 /// A stage of a big-little network (Chen et al., arXiv 1807.03848): n - 1 blocks of f filters at half the resolution
-/// beside max(1, n / beta - 1) blocks of f / alpha filters at the full one, a 1×1 expansion of the latter, their merge and
-/// one more block. Shapes: [N, C, H, W] with even H and W to [N, 4f, H / merge_stride, W / merge_stride].
+/// beside max(1, n / beta - 1) blocks of f / alpha filters at the full one, a 1×1 expansion of the latter, their merge
+/// and one more block. Shapes: [N, C, H, W] with even H and W to [N, 4f, H / merge_stride, W / merge_stride].
 /// Parameters: big.0 …, little.0 …, expand, merge.
 class BigLittleStageImpl : public torch::nn::Module {
  public:

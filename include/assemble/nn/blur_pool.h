@@ -18,8 +18,8 @@ struct BlurPoolOptions {
 /// weights sum to 1, with the stride. The input is mirrored (without repeating its edge) by (N - 1) / 2, rounded down,
 /// on each side; N = 1 takes every stride-th pixel.
 ///
-/// Shapes: [N, C, H, W] to [N, C, H', W'] with H' = floor((H + 2 · floor((N - 1) / 2) - N) / stride) + 1. H and W must be
-/// above floor((N - 1) / 2). There are no parameters and no buffers: the filter is a constant.
+/// Shapes: [N, C, H, W] to [N, C, H', W'] with H' = floor((H + 2 · floor((N - 1) / 2) - N) / stride) + 1. H and W must
+/// be above floor((N - 1) / 2). There are no parameters and no buffers: the filter is a constant.
 class BlurPoolImpl : public torch::nn::Module {
  public:
   explicit BlurPoolImpl(const BlurPoolOptions& options);

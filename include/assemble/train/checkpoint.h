@@ -26,7 +26,7 @@ struct TrainingState {
   double seconds = 0;           ///< spent so far
   std::vector<KeptModel> kept;  ///< best first
   std::string metric = "top1";  ///< that their scores are of
-  LoaderState loader{};          ///< of the training images
+  LoaderState loader{};         ///< of the training images
 };
 
 /// Writes the training state atomically as one safetensors file ("model.…", "momentum.…", "average.…").

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ATen/Parallel.h>
 
-#include "engines.h"
 #include "assemble/core/error.h"
 #include "assemble/deploy/interpreter.h"
 #include "assemble/nn/autocast.h"
+#include "engines.h"
 
 namespace assemble {
 namespace {

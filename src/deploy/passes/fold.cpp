@@ -83,13 +83,13 @@ Graph pools_as_convolutions(const Graph& graph) {
     const auto* pool = node.as<ops::AveragePool>();
     if (!pool || !pool->count_padding) return copy_node(rewritten, node, inputs);
     const int64_t channels = node.shape[0], taps = pool->kernel * pool->kernel;
-    return rewritten.add(
-        ops::Convolution{.weight = torch::full({channels, 1, pool->kernel, pool->kernel}, 1.0 / static_cast<double>(taps)),
-                         .bias = {},
-                         .stride = pool->stride,
-                         .groups = channels,
-                         .padding = pool->padding},
-        inputs, node.name);
+    return rewritten.add(ops::Convolution{.weight = torch::full({channels, 1, pool->kernel, pool->kernel},
+                                                                1.0 / static_cast<double>(taps)),
+                                          .bias = {},
+                                          .stride = pool->stride,
+                                          .groups = channels,
+                                          .padding = pool->padding},
+                         inputs, node.name);
   });
 }
 

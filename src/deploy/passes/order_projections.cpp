@@ -18,9 +18,7 @@ bool is_blur(const ops::Convolution* conv) {
   return (conv->weight - first).abs().max().item<double>() == 0 && std::abs(first.sum().item<double>() - 1) < 1e-6;
 }
 
-bool keeps_constants(const ops::AveragePool* pool) {
-  return pool && (!pool->padding.any() || !pool->count_padding);
-}
+bool keeps_constants(const ops::AveragePool* pool) { return pool && (!pool->padding.any() || !pool->count_padding); }
 
 int64_t pixels(const Node& node) { return node.shape.at(1) * node.shape.at(2); }
 
@@ -48,14 +46,15 @@ Graph order_projections(const Graph& graph) {
     const int64_t then = in * taps * pixels(node) + out * in * pixels(node);
     if (then >= now) return copy_node(rewritten, node, inputs);
 
-    NodeId source = pad ? rewritten.node(rewritten.node(inputs[0]).inputs[0]).inputs[0]
-                        : rewritten.node(inputs[0]).inputs[0];
+    NodeId source =
+        pad ? rewritten.node(rewritten.node(inputs[0]).inputs[0]).inputs[0] : rewritten.node(inputs[0]).inputs[0];
     if (pad) source = rewritten.add(*pad, {source});
     Op filter = node.op;
     if (blur) {
       ops::Convolution narrow = *blur;
       narrow.groups = in;
-      narrow.weight = blur->weight.slice(0, 0, 1).expand({in, 1, blur->weight.size(2), blur->weight.size(3)}).contiguous();
+      narrow.weight =
+          blur->weight.slice(0, 0, 1).expand({in, 1, blur->weight.size(2), blur->weight.size(3)}).contiguous();
       filter = narrow;
     }
     source = rewritten.add(filter, {source});
