@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/image/encode.h"
 
-#include <csetjmp>
-#include <cstdio>
-#include <cstdlib>
-// jpeglib.h needs cstdio before it.
-#include <jpeglib.h>
 #include <png.h>
 
 #include "assemble/core/error.h"
+#include "jpeg_library.h"
 
 namespace assemble {
 namespace {
@@ -21,18 +17,6 @@ void check_image(const Image& image, const char* where) {
   }
 }
 
-struct JpegErrors {
-  jpeg_error_mgr manager;
-  std::jmp_buf jump;
-  char message[JMSG_LENGTH_MAX];
-};
-
-[[noreturn]] void leave_jpeg(j_common_ptr common) {
-  auto errors = reinterpret_cast<JpegErrors*>(common->err);
-  errors->manager.format_message(common, errors->message);
-  std::longjmp(errors->jump, 1);
-}
-
 void append_png(png_structp png, png_bytep data, size_t count) {
   auto bytes = static_cast<Bytes*>(png_get_io_ptr(png));
   bytes->insert(bytes->end(), data, data + count);
@@ -43,38 +27,25 @@ void append_png(png_structp png, png_bytep data, size_t count) {
 Bytes encode_jpeg(const Image& image, int quality) {
   check_image(image, "encode_jpeg");
   if (quality < 1 || quality > 100) throw UsageError("encode_jpeg", concat("quality ", quality, ", expected 1…100"));
-  JpegErrors errors{};
-  jpeg_compress_struct compress{};
-  compress.err = jpeg_std_error(&errors.manager);
-  errors.manager.error_exit = leave_jpeg;
-  // The library changes both while the jump below may come back.
-  struct {
-    unsigned char* data = nullptr;
-    unsigned long size = 0;
-  } buffer;
-  if (setjmp(errors.jump) != 0) {
-    jpeg_destroy_compress(&compress);
-    std::free(buffer.data);
-    throw UsageError("encode_jpeg", errors.message);
+  codecs::JpegErrors errors{};
+  jpeg_std_error(&errors.manager);
+  errors.manager.error_exit = codecs::leave_jpeg;
+  codecs::JpegTarget target(errors.manager);
+  if (setjmp(errors.jump) != 0) throw UsageError("encode_jpeg", errors.message);
+  j_compress_ptr compress = target.open();
+  compress->image_width = image.width;
+  compress->image_height = image.height;
+  compress->input_components = Image::kChannels;
+  compress->in_color_space = JCS_RGB;
+  jpeg_set_defaults(compress);
+  jpeg_set_quality(compress, quality, TRUE);
+  jpeg_start_compress(compress, TRUE);
+  while (compress->next_scanline < compress->image_height) {
+    auto row = const_cast<JSAMPROW>(image.row(static_cast<int>(compress->next_scanline)));
+    jpeg_write_scanlines(compress, &row, 1);
   }
-  jpeg_create_compress(&compress);
-  jpeg_mem_dest(&compress, &buffer.data, &buffer.size);
-  compress.image_width = image.width;
-  compress.image_height = image.height;
-  compress.input_components = Image::kChannels;
-  compress.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&compress);
-  jpeg_set_quality(&compress, quality, TRUE);
-  jpeg_start_compress(&compress, TRUE);
-  while (compress.next_scanline < compress.image_height) {
-    auto row = const_cast<JSAMPROW>(image.row(static_cast<int>(compress.next_scanline)));
-    jpeg_write_scanlines(&compress, &row, 1);
-  }
-  jpeg_finish_compress(&compress);
-  jpeg_destroy_compress(&compress);
-  Bytes bytes(buffer.data, buffer.data + buffer.size);
-  std::free(buffer.data);
-  return bytes;
+  jpeg_finish_compress(compress);
+  return target.bytes();
 }
 
 Bytes encode_png(const Image& image) {

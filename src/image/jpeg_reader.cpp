@@ -1,12 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <csetjmp>
-#include <cstdio>
-#include <cstdlib>
-// jpeglib.h needs cstdio before it.
-#include <jpeglib.h>
-// jerror.h needs jpeglib.h before it.
-#include <jerror.h>
-
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -14,6 +6,7 @@
 #include "assemble/core/error.h"
 #include "assemble/image/encode.h"
 #include "codecs.h"
+#include "jpeg_library.h"
 #include "jpeg_part.h"
 
 namespace assemble::codecs {
@@ -22,22 +15,12 @@ namespace {
 // A progressive file of a few kilobytes can ask for thousands of passes over a large image.
 constexpr int kMaxScans = 500;
 
-/// What the C library reports. It leaves by longjmp, so no frame between guard() and it may own anything.
-struct Reports {
-  jpeg_error_mgr manager;
-  std::jmp_buf jump;
-  char message[JMSG_LENGTH_MAX];
+struct Reports : JpegErrors {
   bool input_ended;   ///< a read went past the last byte
   bool data_missing;  ///< and pixels were asked for after that
 };
 
 Reports& reports_of(j_common_ptr common) { return *reinterpret_cast<Reports*>(common->err); }
-
-[[noreturn]] void leave(j_common_ptr common) {
-  Reports& reports = reports_of(common);
-  reports.manager.format_message(common, reports.message);
-  std::longjmp(reports.jump, 1);
-}
 
 void note_warning(j_common_ptr common, int level) {
   if (level >= 0) return;
@@ -74,35 +57,11 @@ int restart_interval(int mcus_in_row) {
   return mcus_in_row;
 }
 
-/// A JPEG being written to memory.
-class JpegTarget {
- public:
-  explicit JpegTarget(jpeg_error_mgr& errors) { compress_.err = &errors; }
-  ~JpegTarget() {
-    jpeg_destroy_compress(&compress_);
-    std::free(data_);
-  }
-  JpegTarget(const JpegTarget&) = delete;
-  JpegTarget& operator=(const JpegTarget&) = delete;
-
-  j_compress_ptr open() {
-    jpeg_create_compress(&compress_);
-    jpeg_mem_dest(&compress_, &data_, &size_);
-    return &compress_;
-  }
-  Bytes bytes() const { return {data_, data_ + size_}; }
-
- private:
-  jpeg_compress_struct compress_{};
-  unsigned char* data_ = nullptr;
-  unsigned long size_ = 0;
-};
-
 class JpegReader {
  public:
   JpegReader(std::span<const uint8_t> bytes, const std::string& where) : where_(where) {
     decompress_.err = jpeg_std_error(&reports_.manager);
-    reports_.manager.error_exit = leave;
+    reports_.manager.error_exit = leave_jpeg;
     reports_.manager.emit_message = note_warning;
     progress_.progress_monitor = limit_scans;
     guard([&] {

@@ -24,6 +24,14 @@ Chart by_severity(const Names& networks, const std::vector<CorruptionResults>& m
   return chart;
 }
 
+Chart by_kind(const Names& networks, const std::vector<PerturbationResults>& measured, const char* title,
+              const char* unit, double PerturbationResult::*value, double factor) {
+  return grouped_bars(title, unit, perturbation_names(), networks, [&](size_t i, const std::string& kind) {
+    const auto found = measured[i].find(kind);
+    return found == measured[i].end() ? std::nullopt : std::optional(factor * found->second.*value);
+  });
+}
+
 }  // namespace
 
 Chart grouped_bars(const std::string& title, const std::string& unit, const Names& groups, const Names& networks,
@@ -62,12 +70,13 @@ Chart error_by_corruption(const Names& networks, const std::vector<CorruptionRes
 }
 
 Chart flips_by_kind(const Names& networks, const std::vector<PerturbationResults>& measured) {
-  return grouped_bars("Flip probability by kind of sequence", "flips %", perturbation_names(), networks,
-                      [&](size_t i, const std::string& kind) {
-                        const auto found = measured[i].find(kind);
-                        return found == measured[i].end() ? std::nullopt
-                                                          : std::optional(100 * found->second.flip_probability);
-                      });
+  return by_kind(networks, measured, "Flip probability by kind of sequence", "flips %",
+                 &PerturbationResult::flip_probability, 100);
+}
+
+Chart top5_distance_by_kind(const Names& networks, const std::vector<PerturbationResults>& measured) {
+  return by_kind(networks, measured, "Top-5 distance by kind of sequence", "distance",
+                 &PerturbationResult::top5_distance, 1);
 }
 
 }  // namespace assemble::report

@@ -20,6 +20,7 @@ Chart ece_by_severity(const Names& networks, const std::vector<CorruptionResults
 /// Means over severities, by corruption.
 Chart error_by_corruption(const Names& networks, const std::vector<CorruptionResults>& measured);
 Chart flips_by_kind(const Names& networks, const std::vector<PerturbationResults>& measured);
+Chart top5_distance_by_kind(const Names& networks, const std::vector<PerturbationResults>& measured);
 
 /// A group of bars for each of `groups` that a network has a value of.
 Chart grouped_bars(const std::string& title, const std::string& unit, const Names& groups, const Names& networks,

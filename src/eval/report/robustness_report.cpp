@@ -105,13 +105,7 @@ std::string perturbation_section(const std::vector<ordered_json>& results) {
                          {"unnormalised_fr", "un-normalised flips %"},
                          {"unnormalised_t5d", "un-normalised T5D"}}) +
          report::legend(names) + report::bar_chart(report::flips_by_kind(names, measured)) +
-         report::bar_chart(report::grouped_bars("Top-5 distance by kind of sequence", "distance", perturbation_names(),
-                                                names, [&](size_t i, const std::string& kind) {
-                                                  const auto found = measured[i].find(kind);
-                                                  return found == measured[i].end()
-                                                             ? std::nullopt
-                                                             : std::optional(found->second.top5_distance);
-                                                }));
+         report::bar_chart(report::top5_distance_by_kind(names, measured));
 }
 
 }  // namespace
