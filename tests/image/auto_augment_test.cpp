@@ -12,6 +12,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/io/safetensors.h"
+#include "parity.h"
 #include "sample_images.h"
 #include "test_support.h"
 
@@ -31,7 +32,8 @@ Image read_image(const SafetensorsFile& file, const std::string& name) {
 /// Cases are named OPERATION/LEVEL/SIGN/IMAGE; their images image/IMAGE.
 void compare_operations(const fs::path& path) {
   const SafetensorsFile file(path);
-  int cases = 0;
+  int cases = 0, worst = 0;
+  double worst_share = 0;
   for (const auto& [key, entry] : file.tensors()) {
     if (key.starts_with("image/")) continue;
     const std::vector<std::string> parts = split(key, '/');
@@ -48,9 +50,13 @@ void compare_operations(const fs::path& path) {
     }
     EXPECT_LE(largest, 1) << key;
     EXPECT_LE(different, 0.001 * static_cast<double>(image.pixels.size())) << key;
+    worst = std::max(worst, largest);
+    worst_share = std::max(worst_share, different / static_cast<double>(image.pixels.size()));
     ++cases;
   }
   EXPECT_GT(cases, 0);
+  test::log_parity("autoaugment", "operations", "largest difference of a byte", worst, 1);
+  test::log_parity("autoaugment", "operations", "share of bytes that differ: worst case", worst_share, 1e-3);
 }
 
 TEST(AutoAugmentOperations, EqualTheOriginalOnStoredImages) {

@@ -12,6 +12,7 @@
 #include "assemble/image/encode.h"
 #include "assemble/image/resize.h"
 #include "assemble/io/safetensors.h"
+#include "parity.h"
 #include "sample_images.h"
 #include "test_support.h"
 
@@ -141,12 +142,18 @@ int step_of(const SafetensorsFile& file, const std::string& name) {
 void compare_with(const fs::path& tensors, const fs::path& jpegs) {
   const SafetensorsFile file(tensors);
   EXPECT_FALSE(file.tensors().empty());
+  std::map<std::string, double> worst;
   for (const auto& [key, entry] : file.tensors()) {
     const int row_step = step_of(file, key.starts_with("ten_crop/") ? "ten_crop_row_step" : "row_step");
     const double largest = difference(file, key, jpegs, row_step);
     // Inception's are in [0, 1].
     const double unit = key.starts_with("eval/inception") ? 1.0 / 255 : 1;
     EXPECT_LE(largest, key.starts_with("decoded/") ? 0 : 1e-3 * unit) << key;
+    double& of_kind = worst[key.substr(0, key.find('/'))];
+    of_kind = std::max(of_kind, largest / unit);
+  }
+  for (const auto& [kind, largest] : worst) {
+    test::log_parity("preprocessing", kind, "largest difference in pixel units", largest, kind == "decoded" ? 0 : 1e-3);
   }
 }
 

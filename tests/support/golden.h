@@ -3,13 +3,13 @@
 
 #include <torch/torch.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "assemble/models/weight_import.h"
+#include "parity.h"
 #include "test_support.h"
 
 namespace assemble::test {
@@ -35,17 +35,6 @@ inline Classifier import_case(const nlohmann::json& options, const fs::path& che
   wanted.arch = Arch::parse(options.at("arch").get<std::string>());
   wanted.image_size = options.at("image_size").get<int64_t>();
   return import_weights(*open_weights(checkpoint), wanted).model;
-}
-
-/// Adds a line to the file that the environment variable ASSEMBLE_PARITY names, if any: how docs/results/parity.csv is
-/// made.
-inline void log_parity(const std::string& kind, const std::string& name, const std::string& quantity, double value,
-                       double limit) {
-  const char* path = std::getenv("ASSEMBLE_PARITY");
-  if (path == nullptr) return;
-  char line[256];
-  std::snprintf(line, sizeof(line), "%s,%s,%s,%.2e,%.0e\n", kind.c_str(), name.c_str(), quantity.c_str(), value, limit);
-  std::ofstream(path, std::ios::app) << line;
 }
 
 }  // namespace assemble::test
