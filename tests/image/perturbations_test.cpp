@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 
 #include "assemble/core/error.h"
+#include "assemble/core/thread_pool.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -154,6 +156,18 @@ TEST(Perturbations, BlursKeepAFlatImage) {
     const Image frame = make(gray_image(131), kind)[20];
     for (const uint8_t pixel : frame.pixels) ASSERT_NEAR(pixel, 131, 1) << kind;
   }
+}
+
+TEST(Perturbations, AreTheSameFromManyThreadsAtOnce) {
+  const Image image = sample_image(4, 4);
+  const auto tilt = [&] { return perturb(image, "tilt", 0, {0, 4}); };
+  const std::vector<Image> expected = tilt();
+  std::atomic<int> different = 0;
+  ThreadPool(8).parallel_for(20000, [&](int64_t) {
+    const std::vector<Image> frames = tilt();
+    for (size_t i = 0; i < frames.size(); ++i) different += frames[i].pixels != expected[i].pixels;
+  });
+  EXPECT_EQ(different, 0);
 }
 
 TEST(Perturbations, NamesWhatIsWrong) {

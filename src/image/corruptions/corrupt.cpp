@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <mutex>
-#include <opencv2/core.hpp>
-
+#include "../opencv_threads.h"
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "corruption.h"
@@ -44,12 +42,6 @@ uint32_t find_corruption(const std::string& name) {
   const std::string match = nearest(name, names);
   throw UsageError("corruption", concat("'", name, "' is unknown, expected one of ", join(names, ", ")),
                    match.empty() ? "" : concat("did you mean ", match, "?"));
-}
-
-/// Images are the unit of work; threads inside an operator would only fight over the cores.
-void keep_opencv_to_one_thread() {
-  static std::once_flag once;
-  std::call_once(once, [] { cv::setNumThreads(1); });
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
-#include <opencv2/core.hpp>
 
+#include "../opencv_threads.h"
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "perturbation.h"
@@ -103,7 +103,7 @@ std::vector<Image> perturb(const Image& image, const std::string& name, uint64_t
     throw InputError(name, concat("an image of ", image.width, "×", image.height, " is smaller than the crop of ",
                                   options.crop, " pixels"));
   }
-  cv::setNumThreads(1);
+  keep_opencv_to_one_thread();
   Random random(options.seed, RandomPurpose::kCorrupt, kFirstStream + number, index);
   Call call{image, kEntries[number].frames, options.crop, random};
   return kEntries[number].make(call);
