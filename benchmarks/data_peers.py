@@ -3,7 +3,9 @@
 """Rates of preprocessing at 224 in one run: this project's loader, tf.data as the original uses it, and torchvision.
 
 All get the same JPEG files from memory, repeated without end, and give batches of 64 float32 images; this project also
-gets them as `assemble dataset build --seekable` stores them. The pipelines take turns, --repeats times, and the medians count. Needs TensorFlow and torchvision, each in a Python of its own choice:
+gets them as `assemble dataset build --seekable` stores them, and both it and tf.data as `--seekable --quality 90` does.
+The pipelines take turns, --repeats times, and the medians count. Needs TensorFlow and torchvision, each in a Python of
+its own choice:
 
   benchmarks/data_peers.py --data PHOTOS --tf-python PYTHON --torchvision-python PYTHON [--csv FILE]
 """
@@ -19,7 +21,7 @@ import tempfile
 import time
 
 MEAN = (123.68, 116.78, 103.94)
-SIDE, RESIZE, BATCH = 224, 256, 64
+SIDE, RESIZE, BATCH, QUALITY = 224, 256, 64, 90
 
 
 def images_in(folder):
@@ -68,6 +70,10 @@ def tf_data(folder, threads, seconds):
         return tf.slice(image, [top, left, 0], [SIDE, SIDE, -1]) - tf.constant(MEAN)
 
     encoded = images_in(folder)
+    if not encoded:
+        feature = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
+        records = tf.data.TFRecordDataset(tf.io.gfile.glob(f"{folder}/train-*"))
+        encoded = [tf.io.parse_single_example(record, feature)["image/encoded"].numpy() for record in records]
     rates = {}
     for name, function in (("train", train), ("eval", evaluate)):
         data = tf.data.Dataset.from_tensor_slices(encoded).repeat().map(function, num_parallel_calls=threads)
@@ -118,23 +124,25 @@ def torchvision_loader(folder, threads, seconds):
 PEERS = {"tf.data": tf_data, "torchvision": torchvision_loader}
 
 
-def run_peer(python, peer, arguments):
-    command = [python, __file__, "--peer", peer, "--data", arguments.data, "--threads", str(arguments.threads),
-               "--seconds", str(arguments.seconds)]
+def run_peer(python, peer, arguments, data=None):
+    command = [python, __file__, "--peer", peer, "--data", str(data or arguments.data), "--threads",
+               str(arguments.threads), "--seconds", str(arguments.seconds)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def seekable_records(arguments, folder):
-    """The photos as records of `assemble dataset build --seekable`."""
-    photos = pathlib.Path(arguments.data).resolve()
+def link_photos(arguments, folder):
     for split in ("train", "validation"):
-        (folder / "raw" / split).mkdir(parents=True)
-        (folder / "raw" / split / "photos").symlink_to(photos)
-    command = [arguments.assemble, "dataset", "build", "folder", "--raw", str(folder / "raw"), "--out",
-               str(folder / "records"), "--train-shards", "1", "--validation-shards", "1", "--seekable", "--quiet"]
+        (folder / split).mkdir(parents=True)
+        (folder / split / "photos").symlink_to(pathlib.Path(arguments.data).resolve())
+
+
+def build_records(arguments, raw, folder, *options):
+    """Records of `assemble dataset build --seekable`."""
+    command = [arguments.assemble, "dataset", "build", "folder", "--raw", str(raw), "--out", str(folder),
+               "--train-shards", "1", "--validation-shards", "1", "--seekable", *options, "--quiet"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return folder / "records"
+    return folder
 
 
 def run_ours(arguments, decode, data):
@@ -146,14 +154,18 @@ def run_ours(arguments, decode, data):
     return {"rates": rates, "version": "assemble", "cpu": result["cpu"]}
 
 
-def measure(arguments, records):
+def measure(arguments, records, small):
     rates, versions, cpu = {}, {}, ""
+    of_small = f", seekable records of quality {QUALITY}"
     runs = [("assemble", lambda: run_ours(arguments, "exact", arguments.data)),
             ("assemble --decode fast", lambda: run_ours(arguments, "fast", arguments.data)),
             ("assemble, seekable records", lambda: run_ours(arguments, "exact", records)),
-            ("assemble --decode fast, seekable records", lambda: run_ours(arguments, "fast", records))]
+            ("assemble --decode fast, seekable records", lambda: run_ours(arguments, "fast", records)),
+            ("assemble" + of_small, lambda: run_ours(arguments, "exact", small)),
+            ("assemble --decode fast" + of_small, lambda: run_ours(arguments, "fast", small))]
     if arguments.tf_python:
         runs.append(("tf.data", lambda: run_peer(arguments.tf_python, "tf.data", arguments)))
+        runs.append(("tf.data" + of_small, lambda: run_peer(arguments.tf_python, "tf.data", arguments, small)))
     if arguments.torchvision_python:
         runs.append(("torchvision", lambda: run_peer(arguments.torchvision_python, "torchvision", arguments)))
     for _ in range(arguments.repeats):
@@ -168,10 +180,13 @@ def measure(arguments, records):
 
 def report(arguments):
     with tempfile.TemporaryDirectory() as folder:
-        records = seekable_records(arguments, pathlib.Path(folder))
-        rates, versions, cpu = measure(arguments, records)
-    columns = ["pipeline", "version", "preprocessing", "images_per_second", "least", "most", "ratio_to_tf_data", "ratio_to_torchvision",
-               "threads", "machine", "date", "command"]
+        folder = pathlib.Path(folder)
+        link_photos(arguments, folder / "raw")
+        records = build_records(arguments, folder / "raw", folder / "records")
+        small = build_records(arguments, folder / "raw", folder / "small", "--quality", str(QUALITY))
+        rates, versions, cpu = measure(arguments, records, small)
+    columns = ["pipeline", "version", "preprocessing", "images_per_second", "least", "most", "ratio_to_tf_data",
+               "ratio_to_torchvision", "threads", "machine", "date", "command"]
     rows = []
     medians = {key: statistics.median(values) for key, values in rates.items()}
     for (name, what), rate in sorted(medians.items(), key=lambda item: (item[0][1], item[0][0])):
@@ -179,8 +194,8 @@ def report(arguments):
         ratios = [f"{rate / medians[peer, what]:.2f}" if (peer, what) in medians else "" for peer in PEERS]
         command = (f"benchmarks/data_peers.py --data PHOTOS --threads {arguments.threads} --seconds {arguments.seconds} "
                    f"--repeats {arguments.repeats}")
-        rows.append([name, versions[name], what, round(rate), round(min(rounds)), round(max(rounds)), *ratios, arguments.threads, cpu,
-                     datetime.date.today().isoformat(), command])
+        rows.append([name, versions[name], what, round(rate), round(min(rounds)), round(max(rounds)), *ratios,
+                     arguments.threads, cpu, datetime.date.today().isoformat(), command])
     for row in [columns, *rows]:
         print("  ".join(str(cell).ljust(22) for cell in row[:6]))
     if arguments.csv:

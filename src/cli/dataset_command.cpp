@@ -98,7 +98,12 @@ class DatasetCommand : public Command {
         ->check(CLI::NonNegativeNumber);
     build.add_option("--max-side", build_.max_side, "Scale larger images down to this longer side, pixels; 0: never")
         ->check(CLI::NonNegativeNumber);
-    build.add_option("--quality", build_.quality, "JPEG quality of images that are scaled")->check(CLI::Range(1, 100));
+    build
+        .add_option(
+            "--quality", build_.quality,
+            "Store images as JPEGs of this quality where that makes them smaller: other pixels, read faster; 0: "
+            "keep files as they are, 95 for images that are scaled")
+        ->check(CLI::Range(0, 100));
     build.add_flag("--seekable", build_.seekable,
                    "Store JPEGs so that training decodes little more than the window it samples: the same pixels, read "
                    "faster; files about 1 % larger, metadata dropped");

@@ -135,7 +135,7 @@ void check_options(const BuildOptions& options, int train_shards, int validation
     throw UsageError("shards", "expected 1…99999 files a split");
   }
   if (options.max_side < 0) throw UsageError("max side", "expected 0 (keep) or more pixels");
-  if (options.quality < 1 || options.quality > 100) throw UsageError("quality", "expected 1…100");
+  if (options.quality < 0 || options.quality > 100) throw UsageError("quality", "expected 1…100, or 0 (keep)");
 }
 
 }  // namespace

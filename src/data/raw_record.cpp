@@ -18,7 +18,7 @@ using Integers = std::vector<int64_t>;
 using Floats = std::vector<float>;
 
 constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
-constexpr int kRepairQuality = 100;
+constexpr int kRepairQuality = 100, kScaledQuality = 95;
 
 bool needs_repair(const Bytes& bytes, const fs::path& path) {
   const ImageFormat format = detect_format(bytes);
@@ -69,11 +69,17 @@ Bytes make_record(const RawImage& raw, const std::string& class_name, const Buil
   Bytes encoded = read_file(raw.path, kMaxFileBytes);
   Image image = decode_image(encoded, raw.path.string());
   const std::vector<BoundingBox> boxes = boxes_of(raw, image);
+  const auto encoded_at = [&](int quality) {
+    return encode_jpeg(image, options.quality > 0 ? options.quality : quality);
+  };
   if (options.max_side > 0 && std::max(image.height, image.width) > options.max_side) {
     image = scaled_to(image, options.max_side);
-    encoded = encode_jpeg(image, options.quality);
+    encoded = encoded_at(kScaledQuality);
   } else if (needs_repair(encoded, raw.path)) {
-    encoded = encode_jpeg(image, kRepairQuality);
+    encoded = encoded_at(kRepairQuality);
+  } else if (options.quality > 0) {
+    const Bytes smaller = encode_jpeg(image, options.quality);
+    if (smaller.size() < encoded.size()) encoded = smaller;
   }
   if (options.seekable && detect_format(encoded) == ImageFormat::kJpeg) {
     encoded = seekable_jpeg(encoded, raw.path.string());

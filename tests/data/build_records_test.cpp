@@ -197,13 +197,24 @@ TEST(BuildRecords, RepairsPngNamedJpegAndCmyk) {
 
 TEST(BuildRecords, ScalesDownToTheLongerSide) {
   const Bytes large = encode_jpeg(test::wavy_image(40, 60), 90), small = encode_jpeg(test::wavy_image(20, 30), 90);
-  const BuildOptions options{.max_side = 30, .quality = 80};
+  const BuildOptions options{.max_side = 30};
   EXPECT_EQ(encoded_of(built_from("a.jpg", small, options)), small);
   const Example example = built_from("a.jpg", large, options);
   const ImageSize size = read_image_size(encoded_of(example), "scaled");
   EXPECT_EQ(size.height, 20);
   EXPECT_EQ(size.width, 30);
   EXPECT_EQ(std::get<std::vector<int64_t>>(example.at("image/height")).front(), 20);
+}
+
+TEST(BuildRecords, QualityEncodesAnewWhatBecomesSmaller) {
+  const Image image = test::wavy_image(48, 64);
+  const Bytes fine = encode_jpeg(image, 98), coarse = encode_jpeg(image, 40), png = encode_png(image);
+  const BuildOptions options{.quality = 80};
+  EXPECT_EQ(encoded_of(built_from("a.jpg", fine, options)), encode_jpeg(decode_image(fine, "fine"), 80));
+  EXPECT_EQ(encoded_of(built_from("a.jpg", coarse, options)), coarse);
+  EXPECT_EQ(encoded_of(built_from("a.JPEG", png, options)), encode_jpeg(image, 80));
+  const Example scaled = built_from("a.jpg", fine, {.max_side = 32, .quality = 80});
+  EXPECT_LT(encoded_of(scaled).size(), encoded_of(built_from("a.jpg", fine, {.max_side = 32})).size());
 }
 
 TEST(BuildRecords, SeekableRewritesJpegsAlone) {

@@ -6,10 +6,12 @@
 #include <cmath>
 
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "assemble/eval/classification.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/tensor_file.h"
 #include "drawn_data.h"
+#include "parity.h"
 
 namespace assemble {
 namespace {
@@ -57,8 +59,8 @@ TEST(Retrieval, EqualsTheOriginal) {
         const RetrievalResult result = measure_retrieval(images, similarity, {std::stoll(k)});
         worst = std::max(worst, std::abs(result.recall[0].second - recall.get<double>()));
       }
-      std::cout << similarity_name(similarity) << ": max difference " << worst << std::endl;
       EXPECT_LE(worst, 1e-6);
+      test::log_parity("measures", concat("recall@k ", similarity_name(similarity)), "largest difference", worst, 1e-6);
     }
   }
 }

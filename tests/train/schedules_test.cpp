@@ -8,6 +8,7 @@
 #include <regex>
 
 #include "assemble/core/error.h"
+#include "parity.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -74,8 +75,10 @@ TEST(KeepProbability, GoesLinearlyFromFirstToLast) {
 }
 
 /// A value of the original's within 1e-6 of it, and what rounding to f32 does to its largest operand.
-void expect_equal(double value, double original, double operand, const std::string& where) {
+/// @return the difference as a share of the operand
+double expect_equal(double value, double original, double operand, const std::string& where) {
   EXPECT_NEAR(value, original, 1e-6 * std::abs(original) + 1e-7 * operand) << where;
+  return std::abs(value - original) / operand;
 }
 
 LearningRateSchedule schedule_of(const nlohmann::json& args) {
@@ -94,19 +97,23 @@ LearningRateSchedule schedule_of(const nlohmann::json& args) {
 }
 
 /// A key such as "dropblock_keep_prob(0.95->0.85 over 300)" names the schedule of its values.
-void compare_keep_probabilities(const std::string& key, const nlohmann::json& steps, const nlohmann::json& values) {
+/// @return the largest difference
+double compare_keep_probabilities(const std::string& key, const nlohmann::json& steps, const nlohmann::json& values) {
   static const std::regex kForm("dropblock_keep_prob\\(([0-9.]+)->([0-9.]+) over ([0-9]+)\\)");
   std::smatch parts;
-  ASSERT_TRUE(std::regex_match(key, parts, kForm)) << key;
+  if (!std::regex_match(key, parts, kForm)) throw std::runtime_error("not a schedule: " + key);
+  double worst = 0;
   for (size_t i = 0; i < steps.size(); ++i) {
     const double value = keep_probability(std::stod(parts[1]), std::stod(parts[2]), std::stoll(parts[3]), steps[i]);
-    expect_equal(value, values[i], 1, concat(key, " at step ", steps[i].get<int64_t>()));
+    worst = std::max(worst, expect_equal(value, values[i], 1, concat(key, " at step ", steps[i].get<int64_t>())));
   }
+  return worst;
 }
 
 void compare_schedules(const test::fs::path& path) {
   const auto cases = nlohmann::json::parse(test::read_text(path));
   EXPECT_FALSE(cases.empty());
+  double worst_rate = 0, worst_probability = 0;
   for (const auto& golden : cases) {
     const LearningRateSchedule s = schedule_of(golden.at("args"));
     const auto& steps = golden.at("steps");
@@ -114,14 +121,17 @@ void compare_schedules(const test::fs::path& path) {
       if (key == "args" || key == "steps") continue;
       ASSERT_EQ(values.size(), steps.size()) << key;
       if (key != "lr") {
-        compare_keep_probabilities(key, steps, values);
+        worst_probability = std::max(worst_probability, compare_keep_probabilities(key, steps, values));
         continue;
       }
       for (size_t i = 0; i < steps.size(); ++i) {
-        expect_equal(s.at(steps[i]), values[i], s.base, concat(golden["args"].dump(), " at step ", steps[i].dump()));
+        const std::string where = concat(golden["args"].dump(), " at step ", steps[i].dump());
+        worst_rate = std::max(worst_rate, expect_equal(s.at(steps[i]), values[i], s.base, where));
       }
     }
   }
+  test::log_parity("schedules", "learning rate", "largest difference of the base rate", worst_rate, 1e-6);
+  test::log_parity("schedules", "DropBlock", "largest difference", worst_probability, 1e-6);
 }
 
 TEST(Schedules, EqualTheOriginal) {

@@ -48,7 +48,7 @@ struct BuildOptions {
   uint64_t seed = 0;          ///< of the shuffle of the training split
   int threads = 0;            ///< 0: every core
   int max_side = 0;           ///< larger images are scaled down to this longer side; 0: never
-  int quality = 95;           ///< of JPEGs that are encoded anew, 1…100
+  int quality = 0;            ///< 1…100: images become JPEGs of this quality where that makes them smaller; 0: never
   bool seekable = false;      ///< JPEGs go through seekable_jpeg
 };
 
@@ -64,9 +64,10 @@ struct BuildReport {
 /// Writes a data set as TFRecords (train-00000-of-0000N, validation-…), classes.txt and the manifest dataset.json.
 ///
 /// Files are kept byte for byte, except that CMYK JPEGs and PNGs named as JPEGs become RGB JPEGs of quality 100 (as the
-/// original repairs ImageNet) and images above max_side are scaled with antialiasing, and that `seekable` rewrites
-/// JPEGs without changing a pixel. The result is the same for any number of threads. Shards appear whole or not at all:
-/// after a kill, the same call goes on with the missing ones.
+/// original repairs ImageNet), that images above max_side are scaled with antialiasing to JPEGs of quality 95, that
+/// `quality` takes the place of both and of larger files, and that `seekable` rewrites JPEGs without changing a pixel.
+/// The result is the same for any number of threads. Shards appear whole or not at all: after a kill, the same call
+/// goes on with the missing ones.
 /// @throws InputError as the builder does, RunError when `output` cannot be written
 BuildReport build_records(const std::string& name, const fs::path& raw, const fs::path& output,
                           const BuildOptions& options);
