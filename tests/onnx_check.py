@@ -11,8 +11,14 @@ import numpy
 import onnx
 import onnxruntime
 
-# 8-bit sums are rounded at other places by other engines.
-LIMITS = {"f32": 1e-4, "int8": 0.15}
+# 8-bit sums are rounded at other places by other engines: their difference is noise, of which the mean square counts.
+LIMITS = {"f32": 1e-4, "int8": 0.2}
+
+
+def relative_difference(logits, expected, kind):
+    size = numpy.linalg.norm if kind == "int8" else lambda values: numpy.abs(values).max()
+    return size(logits - expected) / size(expected)
+
 
 failed = False
 for path in sorted(pathlib.Path(sys.argv[1]).glob("*.onnx")):
@@ -21,8 +27,8 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.onnx")):
     expected = numpy.fromfile(path.with_suffix(".logits"), numpy.float32).reshape(2, -1)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (logits,) = session.run(["logits"], {"images": images})
-    difference = numpy.abs(logits - expected).max() / numpy.abs(expected).max()
-    limit = LIMITS[path.stem.split("_")[1]]
+    kind = path.stem.split("_")[1]
+    difference, limit = relative_difference(logits, expected, kind), LIMITS[kind]
     print(f"{path.name}: relative difference {difference:.2e}, limit {limit}")
     failed |= not difference <= limit
 sys.exit(failed)
