@@ -5,8 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "assemble/core/choice.h"
 #include "assemble/core/error.h"
-#include "assemble/core/text.h"
 
 namespace assemble {
 namespace {
@@ -19,11 +19,7 @@ double linear(double first, double last, double duration, double t) {
 
 DecayType parse_decay_type(const std::string& name) {
   const std::vector<std::string> names{"fixed", "exponential", "polynomial", "piecewise", "cosine"};
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<DecayType>(found - names.begin());
-  const std::string match = nearest(name, names);
-  throw UsageError("--lr-schedule", concat("'", name, "' is unknown, expected one of ", join(names, ", ")),
-                   match.empty() ? "" : concat("did you mean ", match, "?"));
+  return static_cast<DecayType>(find_choice("--lr-schedule", name, names));
 }
 
 void LearningRateSchedule::check() const {

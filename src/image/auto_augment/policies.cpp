@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
-#include "assemble/core/error.h"
-#include "assemble/core/text.h"
+#include "assemble/core/choice.h"
 #include "assemble/image/auto_augment.h"
 
 namespace assemble {
@@ -186,13 +183,7 @@ std::vector<std::string> auto_augment_policy_names() {
 }
 
 const AutoAugmentPolicy& auto_augment_policy(const std::string& name) {
-  for (const AutoAugmentPolicy& policy : kPolicies) {
-    if (policy.name == name) return policy;
-  }
-  const std::vector<std::string> names = auto_augment_policy_names();
-  const std::string match = nearest(name, names);
-  throw UsageError("AutoAugment policy '" + name + "'", "unknown, expected one of " + join(names, ", "),
-                   match.empty() ? "" : "did you mean " + match + "?");
+  return kPolicies[find_choice("AutoAugment policy", name, auto_augment_policy_names())];
 }
 
 }  // namespace assemble

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../opencv_threads.h"
+#include "assemble/core/choice.h"
 #include "assemble/core/error.h"
-#include "assemble/core/text.h"
 #include "corruption.h"
 
 namespace assemble {
@@ -36,12 +36,7 @@ constexpr std::array<Entry, 19> kEntries{{
 }};
 
 uint32_t find_corruption(const std::string& name) {
-  const auto& names = corruption_names();
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<uint32_t>(found - names.begin());
-  const std::string match = nearest(name, names);
-  throw UsageError("corruption", concat("'", name, "' is unknown, expected one of ", join(names, ", ")),
-                   match.empty() ? "" : concat("did you mean ", match, "?"));
+  return static_cast<uint32_t>(find_choice("corruption", name, corruption_names()));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <numbers>
 #include <opencv2/imgproc.hpp>
 
+#include "../codecs.h"
 #include "perturbation.h"
 
 namespace assemble::perturbations {
@@ -121,7 +122,7 @@ Frames tilt(Call& call) {
   Frames frames;
   for (int i = 0; i < call.frames; ++i) {
     cv::warpPerspective(source, target, tilt_matrix(source.cols, source.rows, i - 15), target.size());
-    frames.push_back(cut(tilted, call.window()));
+    frames.push_back(codecs::crop(tilted, call.window()));
   }
   return frames;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "../codecs.h"
 #include "../opencv_threads.h"
+#include "assemble/core/choice.h"
 #include "assemble/core/error.h"
-#include "assemble/core/text.h"
 #include "perturbation.h"
 
 namespace assemble {
@@ -45,27 +46,12 @@ constexpr std::array<Entry, 20> kEntries{{
 constexpr uint32_t kFirstStream = 1024;
 
 uint32_t find_perturbation(const std::string& name) {
-  const auto& names = perturbation_names();
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<uint32_t>(found - names.begin());
-  const std::string match = nearest(name, names);
-  throw UsageError("perturbation", concat("'", name, "' is unknown, expected one of ", join(names, ", ")),
-                   match.empty() ? "" : concat("did you mean ", match, "?"));
+  return static_cast<uint32_t>(find_choice("perturbation", name, perturbation_names()));
 }
 
 }  // namespace
 
 namespace perturbations {
-
-Image cut(const Image& image, const Window& window) {
-  Image result{window.height, window.width, {}};
-  result.pixels.reserve(size_t{Image::kChannels} * window.height * window.width);
-  for (int y = 0; y < window.height; ++y) {
-    const uint8_t* row = image.row(window.y + y) + window.x * Image::kChannels;
-    result.pixels.insert(result.pixels.end(), row, row + window.width * Image::kChannels);
-  }
-  return result;
-}
 
 Window Call::window() const {
   // As torchvision's CenterCrop: Python's round() takes halves to the even number.
@@ -73,7 +59,7 @@ Window Call::window() const {
   return {middle(image.height), middle(image.width), crop, crop};
 }
 
-Image Call::cropped() const { return cut(image, window()); }
+Image Call::cropped() const { return codecs::crop(image, window()); }
 
 }  // namespace perturbations
 

@@ -18,9 +18,6 @@ struct Call {
   Image cropped() const;
 };
 
-/// A part of an image.
-Image cut(const Image& image, const Window& window);
-
 using Frames = std::vector<Image>;
 
 /// @param deviation of values in [0, 1]
