@@ -54,4 +54,4 @@ install: bootstrap  ## Install command, libraries, headers, CMake and pkg-config
 	cmake --install build --prefix '$(prefix)'
 
 clean:  ## Remove the build folders; .venv stays
-	rm -rf build build-debug build-cuda build-base-asan build-fuzz
+	rm -rf build build-debug build-cuda build-base-asan build-base-tsan build-fuzz

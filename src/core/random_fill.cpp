@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "assemble/core/random.h"
+#include "assemble/core/target_clones.h"
 
 namespace assemble {
 namespace {
@@ -105,16 +106,16 @@ inline __attribute__((always_inline)) void normals_from_words(const uint32_t* wo
 
 // The compiler makes a version for AVX2 and one for any processor; both give the same bits, as neither fuses
 // multiplications with additions.
-__attribute__((target_clones("avx2", "default"))) static void fill_philox(std::array<uint32_t, 4>& counter,
-                                                                          const std::array<uint32_t, 2>& key,
-                                                                          uint32_t* words, size_t groups) {
+ASSEMBLE_TARGET_CLONES("avx2", "default")
+static void fill_philox(std::array<uint32_t, 4>& counter, const std::array<uint32_t, 2>& key, uint32_t* words,
+                        size_t groups) {
   for (size_t i = 0; i < groups; ++i) {
     philox_lanes(counter, key, words + kGroup * i);
     counter[0] += kLanes;
   }
 }
 
-__attribute__((target_clones("avx2", "default"))) static void fill_from_words(const uint32_t* words, float* values) {
+ASSEMBLE_TARGET_CLONES("avx2", "default") static void fill_from_words(const uint32_t* words, float* values) {
   normals_from_words(words, values);
 }
 

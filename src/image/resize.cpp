@@ -5,18 +5,12 @@
 #include <cmath>
 
 #include "assemble/core/error.h"
+#include "assemble/core/target_clones.h"
 #include "resize_axis.h"
 #include "row_interpolator.h"
 
 namespace assemble {
 namespace {
-
-// Sanitizers cannot run in the function that picks a version, which comes before everything else in a program.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define ASSEMBLE_FOR_SEVERAL_PROCESSORS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define ASSEMBLE_FOR_SEVERAL_PROCESSORS
-#endif
 
 constexpr int kChannels = Image::kChannels;
 
@@ -37,7 +31,7 @@ void check_arguments(const Image& image, int height, int width, const Window& cr
 }
 
 /// Blends two rows and subtracts the mean. Compiled for several processors, of which the best is taken at start.
-ASSEMBLE_FOR_SEVERAL_PROCESSORS
+ASSEMBLE_TARGET_CLONES("avx512f", "avx2", "default")
 void blend_rows(const float* top, const float* bottom, float weight, const float* mean, size_t count, float* out) {
   for (size_t i = 0; i < count; ++i) out[i] = (top[i] + (bottom[i] - top[i]) * weight) - mean[i];
 }

@@ -21,6 +21,7 @@ inline bool byte_count(const std::vector<int64_t>& shape, int64_t element_size, 
 /// "[3, 3, 64]"
 inline std::string show_shape(const std::vector<int64_t>& shape) {
   std::vector<std::string> parts;
+  parts.reserve(shape.size());
   for (int64_t extent : shape) parts.push_back(std::to_string(extent));
   return "[" + join(parts, ", ") + "]";
 }

@@ -125,7 +125,7 @@ fs::path find_prefix(const fs::path& path) {
     if (const auto largest = largest_step(path)) return *largest;
     throw InputError(path.string(), "holds no TensorFlow checkpoint: no file `checkpoint` and no *.index");
   }
-  const fs::path prefix = without_ending(path);
+  fs::path prefix = without_ending(path);
   if (fs::exists(index_path(prefix))) return prefix;
   if (fs::exists(prefix)) {
     throw InputError(prefix.string(), "is not a TensorFlow V2 checkpoint: there is no .index beside it",

@@ -76,6 +76,7 @@ std::string serialise_entry(const TfTensorView& tensor, uint64_t offset) {
 
 void write_tf_checkpoint(const fs::path& prefix, const std::vector<TfTensorView>& tensors) {
   std::vector<const TfTensorView*> sorted;
+  sorted.reserve(tensors.size());
   for (const TfTensorView& tensor : tensors) sorted.push_back(&tensor);
   std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
   check_views(sorted);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numbers>
 
+#include "assemble/core/target_clones.h"
 #include "corruption.h"
 
 namespace assemble::corruptions {
@@ -69,9 +70,8 @@ std::vector<float> padded_floats(const uint8_t* pixels, const FieldSize& size, i
 }
 
 // The compiler makes a version for AVX2 and one for any processor, which give the same bits.
-__attribute__((target_clones("avx2", "default"))) void weighted_rows(std::span<const float* const> rows,
-                                                                     std::span<const float> weights, size_t count,
-                                                                     float* out) {
+ASSEMBLE_TARGET_CLONES("avx2", "default")
+void weighted_rows(std::span<const float* const> rows, std::span<const float> weights, size_t count, float* out) {
   size_t i = 0;
   for (; i + kTile <= count; i += kTile) {
     Vector a{}, b{}, c{}, d{};
