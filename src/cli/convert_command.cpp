@@ -78,7 +78,7 @@ class ConvertCommand : public Command {
 
  private:
   Classifier load_own() {
-    const Classifier model = load_model(in_, &card_);
+    Classifier model = load_model(in_, &card_);
     if (!arch_.empty() && Arch::parse(arch_) != card_.arch) {
       throw UsageError("--arch", concat("is ", arch_, ", but ", in_, " is a model file of ", card_.arch.str()),
                        "leave it out");

@@ -114,6 +114,7 @@ class DemoCommand : public Command {
   /// Runs the exported networks in turns.
   void measure_rates(std::vector<DemoNetwork>& networks) const {
     std::vector<BenchmarkEntry> entries;
+    entries.reserve(networks.size());
     for (const DemoNetwork& network : networks) {
       entries.push_back({network.name, network.engine, torch::randn({kBatch, 3, draw_.side, draw_.side}),
                          network.cost.multiply_adds, 0});

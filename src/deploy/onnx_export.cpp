@@ -48,7 +48,7 @@ class Exporter {
   /// Adds an operator whose output is named after the current node.
   std::string emit(const std::string& type, Inputs inputs, decltype(OnnxNode::attributes) attributes = {},
                    const std::string& suffix = "") {
-    const std::string output = name() + suffix;
+    std::string output = name() + suffix;
     model_.nodes.push_back({type, output, std::move(inputs), {output}, std::move(attributes)});
     return output;
   }

@@ -182,7 +182,8 @@ class Calibration {
     errors.output += wanted.square().sum().item<double>();
     ++errors.batches;
     if (options_.correct_bias) {
-      const double corrected = mean.square().sum().item<double>() * static_cast<double>(error.numel() / mean.numel());
+      const double corrected =
+          mean.square().sum().item<double>() * static_cast<double>(error.numel()) / static_cast<double>(mean.numel());
       errors.squares -= corrected;
     }
   }
@@ -215,7 +216,7 @@ Moments moments_of(const Graph& graph, NodeId id, const std::vector<Tensor>& ima
     const Tensor batch_sum = values.sum({0, 2, 3}), batch_squares = values.square().sum({0, 2, 3});
     sum = sum.defined() ? sum + batch_sum : batch_sum;
     squares = squares.defined() ? squares + batch_squares : batch_squares;
-    count += static_cast<double>(values.numel() / values.size(1));
+    count += static_cast<double>(values.numel()) / static_cast<double>(values.size(1));
   }
   const Tensor mean = sum / count;
   return {mean, (squares / count - mean.square()).clamp_min(0)};

@@ -3,6 +3,7 @@
 
 #include <torch/library.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -57,10 +58,9 @@ class Recorder {
   NodeId number(const c10::IValue& value) const { return number(value.toTensor()); }
 
   bool reads_recorded(const Arguments& arguments) const {
-    for (const auto& value : arguments) {
-      if (value.isTensor() && numbers_.count(value.toTensor().unsafeGetTensorImpl())) return true;
-    }
-    return false;
+    return std::any_of(arguments.begin(), arguments.end(), [this](const auto& value) {
+      return value.isTensor() && numbers_.count(value.toTensor().unsafeGetTensorImpl());
+    });
   }
 
   /// "layer1.0.conv1" for a tensor that is the parameter "layer1.0.conv1.weight".
@@ -286,7 +286,7 @@ thread_local Recorder* recorder = nullptr;
 
 void record(const c10::OperatorHandle& op, Stack* stack) {
   const c10::impl::ExcludeDispatchKeyGuard pass_on(kRecording);
-  const auto name = op.operator_name();
+  const auto& name = op.operator_name();
   const auto arguments = torch::jit::last(*stack, op.schema().arguments().size()).vec();
   op.callBoxed(stack);
   const size_t results = op.schema().returns().size();

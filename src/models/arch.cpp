@@ -85,9 +85,9 @@ bool set_blur(Arch& arch, const TweakText& text) {
 std::string print_blur(const Arch& arch) {
   if (arch.blur_size == 0) return "";
   std::vector<std::string> places;
-  if (arch.blur_max) places.push_back("max");
-  if (arch.blur_projection) places.push_back("proj");
-  if (arch.blur_conv) places.push_back("sconv");
+  if (arch.blur_max) places.emplace_back("max");
+  if (arch.blur_projection) places.emplace_back("proj");
+  if (arch.blur_conv) places.emplace_back("sconv");
   const bool usual = arch.blur_conv && places.size() == 1;
   return concat("aa", arch.blur_size, usual ? "" : concat("(", join(places, ","), ")"));
 }
@@ -141,6 +141,7 @@ const std::vector<std::string> kBases{"resnet50", "resnet101", "resnet152", "res
 
 std::string allowed_tweaks() {
   std::vector<std::string> forms;
+  forms.reserve(std::size(kTweaks));
   for (const Tweak& tweak : kTweaks) forms.emplace_back(tweak.form);
   return join(forms, "; ");
 }

@@ -88,7 +88,7 @@ int find_se_ratio(const Outline& outline, const std::vector<std::pair<int64_t, i
 }
 
 void assume_unseen(InferredArch& inferred) {
-  inferred.assumptions.push_back(
+  inferred.assumptions.emplace_back(
       "no anti-aliasing filter (aaN), no gem, no nodown: they have no weights; if the network has them, give --arch");
 }
 
@@ -242,7 +242,7 @@ InferredArch infer_torch_arch(const Shapes& shapes, const std::string& where) {
   find_pool(outline, found->second[1], inferred);
   arch.timm = !arch.selective_kernel && arch.embedding == 0;
   if (arch.timm) {
-    inferred.assumptions.push_back(
+    inferred.assumptions.emplace_back(
         "the network is built as torchvision and timm do it (tweak timm); for weights of this library give --arch");
   }
   assume_unseen(inferred);

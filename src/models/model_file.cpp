@@ -175,7 +175,7 @@ Classifier load_model(const fs::path& path, ModelCard* card) {
   const SafetensorsFile file(path);
   const ModelCard read = read_card(file);
   check_outline(file, read);
-  const Classifier model =
+  Classifier model =
       make_empty_classifier(read.arch, {.classes = read.classes(), .image_size = flatten_size(file, read.arch)});
   const NamedTensors state = model->named_state();
   load_weights(file, state, state, read.arch.str());
