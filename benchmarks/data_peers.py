@@ -157,12 +157,9 @@ def run_ours(arguments, decode, data):
 def measure(arguments, records, small):
     rates, versions, cpu = {}, {}, ""
     of_small = f", seekable records of quality {QUALITY}"
-    runs = [("assemble", lambda: run_ours(arguments, "exact", arguments.data)),
-            ("assemble --decode fast", lambda: run_ours(arguments, "fast", arguments.data)),
-            ("assemble, seekable records", lambda: run_ours(arguments, "exact", records)),
-            ("assemble --decode fast, seekable records", lambda: run_ours(arguments, "fast", records)),
-            ("assemble" + of_small, lambda: run_ours(arguments, "exact", small)),
-            ("assemble --decode fast" + of_small, lambda: run_ours(arguments, "fast", small))]
+    sources = [("", arguments.data), (", seekable records", records), (of_small, small)]
+    runs = [(f"assemble{flag}{source}", lambda decode=decode, data=data: run_ours(arguments, decode, data))
+            for source, data in sources for flag, decode in (("", "exact"), (" --decode fast", "fast"))]
     if arguments.tf_python:
         runs.append(("tf.data", lambda: run_peer(arguments.tf_python, "tf.data", arguments)))
         runs.append(("tf.data" + of_small, lambda: run_peer(arguments.tf_python, "tf.data", arguments, small)))

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "assemble/core/text.h"
 #include "assemble/image/decode.h"
@@ -78,8 +79,8 @@ Bytes make_record(const RawImage& raw, const std::string& class_name, const Buil
   } else if (needs_repair(encoded, raw.path)) {
     encoded = encoded_at(kRepairQuality);
   } else if (options.quality > 0) {
-    const Bytes smaller = encode_jpeg(image, options.quality);
-    if (smaller.size() < encoded.size()) encoded = smaller;
+    Bytes anew = encode_jpeg(image, options.quality);
+    if (anew.size() < encoded.size()) encoded = std::move(anew);
   }
   if (options.seekable && detect_format(encoded) == ImageFormat::kJpeg) {
     encoded = seekable_jpeg(encoded, raw.path.string());
