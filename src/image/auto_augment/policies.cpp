@@ -176,11 +176,7 @@ constexpr AutoAugmentPolicy kPolicies[] = {
 
 }  // namespace
 
-std::vector<std::string> auto_augment_policy_names() {
-  std::vector<std::string> names;
-  for (const AutoAugmentPolicy& policy : kPolicies) names.emplace_back(policy.name);
-  return names;
-}
+std::vector<std::string> auto_augment_policy_names() { return names_of(kPolicies); }
 
 const AutoAugmentPolicy& auto_augment_policy(const std::string& name) {
   return kPolicies[find_choice("AutoAugment policy", name, auto_augment_policy_names())];

@@ -42,12 +42,7 @@ uint32_t find_corruption(const std::string& name) {
 }  // namespace
 
 const std::vector<std::string>& corruption_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> result;
-    result.reserve(std::size(kEntries));
-    for (const Entry& entry : kEntries) result.emplace_back(entry.name);
-    return result;
-  }();
+  static const std::vector<std::string> names = names_of(kEntries);
   return names;
 }
 

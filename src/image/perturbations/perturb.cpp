@@ -64,12 +64,7 @@ Image Call::cropped() const { return codecs::crop(image, window()); }
 }  // namespace perturbations
 
 const std::vector<std::string>& perturbation_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> result;
-    result.reserve(std::size(kEntries));
-    for (const Entry& entry : kEntries) result.emplace_back(entry.name);
-    return result;
-  }();
+  static const std::vector<std::string> names = names_of(kEntries);
   return names;
 }
 
