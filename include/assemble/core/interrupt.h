@@ -4,7 +4,8 @@
 namespace assemble {
 
 /// While alive, the first Ctrl-C (SIGINT) or SIGTERM asks the work to stop at its next safe point; a second one ends
-/// the process at once. One at a time.
+/// the process at once. Guards may be alive at the same time, on any threads: they share the request. When the last one
+/// is gone, the handlers that the first one found are back.
 class InterruptGuard {
  public:
   InterruptGuard();
