@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <system_error>
 #include <utility>
+
+#include "assemble/core/error.h"
 
 namespace assemble {
 namespace {
@@ -44,19 +47,36 @@ struct Loop {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
-  threads = std::max(threads, 1);
-  workers_.reserve(static_cast<size_t>(threads));
-  for (int i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
+std::vector<std::thread> start_threads(int count, const std::function<void()>& body,
+                                       const std::function<void()>& stop) {
+  std::vector<std::thread> threads;
+  threads.reserve(static_cast<size_t>(count));
+  try {
+    while (static_cast<int>(threads.size()) < count) threads.emplace_back(body);
+  } catch (const std::system_error& error) {
+    stop();
+    for (std::thread& thread : threads) thread.join();
+    throw RunError("threads", concat("only ", threads.size(), " of ", count, " could be started: ", error.what()),
+                   "ask for fewer, or raise the limits (ulimit -u, the container's number of processes)");
+  }
+  return threads;
 }
 
+ThreadPool::ThreadPool(int threads)
+    : workers_(start_threads(
+          std::max(threads, 1), [this] { work(); }, [this] { stop(); })) {}
+
 ThreadPool::~ThreadPool() {
+  stop();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
 }
 
 void ThreadPool::submit(std::function<void()> task) {

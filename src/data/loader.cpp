@@ -99,6 +99,7 @@ struct Loader::State {
   void begin(int64_t new_epoch, int64_t first_batch);
   void prepare(int64_t batch);
   void work();
+  void stop();
   void make(int64_t batch, int64_t position);
   bool fill(Slot& slot, int64_t position, int64_t index, Failure& failure);
   void account(Slot& slot, int64_t batch);
@@ -206,13 +207,21 @@ void Loader::State::work() {
   }
 }
 
+void Loader::State::stop() {
+  {
+    const std::lock_guard lock(mutex);
+    stopping = true;
+  }
+  work_ready.notify_all();
+}
+
 /// Fills a position with its sample, or under training with the first of those after it that can be used.
 void Loader::State::make(int64_t batch, int64_t position) {
   Slot& slot = slot_of(batch);
   Position& target = slot.positions[static_cast<size_t>(position)];
   const int64_t first = first_of(batch) + position;
-  const int64_t attempts = options.training ? std::min(dataset.size(), options.max_broken + 1) : 1;
-  for (int64_t attempt = 0; attempt < attempts && !target.filled; ++attempt) {
+  const int64_t most_failures = options.training ? std::min(dataset.size() - 1, options.max_broken) : 0;
+  for (int64_t attempt = 0; attempt <= most_failures && !target.filled; ++attempt) {
     Failure failure{sample_at((first + attempt) % dataset.size()), ""};
     target.filled = fill(slot, position, failure.index, failure);
     if (!target.filled) target.failures.push_back(std::move(failure));
@@ -290,19 +299,18 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
   check_options(dataset, options);
   state_ = std::make_unique<State>(dataset, options);
   state_->count_defects();
-  const int threads = options.threads > 0 ? options.threads : available_cores();
-  for (int i = 0; i < threads; ++i) state_->workers.emplace_back([state = state_.get()] { state->work(); });
+  State& state = *state_;
+  state.workers = start_threads(
+      options.threads > 0 ? options.threads : available_cores(), [&state] { state.work(); },
+      [&state] { state.stop(); });
 }
 
 Loader::~Loader() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stopping = true;
-  }
-  state_->work_ready.notify_all();
+  state_->stop();
   for (std::thread& worker : state_->workers) worker.join();
 }
 
+const Dataset& Loader::dataset() const { return state_->dataset; }
 int64_t Loader::images() const { return state_->images(); }
 int64_t Loader::batches() const { return state_->batches(); }
 int64_t Loader::broken() const { return state_->defects + static_cast<int64_t>(state_->broken.size()); }

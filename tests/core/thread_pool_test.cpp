@@ -8,9 +8,14 @@
 #include <chrono>
 #include <latch>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <thread>
+
+#include "assemble/core/error.h"
+#include "test_support.h"
+#include "thread_limit.h"
 
 namespace assemble {
 namespace {
@@ -26,6 +31,25 @@ TEST(ThreadPool, RunsEveryTaskBeforeItEnds) {
 }
 
 TEST(ThreadPool, HasAtLeastOneThread) { EXPECT_EQ(ThreadPool(0).threads(), 1); }
+
+TEST(ThreadPool, SaysWhenThereAreNoMoreThreads) {
+  const test::NoMoreThreads limit;
+  EXPECT_THAT(test::error_of<RunError>([] { ThreadPool(3); }), testing::HasSubstr("only 0 of 3 could be started"));
+}
+
+TEST(StartThreads, JoinsThoseThatWereBegunWhenOneCannotBe) {
+  std::atomic<bool> stopped{false};
+  std::atomic<int> begun{0}, ended{0};
+  std::optional<test::NoMoreThreads> limit;
+  const auto body = [&] {
+    if (++begun == 1) limit.emplace();
+    while (!stopped) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ++ended;
+  };
+  EXPECT_THROW(start_threads(20000, body, [&] { stopped = true; }), RunError);
+  EXPECT_GE(begun, 1);
+  EXPECT_EQ(ended, begun);
+}
 
 TEST(ParallelFor, CallsEveryIndexOnce) {
   ThreadPool pool(4);

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "assemble/core/error.h"
 #include "memory_dataset.h"
 #include "test_support.h"
+#include "thread_limit.h"
 
 namespace assemble {
 namespace {
@@ -34,6 +36,21 @@ TEST(Loader, EvaluationKeepsOrderAndTheLastPartialBatch) {
   std::vector<float> expected(16 * 16 * 3);
   preprocess_eval(data.read(9).encoded, "9", options_for(false).preprocessing, expected);
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), batches[2].images.begin() + 16 * 16 * 3));
+}
+
+TEST(Loader, SaysWhenThereAreNoMoreThreads) {
+  const MemoryDataset data(10);
+  const test::NoMoreThreads limit;
+  EXPECT_THAT(error_of<RunError>([&] { Loader(data, options_for(false)); }), HasSubstr("could be started"));
+}
+
+TEST(Loader, AnyNumberOfBrokenImagesMayBeAllowed) {
+  LoaderOptions options = options_for(true);
+  options.max_broken = std::numeric_limits<int64_t>::max();
+  const MemoryDataset data(10, {0, 3, 4});
+  int64_t images = 0;
+  for (const Batch& batch : load(data, options, 0)) images += batch.size;
+  EXPECT_EQ(images, 8);
 }
 
 TEST(Loader, TenCropGivesTenViewsOfEachImage) {

@@ -11,10 +11,16 @@
 
 namespace assemble {
 
+/// Starts threads that run `body`. When one cannot be started, `stop` must make those that were begun return; they are
+/// joined.
+/// @throws RunError saying how many could be started
+std::vector<std::thread> start_threads(int count, const std::function<void()>& body, const std::function<void()>& stop);
+
 /// Fixed number of worker threads over one queue of tasks.
 class ThreadPool {
  public:
   /// @param threads number of workers, at least 1
+  /// @throws RunError when the system gives fewer
   explicit ThreadPool(int threads);
   /// Runs what is queued, then joins.
   ~ThreadPool();
@@ -30,12 +36,13 @@ class ThreadPool {
 
  private:
   void work();
+  void stop();
 
-  std::vector<std::thread> workers_;
   std::deque<std::function<void()>> tasks_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
+  std::vector<std::thread> workers_;  // last: they use the others from their start
 };
 
 /// Cores this process may run on.

@@ -91,12 +91,14 @@ struct LoaderState {
 class Loader {
  public:
   /// @param dataset must outlive the loader
-  /// @throws UsageError for options out of range, and when training on fewer samples than a batch
+  /// @throws UsageError for options out of range, and when training on fewer samples than a batch; RunError when the
+  ///         system gives too few threads
   Loader(const Dataset& dataset, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
+  const Dataset& dataset() const;
   /// Images of an epoch, of this rank.
   int64_t images() const;
   /// Batches of an epoch, of this rank; under evaluation the last one may be smaller.
