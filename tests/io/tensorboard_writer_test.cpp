@@ -93,6 +93,34 @@ TEST(TensorBoardWriter, TwoWritersHaveTwoFiles) {
   EXPECT_NE(first.path(), second.path());
 }
 
+TEST(RewindEvents, DropsWhatComesAfterTheStepAndWhatWasWrittenInPart) {
+  TemporaryFolder folder;
+  TensorBoardWriter first(folder.path());
+  for (const int64_t step : {1, 2, 3, 4}) first.add_scalars(step, {{"loss", 0.5}});
+  TensorBoardWriter second(folder.path());
+  second.add_scalars(4, {{"loss", 0.25}});
+  second.add_scalars(2, {{"loss", 0.25}});
+  fs::resize_file(first.path(), fs::file_size(first.path()) - 3);
+  std::ofstream(folder / "other") << "stays";
+  rewind_events(folder.path(), 2);
+  const auto steps = [](const fs::path& path) {
+    std::vector<int64_t> steps;
+    for (const Event& event : read_events(path)) steps.push_back(event.step);
+    return steps;
+  };
+  EXPECT_THAT(steps(first.path()), ElementsAre(0, 1, 2));
+  EXPECT_THAT(steps(second.path()), ElementsAre(0, 2));
+  EXPECT_EQ(read_events(first.path())[0].version, "brain.Event:2");
+  EXPECT_EQ(test::read_text(folder / "other"), "stays");
+}
+
+TEST(RewindEvents, LeavesFilesThatAreNoEvents) {
+  TemporaryFolder folder;
+  std::ofstream(folder / "events.out.tfevents.1.host.1.0") << std::string(100, 'x');
+  EXPECT_NO_THROW(rewind_events(folder.path(), 2));
+  EXPECT_EQ(test::read_text(folder / "events.out.tfevents.1.host.1.0"), std::string(100, 'x'));
+}
+
 TEST(TensorBoardWriter, ReportsAFullDiskAndAnImpossibleFolder) {
   TemporaryFolder folder;
   TensorBoardWriter writer(folder.path());

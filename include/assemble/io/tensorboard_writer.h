@@ -27,4 +27,8 @@ class TensorBoardWriter {
   std::ofstream stream_;
 };
 
+/// Drops the events after `step` from every event file in `folder`, and what a killed process wrote in part.
+/// @throws RunError when a file cannot be written
+void rewind_events(const fs::path& folder, int64_t step);
+
 }  // namespace assemble
