@@ -32,6 +32,8 @@ torch::Device parse_device(const std::string& name) {
 AutocastGuard::AutocastGuard(torch::Device device, Precision precision)
     : device_(device.type()), active_(precision == Precision::kBF16) {
   if (!active_) return;
+  was_enabled_ = at::autocast::is_autocast_enabled(device_);
+  type_before_ = at::autocast::get_autocast_dtype(device_);
   at::autocast::set_autocast_enabled(device_, true);
   at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
   at::autocast::increment_nesting();
@@ -40,7 +42,8 @@ AutocastGuard::AutocastGuard(torch::Device device, Precision precision)
 AutocastGuard::~AutocastGuard() {
   if (!active_) return;
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(device_, false);
+  at::autocast::set_autocast_enabled(device_, was_enabled_);
+  at::autocast::set_autocast_dtype(device_, type_before_);
 }
 
 }  // namespace assemble

@@ -16,7 +16,8 @@ Precision parse_precision(const std::string& name);
 /// @throws UsageError for other names, RunError when there is no such device
 torch::Device parse_device(const std::string& name);
 
-/// While alive, convolutions and dense layers on `device` run in bf16 (autocast); nothing for f32.
+/// While alive, convolutions and dense layers on `device` run in bf16 (autocast); then autocast is as it was. Nothing
+/// for f32.
 class AutocastGuard {
  public:
   AutocastGuard(torch::Device device, Precision precision);
@@ -27,6 +28,8 @@ class AutocastGuard {
  private:
   torch::DeviceType device_;
   bool active_;
+  bool was_enabled_ = false;
+  torch::ScalarType type_before_ = torch::kBFloat16;
 };
 
 }  // namespace assemble
