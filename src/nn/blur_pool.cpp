@@ -19,7 +19,20 @@ std::vector<double> binomial_filter(int64_t size) {
 }
 
 BlurPoolImpl::BlurPoolImpl(const BlurPoolOptions& blur_options) : options(blur_options) {
-  binomial_filter(options.size);  // refuses sizes out of range
+  const torch::Tensor row = torch::tensor(binomial_filter(options.size), torch::kFloat);
+  filter_ = torch::outer(row, row).view({1, 1, options.size, options.size});
+}
+
+void BlurPoolImpl::to(torch::Device device, torch::Dtype type, bool non_blocking) {
+  Module::to(device, type, non_blocking);
+  filter_ = filter_.to(device, non_blocking);
+}
+
+void BlurPoolImpl::to(torch::Dtype type, bool non_blocking) { Module::to(type, non_blocking); }
+
+void BlurPoolImpl::to(torch::Device device, bool non_blocking) {
+  Module::to(device, non_blocking);
+  filter_ = filter_.to(device, non_blocking);
 }
 
 torch::Tensor BlurPoolImpl::forward(const torch::Tensor& input) {
@@ -30,18 +43,13 @@ torch::Tensor BlurPoolImpl::forward(const torch::Tensor& input) {
         {Slice(), Slice(), Slice(0, torch::indexing::None, stride), Slice(0, torch::indexing::None, stride)});
   }
   const int64_t channels = input.size(1);
-  if (!filter_.defined() || filter_.size(0) != channels || filter_.dtype() != input.dtype() ||
-      filter_.device() != input.device()) {
-    const torch::Tensor row = torch::tensor(binomial_filter(options.size), torch::kDouble);
-    filter_ = torch::outer(row, row)
-                  .to(input.options())
-                  .expand({channels, 1, options.size, options.size})
-                  .contiguous(torch::MemoryFormat::ChannelsLast);
-  }
+  const torch::Tensor filter = filter_.to(input.options())
+                                   .expand({channels, 1, options.size, options.size})
+                                   .contiguous(torch::MemoryFormat::ChannelsLast);
   const int64_t padding = (options.size - 1) / 2;
   const torch::Tensor padded =
       padding == 0 ? input : torch::reflection_pad2d(input, {padding, padding, padding, padding});
-  return torch::conv2d(padded, filter_, {}, {stride, stride}, torch::IntArrayRef{0, 0}, {1, 1}, channels);
+  return torch::conv2d(padded, filter, {}, {stride, stride}, torch::IntArrayRef{0, 0}, {1, 1}, channels);
 }
 
 void BlurPoolImpl::pretty_print(std::ostream& stream) const {

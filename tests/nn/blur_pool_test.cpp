@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/nn/blur_pool.h"
 
+#include <atomic>
+#include <thread>
+
 #include "assemble/core/error.h"
 #include "module_checks.h"
 
@@ -85,6 +88,21 @@ TEST(BlurPool, OneModuleServesTypesAndChannelCountsInTurn) {
       expect_near(module->forward(input), slow_blur(input, 3, 2), 1e-6);
     }
   }
+}
+
+TEST(BlurPool, OneModuleServesThreadsAtOnce) {
+  BlurPool module(BlurPoolOptions{.size = 3});
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (const int64_t channels : {2, 3, 5, 7}) {
+    threads.emplace_back([&, channels] {
+      const torch::Tensor input = test::random_tensor({1, channels, 6, 6}, static_cast<uint64_t>(channels));
+      const torch::Tensor expected = slow_blur(input, 3, 2);
+      for (int i = 0; i < 200; ++i) wrong += !torch::allclose(module->forward(input), expected, 0, 1e-6);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(BlurPool, HasNoState) {

@@ -19,17 +19,21 @@ struct BlurPoolOptions {
 /// on each side; N = 1 takes every stride-th pixel.
 ///
 /// Shapes: [N, C, H, W] to [N, C, H', W'] with H' = floor((H + 2 · floor((N - 1) / 2) - N) / stride) + 1. H and W must
-/// be above floor((N - 1) / 2). There are no parameters and no buffers: the filter is a constant.
+/// be above floor((N - 1) / 2). There are no parameters and no buffers: the filter is a constant. Any number of threads
+/// may run a module at once.
 class BlurPoolImpl : public torch::nn::Module {
  public:
   explicit BlurPoolImpl(const BlurPoolOptions& options);
   torch::Tensor forward(const torch::Tensor& input);
+  void to(torch::Device device, torch::Dtype type, bool non_blocking = false) override;
+  void to(torch::Dtype type, bool non_blocking = false) override;
+  void to(torch::Device device, bool non_blocking = false) override;
   void pretty_print(std::ostream& stream) const override;
 
   const BlurPoolOptions options;
 
  private:
-  torch::Tensor filter_;  // [C, 1, N, N] in the type and on the device of the last input
+  torch::Tensor filter_;  // [1, 1, N, N], f32, whose values every floating type holds exactly; no buffer: not saved
 };
 TORCH_MODULE(BlurPool);
 
