@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <map>
 
 #include "assemble/core/error.h"
@@ -116,8 +118,8 @@ class NetworkBenchmark : public Benchmark {
   }
 
   torch::Tensor random_images(int64_t size) const {
-    torch::manual_seed(0);
-    return torch::randn({batch_, 3, size, size}).mul_(60).contiguous(torch::MemoryFormat::ChannelsLast);
+    const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(0);
+    return torch::randn({batch_, 3, size, size}, generator).mul_(60).contiguous(torch::MemoryFormat::ChannelsLast);
   }
 
   BenchmarkEntry open_file(const Subject& subject, EngineOptions options) const {

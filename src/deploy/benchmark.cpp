@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/deploy/benchmark.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include "assemble/core/progress.h"
 #include "assemble/core/timing.h"
 
@@ -56,15 +58,17 @@ std::vector<BenchmarkResult> run_interleaved(const std::vector<BenchmarkEntry>& 
 
 Graph peak_graph(bool quantised) {
   constexpr int64_t kChannels = 512, kSide = 16;
-  torch::manual_seed(0);
+  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(0);
   const ops::Quantise bytes{{1.f / 64, false}};
   Graph graph;
   NodeId node = graph.add_input({}, {3, kSide, kSide});
   node = graph.add(
-      ops::Convolution{.weight = torch::randn({kChannels, 3, 1, 1}), .bias = {}, .padding = {}, .relu = true}, {node});
+      ops::Convolution{
+          .weight = torch::randn({kChannels, 3, 1, 1}, generator), .bias = {}, .padding = {}, .relu = true},
+      {node});
   for (int layer = 0; layer < 8; ++layer) {
     if (quantised) node = graph.add(bytes, {node});
-    node = graph.add(ops::Convolution{.weight = torch::randn({kChannels, kChannels, 3, 3}) / 48,
+    node = graph.add(ops::Convolution{.weight = torch::randn({kChannels, kChannels, 3, 3}, generator) / 48,
                                       .bias = torch::zeros(kChannels),
                                       .padding = {1, 1, 1, 1},
                                       .relu = true,
