@@ -97,7 +97,8 @@ int run_one(Command& command, const std::vector<std::string>& arguments) {
 
 void Command::print(const nlohmann::ordered_json& result, const std::string& text) const {
   if (json) {
-    std::cout << result.dump(2) << std::endl;
+    // Names of files may hold any bytes.
+    std::cout << result.dump(2, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace) << std::endl;
   } else {
     std::cout << text << std::flush;
   }

@@ -27,7 +27,7 @@ class EvalCommand : public Command {
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
     app.add_option("--batch-size", loader_.batch_size, "Images a batch")->check(CLI::PositiveNumber);
-    app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->check(CLI::NonNegativeNumber);
+    app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->check(CLI::Range(0, 65535));
     app.add_flag("--ten-crop", loader_.ten_crop, "Average the probabilities of ten crops of every image");
     inference_.declare(app);
     app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core");
@@ -66,7 +66,8 @@ class EvalCommand : public Command {
     loader_.rank = ranks_.rank;
     loader_.world = ranks_.world;
     Loader loader(*dataset, loader_);
-    ClassificationMeter meter = evaluate_part(model.network, model.card.classes(), loader, "evaluating");
+    ClassificationMeter meter =
+        evaluate_part(model.network, outputs_of(model.card, inference_.model), loader, "evaluating");
     warn_of_broken(loader);
     if (ranks_.world > 1 && !add_other_parts(meter)) return;
     const ClassificationResult result = meter.result();

@@ -143,7 +143,9 @@ class ExportCommand : public Command {
     engine_options.precision = precision;
     const auto engine = make_engine(graph, engine_options);
     const auto network = [&](const torch::Tensor& images) { return engine->run(images); };
-    return 100 * evaluate(network, card_.classes(), loader, concat("evaluating ", precision_name(precision))).top1;
+    const std::string name = concat(model_file_, " in ", precision_name(precision));
+    return 100 *
+           evaluate(network, outputs_of(card_, name), loader, concat("evaluating ", precision_name(precision))).top1;
   }
 
   Graph quantised(const Graph& traced, const Graph& graph) {

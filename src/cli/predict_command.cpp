@@ -46,8 +46,8 @@ class PredictCommand : public Command {
     const auto broken = std::count_if(predictions.begin(), predictions.end(),
                                       [](const Prediction& prediction) { return !prediction.error.empty(); });
     if (broken > 0) {
-      throw InputError("", concat(broken, " of ", predictions.size(), " images could not be read"),
-                       "the others were classified");
+      throw InputError("", concat(broken, " of ", predictions.size(), " images could not be read or classified"),
+                       "their errors stand in place of classes");
     }
   }
 

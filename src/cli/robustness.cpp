@@ -29,7 +29,9 @@ LoadedNetwork::LoadedNetwork(const fs::path& file, const NetworkOptions& options
   loader_.preprocessing = card_.preprocessing;
 }
 
-MeasuredNetwork LoadedNetwork::measured() const { return {network_, card_.class_names, loader_}; }
+MeasuredNetwork LoadedNetwork::measured() const {
+  return {network_, outputs_of(card_, file_.string()), card_.class_names, loader_};
+}
 
 ordered_json LoadedNetwork::identity() const {
   return {{"file", file_.string()},

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "assemble/core/error.h"
+#include "assemble/nn/eval_mode.h"
 
 // LibTorch's dispatcher hands every operation of the running network to record(), which notes it and passes it on: no
 // TorchScript, no second description of the networks.
@@ -307,8 +308,7 @@ Graph trace(ClassifierImpl& model, int64_t image_size) {
   dispatcher.fallback(torch::CppFunction::makeFromBoxedFunction<&record>());
 
   const torch::NoGradGuard no_grad;
-  const bool training = model.is_training();
-  model.eval();
+  const nn::EvalMode evaluating(model);
   Recorder recording(model, image_size);
   recorder = &recording;
   Tensor logits;
@@ -317,11 +317,9 @@ Graph trace(ClassifierImpl& model, int64_t image_size) {
     logits = model.forward(recording.images());
   } catch (...) {
     recorder = nullptr;
-    model.train(training);
     throw;
   }
   recorder = nullptr;
-  model.train(training);
   return recording.graph(logits);
 }
 

@@ -11,6 +11,7 @@ namespace assemble {
 CalibrationMeter::CalibrationMeter(int bins) : bins_(static_cast<size_t>(std::max(bins, 1))) {}
 
 void CalibrationMeter::add(double confidence, bool correct) {
+  if (!std::isfinite(confidence)) throw UsageError("calibration", concat(confidence, " is no probability"));
   const int last = static_cast<int>(bins_.size()) - 1;
   const int index = static_cast<int>(std::ceil(confidence * static_cast<double>(bins_.size()))) - 1;
   Bin& bin = bins_[static_cast<size_t>(std::clamp(index, 0, last))];

@@ -10,6 +10,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
+#include "assemble/nn/eval_mode.h"
 
 namespace assemble {
 namespace {
@@ -18,6 +19,17 @@ constexpr int64_t kTop = 5;
 constexpr size_t kLargestConfusionTable = 24;
 
 std::string percent(double share) { return format_number(100 * share, 2) + " %"; }
+
+/// Summed over the images.
+double total_loss(const torch::Tensor& logits, const torch::Tensor& labels, LossType loss) {
+  if (loss == LossType::kSigmoid) {
+    const torch::Tensor truth = torch::one_hot(labels, logits.size(1)).to(torch::kFloat32);
+    return torch::binary_cross_entropy_with_logits(logits, truth, {}, {}, at::Reduction::Sum).item<double>();
+  }
+  return torch::nn::functional::cross_entropy(logits, labels,
+                                              torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum))
+      .item<double>();
+}
 
 std::string confusion_table(const ClassificationResult& result, const std::vector<std::string>& class_names) {
   std::vector<std::vector<std::string>> rows{{"true \\ predicted"}};
@@ -38,7 +50,7 @@ double ClassificationResult::class_accuracy(size_t label) const {
   return static_cast<double>(row[label]) / static_cast<double>(total);
 }
 
-ClassificationMeter::ClassificationMeter(int64_t classes) {
+ClassificationMeter::ClassificationMeter(int64_t classes, LossType loss) : loss_(loss) {
   sums_.confusion.assign(static_cast<size_t>(classes), std::vector<int64_t>(static_cast<size_t>(classes), 0));
 }
 
@@ -46,13 +58,13 @@ void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& 
   torch::NoGradGuard no_grad;
   const torch::Tensor logits_f32 = logits.to(torch::kCPU, torch::kFloat32);
   const torch::Tensor truth = labels.to(torch::kCPU).contiguous();
-  sums_.loss += torch::nn::functional::cross_entropy(
-                    logits_f32, truth, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum))
-                    .item<double>();
+  const double loss = total_loss(logits_f32, truth, loss_);
+  if (!std::isfinite(loss)) throw RunError("evaluation", concat("the loss is ", loss), "the training diverged");
+  sums_.loss += loss;
   const int64_t top = std::min<int64_t>(kTop, logits_f32.size(1));
-  const auto [probabilities, classes] = torch::softmax(logits_f32, 1).topk(top, 1);
-  const torch::Tensor best = classes.contiguous();
-  const torch::Tensor confidence = probabilities.contiguous();
+  // By the logits: probabilities near 1 may be equal where logits are not.
+  const torch::Tensor best = std::get<1>(logits_f32.topk(top, 1)).contiguous();
+  const torch::Tensor confidence = to_probabilities(logits_f32, loss_).gather(1, best).contiguous();
   for (int64_t i = 0; i < truth.size(0); ++i) {
     const int64_t label = truth.data_ptr<int64_t>()[i];
     const int64_t* predicted = best.data_ptr<int64_t>() + i * top;
@@ -95,8 +107,9 @@ void ClassificationMeter::add_sums(const std::string& text, const std::string& w
 }
 
 ClassificationResult ClassificationMeter::result() const {
+  if (sums_.images == 0) throw InputError("evaluation", "not one image could be read", "see the warnings above");
   ClassificationResult result = sums_;
-  const double images = static_cast<double>(std::max<int64_t>(result.images, 1));
+  const double images = static_cast<double>(result.images);
   result.top1 /= images;
   result.top5 /= images;
   result.loss /= images;
@@ -113,42 +126,54 @@ torch::Tensor image_tensor(const Batch& batch, torch::Device device) {
       .to(device);
 }
 
-torch::Tensor average_views(const torch::Tensor& logits, int64_t views) {
+torch::Tensor average_views(const torch::Tensor& logits, int64_t views, LossType loss) {
   if (views == 1) return logits;
-  const torch::Tensor log_probabilities = torch::log_softmax(logits.to(torch::kFloat32), 1);
-  return log_probabilities.reshape({-1, views, logits.size(1)}).logsumexp(1) - std::log(static_cast<double>(views));
+  const torch::Tensor logits_f32 = logits.to(torch::kFloat32);
+  const auto log_of_sum = [&](const torch::Tensor& log_probabilities) {
+    return log_probabilities.reshape({-1, views, logits.size(1)}).logsumexp(1);
+  };
+  if (loss == LossType::kSigmoid) {
+    return log_of_sum(torch::log_sigmoid(logits_f32)) - log_of_sum(torch::log_sigmoid(-logits_f32));
+  }
+  return log_of_sum(torch::log_softmax(logits_f32, 1)) - std::log(static_cast<double>(views));
 }
 
-ClassificationMeter evaluate_part(const Network& network, int64_t classes, Loader& loader,
+std::string name_of(const Loader& loader, const Batch& batch, int64_t row) {
+  return loader.dataset().read(batch.indices[static_cast<size_t>(row / batch.views)]).name;
+}
+
+ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
                                   const std::string& progress) {
   const torch::NoGradGuard no_grad;
-  ClassificationMeter meter(classes);
+  ClassificationMeter meter(outputs.classes, outputs.loss);
   std::optional<Progress> bar;
   if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
   Batch batch;
   loader.start(0);
   while (loader.next(batch)) {
     const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
-    meter.add(average_views(network(image_tensor(batch, torch::kCPU)), batch.views), labels);
+    const torch::Tensor logits = network(image_tensor(batch, torch::kCPU));
+    require_finite(logits, outputs.network, [&](int64_t row) { return name_of(loader, batch, row); });
+    meter.add(average_views(logits, batch.views, outputs.loss), labels);
     if (bar) bar->advance(batch.size);
   }
   return meter;
 }
 
-ClassificationResult evaluate(const Network& network, int64_t classes, Loader& loader, const std::string& progress) {
-  return evaluate_part(network, classes, loader, progress).result();
+ClassificationResult evaluate(const Network& network, const Outputs& outputs, Loader& loader,
+                              const std::string& progress) {
+  return evaluate_part(network, outputs, loader, progress).result();
 }
 
 ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision) {
-  const bool was_training = model.is_training();
-  model.eval();
+  const nn::EvalMode evaluating(model);
   const auto network = [&](const torch::Tensor& images) {
     const AutocastGuard autocast(device, precision);
     return model.forward(images.to(device));
   };
-  const ClassificationResult result = evaluate(network, model.options().classes, loader);
-  model.train(was_training);
-  return result;
+  const ClassifierOptions& options = model.options();
+  const LossType loss = options.sigmoid_loss ? LossType::kSigmoid : LossType::kSoftmax;
+  return evaluate(network, {options.classes, loss, model.arch().str()}, loader);
 }
 
 nlohmann::ordered_json to_json(const ClassificationResult& result, const std::vector<std::string>& class_names) {

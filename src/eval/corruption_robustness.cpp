@@ -22,11 +22,12 @@ fs::path part_of(const CorruptionSource& source, const std::string& corruption, 
 std::vector<CorruptionResult> evaluate_in_turn(const MeasuredNetwork& network, Loader& loader, size_t groups,
                                                Progress& progress) {
   torch::NoGradGuard no_grad;
-  std::vector<ClassificationMeter> meters(groups, ClassificationMeter(network.classes()));
+  std::vector<ClassificationMeter> meters(groups, ClassificationMeter(network.outputs.classes, network.outputs.loss));
   Batch batch;
   loader.start(0);
   while (loader.next(batch)) {
     const torch::Tensor logits = network.network(image_tensor(batch, torch::kCPU));
+    require_finite(logits, network.outputs.network, [&](int64_t row) { return name_of(loader, batch, row); });
     const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
     const torch::Tensor group =
         torch::from_blob(batch.indices.data(), {batch.size}, torch::kLong).remainder(static_cast<int64_t>(groups));
@@ -50,7 +51,7 @@ class Measurement {
 
   void clean() {
     Loader loader(*source_.dataset, network_.loader);
-    results_.clean = to_result(evaluate(network_.network, network_.classes(), loader, "clean images"));
+    results_.clean = to_result(evaluate(network_.network, network_.outputs, loader, "clean images"));
   }
 
   void made(const std::string& corruption) {
@@ -69,7 +70,7 @@ class Measurement {
       const ImageFolder images(folder, network_.class_names);
       Loader loader(images, uncut_);
       results_.corruptions[corruption][severity] =
-          to_result(evaluate(network_.network, network_.classes(), loader, concat(corruption, " ", severity)));
+          to_result(evaluate(network_.network, network_.outputs, loader, concat(corruption, " ", severity)));
     }
   }
 

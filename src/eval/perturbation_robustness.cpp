@@ -45,7 +45,10 @@ double mean_difference(int64_t frames, bool to_first, Difference&& difference) {
 
 torch::Tensor forward(const MeasuredNetwork& network, FrameGroup& group) {
   const torch::Tensor images = torch::from_blob(group.images.data(), {group.frames, group.side, group.side, 3});
-  return network.network(images.permute({0, 3, 1, 2}));
+  torch::Tensor logits = network.network(images.permute({0, 3, 1, 2}));
+  require_finite(logits, network.outputs.network,
+                 [&](int64_t row) { return concat("frame ", row, " of sequence ", group.index); });
+  return logits;
 }
 
 }  // namespace

@@ -18,12 +18,14 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
-std::vector<Prediction::Class> best_classes(const torch::Tensor& probabilities, const ModelCard& card, int64_t top) {
-  const auto [values, labels] = probabilities.topk(std::min(top, card.classes()));
+/// By the logits: probabilities near 1 may be equal where logits are not.
+std::vector<Prediction::Class> best_classes(const torch::Tensor& logits, const torch::Tensor& probabilities,
+                                            const ModelCard& card, int64_t top) {
+  const torch::Tensor labels = std::get<1>(logits.topk(std::min(top, card.classes())));
   std::vector<Prediction::Class> classes;
-  for (int64_t k = 0; k < values.size(0); ++k) {
+  for (int64_t k = 0; k < labels.size(0); ++k) {
     const int64_t label = labels[k].item<int64_t>();
-    classes.push_back({label, card.class_names[static_cast<size_t>(label)], values[k].item<double>()});
+    classes.push_back({label, card.class_names[static_cast<size_t>(label)], probabilities[label].item<double>()});
   }
   return classes;
 }
@@ -47,10 +49,16 @@ std::vector<Prediction> classify_batch(const Network& network, const ModelCard& 
   const auto unreadable = [](const Prediction& prediction) { return !prediction.error.empty(); };
   if (std::all_of(predictions.begin(), predictions.end(), unreadable)) return predictions;
   const torch::Tensor logits = network(images.permute({0, 3, 1, 2}));
-  const torch::Tensor probabilities = card.loss == "sigmoid" ? torch::sigmoid(logits) : torch::softmax(logits, 1);
+  const torch::Tensor probabilities = to_probabilities(logits, parse_loss_type(card.loss));
+  const torch::Tensor finite = logits.isfinite().all(1);
   for (int64_t i = 0; i < count; ++i) {
     Prediction& prediction = predictions[static_cast<size_t>(i)];
-    if (prediction.error.empty()) prediction.classes = best_classes(probabilities[i], card, top);
+    if (!prediction.error.empty()) continue;
+    if (finite[i].item<bool>()) {
+      prediction.classes = best_classes(logits[i], probabilities[i], card, top);
+    } else {
+      prediction.error = "the network's outputs are not finite (its training diverged, or the file is damaged)";
+    }
   }
   return predictions;
 }
@@ -108,7 +116,7 @@ std::string predictions_to_csv(const std::vector<Prediction>& predictions) {
 std::string predictions_to_table(const std::vector<Prediction>& predictions) {
   std::vector<std::vector<std::string>> rows{{"image", "class", "probability"}};
   for (const Prediction& prediction : predictions) {
-    if (!prediction.error.empty()) rows.push_back({prediction.image, "unreadable: " + prediction.error, "-"});
+    if (!prediction.error.empty()) rows.push_back({prediction.image, "error: " + prediction.error, "-"});
     for (size_t k = 0; k < prediction.classes.size(); ++k) {
       const Prediction::Class& c = prediction.classes[k];
       rows.push_back({k == 0 ? prediction.image : "", c.name, format_number(c.probability, 4)});

@@ -9,6 +9,7 @@
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/classification.h"
+#include "assemble/nn/eval_mode.h"
 
 namespace assemble {
 namespace {
@@ -43,8 +44,7 @@ void count_classes(const torch::Tensor& labels, RetrievalResult& result) {
 EmbeddedImages embed_images(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
                             const std::string& progress) {
   torch::NoGradGuard no_grad;
-  const bool was_training = model.is_training();
-  model.eval();
+  const nn::EvalMode evaluating(model);
   std::optional<Progress> bar;
   if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
   torch::Tensor embeddings;
@@ -55,13 +55,13 @@ EmbeddedImages embed_images(ClassifierImpl& model, Loader& loader, torch::Device
   while (loader.next(batch)) {
     const AutocastGuard autocast(device, precision);
     const torch::Tensor embedded = model.embed(image_tensor(batch, device)).to(torch::kCPU, torch::kFloat32);
+    require_finite(embedded, model.arch().str(), [&](int64_t row) { return name_of(loader, batch, row); });
     if (!embeddings.defined()) embeddings = torch::empty({loader.images(), embedded.size(1)});
     embeddings.narrow(0, done, batch.size).copy_(embedded);
     labels.narrow(0, done, batch.size).copy_(torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong));
     done += batch.size;
     if (bar) bar->advance(batch.size);
   }
-  model.train(was_training);
   if (done == 0) throw InputError("retrieval", "not one image could be read", "see the warnings above");
   return {embeddings.narrow(0, 0, done), labels.narrow(0, 0, done)};
 }

@@ -57,7 +57,9 @@ ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const
   FrameGroup group;
   while (loader.next(group)) {
     const torch::Tensor images = torch::from_blob(group.images.data(), {group.frames, group.side, group.side, 3});
-    const torch::Tensor best = network.network(images.permute({0, 3, 1, 2})).argmax(1);
+    const torch::Tensor logits = network.network(images.permute({0, 3, 1, 2}));
+    require_finite(logits, network.outputs.network, [&](int64_t) { return dataset.read(group.index).name; });
+    const torch::Tensor best = logits.argmax(1);
     for (int d = 1; d <= shifts; ++d) {
       const int64_t pairs = group.frames - d;
       result.agreement[static_cast<size_t>(d - 1)] +=

@@ -6,6 +6,7 @@
 #include "assemble/core/error.h"
 #include "assemble/models/mobilenet_v1.h"
 #include "assemble/models/resnet.h"
+#include "assemble/nn/eval_mode.h"
 #include "assemble/nn/gem_pool.h"
 #include "assemble/nn/multiply_add_counter.h"
 
@@ -123,11 +124,9 @@ torch::Tensor ClassifierImpl::forward(const torch::Tensor& images, Endpoints& en
 
 int64_t ClassifierImpl::multiply_adds(int64_t image_size) {
   const torch::NoGradGuard no_grad;
-  const bool training = is_training();
-  eval();
+  const nn::EvalMode evaluating(*this);
   const nn::MultiplyAddCounter counter;
   forward(torch::empty({0, 3, image_size, image_size}, fc_->weight.options()));
-  train(training);
   return counter.total();
 }
 

@@ -101,6 +101,23 @@ void load_weights(const SafetensorsFile& file, const NamedTensors& all, const Na
                      "the file was written by another version or is damaged");
   }
   read_tensors_into(file, "", wanted);
+  const std::string damaged = not_finite(wanted);
+  if (damaged.empty()) return;
+  throw InputError(file.path().string(), "holds a network that computes nothing:" + damaged,
+                   "its training diverged, or the file is damaged: use an earlier model");
+}
+
+/// JSON text of names. @throws InputError for one that is not UTF-8
+std::string names_to_json(const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    try {
+      (void)json(names[i]).dump();
+    } catch (const json::exception&) {
+      throw InputError(concat("class ", i), concat("its name '", names[i], "' is not UTF-8"),
+                       "rename its folder, or write the list of names as UTF-8");
+    }
+  }
+  return json(names).dump();
 }
 
 int64_t flatten_size(const SafetensorsFile& file, const Arch& arch) {
@@ -135,7 +152,7 @@ void note_initial_statistics(ModelCard& card, double share) {
 
 Metadata to_metadata(const ModelCard& card) {
   return {{"arch", card.arch.str()},
-          {"class_names", json(card.class_names).dump()},
+          {"class_names", names_to_json(card.class_names)},
           {"preprocessing", card.preprocessing.to_json()},
           {"loss", card.loss},
           {"training", json(card.training).dump()}};
@@ -162,11 +179,14 @@ void save_model(const fs::path& path, const ClassifierImpl& model, const ModelCa
     throw UsageError("class names", concat("there are ", card.classes(), ", but the network has ",
                                            model.options().classes, " outputs"));
   }
+  const NamedTensors state = model.named_state();
+  const std::string damaged = not_finite(state);
+  if (!damaged.empty()) throw RunError(path.string(), "is not written, the network computes nothing:" + damaged);
   Metadata metadata = to_metadata(card);
   metadata.insert({{"format", kFormat}, {"format_version", kFormatVersion}});
   metadata["arch"] = model.arch().str();
   if (model.arch().pool == PoolType::kFlatten) metadata["image_size"] = json(model.options().image_size).dump();
-  write_tensors(path, model.named_state(), metadata);
+  write_tensors(path, state, metadata);
 }
 
 ModelCard read_model_card(const fs::path& path) { return read_card(SafetensorsFile(path)); }
@@ -175,8 +195,9 @@ Classifier load_model(const fs::path& path, ModelCard* card) {
   const SafetensorsFile file(path);
   const ModelCard read = read_card(file);
   check_outline(file, read);
-  Classifier model =
-      make_empty_classifier(read.arch, {.classes = read.classes(), .image_size = flatten_size(file, read.arch)});
+  Classifier model = make_empty_classifier(
+      read.arch,
+      {.classes = read.classes(), .sigmoid_loss = read.loss == "sigmoid", .image_size = flatten_size(file, read.arch)});
   const NamedTensors state = model->named_state();
   load_weights(file, state, state, read.arch.str());
   model->eval();

@@ -2,6 +2,7 @@
 #include "assemble/models/tensor_file.h"
 
 #include "assemble/core/error.h"
+#include "defects.h"
 
 namespace assemble {
 namespace {
@@ -47,6 +48,15 @@ void write_tensors(const fs::path& path, const NamedTensors& tensors,
                    const std::map<std::string, std::string>& metadata) {
   std::vector<torch::Tensor> kept;
   write_safetensors(path, view_tensors(tensors, kept), metadata);
+}
+
+std::string not_finite(const NamedTensors& tensors) {
+  const torch::NoGradGuard no_grad;
+  Defects wrong("not finite");
+  for (const auto& [name, tensor] : tensors) {
+    if (tensor.is_floating_point() && !tensor.isfinite().all().item<bool>()) wrong.add(name);
+  }
+  return wrong.text();
 }
 
 torch::Tensor read_tensor(const SafetensorsFile& file, const std::string& name) {

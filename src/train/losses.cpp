@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/losses.h"
 
-#include "assemble/core/error.h"
-
 namespace assemble {
 namespace {
 
@@ -11,12 +9,6 @@ torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tenso
 }
 
 }  // namespace
-
-LossType parse_loss_type(const std::string& name) {
-  if (name == "softmax") return LossType::kSoftmax;
-  if (name == "sigmoid") return LossType::kSigmoid;
-  throw UsageError("--loss", concat("'", name, "' is unknown, expected softmax or sigmoid"));
-}
 
 torch::Tensor one_hot_labels(const torch::Tensor& labels, int64_t classes) {
   return torch::one_hot(labels, classes).to(torch::kFloat32);

@@ -31,6 +31,18 @@ int shard_count(int64_t images, int wanted) {
   return static_cast<int>(std::clamp<int64_t>((images + kImagesPerShard - 1) / kImagesPerShard, 1, kMostShards));
 }
 
+/// Gives back the number of LibTorch's threads at the end of a scope.
+class KeepThreads {
+ public:
+  KeepThreads() = default;
+  ~KeepThreads() { torch::set_num_threads(before_); }
+  KeepThreads(const KeepThreads&) = delete;
+  KeepThreads& operator=(const KeepThreads&) = delete;
+
+ private:
+  int before_ = torch::get_num_threads();
+};
+
 /// Writes or keeps the shards of one split.
 class SplitTeacher {
  public:
@@ -162,7 +174,7 @@ class SplitTeacher {
     while (loader.next(batch)) {
       check_interrupt();
       count_broken(loader.broken() - std::exchange(broken, loader.broken()));
-      const torch::Tensor logits = logits_of(batch);
+      const torch::Tensor logits = logits_of(loader, batch);
       for (int64_t i = 0; i < batch.size; ++i) {
         const float* row = logits.data_ptr<float>() + i * logits.size(1);
         std::vector<float> values(row, row + logits.size(1));
@@ -176,15 +188,13 @@ class SplitTeacher {
     count_broken(loader.broken() - broken);
   }
 
-  torch::Tensor logits_of(const Batch& batch) const {
+  torch::Tensor logits_of(const Loader& loader, const Batch& batch) const {
     const torch::Tensor logits = teacher_(image_tensor(batch, torch::kCPU)).contiguous();
     if (logits.dim() != 2 || logits.size(0) != batch.size || logits.size(1) != dataset_.classes()) {
       throw InputError(dataset_.where(), concat("the teacher gives ", logits.sizes(), " logits for ", batch.size,
                                                 " images of ", dataset_.classes(), " classes"));
     }
-    if (!logits.isfinite().all().item<bool>()) {
-      throw RunError("teacher", "gives logits that are not finite", "the model diverged or its file is damaged");
-    }
+    require_finite(logits, "the teacher", [&](int64_t row) { return name_of(loader, batch, row); });
     return logits;
   }
 
@@ -205,13 +215,12 @@ Network make_teacher(const Classifier& model, torch::Device device, Precision pr
   const auto pool = std::make_shared<ThreadPool>(threads > 0 ? threads : available_cores());
   return [forward, pool](const torch::Tensor& images) {
     std::vector<torch::Tensor> parts = images.split(kImagesPerThread);
-    const int before = torch::get_num_threads();
+    const KeepThreads keep;
     pool->parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
       torch::set_num_threads(1);  // of the thread that calls it
       torch::Tensor& part = parts[static_cast<size_t>(i)];
       part = forward(part);
     });
-    torch::set_num_threads(before);
     return torch::cat(parts);
   };
 }

@@ -103,6 +103,41 @@ TEST_F(MainJob, PredictNamesUnreadableImagesAndClassifiesTheOthers) {
   EXPECT_EQ(predictions[1].at("classes").size(), 5u);
 }
 
+TEST_F(MainJob, ADivergedNetworkIsNoResult) {
+  const std::string damaged = (*folder_ / "damaged.safetensors").string();
+  std::string bytes = test::read_text(model());
+  // The last bytes are a tensor's last value.
+  bytes.replace(bytes.size() - 4, 4, std::string("\x00\x00\xc0\x7f", 4));
+  std::ofstream(damaged, std::ios::binary) << bytes;
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"eval", "--data", data(), "--engine", "torch"},
+        {"eval", "--data", data(), "--engine", "torch", "--retrieval"},
+        {"predict", data() + "/validation", "--engine", "torch"},
+        {"export", "--out", (*folder_ / "damaged.onnx").string()}}) {
+    std::vector<std::string> command = arguments;
+    command.insert(command.end(), {"--model", damaged, "--json"});
+    const CommandResult result = run_command(command);
+    EXPECT_EQ(result.exit_code, 3) << arguments[0];
+    EXPECT_THAT(result.standard_error, HasSubstr(damaged));
+    EXPECT_THAT(result.standard_error, HasSubstr("1 not finite: "));
+    EXPECT_EQ(result.standard_output, "") << arguments[0];
+  }
+  EXPECT_FALSE(test::fs::exists(*folder_ / "damaged.onnx"));
+}
+
+TEST_F(MainJob, PathsInAnyEncodingDoNotLoseTheResult) {
+  auto arguments = train_arguments("caf\xe9");
+  const CommandResult result = run_command(arguments);
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  EXPECT_EQ(json::parse(result.standard_output).at("steps"), 6);
+  const test::TemporaryFolder images;
+  test::fs::copy(*test::fs::recursive_directory_iterator(data() + "/validation/" + first_class()),
+                 images / "b\xe4r.png");
+  const CommandResult predicted = run_command({"predict", "--model", model(), images.path().string(), "--json"});
+  ASSERT_EQ(predicted.exit_code, 0) << predicted.standard_error;
+  EXPECT_EQ(json::parse(predicted.standard_output).at("predictions").size(), 1u);
+}
+
 TEST_F(MainJob, TenCropEvaluationAveragesProbabilities) {
   const auto evaluate = [](std::vector<std::string> more) {
     more.insert(more.begin(), {"eval", "--model", model(), "--data", data(), "--json"});

@@ -6,6 +6,12 @@
 namespace assemble {
 namespace {
 
+TEST(CalibrationMeter, RefusesWhatIsNoProbability) {
+  CalibrationMeter meter;
+  EXPECT_THROW(meter.add(std::numeric_limits<double>::quiet_NaN(), true), UsageError);
+  EXPECT_EQ(meter.error(), 0);
+}
+
 TEST(Calibration, NothingAddedIsNoError) { EXPECT_DOUBLE_EQ(CalibrationMeter().error(), 0); }
 
 TEST(Calibration, IsTheWeightedGapOfConfidenceAndAccuracy) {

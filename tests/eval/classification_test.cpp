@@ -4,12 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "assemble/core/error.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/tensor_file.h"
+#include "drawn_data.h"
 #include "parity.h"
-#include "test_support.h"
 
 namespace assemble {
 namespace {
@@ -36,6 +37,37 @@ TEST(ClassificationMeter, LossIsTheMeanCrossEntropy) {
   meter.add(torch::tensor({{0.f, 0.f, 0.f}}), torch::tensor({0}));
   EXPECT_NEAR(meter.result().loss, (0.40760596 + 1.09861229) / 2, 1e-6);
   EXPECT_DOUBLE_EQ(meter.result().top5, 1.0) << "fewer classes than five";
+}
+
+TEST(ClassificationMeter, OfASigmoidNetworkMeasuresItsSigmoids) {
+  // Sigmoids of the best classes: 0.9 and right, 0.8 and wrong; their softmax would give 0.993 and 0.923.
+  const float nine = std::log(9.f), four = std::log(4.f);
+  const torch::Tensor logits = torch::tensor({{nine, -four}, {four, -1.1f}});
+  ClassificationMeter meter(2, LossType::kSigmoid);
+  meter.add(logits, torch::tensor({0, 1}));
+  const ClassificationResult result = meter.result();
+  EXPECT_DOUBLE_EQ(result.top1, 0.5);
+  EXPECT_NEAR(result.ece, (0.1 + 0.8) / 2, 1e-6);
+  const double first = -std::log(0.9) - std::log(0.8);
+  const double second = -std::log(0.2) - std::log(1 / (1 + std::exp(1.1)));
+  EXPECT_NEAR(result.loss, (first + second) / 2, 1e-6) << "binary cross-entropies, summed over the classes";
+}
+
+TEST(ClassificationMeter, RanksByLogitsWhereSigmoidsAreEqual) {
+  const torch::Tensor logits = torch::tensor({{30.f, 40.f, 35.f}});
+  ClassificationMeter meter(3, LossType::kSigmoid);
+  meter.add(logits, torch::tensor({1}));
+  EXPECT_EQ(meter.result().top1, 1);
+}
+
+TEST(ClassificationMeter, NothingMeasuredIsAnError) {
+  EXPECT_NE(test::error_of<InputError>([] { ClassificationMeter(3).result(); }).find("not one image"),
+            std::string::npos);
+}
+
+TEST(ClassificationMeter, ALossThatIsNotFiniteIsAnError) {
+  ClassificationMeter meter(2);
+  EXPECT_THROW(meter.add(torch::tensor({{3e38f, -3e38f}}), torch::tensor({1})), RunError);
 }
 
 TEST(ClassificationMeter, SumsOfPartsAreThoseOfTheWhole) {
@@ -91,9 +123,51 @@ TEST(ImageTensor, PutsAnImagesViewsOneAfterTheOther) {
 
 TEST(AverageViews, AveragesProbabilitiesNotLogits) {
   const torch::Tensor logits = torch::tensor({{0.f, 0.f}, {std::log(3.f), 0.f}, {5.f, 5.f}, {-1.f, -1.f}});
-  const torch::Tensor averaged = torch::softmax(average_views(logits, 2), 1);
+  const torch::Tensor averaged = torch::softmax(average_views(logits, 2, LossType::kSoftmax), 1);
   EXPECT_TRUE(torch::allclose(averaged, torch::tensor({{0.625f, 0.375f}, {0.5f, 0.5f}})));
-  EXPECT_TRUE(average_views(logits, 1).is_same(logits));
+  EXPECT_TRUE(average_views(logits, 1, LossType::kSoftmax).is_same(logits));
+}
+
+TEST(AverageViews, OfASigmoidNetworkAveragesSigmoids) {
+  const torch::Tensor logits = torch::tensor({{0.f, 2.f}, {std::log(3.f), 2.f}});
+  const torch::Tensor averaged = torch::sigmoid(average_views(logits, 2, LossType::kSigmoid));
+  EXPECT_TRUE(torch::allclose(averaged, torch::tensor({{0.625f, 0.880797f}})));
+}
+
+/// A network whose logits for some images are not finite.
+TEST(Evaluate, NamesTheNetworkAndTheImageWhoseLogitsAreNotFinite) {
+  const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  LoaderOptions options;
+  options.batch_size = 4;
+  options.preprocessing = Preprocessing::from_type("imagenet_32a");
+  for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    int64_t batches = 0;
+    const auto network = [&](const torch::Tensor& images) {
+      torch::Tensor logits = torch::zeros({images.size(0), dataset->classes()});
+      if (++batches == 2) logits[1][0] = value;
+      return logits;
+    };
+    Loader loader(*dataset, options);
+    const std::string message = test::error_of<RunError>([&] {
+      evaluate(network, {dataset->classes(), LossType::kSoftmax, "m.safetensors"}, loader);
+    });
+    EXPECT_EQ(message.find("m.safetensors: its outputs for " + dataset->read(5).name + " are not finite"), 0u)
+        << message;
+  }
+}
+
+TEST(Evaluate, PutsTheModeBackAfterAnError) {
+  const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = dataset->classes()}, 1);
+  model->named_parameters()["fc.bias"].detach().fill_(NAN);
+  LoaderOptions options;
+  options.preprocessing = Preprocessing::from_type("imagenet_32a");
+  Loader loader(*dataset, options);
+  model->train();
+  EXPECT_THROW(evaluate(*model, loader, torch::kCPU, Precision::kF32), RunError);
+  EXPECT_TRUE(model->is_training());
+  EXPECT_THROW(model->multiply_adds(-1), std::exception);
+  EXPECT_TRUE(model->is_training());
 }
 
 TEST(ImageTensor, IsAChannelsLastViewOfTheBatch) {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "assemble/core/error.h"
-#include "test_support.h"
+#include "drawn_data.h"
 
 namespace assemble {
 namespace {
@@ -91,6 +91,38 @@ TEST(CorruptionSource, NamesMissingFolders) {
   source.options.corruptions = {"fog", "snow"};
   source.options.severities = {2, 3};
   EXPECT_THAT(missing_parts(source), testing::ElementsAre("fog/3", "snow/2", "snow/3"));
+}
+
+TEST(MeasureCorruptions, AreOfTheSigmoidsAndOfFiniteOutputs) {
+  const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  const DatasetRange few(*dataset, 0, 4);
+  float logit = std::log(4.f);  // a sigmoid of 0.8, and a softmax over 8 classes of 0.36
+  MeasuredNetwork network{[&](const torch::Tensor& images) {
+                            torch::Tensor logits = torch::zeros({images.size(0), 8});
+                            logits.select(1, 0).fill_(logit);
+                            return logits;
+                          },
+                          {8, LossType::kSigmoid, "m.onnx"},
+                          dataset->class_names(),
+                          {}};
+  network.loader.preprocessing = Preprocessing::from_type("imagenet_32a");
+  CorruptionSource source;
+  source.dataset = &few;
+  source.options.corruptions = {"brightness"};
+  source.options.severities = {1};
+  source.options.resize = source.options.crop = 32;
+  CorruptionResults results;
+  measure_corruptions(network, source, results, [] {});
+  const double right = 1 - results.clean->error;
+  EXPECT_NEAR(results.clean->ece, std::abs(right - 0.8), 1e-6);
+  EXPECT_NEAR(results.corruptions["brightness"][1].ece, std::abs(right - 0.8), 1e-6);
+  logit = NAN;
+  CorruptionResults none;
+  EXPECT_THAT(test::error_of<RunError>([&] { measure_corruptions(network, source, none, [] {}); }),
+              HasSubstr("m.onnx: its outputs for "));
+  none.clean = results.clean;
+  EXPECT_THAT(test::error_of<RunError>([&] { measure_corruptions(network, source, none, [] {}); }),
+              HasSubstr("m.onnx: its outputs for "));
 }
 
 }  // namespace

@@ -56,5 +56,26 @@ TEST(Predictions, TheLossDecidesHowLogitsBecomeProbabilities) {
   EXPECT_NEAR(sigmoid[0].classes[0].probability, 0.5, 0.01);
 }
 
+TEST(Predictions, RankByLogitsWhereSigmoidsAreEqualAndNameOutputsThatAreNotFinite) {
+  const Network network = [](const torch::Tensor& images) {
+    torch::Tensor logits = torch::tensor({{30.f, 40.f, 35.f}, {0.f, NAN, 0.f}, {0.f, 1.f, INFINITY}});
+    return logits.narrow(0, 0, images.size(0));
+  };
+  ModelCard card;
+  card.class_names = {"a", "b", "c"};
+  card.loss = "sigmoid";
+  card.preprocessing = Preprocessing::from_type("imagenet_32a");
+  ThreadPool pool(1);
+  const auto predictions = classify_batch(
+      network, card, 3, [](int64_t, std::span<float>) {}, 2, pool);
+  ASSERT_EQ(predictions[0].classes.size(), 2u);
+  EXPECT_EQ(predictions[0].classes[0].name, "b");
+  EXPECT_EQ(predictions[0].classes[1].name, "c");
+  for (const size_t i : {1u, 2u}) {
+    EXPECT_TRUE(predictions[i].classes.empty());
+    EXPECT_NE(predictions[i].error.find("not finite"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace assemble

@@ -71,7 +71,7 @@ TEST(Gather, EvaluationInPartsCountsEveryImageOnce) {
     part.rank = rank;
     part.world = world;
     Loader loader(*dataset, part);
-    return evaluate_part(make_network(model, torch::kCPU, Precision::kF32), dataset->classes(), loader);
+    return evaluate_part(make_network(model, torch::kCPU, Precision::kF32), {.classes = dataset->classes()}, loader);
   };
   const ClassificationResult whole = measure(0, 1).result();
   ClassificationMeter sum(dataset->classes());

@@ -173,5 +173,31 @@ TEST_F(ModelFile, FullDiskLeavesNothing) {
   EXPECT_TRUE(test::list_files(folder_.path()).empty());
 }
 
+TEST_F(ModelFile, ValuesThatAreNotFiniteAreNeitherWrittenNorRead) {
+  const Classifier model = save("resnet50+w8", 3);
+  const Bytes before = read_file(path_);
+  model->named_buffers()["bn1.running_var"].fill_(NAN);
+  EXPECT_THAT(error_of<RunError>([&] { save_model(path_, *model, card_of("resnet50+w8", 3)); }),
+              HasSubstr("1 not finite: bn1.running_var"));
+  EXPECT_EQ(read_file(path_), before);
+  edit([](NamedTensors& tensors, auto&) {
+    for (auto& [name, tensor] : tensors) {
+      if (name == "layer1.0.conv1.weight") tensor.view({-1})[3] = INFINITY;
+    }
+  });
+  EXPECT_THAT(load_error(), HasSubstr("1 not finite: layer1.0.conv1.weight"));
+}
+
+TEST_F(ModelFile, ALoadedNetworkKnowsItsLoss) {
+  save("resnet50+w8", 3);
+  EXPECT_TRUE(load_model(path_)->options().sigmoid_loss);
+}
+
+TEST_F(ModelFile, NamesTheClassThatIsNotUtf8) {
+  ModelCard card = card_of("resnet50+w8", 2);
+  card.class_names[1] = "caf\xe9";
+  EXPECT_THAT(error_of<InputError>([&] { to_metadata(card); }), HasSubstr("class 1: its name"));
+}
+
 }  // namespace
 }  // namespace assemble

@@ -20,6 +20,7 @@ class CalibrationMeter {
 
   explicit CalibrationMeter(int bins = 10);
   /// @param confidence probability of the predicted class, in [0, 1]
+  /// @throws UsageError when it is not finite
   void add(double confidence, bool correct);
   /// Adds what other meters of as many bins have counted. @throws UsageError for another number of bins
   void add(const std::vector<Bin>& bins);

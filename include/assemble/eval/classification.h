@@ -19,8 +19,8 @@ struct ClassificationResult {
   int64_t images = 0;
   double top1 = 0;
   double top5 = 0;                              ///< among the min(5, classes) most probable
-  double ece = 0;                               ///< over 10 bins
-  double loss = 0;                              ///< mean softmax cross-entropy
+  double ece = 0;                               ///< of the probabilities that the network's loss makes; over 10 bins
+  double loss = 0;                              ///< mean over the images of the loss that the network was trained with
   std::vector<std::vector<int64_t>> confusion;  ///< [true class][predicted class]
   std::vector<CalibrationMeter::Bin> reliability;
 
@@ -31,18 +31,21 @@ struct ClassificationResult {
 /// Adds up predictions batch by batch.
 class ClassificationMeter {
  public:
-  explicit ClassificationMeter(int64_t classes);
-  /// @param logits [N, classes], any floating type and device
+  explicit ClassificationMeter(int64_t classes, LossType loss = LossType::kSoftmax);
+  /// @param logits [N, classes], finite, any floating type and device
   /// @param labels [N], int64
+  /// @throws RunError when the loss is not finite
   void add(const torch::Tensor& logits, const torch::Tensor& labels);
   /// Adds what another meter of as many classes counted, as sums() wrote it. Counts of parts add up to those of the
   /// whole exactly, mean loss and confidence but for rounding.
   /// @throws InputError for other text
   void add_sums(const std::string& json, const std::string& where);
   std::string sums() const;
+  /// @throws InputError when no image was added
   ClassificationResult result() const;
 
  private:
+  LossType loss_;
   ClassificationResult sums_;  // top1, top5 and loss hold sums
   CalibrationMeter calibration_;
 };
@@ -50,19 +53,24 @@ class ClassificationMeter {
 /// Runs the network over an evaluation loader (its epoch 0). Of several views of an image the probabilities are
 /// averaged.
 /// @param progress shown while it runs; empty for none
-ClassificationResult evaluate(const Network& network, int64_t classes, Loader& loader,
+/// @throws RunError naming network and image when its logits are not finite; InputError when not one image could be
+/// read
+ClassificationResult evaluate(const Network& network, const Outputs& outputs, Loader& loader,
                               const std::string& progress = "");
 
 /// The same for a network that is being trained, on its device: in evaluation mode; the mode is put back.
 ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision);
 
 /// The same, as sums to which those of other parts of the data set (LoaderOptions::rank) can be added.
-ClassificationMeter evaluate_part(const Network& network, int64_t classes, Loader& loader,
+ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
                                   const std::string& progress = "");
 
-/// Logarithms of the mean over an image's views of the softmax probabilities, [N, classes].
+/// Logits [N, classes] whose probabilities are the means over an image's views.
 /// @param logits [N · views, classes], the views of an image one after the other; returned as they are for one view
-torch::Tensor average_views(const torch::Tensor& logits, int64_t views);
+torch::Tensor average_views(const torch::Tensor& logits, int64_t views, LossType loss);
+
+/// The file or record that row `row` of a network's outputs for a batch was computed from.
+std::string name_of(const Loader& loader, const Batch& batch, int64_t row);
 
 /// NCHW view (channels_last memory) of a batch's images and their views, on `device`. Borrows the batch's memory on the
 /// CPU.

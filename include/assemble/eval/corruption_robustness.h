@@ -81,11 +81,10 @@ std::vector<std::string> missing_parts(const CorruptionSource& source);
 /// A network to measure.
 struct MeasuredNetwork {
   Network network;
+  Outputs outputs;
   std::vector<std::string> class_names;
   LoaderOptions
       loader;  ///< with the network's preprocessing; images of a set are resized to eval_size and not cut again
-
-  int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
 };
 
 /// Measures what `results` lacks, one corruption at a time. After each, `store` is called with the results so far.

@@ -16,7 +16,7 @@
 
 namespace assemble {
 
-/// The most probable classes of one image, best first; or why it could not be read.
+/// The most probable classes of one image, best first; or why it could not be classified.
 struct Prediction {
   struct Class {
     int64_t label;
@@ -42,8 +42,8 @@ using PrepareImage = std::function<void(int64_t image, std::span<float> input)>;
 std::vector<Prediction> classify_batch(const Network& network, const ModelCard& card, int64_t count,
                                        const PrepareImage& prepare, int64_t top, ThreadPool& pool);
 
-/// Classifies files in order. An unreadable image gets an error instead of classes. Probabilities are the softmax of
-/// the logits, or their sigmoid when the model was trained with the sigmoid loss.
+/// Classifies files in order. An image that cannot be read, or whose logits are not finite, gets an error instead of
+/// classes. Probabilities are to_probabilities() of the logits.
 std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<fs::path>& files,
                                 const PredictOptions& options);
 

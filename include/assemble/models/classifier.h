@@ -20,7 +20,7 @@ struct ClassifierOptions {
   int64_t classes = 1000;
   double bn_momentum = 0.997;  ///< running = m · running + (1 - m) · batch
   bool zero_gamma = false;     ///< gamma of a block's last batch norm starts at 0
-  bool sigmoid_loss = false;   ///< the classifier's bias starts at -log(classes - 1) instead of 0
+  bool sigmoid_loss = false;   ///< LossType::kSigmoid: the classifier's bias starts at -log(classes - 1) instead of 0
   bool drop_block = false;     ///< DropBlock in stages 3 and 4
   int64_t drop_block_size = 7;
   int64_t image_size = 224;  ///< side of the input, pixels; only `flatten` networks depend on it

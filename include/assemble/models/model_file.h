@@ -33,7 +33,7 @@ void note_initial_statistics(ModelCard& card, double share);
 
 /// Metadata of a file that holds a network: a model file's, or an exported ONNX file's.
 using Metadata = std::map<std::string, std::string>;
-/// The card as metadata: arch, class_names, preprocessing, loss, training.
+/// The card as metadata: arch, class_names, preprocessing, loss, training. @throws InputError for names not in UTF-8
 Metadata to_metadata(const ModelCard& card);
 /// And back. @param where the file, `hint` what to give instead, both for errors
 /// @throws InputError for a key that is missing or cannot be read
@@ -43,14 +43,14 @@ const std::string& require_metadata(const Metadata& metadata, const std::string&
                                     const std::string& hint);
 
 /// Writes weights and card as one safetensors file (f32, OIHW; names of ClassifierImpl::named_state).
-/// @throws RunError when it cannot be written
+/// @throws RunError when it cannot be written, and when a weight is not finite: what is there stays
 void save_model(const fs::path& path, const ClassifierImpl& model, const ModelCard& card);
 
 /// Reads the card alone. @throws InputError when the file is no model file of this library
 ModelCard read_model_card(const fs::path& path);
 
 /// Builds the network that the file describes and loads its weights; it is in evaluation mode.
-/// @throws InputError for missing, unexpected or mis-shaped names (all listed)
+/// @throws InputError for missing, unexpected or mis-shaped names (all listed), and for values that are not finite
 Classifier load_model(const fs::path& path, ModelCard* card = nullptr);
 
 /// Checks that a data set has the classes of a model, in their order.

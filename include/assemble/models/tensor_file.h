@@ -28,6 +28,9 @@ void write_tensors(const fs::path& path, const NamedTensors& tensors,
 /// Reads one tensor into CPU memory. @throws InputError when it is not there
 torch::Tensor read_tensor(const SafetensorsFile& file, const std::string& name);
 
+/// Names of the tensors that hold infinities or NaN, for an error; empty when all values are finite.
+std::string not_finite(const NamedTensors& tensors);
+
 /// Copies tensors of the file, found as prefix + name, into `targets`, keeping their memory format and device.
 /// @throws InputError listing every missing and mis-shaped name
 void read_tensors_into(const SafetensorsFile& file, const std::string& prefix, const NamedTensors& targets);

@@ -3,14 +3,9 @@
 
 #include <torch/torch.h>
 
-#include <string>
+#include "assemble/models/loss_type.h"
 
 namespace assemble {
-
-enum class LossType { kSoftmax, kSigmoid };
-
-/// "softmax" or "sigmoid". @throws UsageError otherwise
-LossType parse_loss_type(const std::string& name);
 
 /// [N] class indices to [N, classes] floats, on the labels' device.
 torch::Tensor one_hot_labels(const torch::Tensor& labels, int64_t classes);
