@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/run_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <torch/torch.h>
 #include <torch/version.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <functional>
 #include <map>
 
 #include "assemble/core/error.h"
+#include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
@@ -22,13 +26,20 @@ constexpr const char* kSummaryBegin = "epoch,step,learning_rate,train_loss,";
 std::string summary_header(const EpochSummary& summary) {
   std::string header = kSummaryBegin;
   for (const auto& [name, value] : summary.validation) header += (name == "loss" ? "validation_loss" : name) + ",";
-  return header + "images_per_second,data_wait_share,seconds,peak_memory_mib\n";
+  return header + "images_per_second,data_wait_share,seconds,peak_memory_mib";
 }
 
 void append(const fs::path& path, const std::string& text) {
   std::ofstream stream(path, std::ios::app | std::ios::binary);
   stream << text << std::flush;
   if (!stream) throw RunError(path.string(), "cannot be written", "is the disk full?");
+}
+
+std::string first_line(const fs::path& path) {
+  std::ifstream stream(path);
+  std::string line;
+  std::getline(stream, line);
+  return line;
 }
 
 /// Keeps the lines for which `keep` is true.
@@ -42,14 +53,18 @@ void filter_lines(const fs::path& path, const std::function<bool(const std::stri
   write_file(path, kept);
 }
 
+/// Of a line that was written in part: the step after all others.
+constexpr int64_t kLost = std::numeric_limits<int64_t>::max();
+
 int64_t metrics_step(const std::string& line) {
   const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() ? json.value("step", int64_t{0}) : std::numeric_limits<int64_t>::max();
+  const bool whole = json.is_object() && json.contains("step") && json["step"].is_number_integer();
+  return whole ? json["step"].get<int64_t>() : kLost;
 }
 
-int64_t summary_step(const std::string& line) {
+int64_t summary_step(const std::string& line, size_t columns) {
   const std::vector<std::string> cells = split(line, ',');
-  return cells.size() > 1 ? std::strtoll(cells[1].c_str(), nullptr, 10) : std::numeric_limits<int64_t>::max();
+  return cells.size() == columns ? std::strtoll(cells[1].c_str(), nullptr, 10) : kLost;
 }
 
 double number(const std::string& cell, const std::string& where) {
@@ -108,11 +123,30 @@ std::vector<EpochSummary> read_summary(const fs::path& run) {
 }
 
 RunFolder::RunFolder(fs::path folder, bool resume) : folder_(std::move(folder)) {
-  if (!resume && (fs::exists(folder_ / "metrics.jsonl") || fs::exists(checkpoint()))) {
+  const fs::path files[] = {checkpoint(), last(), best(), folder_ / "metrics.jsonl", folder_ / "summary.csv"};
+  const bool holds_run =
+      std::any_of(std::begin(files), std::end(files), [](const fs::path& f) { return fs::exists(f); });
+  if (!resume && holds_run) {
     throw UsageError(folder_.string(), "already holds a run", "use --resume to go on with it, or another --out");
   }
+  created_ = !fs::exists(folder_);
   make_directories(folder_);
+  lock();
   remove_stale_temporaries(folder_);
+}
+
+RunFolder::~RunFolder() {
+  // Only an empty folder can be removed so.
+  if (created_) rmdir(folder_.c_str());
+  close(lock_);
+}
+
+void RunFolder::lock() {
+  lock_ = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // File systems without locks say something else than EWOULDBLOCK.
+  if (lock_ < 0 || flock(lock_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  close(lock_);
+  throw RunError(folder_.string(), "another process trains into this folder", "wait for it, or choose another --out");
 }
 
 void RunFolder::write_config(const std::string& toml) const { write_file(folder_ / "config.toml", toml); }
@@ -129,14 +163,19 @@ void RunFolder::write_environment(const std::vector<std::string>& command) const
                                            {"host", host},
                                            {"started", timestamp()},
                                            {"command", command}};
-  write_file(folder_ / "environment.json", environment.dump(2) + "\n");
+  // A path may hold any bytes.
+  const auto replaced = nlohmann::json::error_handler_t::replace;
+  write_file(folder_ / "environment.json", environment.dump(2, ' ', /*ensure_ascii=*/false, replaced) + "\n");
 }
 
 void RunFolder::rewind(int64_t step) const {
   filter_lines(folder_ / "metrics.jsonl", [step](const std::string& line) { return metrics_step(line) <= step; });
-  filter_lines(folder_ / "summary.csv", [step](const std::string& line) {
-    return line.starts_with(kSummaryBegin) || summary_step(line) <= step;
+  const fs::path summary = folder_ / "summary.csv";
+  const size_t columns = split(first_line(summary), ',').size();
+  filter_lines(summary, [&](const std::string& line) {
+    return line.starts_with(kSummaryBegin) || summary_step(line, columns) <= step;
   });
+  rewind_events(folder_, step);
 }
 
 void RunFolder::add_metrics(const std::string& kind, int64_t step,
@@ -152,10 +191,24 @@ void RunFolder::add_metrics(const std::string& kind, int64_t step,
   events_->add_scalars(step, scalars);
 }
 
+void RunFolder::keep_summary_of_other_columns(const std::string& header) const {
+  const fs::path path = folder_ / "summary.csv";
+  if (!fs::exists(path) || first_line(path) == header) return;
+  int number = 1;
+  while (fs::exists(folder_ / concat("summary.", number, ".csv"))) ++number;
+  const fs::path kept = folder_ / concat("summary.", number, ".csv");
+  std::error_code failed;
+  fs::rename(path, kept, failed);
+  if (failed) throw RunError(path.string(), concat("cannot be renamed: ", failed.message()));
+  log_warning(concat(path.string(), " has other columns: it is kept as ", kept.string()));
+}
+
 void RunFolder::add_summary(const EpochSummary& s) {
   const fs::path path = folder_ / "summary.csv";
+  const std::string header = summary_header(s);
+  keep_summary_of_other_columns(header);
   std::ostringstream row;
-  if (!fs::exists(path)) row << summary_header(s);
+  if (!fs::exists(path)) row << header << '\n';
   row << s.epoch << ',' << s.step << ',' << s.learning_rate << ',' << s.train_loss << ',';
   for (const auto& [name, value] : s.validation) row << value << ',';
   row << s.images_per_second << ',' << s.data_wait_share << ',' << s.seconds << ',' << s.peak_memory_mib << '\n';

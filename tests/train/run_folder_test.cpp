@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "assemble/core/error.h"
+#include "assemble/io/tfrecord.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -77,6 +78,88 @@ TEST(RunFolder, RefusesAFolderWithARunUnlessResuming) {
   RunFolder(folder / "run", false).add_metrics("train", 1, {{"loss", 1.0}});
   EXPECT_THROW(RunFolder(folder / "run", false), UsageError);
   EXPECT_NO_THROW(RunFolder(folder / "run", true));
+}
+
+TEST(RunFolder, RewindingDropsEventsAndRowsThatWereWrittenInPart) {
+  const test::TemporaryFolder folder;
+  RunFolder run(folder / "run", false);
+  for (int64_t step = 1; step <= 3; ++step) {
+    run.add_metrics("train", step, {{"loss", 1.0}});
+    run.add_summary({step, step, 0, 0, {{"top1", 0.5}}, 0, 0, 0, 0});
+  }
+  std::ofstream(folder / "run/summary.csv", std::ios::app) << "2,2,0.1";
+  run.rewind(2);
+  EXPECT_EQ(read_summary(folder / "run").size(), 2u);
+  for (const std::string& file : test::list_files(folder / "run")) {
+    if (file.rfind("events.", 0) == 0) {
+      EXPECT_EQ(TfRecordReader(folder / "run" / file).index().size(), 3u) << "version, 2 steps";
+    }
+  }
+  run.rewind(0);
+  EXPECT_EQ(test::read_text(folder / "run/metrics.jsonl"), "");
+  EXPECT_TRUE(read_summary(folder / "run").empty());
+}
+
+TEST(RunFolder, IsOneRunsAtATime) {
+  const test::TemporaryFolder folder;
+  {
+    const RunFolder first(folder / "run", false);
+    EXPECT_THAT(test::error_of<RunError>([&] { RunFolder(folder / "run", true); }),
+                testing::HasSubstr("another process trains into this folder"));
+    first.write_config("epochs=1\n");
+  }
+  EXPECT_NO_THROW(RunFolder(folder / "run", true));
+}
+
+TEST(RunFolder, ThatNothingWasWrittenToIsRemoved) {
+  const test::TemporaryFolder folder;
+  { const RunFolder run(folder / "new", false); }
+  EXPECT_FALSE(fs::exists(folder / "new"));
+  fs::create_directory(folder / "old");
+  { const RunFolder run(folder / "old", false); }
+  EXPECT_TRUE(fs::exists(folder / "old"));
+}
+
+TEST(RunFolder, RefusesAFolderWithModelsOfARun) {
+  for (const char* file : {"best.safetensors", "last.safetensors", "summary.csv"}) {
+    const test::TemporaryFolder folder;
+    std::ofstream(folder / file) << "x";
+    EXPECT_THROW(RunFolder(folder.path(), false), UsageError) << file;
+    EXPECT_EQ(test::read_text(folder / file), "x");
+  }
+}
+
+TEST(RunFolder, KeepsASummaryOfOtherColumns) {
+  const test::TemporaryFolder folder;
+  const std::string old = "epoch,step,learning_rate,train_loss,top1\n1,3,0.1,0.5,0.25\n";
+  std::ofstream(folder / "summary.csv") << old;
+  RunFolder run(folder.path(), true);
+  run.add_summary({2, 6, 0.1, 0.5, {{"top1", 0.7}}, 120, 0.01, 9.5, 256});
+  run.add_summary({3, 9, 0.1, 0.5, {{"top1", 0.8}}, 120, 0.01, 9.5, 256});
+  EXPECT_EQ(test::read_text(folder / "summary.1.csv"), old);
+  EXPECT_EQ(read_summary(folder.path()).size(), 2u);
+}
+
+TEST(RunFolder, TakesPathsInAnyEncoding) {
+  const test::TemporaryFolder folder;
+  const RunFolder run(folder / "caf\xe9", false);
+  run.write_environment({"assemble", "train", "--config", (run.path() / "config.toml").string()});
+  EXPECT_THAT(test::read_text(run.path() / "environment.json"), testing::HasSubstr("caf\xEF\xBF\xBD/config.toml"));
+}
+
+TEST(RunFolder, AFullDiskIsAnErrorAndWhatWasWrittenStays) {
+  const test::TemporaryFolder folder;
+  RunFolder run(folder / "run", false);
+  run.add_metrics("train", 1, {{"loss", 1.0}});
+  {
+    const test::FileSizeLimit full(60);
+    EXPECT_THAT(test::error_of<RunError>([&] {
+                  run.add_metrics("train", 2, {{"loss", 1.0}});
+                }),
+                testing::HasSubstr("metrics.jsonl: cannot be written"));
+  }
+  run.rewind(1);
+  EXPECT_EQ(test::read_text(folder / "run/metrics.jsonl"), "{\"kind\":\"train\",\"step\":1,\"loss\":1.0}\n");
 }
 
 }  // namespace

@@ -29,12 +29,17 @@ struct EpochSummary {
 std::vector<EpochSummary> read_summary(const fs::path& run);
 
 /// The files a training run leaves: config.toml, environment.json, metrics.jsonl, summary.csv, TensorBoard events.
+/// A folder is one process' at a time. One that this created and nothing was written to is removed again.
 class RunFolder {
  public:
   /// Creates the folder.
   /// @param resume keep what is there; otherwise a folder that holds a run is refused
-  /// @throws UsageError when there is a run and `resume` is off, RunError when the folder cannot be written
+  /// @throws UsageError when there is a run and `resume` is off, RunError when the folder cannot be written or another
+  ///         process trains into it
   RunFolder(fs::path folder, bool resume);
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
 
   const fs::path& path() const { return folder_; }
   fs::path checkpoint() const { return folder_ / "checkpoint.safetensors"; }
@@ -45,15 +50,20 @@ class RunFolder {
   void write_config(const std::string& toml) const;
   /// Versions, processor, threads, command and time.
   void write_environment(const std::vector<std::string>& command) const;
-  /// Drops rows of metrics.jsonl and summary.csv after `step`: they will be computed again.
+  /// Drops what metrics.jsonl, summary.csv and the event files hold after `step`: it will be computed again.
   void rewind(int64_t step) const;
   /// Appends to metrics.jsonl and to the event file. Tags become "kind/name".
   void add_metrics(const std::string& kind, int64_t step, const std::vector<std::pair<std::string, double>>& metrics);
-  /// Appends to summary.csv. The columns are those of the first row.
+  /// Appends to summary.csv. One that has other columns, as an earlier version wrote it, is kept as summary.N.csv.
   void add_summary(const EpochSummary& summary);
 
  private:
+  void lock();
+  void keep_summary_of_other_columns(const std::string& header) const;
+
   fs::path folder_;
+  bool created_ = false;
+  int lock_ = -1;  ///< descriptor of the folder
   std::optional<TensorBoardWriter> events_;
 };
 
