@@ -15,6 +15,10 @@ double linear(double first, double last, double duration, double t) {
   return (first - last) * (1 - std::clamp(t, 0.0, duration) / duration) + last;
 }
 
+void require_rate(const char* option, double value) {
+  if (!(value >= 0 && std::isfinite(value))) throw UsageError(option, concat(value, " is below 0 or not finite"));
+}
+
 }  // namespace
 
 DecayType parse_decay_type(const std::string& name) {
@@ -23,8 +27,8 @@ DecayType parse_decay_type(const std::string& name) {
 }
 
 void LearningRateSchedule::check() const {
-  if (base <= 0) throw UsageError("--lr", concat(base, " is not above 0"));
-  if (warmup_epochs < 0 || warmup_epochs > train_epochs) {
+  if (!(base > 0 && std::isfinite(base))) throw UsageError("--lr", concat(base, " is not above 0"));
+  if (!(warmup_epochs >= 0 && warmup_epochs <= train_epochs)) {
     throw UsageError("--warmup-epochs", concat(warmup_epochs, " does not lie between 0 and --epochs ", train_epochs));
   }
   if (type == DecayType::kCosine &&
@@ -32,9 +36,13 @@ void LearningRateSchedule::check() const {
     throw UsageError("--warmup-epochs", "leaves no steps for the cosine", "train longer or warm up for less");
   }
   const bool decays = type == DecayType::kExponential || type == DecayType::kPolynomial;
-  if (decays && std::floor(steps_per_epoch * epochs_per_decay) < 1) {
+  if (decays && !(std::floor(steps_per_epoch * epochs_per_decay) >= 1 && std::isfinite(epochs_per_decay))) {
     throw UsageError("--epochs-per-decay", concat(epochs_per_decay, " is less than one step"));
   }
+  require_rate("--lr-decay-factor", decay_factor);
+  require_rate("--lr-end", end);
+  for (const double rate : rates) require_rate("--lr-rates", rate);
+  for (const double epoch : boundary_epochs) require_rate("--lr-boundaries", epoch);
   if (type != DecayType::kPiecewise) return;
   if (rates.size() != boundary_epochs.size() + 1) {
     throw UsageError("--lr-rates", concat("has ", rates.size(), " values, expected one more than the ",

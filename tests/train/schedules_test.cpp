@@ -63,6 +63,14 @@ TEST(LearningRate, ImpossibleSchedulesAreErrors) {
   LearningRateSchedule cosine = schedule(DecayType::kCosine);
   cosine.warmup_epochs = 20;
   EXPECT_THROW(cosine.check(), UsageError);
+  for (const double wrong : {std::nan(""), -0.1, double{INFINITY}}) {
+    for (double LearningRateSchedule::*value : {&LearningRateSchedule::base, &LearningRateSchedule::warmup_epochs,
+                                                &LearningRateSchedule::decay_factor, &LearningRateSchedule::end}) {
+      LearningRateSchedule s = schedule(DecayType::kCosine);
+      s.*value = wrong;
+      EXPECT_THROW(s.check(), UsageError) << wrong;
+    }
+  }
   EXPECT_NE(test::error_of<UsageError>([] { parse_decay_type("cosin"); }).find("did you mean cosine?"),
             std::string::npos);
 }
