@@ -49,9 +49,7 @@ int main(int argc, char** argv) {
     constexpr int64_t kClasses = 1000;
     const Classifier model = make_classifier(Arch::parse(arch), {.classes = kClasses});
     model->train();
-    std::vector<std::pair<std::string, torch::Tensor>> parameters;
-    for (const auto& item : model->named_parameters()) parameters.emplace_back(item.key(), item.value());
-    MomentumSgd optimizer(std::move(parameters), {});
+    MomentumSgd optimizer(trained_parameters(*model), {});
     const torch::Tensor images = torch::randn({batch, 3, side, side}).contiguous(torch::MemoryFormat::ChannelsLast);
     const torch::Tensor labels = one_hot_labels(torch::randint(kClasses, {batch}, torch::kLong), kClasses);
     std::vector<double> rates;

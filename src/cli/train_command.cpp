@@ -28,11 +28,11 @@ class TrainCommand : public Command {
       table[0].push_back(name);
       table[1].push_back(format_number(value, decimals));
     };
-    for (const auto& [name, value] : result.last.metrics()) {
+    for (const auto& [name, value] : result.measures) {
       json[name] = value;
       add_column(name, value, 4);
     }
-    json["best_" + result.metric] = result.best;
+    json["best_" + result.metric] = result.best ? nlohmann::ordered_json(*result.best) : nlohmann::ordered_json();
     json.update(nlohmann::ordered_json{{"steps", result.steps},
                                        {"seconds", result.seconds},
                                        {"images_per_second", result.images_per_second},
@@ -40,14 +40,17 @@ class TrainCommand : public Command {
                                        {"peak_memory_mib", result.peak_memory_mib},
                                        {"interrupted", result.interrupted},
                                        {"out", job_.out}});
-    add_column("best " + result.metric, result.best, 4);
+    if (result.best) add_column("best " + result.metric, *result.best, 4);
     add_column("images/s", result.images_per_second, 1);
     add_column("data wait %", 100 * result.data_wait_share, 1);
     add_column("peak MiB", result.peak_memory_mib, 0);
     table[0].push_back("time");
     table[1].push_back(format_duration(result.seconds));
-    print(json, format_table(table) + concat("\nModels: ", (fs::path(job_.out) / "best.safetensors").string(), ", ",
-                                             (fs::path(job_.out) / "last.safetensors").string(), "\n"));
+    std::vector<std::string> models;
+    for (const char* file : {"best.safetensors", "last.safetensors"}) {
+      if (const fs::path model = fs::path(job_.out) / file; fs::exists(model)) models.push_back(model.string());
+    }
+    print(json, format_table(table) + concat("\nModels: ", models.empty() ? "none yet" : join(models, ", "), "\n"));
   }
 
   bool resume_ = false;

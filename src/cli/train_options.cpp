@@ -2,6 +2,7 @@
 #include "train_options.h"
 
 #include <algorithm>
+#include <map>
 
 #include "assemble/cli/command.h"
 #include "assemble/core/error.h"
@@ -10,6 +11,39 @@
 #include "assemble/core/text.h"
 
 namespace assemble::cli {
+namespace {
+
+constexpr int kLargestSide = 65535;
+
+std::string trimmed(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" \t\r");
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+/// Keys and values of a configuration as effective_config() writes it, a line each.
+std::map<std::string, std::string> values_of(const std::string& config) {
+  std::map<std::string, std::string> values;
+  for (const std::string& line : split(config, '\n')) {
+    const size_t equals = line.find('=');
+    if (equals == std::string::npos || line.starts_with('#')) continue;
+    values[trimmed(line.substr(0, equals))] = trimmed(line.substr(equals + 1));
+  }
+  return values;
+}
+
+/// More epochs are what resuming is for; a run folder may have been moved.
+void warn_of_changes(const fs::path& config, const std::string& now) {
+  if (!fs::exists(config)) return;
+  const Bytes before = read_file(config, uint64_t{1} << 24);
+  std::vector<std::string> changes = changed_options({before.begin(), before.end()}, now);
+  std::erase_if(changes, [](const std::string& change) {
+    return change.starts_with("--epochs ") || change.starts_with("--out ");
+  });
+  if (changes.empty()) return;
+  log_warning(concat("resuming with other options than the run began with: ", join(changes, "; ")));
+}
+
+}  // namespace
 
 void TrainFlags::declare(CLI::App& app) {
   declare_network(app);
@@ -79,9 +113,15 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_option("--preprocessing", preprocessing_,
                  "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE, each also with 'a'; reid, reid_NNN; inception_NNN")
       ->group(group);
-  app.add_option("--train-size", train_size_, "Side of training crops; 0: the type's")->group(group);
-  app.add_option("--eval-size", eval_size_, "Side of evaluation crops; 0: the type's")->group(group);
-  app.add_option("--eval-resize", eval_resize_, "Short side before the evaluation crop; 0: the type's")->group(group);
+  app.add_option("--train-size", train_size_, "Side of training crops; 0: the type's")
+      ->check(CLI::Range(0, kLargestSide))
+      ->group(group);
+  app.add_option("--eval-size", eval_size_, "Side of evaluation crops; 0: the type's")
+      ->check(CLI::Range(0, kLargestSide))
+      ->group(group);
+  app.add_option("--eval-resize", eval_resize_, "Short side before the evaluation crop; 0: the type's")
+      ->check(CLI::Range(0, kLargestSide))
+      ->group(group);
   app.add_option("--mean", mean_, "Subtracted from R, G and B in [0, 255]")->expected(3)->default_str("")->group(group);
   app.add_option("--deviation", deviation_, "Divides R, G and B after that")
       ->expected(3)
@@ -123,7 +163,9 @@ void TrainFlags::declare_run(CLI::App& app) {
   app.add_option("--seed", o.seed, "Seed of weights, order, augmentation, mixup and DropBlock")->group(group);
   app.add_option("--device", device_, "auto, cpu, cuda or cuda:N")->group(group);
   app.add_option("--precision", precision_, "f32 or bf16 (autocast)")->group(group);
-  app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")->group(group);
+  app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
   app.add_option("--eval-every", o.eval_every, "Epochs between evaluations")->group(group);
   app.add_option("--fine-eval-ratio", o.fine_eval_ratio, "After this share of the epochs, evaluate after each")
       ->group(group);
@@ -200,6 +242,20 @@ void TrainJob::declare(CLI::App& app) {
   flags_.declare(app);
 }
 
+std::vector<std::string> changed_options(const std::string& before, const std::string& now) {
+  const std::map<std::string, std::string> old_values = values_of(before), new_values = values_of(now);
+  std::vector<std::string> changes;
+  for (const auto& [key, value] : new_values) {
+    const auto old = old_values.find(key);
+    const std::string was = old == old_values.end() ? "not set" : old->second;
+    if (was != value) changes.push_back(concat("--", key, " was ", was, ", is ", value));
+  }
+  for (const auto& [key, value] : old_values) {
+    if (!new_values.contains(key)) changes.push_back(concat("--", key, " was ", value, ", is not set"));
+  }
+  return changes;
+}
+
 TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
   keep_freed_memory();
   TrainOptions options = flags_.options();
@@ -208,9 +264,11 @@ TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
   const auto train = open_dataset(data, Split::kTrain);
   const bool retrieves = options.validation.metric == ValidationMetric::kRecallAt1;
   const auto validation = open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining);
-  RunFolder folder(out, resume);
+  RunFolder folder(out, resume);  // after the data, below which it may lie
   Trainer trainer(*train, *validation, options, folder);
-  folder.write_config(effective_config(app));
+  const std::string config = effective_config(app);
+  if (resume) warn_of_changes(folder.path() / "config.toml", config);
+  folder.write_config(config);
   folder.write_environment({"assemble", "train", "--config", (folder.path() / "config.toml").string()});
   log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",
                   train->classes(), " classes, ", trainer.steps_per_epoch(), " steps an epoch"));

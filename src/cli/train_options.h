@@ -48,6 +48,9 @@ class TrainFlags {
   std::vector<float> deviation_;
 };
 
+/// What differs between two texts of effective_config(): "--lr was 0.1, is 0.2".
+std::vector<std::string> changed_options(const std::string& before, const std::string& now);
+
 /// A training run as `assemble train` declares it: data set, run folder and options.
 class TrainJob {
  public:

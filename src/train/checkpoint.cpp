@@ -2,6 +2,7 @@
 #include "assemble/train/checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -26,6 +27,13 @@ nlohmann::json to_json(const TrainingState& state, const WeightAverage* average)
           {"kept", kept},
           {"metric", state.metric},
           {"loader", nlohmann::json::parse(state.loader.to_json())},
+          {"steps_per_epoch", state.steps_per_epoch},
+          {"seed", state.seed},
+          {"class_names", state.class_names},
+          {"epoch_loss", state.epoch_loss},
+          {"epoch_steps", state.epoch_steps},
+          {"record", state.record},
+          {"measures", state.measures},
           {"average_updates", average ? average->updates() : 0}};
 }
 
@@ -43,6 +51,8 @@ void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const Mo
   add_prefixed(tensors, "model.", model.named_state());
   add_prefixed(tensors, "momentum.", optimizer.state());
   if (average) add_prefixed(tensors, "average.", average->state());
+  const std::string damaged = not_finite(tensors);
+  if (!damaged.empty()) throw RunError(path.string(), "is not written, the training has diverged:" + damaged);
   write_tensors(path, tensors,
                 {{"format", kFormat}, {"arch", model.arch().str()}, {"state", to_json(state, average).dump()}});
 }
@@ -59,6 +69,10 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
     throw InputError(path.string(), concat("holds ", metadata.at("arch"), ", the run trains ", model.arch().str()),
                      "resume with the options the run began with");
   }
+  if (average && !file.tensors().contains("average." + average->state().front().first)) {
+    throw UsageError("--ema", concat("the run in ", path.string(), " has no moving average"),
+                     "resume with the options the run began with");
+  }
   read_tensors_into(file, "model.", model.named_state());
   read_tensors_into(file, "momentum.", optimizer.state());
   if (average) read_tensors_into(file, "average.", average->state());
@@ -69,6 +83,13 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
     state.seconds = json.at("seconds").get<double>();
     for (const auto& kept : json.at("kept")) state.kept.push_back({kept.at("file"), kept.at("score")});
     state.metric = json.value("metric", state.metric);
+    state.steps_per_epoch = json.value("steps_per_epoch", state.steps_per_epoch);
+    state.seed = json.value("seed", state.seed);
+    state.class_names = json.value("class_names", state.class_names);
+    state.epoch_loss = json.value("epoch_loss", state.epoch_loss);
+    state.epoch_steps = json.value("epoch_steps", state.epoch_steps);
+    state.record = json.value("record", state.record);
+    state.measures = json.value("measures", state.measures);
     if (json.contains("loader")) state.loader = LoaderState::from_json(json["loader"].dump(), path.string());
     if (average) average->set_updates(json.at("average_updates").get<int64_t>());
     return state;
@@ -84,9 +105,15 @@ BestKeeper::BestKeeper(fs::path folder, int count, bool keep_all, std::vector<Ke
       kept_(std::move(kept)),
       metric_(std::move(metric)) {
   if (count < 1) throw UsageError("--keep-best", concat(count, " is less than 1"));
+  // The best is best.safetensors, whether or not it has a file of its own.
+  const auto second = kept_.begin() + std::min<ptrdiff_t>(1, static_cast<ptrdiff_t>(kept_.size()));
+  const auto lost = [&](const KeptModel& model) { return !fs::exists(folder_ / model.file); };
+  kept_.erase(std::remove_if(second, kept_.end(), lost), kept_.end());
+  if (kept_.size() > count_) kept_.resize(count_);
 }
 
 bool BestKeeper::offer(const ClassifierImpl& model, const ModelCard& card, int64_t epoch, double score) {
+  if (!std::isfinite(score)) throw RunError(concat("epoch ", epoch), concat("the model's ", metric_, " is ", score));
   const KeptModel candidate{model_name(epoch, metric_, score), score};
   const auto place = std::find_if(kept_.begin(), kept_.end(), [&](const KeptModel& k) { return score > k.score; });
   const bool is_best = place == kept_.begin();

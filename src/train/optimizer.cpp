@@ -2,25 +2,33 @@
 #include "assemble/train/optimizer.h"
 
 #include <cmath>
-
-#include "assemble/models/classifier.h"
+#include <set>
 
 namespace assemble {
 
-bool MomentumSgd::is_batch_norm_parameter(const std::string& name, const torch::Tensor& parameter) {
-  return parameter.dim() == 1 && !ClassifierImpl::is_classifier_parameter(name);
+std::vector<TrainedParameter> trained_parameters(const torch::nn::Module& network) {
+  std::set<const at::TensorImpl*> of_batch_norms;
+  for (const auto& module : network.modules()) {
+    if (!module->as<torch::nn::BatchNorm2dImpl>()) continue;
+    for (const torch::Tensor& tensor : module->parameters()) of_batch_norms.insert(tensor.unsafeGetTensorImpl());
+  }
+  std::vector<TrainedParameter> parameters;
+  for (const auto& item : network.named_parameters()) {
+    const bool decays = !of_batch_norms.contains(item.value().unsafeGetTensorImpl());
+    parameters.push_back({item.key(), item.value(), decays});
+  }
+  return parameters;
 }
 
-MomentumSgd::MomentumSgd(std::vector<std::pair<std::string, torch::Tensor>> parameters,
-                         const MomentumSgdOptions& options)
+MomentumSgd::MomentumSgd(const std::vector<TrainedParameter>& parameters, const MomentumSgdOptions& options)
     : options_(options) {
   groups_.push_back({{}, {}, {}, options.weight_decay});
   groups_.push_back({{}, {}, {}, 0.0});
-  for (auto& [name, parameter] : parameters) {
-    Group& group = groups_[is_batch_norm_parameter(name, parameter) ? 1 : 0];
+  for (const auto& [name, tensor, decays] : parameters) {
+    Group& group = groups_[decays ? 0 : 1];
     group.names.push_back(name);
-    group.velocities.push_back(torch::zeros_like(parameter));
-    group.parameters.push_back(parameter);
+    group.velocities.push_back(torch::zeros_like(tensor));
+    group.parameters.push_back(tensor);
   }
 }
 

@@ -2,9 +2,12 @@
 // A training run that is killed goes on as if nothing had happened.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <protozero/pbf_reader.hpp>
 #include <sstream>
 
+#include "assemble/io/tfrecord.h"
 #include "background_program.h"
 #include "drawn_data.h"
 
@@ -65,6 +68,22 @@ class ResumeTest : public testing::Test {
     return lines;
   }
 
+  /// Steps of all event files, ascending.
+  std::vector<int64_t> event_steps(const std::string& run) const {
+    std::vector<int64_t> steps;
+    for (const std::string& file : test::list_files(folder_ / run)) {
+      if (file.rfind("events.", 0) != 0) continue;
+      const TfRecordReader reader(folder_ / run / file);
+      for (const RecordSpan& record : reader.index()) {
+        const Bytes event = reader.read(record);
+        protozero::pbf_reader message(reinterpret_cast<const char*>(event.data()), event.size());
+        if (message.next(2)) steps.push_back(message.get_int64());
+      }
+    }
+    std::sort(steps.begin(), steps.end());
+    return steps;
+  }
+
   test::TemporaryFolder folder_;
 };
 
@@ -89,6 +108,54 @@ TEST_F(ResumeTest, StepsKillResumeAndStepsEqualAllStepsBitForBit) {
   EXPECT_EQ(read("killed/last.safetensors"), read("whole/last.safetensors"));
   EXPECT_EQ(read("killed/best.safetensors"), read("whole/best.safetensors"));
   EXPECT_EQ(metrics("killed"), metrics("whole"));
+}
+
+TEST_F(ResumeTest, KilledBeforeTheFirstCheckpointEveryStepIsLoggedOnce) {
+  std::vector<std::string> command = arguments("killed");
+  command[8] = "1";
+  std::vector<std::string> never = command;
+  never[4] = path("whole");
+  ASSERT_EQ(run_command(never).exit_code, 0);
+  {
+    test::BackgroundCommand train(command);
+    EXPECT_TRUE(train.wait_until([&] {
+      const test::fs::path file = folder_ / "killed/metrics.jsonl";
+      return test::fs::exists(file) && test::read_text(file).find("\"step\":2,") != std::string::npos;
+    }));
+    EXPECT_TRUE(train.kill()) << "it was to be killed in the middle";
+  }
+  ASSERT_FALSE(test::fs::exists(folder_ / "killed/checkpoint.safetensors"));
+  const CommandResult without = run_command(command);
+  EXPECT_EQ(without.exit_code, 2);
+  EXPECT_THAT(without.standard_error, testing::HasSubstr("already holds a run"));
+  command.push_back("--resume");
+  const CommandResult resumed = run_command(command);
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.standard_error;
+  EXPECT_EQ(metrics("killed"), metrics("whole"));
+  EXPECT_EQ(event_steps("killed"), event_steps("whole"));
+  EXPECT_EQ(read("killed/last.safetensors"), read("whole/last.safetensors"));
+}
+
+TEST_F(ResumeTest, AFinishedRunPrintsItsMeasuresAgainAndChangedOptionsAreNamed) {
+  std::vector<std::string> command = arguments("run");
+  command[8] = "1";
+  const CommandResult finished = run_command(command);
+  ASSERT_EQ(finished.exit_code, 0) << finished.standard_error;
+  command.push_back("--resume");
+  const CommandResult again = run_command(command);
+  ASSERT_EQ(again.exit_code, 0) << again.standard_error;
+  EXPECT_THAT(again.standard_error, testing::Not(testing::HasSubstr("other options")));
+  const auto before = nlohmann::json::parse(finished.standard_output);
+  const auto after = nlohmann::json::parse(again.standard_output);
+  for (const char* key : {"loss", "top1", "top5", "ece", "best_top1", "steps", "interrupted"}) {
+    EXPECT_EQ(after.at(key), before.at(key)) << key;
+  }
+  command[8] = "2";
+  command[12] = "0.02";
+  const CommandResult more = run_command(command);
+  ASSERT_EQ(more.exit_code, 0) << more.standard_error;
+  EXPECT_THAT(more.standard_error, testing::HasSubstr("--lr was 0.05, is 0.02"));
+  EXPECT_THAT(more.standard_error, testing::Not(testing::HasSubstr("--epochs was")));
 }
 
 }  // namespace

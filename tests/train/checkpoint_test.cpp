@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "assemble/core/error.h"
 #include "test_support.h"
 
@@ -12,11 +14,7 @@ namespace {
 class CheckpointTest : public testing::Test {
  protected:
   static Classifier network(uint64_t seed) { return make_classifier(Arch::parse("resnet50+w8"), {.classes = 3}, seed); }
-  static MomentumSgd optimizer_of(const Classifier& model) {
-    std::vector<std::pair<std::string, torch::Tensor>> parameters;
-    for (const auto& item : model->named_parameters()) parameters.emplace_back(item.key(), item.value());
-    return MomentumSgd(parameters, {});
-  }
+  static MomentumSgd optimizer_of(const Classifier& model) { return {trained_parameters(*model), {}}; }
   ModelCard card() const {
     ModelCard card;
     card.arch = Arch::parse("resnet50+w8");
@@ -33,7 +31,17 @@ TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
   WeightAverage average(*saved, 0.9);
   average.set_updates(7);
   save_checkpoint(folder_ / "c", *saved, optimizer, &average,
-                  {42, 1.5, {{"x.safetensors", 0.5}}, "top1", {3, 5, 64, {1, 9}}});
+                  {.step = 42,
+                   .seconds = 1.5,
+                   .kept = {{"x.safetensors", 0.5}},
+                   .loader = {3, 5, 64, {1, 9}},
+                   .steps_per_epoch = 6,
+                   .seed = 11,
+                   .class_names = {"a", "b", "c"},
+                   .epoch_loss = 2.5,
+                   .epoch_steps = 2,
+                   .record = {{"epoch", "7"}},
+                   .measures = {{"loss", 0.1}, {"top1", 0.7}}});
 
   const Classifier loaded = network(2);
   MomentumSgd loaded_optimizer = optimizer_of(loaded);
@@ -44,6 +52,13 @@ TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
   ASSERT_EQ(state.kept.size(), 1u);
   EXPECT_EQ(state.kept[0].file, "x.safetensors");
   EXPECT_EQ(loaded_average.updates(), 7);
+  EXPECT_EQ(state.steps_per_epoch, 6);
+  EXPECT_EQ(state.seed, 11u);
+  EXPECT_EQ(state.class_names, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(state.epoch_loss, 2.5);
+  EXPECT_EQ(state.epoch_steps, 2);
+  EXPECT_EQ(state.record.at("epoch"), "7");
+  EXPECT_EQ(state.measures, (std::vector<std::pair<std::string, double>>{{"loss", 0.1}, {"top1", 0.7}}));
   EXPECT_EQ(state.loader, (LoaderState{3, 5, 64, {1, 9}}));
   EXPECT_TRUE((loaded_optimizer.state()[0].second == 0.25).all().item<bool>());
   for (size_t i = 0; i < saved->named_state().size(); ++i) {
@@ -101,6 +116,48 @@ TEST_F(CheckpointTest, MayKeepEveryModel) {
   keeper.offer(*model, card(), 2, 0.4);
   EXPECT_EQ(test::list_files(folder_.path()).size(), 3u);
   EXPECT_THROW(BestKeeper(folder_.path(), 0, false, {}), UsageError);
+}
+
+TEST_F(CheckpointTest, ValuesThatAreNotFiniteLeaveTheOldCheckpoint) {
+  const Classifier model = network(1);
+  MomentumSgd optimizer = optimizer_of(model);
+  save_checkpoint(folder_ / "c", *model, optimizer, nullptr, {.step = 1});
+  optimizer.state()[0].second.fill_(INFINITY);
+  EXPECT_NE(test::error_of<RunError>([&] {
+              save_checkpoint(folder_ / "c", *model, optimizer, nullptr, {.step = 2});
+            }).find("not finite: momentum."),
+            std::string::npos);
+  EXPECT_EQ(load_checkpoint(folder_ / "c", *model, optimizer, nullptr).step, 1);
+}
+
+TEST_F(CheckpointTest, SaysThatTheRunHasNoAverage) {
+  const Classifier model = network(1);
+  MomentumSgd optimizer = optimizer_of(model);
+  save_checkpoint(folder_ / "c", *model, optimizer, nullptr, {});
+  WeightAverage average(*model, 0.9);
+  EXPECT_NE(test::error_of<UsageError>([&] {
+              load_checkpoint(folder_ / "c", *model, optimizer, &average);
+            }).find("has no moving average"),
+            std::string::npos);
+}
+
+TEST_F(CheckpointTest, OfEqualModelsTheFirstIsTheBest) {
+  const Classifier model = network(1);
+  BestKeeper keeper(folder_.path(), 2, false, {});
+  EXPECT_TRUE(keeper.offer(*model, card(), 1, 0.5));
+  EXPECT_FALSE(keeper.offer(*model, card(), 2, 0.5));
+  EXPECT_EQ(keeper.kept()[0].file, "epoch-0001-top1-0.5000.safetensors");
+  EXPECT_THROW(keeper.offer(*model, card(), 3, std::nan("")), RunError);
+  EXPECT_EQ(keeper.kept().size(), 2u);
+}
+
+TEST_F(CheckpointTest, GoesOnWithTheBestModelsThatAreThere) {
+  write_file(folder_ / "second", std::string_view("x"));
+  const std::vector<KeptModel> kept{{"first", 0.9}, {"second", 0.8}, {"gone", 0.7}};
+  const BestKeeper three(folder_.path(), 3, false, kept);
+  ASSERT_EQ(three.kept().size(), 2u) << "the first is best.safetensors";
+  EXPECT_EQ(three.kept()[1].file, "second");
+  EXPECT_EQ(BestKeeper(folder_.path(), 1, false, kept).kept().size(), 1u) << "fewer are kept now";
 }
 
 }  // namespace

@@ -43,10 +43,9 @@ class Steps {
         batches_(folder / "batches.safetensors"),
         model_(test::import_case(options_, folder / "init.ckpt-0")) {
     set_bn_momentum(number("bn_momentum"));
-    std::vector<std::pair<std::string, torch::Tensor>> parameters;
-    for (const auto& item : model_->named_parameters()) parameters.emplace_back(item.key(), item.value());
     optimizer_ = std::make_unique<MomentumSgd>(
-        parameters, MomentumSgdOptions{.momentum = number("momentum"), .weight_decay = number("weight_decay")});
+        trained_parameters(*model_),
+        MomentumSgdOptions{.momentum = number("momentum"), .weight_decay = number("weight_decay")});
     model_->train();
   }
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "assemble/models/classifier.h"
+
 namespace assemble {
 namespace {
 
@@ -26,7 +30,7 @@ TEST(MomentumSgd, FollowsTheOriginalsUpdate) {
 TEST(MomentumSgd, DecaysAllButBatchNorm) {
   torch::Tensor gamma = parameter({1.f}, {1});
   torch::Tensor bias = parameter({1.f}, {1});
-  MomentumSgd optimizer({{"layer1.0.bn1.weight", gamma}, {"fc.bias", bias}}, {0.9, false, 0.5});
+  MomentumSgd optimizer({{"layer1.0.bn1.weight", gamma, /*decays=*/false}, {"fc.bias", bias}}, {0.9, false, 0.5});
   EXPECT_DOUBLE_EQ(optimizer.regularization(), 0.25);
   gamma.mutable_grad() = torch::zeros({1});
   bias.mutable_grad() = torch::zeros({1});
@@ -60,6 +64,29 @@ TEST(MomentumSgd, ClipsToTheNormOfAllGradients) {
   EXPECT_NEAR(first.grad().item<double>(), 0.6, 1e-6);
   EXPECT_NEAR(optimizer.clip_gradients(2), 1, 1e-6);
   EXPECT_NEAR(second.grad().item<double>(), 0.8, 1e-6);
+}
+
+TEST(TrainedParameters, AllButThoseOfBatchNormsDecay) {
+  // Batch norms are known by their kind: the biases of timm's `se` are one-dimensional, too.
+  const Classifier model = make_classifier(Arch::parse("resnet50+d+se+timm+emb8+w8"), {.classes = 3}, 1);
+  std::map<std::string, bool> decays;
+  for (const TrainedParameter& parameter : trained_parameters(*model)) decays[parameter.name] = parameter.decays;
+  EXPECT_EQ(decays.size(), model->named_parameters().size());
+  for (const char* name : {"fc.weight", "fc.bias", "layer1.0.se.fc1.bias", "layer1.0.se.fc2.bias", "embedding.weight",
+                           "layer1.0.conv1.weight"}) {
+    EXPECT_TRUE(decays.at(name)) << name;
+  }
+  for (const char* name : {"bn1.weight", "bn1.bias", "layer1.0.bn2.bias", "embedding_bn.weight", "embedding_bn.bias"}) {
+    EXPECT_FALSE(decays.at(name)) << name;
+  }
+  double sum = 0;
+  for (const auto& item : model->named_parameters()) {
+    if (item.key().find("bn") == std::string::npos && decays.at(item.key())) {
+      sum += item.value().square().sum().item<double>();
+    }
+  }
+  MomentumSgd optimizer(trained_parameters(*model), {0.9, false, 0.5});
+  EXPECT_NEAR(optimizer.regularization(), 0.25 * sum, 1e-3 * sum);
 }
 
 }  // namespace

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <csignal>
+#include <limits>
+#include <map>
 #include <thread>
 
 #include "assemble/core/error.h"
@@ -41,6 +44,22 @@ class TrainerTest : public testing::Test {
     return Trainer(*train_, *validation_, options, run).run();
   }
 
+  /// Trains until metrics.jsonl holds `text`, then Ctrl-C.
+  TrainResult train_until(const TrainOptions& options, const std::string& name, const std::string& text) {
+    RunFolder run(folder_ / name, options.resume);
+    Trainer trainer(*train_, *validation_, options, run);
+    std::thread stopper([&] {
+      const fs::path metrics = folder_ / name / "metrics.jsonl";
+      while (!fs::exists(metrics) || test::read_text(metrics).find(text) == std::string::npos) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      }
+      std::raise(SIGINT);
+    });
+    const TrainResult stopped = trainer.run();
+    stopper.join();
+    return stopped;
+  }
+
   Bytes model_bytes(const std::string& name) const { return read_file(folder_ / name / "last.safetensors"); }
 
   test::TemporaryFolder folder_;
@@ -69,23 +88,97 @@ TEST_F(TrainerTest, ResumingGivesTheSameBitsAsNeverStopping) {
   TrainOptions all = options();
   train(all, "whole");
   // Stop in the middle of the second epoch, as Ctrl-C does.
-  RunFolder run(folder_ / "parts", false);
-  Trainer first(*train_, *validation_, all, run);
-  std::thread stopper([&] {
-    const fs::path metrics = folder_ / "parts" / "metrics.jsonl";
-    while (!fs::exists(metrics) || test::read_text(metrics).find("\"step\":8") == std::string::npos) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    std::raise(SIGINT);
-  });
-  const TrainResult stopped = first.run();
-  stopper.join();
+  const TrainResult stopped = train_until(all, "parts", "\"step\":8");
   ASSERT_TRUE(stopped.interrupted);
-  ASSERT_LT(stopped.steps, 2 * first.steps_per_epoch());
+  ASSERT_LT(stopped.steps, 12);
   all.resume = true;
   const TrainResult resumed = train(all, "parts");
   EXPECT_FALSE(resumed.interrupted);
   EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
+  const auto losses = [&](const std::string& name) {
+    std::vector<double> losses;
+    for (const EpochSummary& row : read_summary(folder_ / name)) losses.push_back(row.train_loss);
+    return losses;
+  };
+  EXPECT_EQ(losses("whole"), losses("parts")) << "also of the epoch in which it was stopped";
+}
+
+TEST_F(TrainerTest, AnInterruptBeforeTheFirstEvaluationSavesWhatWasTrained) {
+  TrainOptions all = options();
+  train(all, "whole");
+  const TrainResult stopped = train_until(all, "parts", "\"step\":2,");
+  ASSERT_TRUE(stopped.interrupted);
+  ASSERT_LT(stopped.steps, 6);
+  EXPECT_TRUE(stopped.measures.empty());
+  EXPECT_FALSE(stopped.best.has_value());
+  EXPECT_FALSE(fs::exists(folder_ / "parts/best.safetensors"));
+  EXPECT_NO_THROW(load_model(folder_ / "parts/last.safetensors"));
+  all.resume = true;
+  train(all, "parts");
+  EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
+}
+
+TEST_F(TrainerTest, AnInterruptBeforeTheFirstStepCanBeResumed) {
+  TrainOptions all = options();
+  all.epochs = 1;
+  {
+    RunFolder run(folder_ / "run", false);
+    Trainer trainer(*train_, *validation_, all, run);
+    const InterruptGuard outer;
+    std::raise(SIGINT);
+    const TrainResult stopped = trainer.run();
+    EXPECT_TRUE(stopped.interrupted);
+    EXPECT_EQ(stopped.steps, 0);
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "run/last.safetensors")) << "nothing was trained";
+  all.resume = true;
+  EXPECT_EQ(train(all, "run").steps, 6);
+}
+
+TEST_F(TrainerTest, AFinishedRunStaysAsItIsAndGoesOnWithMoreEpochs) {
+  TrainOptions all = options();
+  const TrainResult finished = train(all, "run");
+  std::map<std::string, std::string> before;
+  for (const std::string& file : test::list_files(folder_ / "run")) {
+    before[file] = test::read_text(folder_ / "run" / file);
+  }
+  all.resume = true;
+  const TrainResult again = train(all, "run");
+  for (const auto& [file, text] : before) EXPECT_EQ(test::read_text(folder_ / "run" / file), text) << file;
+  EXPECT_EQ(again.steps, 12);
+  EXPECT_FALSE(again.interrupted);
+  EXPECT_EQ(again.measures, finished.measures);
+  EXPECT_EQ(again.measures.size(), 4u);
+  EXPECT_EQ(again.best, finished.best);
+  // A killed program leaves no last model behind: it is written from the checkpoint.
+  fs::remove(folder_ / "run/last.safetensors");
+  train(all, "run");
+  EXPECT_EQ(test::read_text(folder_ / "run/last.safetensors"), before["last.safetensors"]);
+  all.epochs = 3;
+  EXPECT_EQ(train(all, "run").steps, 18);
+  const std::vector<EpochSummary> rows = read_summary(folder_ / "run");
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[2].epoch, 3);
+  all.epochs = 1;
+  EXPECT_THAT(test::error_of<UsageError>([&] { train(all, "run"); }),
+              testing::HasSubstr("--epochs: 1 are fewer than the 3 that the run has done"));
+}
+
+TEST_F(TrainerTest, ResumingWithOptionsOfAnotherRunNamesThem) {
+  TrainOptions once = options();
+  once.epochs = 1;
+  train(once, "run");
+  once.resume = true;
+  TrainOptions other = once;
+  other.batch_size = 4;
+  EXPECT_THAT(test::error_of<UsageError>([&] { train(other, "run"); }),
+              testing::HasSubstr("the run had 6 steps an epoch, now it has 12: --batch-size"));
+  other = once;
+  other.seed = 4;
+  EXPECT_THAT(test::error_of<UsageError>([&] { train(other, "run"); }), testing::HasSubstr("--seed"));
+  other = once;
+  other.average_decay = 0;
+  EXPECT_NO_THROW(train(other, "run"));
 }
 
 /// A data set of which one image cannot be read.
@@ -231,7 +324,7 @@ TEST_F(TrainerTest, RecallOfUnknownClassesPicksTheBest) {
     const TrainResult result = Trainer(*four, *unseen, zero_shot, run).run();
     EXPECT_EQ(result.metric, "recall@1");
     EXPECT_EQ(result.last.retrieval->queries, unseen->size());
-    EXPECT_GE(result.best, result.last.score());
+    EXPECT_GE(*result.best, result.last.score());
   }
   const std::string summary = test::read_text(folder_ / "zero/summary.csv");
   EXPECT_EQ(summary.rfind("epoch,step,learning_rate,train_loss,recall@1,recall@2,recall@4,recall@8,images_per_", 0),
@@ -266,6 +359,85 @@ TEST_F(TrainerTest, DivergenceIsAnErrorThatSaysWhatToDo) {
   EXPECT_NE(message.find("lower --lr"), std::string::npos);
 }
 
+TEST_F(TrainerTest, DivergenceInTheLastStepIsAnErrorAndKeepsTheModelsOfBefore) {
+  TrainOptions wild = options();
+  wild.arch = "resnet50+w8";
+  wild.epochs = 1;
+  wild.batch_size = 32;  // a single step
+  wild.schedule.type = DecayType::kFixed;
+  for (const double rate : {1e30, 1e38}) {  // the first leaves finite weights, whose outputs are not
+    wild.schedule.base = rate;
+    const std::string name = concat("wild", rate);
+    EXPECT_THAT(test::error_of<RunError>([&] { train(wild, name); }), testing::HasSubstr("not finite"));
+    for (const char* file : {"best.safetensors", "last.safetensors", "checkpoint.safetensors"}) {
+      EXPECT_FALSE(fs::exists(folder_ / name / file)) << file;
+    }
+  }
+  wild.schedule.base = 0.01;
+  train(wild, "kept");
+  const Bytes best = read_file(folder_ / "kept/best.safetensors"), last = model_bytes("kept");
+  wild.resume = true;
+  wild.epochs = 2;
+  wild.schedule.base = 1e38;
+  EXPECT_THROW(train(wild, "kept"), RunError);
+  EXPECT_EQ(read_file(folder_ / "kept/best.safetensors"), best);
+  EXPECT_EQ(model_bytes("kept"), last);
+}
+
+TEST_F(TrainerTest, OneImageAtATimeTrainsOrIsRefusedBeforeTheRun) {
+  TrainOptions single = options();
+  single.batch_size = 1;
+  single.mixup = MixupType::kOff;
+  for (const char* arch : {"resnet50+w8", "resnet50+sk+w8", "resnet50+bl+sk+aa3+w8", "resnet50+gem+emb8+w8"}) {
+    single.arch = arch;
+    EXPECT_THAT(test::error_of<UsageError>([&] { train(single, "single"); }),
+                testing::HasSubstr("--batch-size 1: a batch norm of "))
+        << arch;
+    EXPECT_FALSE(fs::exists(folder_ / "single")) << arch;
+  }
+  single.arch = "resnet50+w8";
+  single.epochs = 1;
+  single.preprocessing.train_size = 64;  // maps of 2×2 at the end
+  const auto few = DatasetRange(*train_, 0, 4);
+  RunFolder run(folder_ / "single", false);
+  EXPECT_EQ(Trainer(few, *validation_, single, run).run().steps, 4);
+}
+
+TEST_F(TrainerTest, ABatchLargerThanTheDataSetIsRefused) {
+  TrainOptions large = options();
+  large.batch_size = 32;
+  large.mixup = MixupType::kHalves;
+  EXPECT_THAT(test::error_of<UsageError>([&] { train(large, "large"); }),
+              testing::HasSubstr("--batch-size 32: reads 64 images a pass"));
+  EXPECT_FALSE(fs::exists(folder_ / "large"));
+}
+
+TEST_F(TrainerTest, SidesThatTheNetworkCannotTakeAreRefusedBeforeTheRun) {
+  TrainOptions small = options();
+  small.arch = "resnet50+aa7+w8";
+  small.preprocessing.eval_size = 8;  // mirrored edges need larger maps
+  EXPECT_THAT(test::error_of<UsageError>([&] { train(small, "small"); }), testing::HasSubstr("image side 8: does not"));
+  EXPECT_FALSE(fs::exists(folder_ / "small"));
+}
+
+TEST_F(TrainerTest, ASigmoidNetworkIsValidatedByItsLoss) {
+  TrainOptions sigmoid = options();
+  sigmoid.arch = "resnet50+w8";
+  sigmoid.epochs = 1;
+  sigmoid.loss = LossType::kSigmoid;
+  const TrainResult result = train(sigmoid, "sigmoid");
+  ModelCard card;
+  const Classifier model = load_model(folder_ / "sigmoid/last.safetensors", &card);
+  LoaderOptions loading;
+  loading.preprocessing = card.preprocessing;
+  Loader loader(*validation_, loading);
+  const Network network = make_network(model, torch::kCPU, Precision::kF32);
+  const ClassificationResult measured = evaluate(network, outputs_of(card, "m"), loader);
+  EXPECT_NEAR(measured.loss, result.last.classification->loss, 1e-4);
+  EXPECT_NEAR(measured.ece, result.last.classification->ece, 1e-4);
+  EXPECT_EQ(outputs_of(card, "m").loss, LossType::kSigmoid);
+}
+
 TEST_F(TrainerTest, RefusesAFolderThatHoldsARun) {
   TrainOptions once = options();
   once.epochs = 1;
@@ -297,6 +469,30 @@ TEST(TrainOptions, ImpossibleValuesAreErrors) {
   options = {};
   options.drop_block = {0.9};
   EXPECT_THROW(options.check(), UsageError);
+  for (const double wrong : {std::nan(""), -1.0, double{INFINITY}}) {
+    for (double TrainOptions::*value :
+         {&TrainOptions::label_smoothing, &TrainOptions::kd_temperature, &TrainOptions::mixup_alpha,
+          &TrainOptions::bn_momentum, &TrainOptions::average_decay, &TrainOptions::clip_gradients,
+          &TrainOptions::small_share, &TrainOptions::fine_eval_ratio}) {
+      options = {};
+      options.*value = wrong;
+      EXPECT_THROW(options.check(), UsageError) << wrong;
+    }
+  }
+  for (int64_t TrainOptions::*value :
+       {&TrainOptions::epochs, &TrainOptions::batch_size, &TrainOptions::accumulate, &TrainOptions::eval_batch_size,
+        &TrainOptions::eval_every, &TrainOptions::log_every}) {
+    for (const int64_t wrong : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
+      options = {};
+      options.*value = wrong;
+      EXPECT_THROW(options.check(), UsageError) << wrong;
+    }
+  }
+  for (int64_t TrainOptions::*value : {&TrainOptions::epochs, &TrainOptions::batch_size, &TrainOptions::accumulate}) {
+    options = {};
+    options.*value = std::numeric_limits<int64_t>::max();
+    EXPECT_THROW(options.check(), UsageError) << "products would not fit";
+  }
   options = {};
   options.label_smoothing = 1;
   EXPECT_THROW(options.check(), UsageError);

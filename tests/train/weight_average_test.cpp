@@ -36,5 +36,23 @@ TEST(WeightAverage, NeverDecaysFasterThanAsked) {
   EXPECT_NEAR(bias[0].item<double>(), 0.5, 1e-6);
 }
 
+TEST(AveragedWeights, AreTakenOutAgainAfterAnError) {
+  const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = 2}, 1);
+  torch::Tensor bias = model->named_parameters()["fc.bias"].detach();
+  bias.fill_(1);
+  WeightAverage average(*model, 0.5);
+  bias.fill_(2);
+  EXPECT_THROW(
+      {
+        const AveragedWeights averaged(&average);
+        EXPECT_DOUBLE_EQ(bias[0].item<double>(), 1);
+        throw std::runtime_error("while it is evaluated");
+      },
+      std::runtime_error);
+  EXPECT_DOUBLE_EQ(bias[0].item<double>(), 2);
+  { const AveragedWeights nothing(nullptr); }
+  EXPECT_DOUBLE_EQ(bias[0].item<double>(), 2);
+}
+
 }  // namespace
 }  // namespace assemble

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "assemble/core/file.h"
@@ -27,27 +29,37 @@ struct TrainingState {
   std::vector<KeptModel> kept;  ///< best first
   std::string metric = "top1";  ///< that their scores are of
   LoaderState loader{};         ///< of the training images
+  int64_t steps_per_epoch = 0;  ///< 0: not known, of an earlier version's checkpoint
+  uint64_t seed = 0;
+  std::vector<std::string> class_names = {};
+  double epoch_loss = 0;                                      ///< summed since the last evaluation
+  int64_t epoch_steps = 0;                                    ///< that were summed
+  std::map<std::string, std::string> record = {};             ///< ModelCard::training of the last evaluation
+  std::vector<std::pair<std::string, double>> measures = {};  ///< its figures by name
 };
 
 /// Writes the training state atomically as one safetensors file ("model.…", "momentum.…", "average.…").
 /// @param average may be null
+/// @throws RunError when it cannot be written, and when a value is not finite: what is there stays
 void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const MomentumSgd& optimizer,
                      const WeightAverage* average, const TrainingState& state);
 
 /// Reads it back into network, optimizer and average.
-/// @throws InputError when the file is damaged or belongs to another network
+/// @throws InputError when the file is damaged or belongs to another network; UsageError when there is no average in it
+///         and one is wanted
 TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, MomentumSgd& optimizer,
                               WeightAverage* average);
 
 /// Keeps the k best model files of a run.
 class BestKeeper {
  public:
-  /// @param count how many to keep, at least 1
+  /// @param count how many to keep, at least 1; of `kept`, those whose files are there
   /// @param keep_all keep every evaluated model too
   /// @param metric what a score is; part of the file names
   BestKeeper(fs::path folder, int count, bool keep_all, std::vector<KeptModel> kept, std::string metric = "top1");
 
-  /// Saves the model when it is among the best (best.safetensors always is the best one) and removes what falls out.
+  /// Saves the model when it is among the best (best.safetensors always is the best one; of equals the first) and
+  /// removes what falls out.
   /// @return whether it is the best so far
   bool offer(const ClassifierImpl& model, const ModelCard& card, int64_t epoch, double score);
   const std::vector<KeptModel>& kept() const { return kept_; }

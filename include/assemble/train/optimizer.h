@@ -15,12 +15,22 @@ struct MomentumSgdOptions {
   double weight_decay = 1e-4;  ///< λ of λ · ½‖w‖², over every parameter that is not batch norm's (dense bias included)
 };
 
+/// A tensor to be trained.
+struct TrainedParameter {
+  std::string name;
+  torch::Tensor tensor;
+  bool decays = true;  ///< under weight decay
+};
+
+/// Every parameter of a network, by name. Weight decay is for all that are not a batch norm's: the biases of
+/// convolutions and of the classifier are decayed.
+std::vector<TrainedParameter> trained_parameters(const torch::nn::Module& network);
+
 /// Momentum SGD of the original: g += λ·w (no batch norm); v = m·v + g; w -= lr·v (nesterov: w -= lr·(g + m·v)).
 /// One fused pass over all parameters.
 class MomentumSgd {
  public:
-  /// @param parameters names and tensors; a name decides whether weight decay applies
-  MomentumSgd(std::vector<std::pair<std::string, torch::Tensor>> parameters, const MomentumSgdOptions& options);
+  MomentumSgd(const std::vector<TrainedParameter>& parameters, const MomentumSgdOptions& options);
 
   /// Applies the gradients and clears them. Parameters without a gradient stay.
   void step(double learning_rate);
@@ -31,9 +41,6 @@ class MomentumSgd {
   std::vector<std::pair<std::string, torch::Tensor>> state() const;
   /// Norm of all gradients, after which they are scaled to `limit` when it is larger.
   double clip_gradients(double limit);
-
-  /// Does this parameter belong to a batch norm? Such parameters are not decayed.
-  static bool is_batch_norm_parameter(const std::string& name, const torch::Tensor& parameter);
 
  private:
   struct Group {

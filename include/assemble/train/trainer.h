@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/interrupt.h"
 #include "assemble/data/dataset.h"
 #include "assemble/data/loader.h"
 #include "assemble/data/mixup.h"
@@ -73,9 +74,10 @@ struct TrainOptions {
 
 /// How a run ended.
 struct TrainResult {
-  ValidationResult last;
-  std::string metric;  ///< by which the best models are kept: "top1" or "recall\@1"
-  double best = 0;     ///< the best model's
+  ValidationResult last;                                 ///< nothing when this run of the program evaluated nothing
+  std::vector<std::pair<std::string, double>> measures;  ///< figures of the last evaluation, also of before a resume
+  std::string metric;                                    ///< by which the best models are kept: "top1" or "recall\@1"
+  std::optional<double> best;                            ///< the best model's; nothing before the first evaluation
   int64_t steps = 0;
   double seconds = 0;
   double images_per_second = 0;
@@ -101,10 +103,14 @@ struct StepTimes {
 class Trainer {
  public:
   /// @param validation of the same classes, or of any under ValidationMetric::kRecallAt1
+  /// @throws UsageError for options that do not fit the network, the data or the run to go on with; InputError for
+  /// files
+  ///         that cannot be used
   Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options, RunFolder& folder);
 
-  /// Trains to the last epoch or until Ctrl-C, evaluating and saving on the way.
-  /// @throws RunError when the loss is no longer finite
+  /// Trains to the last epoch or until Ctrl-C, evaluating and saving on the way. A run that is finished already stays
+  /// as it is.
+  /// @throws RunError when the loss, the weights or the outputs are no longer finite: what was saved before stays
   TrainResult run();
 
   ClassifierImpl& model() { return *model_; }
@@ -112,7 +118,10 @@ class Trainer {
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
 
  private:
+  void check_data() const;
+  void check_sides();
   void start();
+  void resume();
   void warn_of_no_effect() const;
   int64_t small_steps() const;
   void start_loader(LoaderState from);
@@ -124,7 +133,10 @@ class Trainer {
   bool is_evaluated(int64_t epoch) const;
   void finish_epoch(int64_t epoch);
   ValidationResult validate_averaged();
+  void require_finite_weights() const;
+  void train_to_the_end(const InterruptGuard& interrupt);
   void save(bool with_model);
+  TrainResult result() const;
   double initial_share() const;
 
   const Dataset& train_;
@@ -144,8 +156,6 @@ class Trainer {
   Batch batch_;
   StepTimes times_;        // of the whole run
   StepTimes epoch_times_;  // since the last summary
-  double epoch_loss_ = 0;
-  int64_t epoch_steps_ = 0;
   ValidationResult last_;
   double elapsed_before_ = 0;
   std::chrono::steady_clock::time_point began_;

@@ -36,4 +36,21 @@ class WeightAverage {
   int64_t updates_ = 0;
 };
 
+/// Has the network hold its average while it lives, then its own weights again, also after an exception.
+class AveragedWeights {
+ public:
+  /// @param average null: nothing changes
+  explicit AveragedWeights(WeightAverage* average) : average_(average) {
+    if (average_) average_->swap();
+  }
+  ~AveragedWeights() {
+    if (average_) average_->swap();
+  }
+  AveragedWeights(const AveragedWeights&) = delete;
+  AveragedWeights& operator=(const AveragedWeights&) = delete;
+
+ private:
+  WeightAverage* average_;
+};
+
 }  // namespace assemble

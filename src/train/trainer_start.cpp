@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a training run does before its first step.
+#include <algorithm>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/text.h"
+#include "assemble/eval/batch_memory.h"
+#include "assemble/train/trainer.h"
+
+namespace assemble {
+namespace {
+
+LoaderOptions loader_options(const TrainOptions& options, bool training) {
+  LoaderOptions loader;
+  loader.training = training;
+  loader.batch_size =
+      training ? options.batch_size * (options.mixup == MixupType::kHalves ? 2 : 1) : options.eval_batch_size;
+  loader.threads = options.loader_threads;
+  loader.prefetch = options.prefetch;
+  if (training) loader.decoding = options.decoding;
+  loader.teacher_logits = training && options.kd_temperature > 0;
+  loader.max_broken = options.max_broken;
+  loader.memory = batch_memory(options.device);
+  loader.seed = options.seed;
+  loader.preprocessing = options.preprocessing;
+  loader.augmentation = options.augmentation;
+  return loader;
+}
+
+/// Batch norm needs the variance of a channel's values. One image gives a single value where maps are 1×1: in selective
+/// kernels and embeddings, and in the last stage of small images.
+bool can_train_on_one_image(const Arch& arch, int side) {
+  const torch::NoGradGuard no_grad;
+  const Classifier trial = make_classifier(arch, {.classes = 2, .image_size = side});
+  try {
+    trial->forward(torch::zeros({1, 3, side, side}));
+    return true;
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options, RunFolder& folder)
+    : train_(train), options_(options), folder_(folder) {
+  options_.check();
+  card_.arch = Arch::parse(options_.arch);
+  card_.class_names = train.class_names();
+  card_.preprocessing = options_.preprocessing;
+  card_.loss = options_.loss == LossType::kSigmoid ? "sigmoid" : "softmax";
+  check_data();
+  const int64_t step_images = options_.batch_size * options_.accumulate;
+  steps_per_epoch_ = std::max<int64_t>(train.size() / step_images, 1);
+  total_steps_ = steps_per_epoch_ * options_.epochs;
+  options_.schedule.steps_per_epoch = static_cast<double>(steps_per_epoch_);
+  options_.schedule.train_epochs = static_cast<double>(options_.epochs);
+  options_.schedule.check();
+  validator_ = std::make_unique<Validator>(validation, loader_options(options_, false), options_.validation);
+  start();
+}
+
+/// What would otherwise end the run after its first epoch, or before its first step.
+void Trainer::check_data() const {
+  (void)to_metadata(card_);  // refuses names that no model file can hold
+  const int64_t images = options_.mixup == MixupType::kHalves ? 2 : 1;
+  if (train_.size() < images * options_.batch_size) {
+    throw UsageError(
+        concat("--batch-size ", options_.batch_size),
+        concat("reads ", images * options_.batch_size, " images a pass, ", train_.where(), " holds ", train_.size()),
+        concat("set it to at most ", train_.size() / images));
+  }
+  const int side = options_.small_size > 0 ? std::min(options_.small_size, options_.preprocessing.train_size)
+                                           : options_.preprocessing.train_size;
+  if (options_.batch_size > 1 || can_train_on_one_image(card_.arch, side)) return;
+  throw UsageError(
+      "--batch-size 1",
+      concat("a batch norm of ", options_.arch, " would see a single value a channel, which has no variance"),
+      "use a --batch-size of at least 2");
+}
+
+/// Goes through the network without an image, with each size that it will see.
+void Trainer::check_sides() {
+  for (const int side : {options_.preprocessing.train_size, options_.preprocessing.eval_size, options_.small_size}) {
+    if (side == 0) continue;
+    try {
+      model_->multiply_adds(side);
+    } catch (const c10::Error& error) {
+      throw UsageError(concat("image side ", side), concat("does not suit ", options_.arch, ": ", error.msg()),
+                       "use a larger --train-size and --eval-size");
+    }
+  }
+}
+
+void Trainer::start() {
+  model_ = make_classifier(card_.arch,
+                           {.classes = card_.classes(),
+                            .bn_momentum = options_.bn_momentum,
+                            .zero_gamma = options_.zero_gamma,
+                            .sigmoid_loss = options_.loss == LossType::kSigmoid,
+                            .drop_block = !options_.drop_block.empty(),
+                            .drop_block_size = options_.drop_block_size,
+                            .image_size = options_.preprocessing.train_size},
+                           options_.seed);
+  check_sides();
+  model_->to(options_.device);
+  model_->drop_block_state().seed = options_.seed;
+  loader_ = std::make_unique<Loader>(train_, loader_options(options_, true));
+  optimizer_ = std::make_unique<MomentumSgd>(trained_parameters(*model_), options_.optimizer);
+  const bool resumes = options_.resume && fs::exists(folder_.checkpoint());
+  if (!options_.pretrained.empty() && !resumes) {
+    const std::vector<std::string> fresh = load_backbone(options_.pretrained, *model_);
+    log_info(concat("starting from ", options_.pretrained, "; new: ", join(fresh, ", ")));
+  }
+  if (options_.average_decay > 0) average_ = std::make_unique<WeightAverage>(*model_, options_.average_decay);
+  if (resumes) {
+    resume();
+  } else if (options_.resume) {
+    log_warning(concat(folder_.checkpoint().string(), " is not there: starting from the beginning"));
+  }
+  if (options_.resume) folder_.rewind(state_.step);
+  state_.metric = metric_name(options_.validation.metric);
+  state_.steps_per_epoch = steps_per_epoch_;
+  state_.seed = options_.seed;
+  state_.class_names = card_.class_names;
+  elapsed_before_ = state_.seconds;
+  keeper_ = std::make_unique<BestKeeper>(folder_.path(), options_.keep_best, options_.keep_every_evaluation,
+                                         state_.kept, state_.metric);
+  warn_of_no_effect();
+}
+
+void Trainer::resume() {
+  const std::string where = folder_.checkpoint().string();
+  const char* hint = "resume with the options and the data that the run began with";
+  state_ = load_checkpoint(where, *model_, *optimizer_, average_.get());
+  const std::string metric = metric_name(options_.validation.metric);
+  if (state_.metric != metric) {
+    throw UsageError("--validation-metric",
+                     concat("the run keeps its best models by ", state_.metric, ", not ", metric), hint);
+  }
+  // Checkpoints of earlier versions have neither.
+  if (state_.steps_per_epoch > 0) {
+    if (state_.steps_per_epoch != steps_per_epoch_) {
+      throw UsageError("--resume",
+                       concat("the run had ", state_.steps_per_epoch, " steps an epoch, now it has ", steps_per_epoch_,
+                              ": --batch-size, --accumulate or the data set has changed"),
+                       hint);
+    }
+    if (state_.seed != options_.seed) {
+      throw UsageError("--seed", concat("the run began with ", state_.seed, ", not ", options_.seed), hint);
+    }
+    if (state_.class_names != card_.class_names) {
+      throw InputError(train_.where(), concat("has other classes than the run in ", where), hint);
+    }
+  }
+  if (state_.step > total_steps_) {
+    throw UsageError(
+        "--epochs",
+        concat(options_.epochs, " are fewer than the ", state_.step / steps_per_epoch_, " that the run has done"),
+        "its models are in the run folder");
+  }
+  card_.training = state_.record;
+  log_info(concat("resuming at step ", state_.step, " of ", total_steps_));
+}
+
+void Trainer::warn_of_no_effect() const {
+  const std::vector<double>& keep = options_.drop_block;
+  if (!keep.empty() && keep[0] == 1 && keep[1] == 1) log_warning("--drop-block 1 1 has no effect");
+  if (options_.loss == LossType::kSigmoid && options_.label_smoothing > 0) {
+    log_warning("--label-smoothing has no effect with the sigmoid loss");
+  }
+  if (card_.arch.blur_max) log_warning("aaN(max) has no effect, as in the original");
+  if (options_.accumulate > 1 && options_.batch_size < 16) {
+    log_warning("batch norm sees only --batch-size images, whatever --accumulate is");
+  }
+}
+
+}  // namespace assemble
