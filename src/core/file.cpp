@@ -85,6 +85,31 @@ struct stat status_for_reading(const fs::path& path, int descriptor) {
   throw InputError(path.string(), concat("is larger than ", limit, " bytes, the most expected here"));
 }
 
+/// Takes the lock of an open temporary file. @return false when another has it
+bool take_lock(const Descriptor& descriptor) { return flock(descriptor.get(), LOCK_EX | LOCK_NB) == 0; }
+
+/// Whether the path still means the file that was opened. Between opening and locking, the writer who had the lock may
+/// have renamed the file into its target or removed it.
+bool is_still_at(const Descriptor& descriptor, const fs::path& path) {
+  struct stat opened {
+  }, found{};
+  return fstat(descriptor.get(), &opened) == 0 && stat(path.c_str(), &found) == 0 && opened.st_ino == found.st_ino &&
+         opened.st_dev == found.st_dev;
+}
+
+/// Creates a temporary file that none but the caller writes, renames or removes while the descriptor is open.
+int create_locked(const fs::path& temporary, const fs::path& target) {
+  for (;;) {
+    Descriptor descriptor(open_retrying(temporary, O_WRONLY | O_CREAT));
+    if (descriptor.get() < 0) fail_writing(target, "create", errno);
+    // A file of this name is either another writer's, which holds the lock, or was left by a killed process.
+    if (!take_lock(descriptor) && errno == EWOULDBLOCK) throw RunError(target.string(), "is already being written");
+    if (!is_still_at(descriptor, temporary)) continue;
+    if (ftruncate(descriptor.get(), 0) != 0) fail_writing(target, "create", errno);
+    return descriptor.release();
+  }
+}
+
 void sync_folder(const fs::path& file) {
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
   Descriptor descriptor(open_retrying(folder, O_RDONLY | O_DIRECTORY));
@@ -166,20 +191,13 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
     return;
   }
   temporary_ = path_.parent_path() / concat(".", path_.filename().string(), ".tmp-", getpid());
-  Descriptor descriptor(open_retrying(temporary_, O_WRONLY | O_CREAT));
-  if (descriptor.get() < 0) fail_writing(path_, "create", errno);
-  // A file of this name is either another writer's, which holds the lock, or was left by a killed process.
-  if (flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    throw RunError(path_.string(), "is already being written");
-  }
-  if (ftruncate(descriptor.get(), 0) != 0) fail_writing(path_, "create", errno);
-  descriptor_ = descriptor.release();
+  descriptor_ = create_locked(temporary_, path_);
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
+  if (!temporary_.empty()) unlink(temporary_.c_str());  // while the lock is held: afterwards it may be another writer's
   close(descriptor_);
-  if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::span<const uint8_t> bytes) {
@@ -250,7 +268,8 @@ void remove_stale_temporaries(const fs::path& folder) {
     const std::string_view digits = std::string_view(name).substr(mark + 5);
     if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) continue;
     Descriptor descriptor(open_retrying(entry->path(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
-    if (descriptor.get() >= 0 && flock(descriptor.get(), LOCK_EX | LOCK_NB) == 0) unlink(entry->path().c_str());
+    if (descriptor.get() < 0 || !take_lock(descriptor)) continue;
+    if (is_still_at(descriptor, entry->path())) unlink(entry->path().c_str());
   }
 }
 

@@ -6,6 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
+
 #include "assemble/core/error.h"
 #include "test_support.h"
 
@@ -145,6 +148,31 @@ TEST(AtomicFile, RefusesASecondWriter) {
   TemporaryFolder folder;
   AtomicFile first(folder / "a");
   EXPECT_THAT(error_of<RunError>([&] { AtomicFile(folder / "a"); }), HasSubstr("is already being written"));
+}
+
+TEST(AtomicFile, NoWriterTruncatesWhatAnotherHasCommitted) {
+  TemporaryFolder folder;
+  write_file(folder / "a", std::string_view("whole"));
+  std::atomic<int> committed = 0;
+  const auto write_often = [&] {
+    while (committed < 4000) {
+      try {
+        AtomicFile file(folder / "a");
+        file.write("whole");
+        file.commit(/*flush=*/false);
+        ++committed;
+      } catch (const RunError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("is already being written"));
+      }
+    }
+  };
+  std::vector<std::jthread> writers;
+  for (int i = 0; i < 3; ++i) writers.emplace_back(write_often);
+  int torn = 0;
+  while (committed < 4000) torn += read_text(folder / "a") != "whole";
+  writers.clear();
+  EXPECT_EQ(torn, 0);
+  EXPECT_THAT(list_files(folder.path()), ElementsAre("a"));
 }
 
 TEST(MakeDirectories, CreatesParents) {
