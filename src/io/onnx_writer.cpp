@@ -9,6 +9,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/overloaded.h"
+#include "assemble/io/file_kind.h"
 
 // Field numbers are those of onnx.proto.
 namespace assemble {
@@ -207,6 +208,7 @@ std::string serialise(OnnxModel model) {
 
 std::map<std::string, std::string> read_onnx_metadata(const fs::path& path) {
   const char* hint = "expected an ONNX model; was it cut off while it was copied?";
+  refuse_other_kinds(path, FileKind::kOnnx, "an ONNX model");
   try {
     std::map<std::string, std::string> metadata;
     bool has_graph = false;

@@ -2,10 +2,8 @@
 #include "pickle.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
+#include <charconv>
 #include <cstdio>
-#include <optional>
 
 #include "assemble/core/error.h"
 
@@ -14,37 +12,60 @@ namespace {
 
 using Kind = Value::Kind;
 
-constexpr size_t kMemoLimit = size_t{1} << 22;
+// One byte can ask for an object of a hundred. Pickles of PyTorch stay below ten bytes of memory for each of theirs.
+constexpr size_t kMemoryFactor = 32;
+constexpr size_t kMemoryAlways = size_t{64} << 20;
+constexpr size_t kMemoryLimit = size_t{1} << 31;
+constexpr size_t kMemoCost = 64;
 constexpr const char* kHint =
     "only tensors in dictionaries are read, and no code is run: save torch.save(model.state_dict(), FILE)";
 
 /// Opcodes of Python's Lib/pickletools.py.
 enum Opcode : uint8_t {
   kMark = '(',
+  kEmptyTuple = ')',
   kStop = '.',
+  kPop = '0',
+  kPopMark = '1',
+  kDup = '2',
+  kBinBytes = 'B',
+  kShortBinBytes = 'C',
+  kFloat = 'F',
   kBinFloat = 'G',
+  kInt = 'I',
   kBinInt = 'J',
   kBinInt1 = 'K',
+  kLong = 'L',
   kBinInt2 = 'M',
   kNone = 'N',
   kBinPersId = 'Q',
   kReduce = 'R',
+  kString = 'S',
+  kBinString = 'T',
+  kShortBinString = 'U',
+  kUnicode = 'V',
   kBinUnicode = 'X',
   kEmptyList = ']',
   kAppend = 'a',
   kBuild = 'b',
   kGlobal = 'c',
+  kDict = 'd',
   kAppends = 'e',
+  kGet = 'g',
   kBinGet = 'h',
+  kInst = 'i',
   kLongBinGet = 'j',
+  kList = 'l',
+  kObj = 'o',
+  kPut = 'p',
   kBinPut = 'q',
   kLongBinPut = 'r',
   kSetItem = 's',
   kTuple = 't',
   kSetItems = 'u',
   kEmptyDict = '}',
-  kEmptyTuple = ')',
   kProto = 0x80,
+  kNewObj = 0x81,
   kTuple1 = 0x85,
   kTuple2 = 0x86,
   kTuple3 = 0x87,
@@ -54,35 +75,16 @@ enum Opcode : uint8_t {
   kLong4 = 0x8b,
   kShortBinUnicode = 0x8c,
   kBinUnicode8 = 0x8d,
+  kBinBytes8 = 0x8e,
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kNewObjEx = 0x92,
   kStackGlobal = 0x93,
   kMemoize = 0x94,
   kFrame = 0x95,
+  kByteArray8 = 0x96,
 };
-
-constexpr std::array<std::pair<const char*, DataType>, 10> kStorages{{{"torch.FloatStorage", DataType::kF32},
-                                                                      {"torch.DoubleStorage", DataType::kF64},
-                                                                      {"torch.HalfStorage", DataType::kF16},
-                                                                      {"torch.BFloat16Storage", DataType::kBF16},
-                                                                      {"torch.LongStorage", DataType::kI64},
-                                                                      {"torch.IntStorage", DataType::kI32},
-                                                                      {"torch.ShortStorage", DataType::kI16},
-                                                                      {"torch.CharStorage", DataType::kI8},
-                                                                      {"torch.ByteStorage", DataType::kU8},
-                                                                      {"torch.BoolStorage", DataType::kBool}}};
-constexpr const char* kOrderedDict = "collections.OrderedDict";
-constexpr const char* kRebuildTensor = "torch._utils._rebuild_tensor_v2";
-constexpr const char* kRebuildParameter = "torch._utils._rebuild_parameter";
-
-std::optional<DataType> storage_type(const std::string& name) {
-  for (const auto& [known, type] : kStorages) {
-    if (name == known) return type;
-  }
-  return std::nullopt;
-}
-
-bool is_known(const std::string& name) {
-  return name == kOrderedDict || name == kRebuildTensor || name == kRebuildParameter || storage_type(name).has_value();
-}
 
 std::string show_opcode(uint8_t opcode) {
   char text[8];
@@ -90,10 +92,53 @@ std::string show_opcode(uint8_t opcode) {
   return text;
 }
 
+/// What stands between the quotes of Python 2's repr() of a string.
+std::string unquote(const std::string& quoted) {
+  std::string plain;
+  for (size_t i = 1; i + 1 < quoted.size(); ++i) {
+    if (quoted[i] != '\\' || i + 2 >= quoted.size()) {
+      plain += quoted[i];
+      continue;
+    }
+    const char escaped = quoted[++i];
+    unsigned code = 0;
+    if (escaped == 'x' && i + 3 < quoted.size() &&
+        std::from_chars(&quoted[i + 1], &quoted[i + 3], code, 16).ptr == &quoted[i + 3]) {
+      plain += static_cast<char>(code);
+      i += 2;
+    } else {
+      plain += escaped == 'n' ? '\n' : escaped == 'r' ? '\r' : escaped == 't' ? '\t' : escaped;
+    }
+  }
+  return plain;
+}
+
+/// Strings of Python 2 have no encoding; this one takes any bytes, and names are ASCII in all of them.
+std::string from_latin1(const std::string& bytes) {
+  std::string text;
+  for (const char byte : bytes) {
+    const auto code = static_cast<uint8_t>(byte);
+    if (code >= 0x80) text += static_cast<char>(0xC0 | code >> 6);
+    text += static_cast<char>(code < 0x80 ? code : 0x80 | (code & 0x3F));
+  }
+  return text;
+}
+
 }  // namespace
+
+Unpickler::Unpickler(std::span<const uint8_t> bytes, std::string where)
+    : bytes_(bytes),
+      where_(std::move(where)),
+      budget_(std::min(kMemoryLimit, kMemoryAlways + kMemoryFactor * std::min(bytes.size(), kMemoryLimit))) {}
 
 void Unpickler::fail(const std::string& what) const {
   throw InputError(concat(where_, " at offset ", start_), concat("opcode ", show_opcode(opcode_), " ", what), kHint);
+}
+
+/// Takes memory from what a pickle of this size may use.
+void Unpickler::charge(size_t bytes) {
+  if (bytes > budget_) fail(concat("asks for more memory than a pickle of ", bytes_.size(), " bytes may take"));
+  budget_ -= bytes;
 }
 
 const Value& Unpickler::load() {
@@ -108,61 +153,179 @@ const Value& Unpickler::load() {
                        "the file is damaged or incomplete: copy it again");
     }
     opcode_ = bytes_[position_++];
-    if (opcode_ == kStop) break;
-    step(opcode_);
+    if (opcode_ == kStop) return *pop();
+    const bool known = frame(opcode_) || remember(opcode_) || push_constant(opcode_) || push_number(opcode_) ||
+                       push_string(opcode_) || build_container(opcode_) || fill_container(opcode_) ||
+                       name_or_call(opcode_);
+    if (!known) fail("is not allowed");
   }
-  return *pop();
 }
 
-void Unpickler::step(uint8_t opcode) {
+bool Unpickler::frame(uint8_t opcode) {
   switch (opcode) {
     case kProto:
       number(1);
-      return;
+      return true;
     case kFrame:
       number(8);
-      return;
+      return true;
     case kMark:
       marks_.push_back(stack_.size());
-      return;
-    case kGlobal: {
-      const std::string module = line();
-      push_global(module, line());
-      return;
-    }
-    case kStackGlobal: {
-      const Value* name = pop();
-      const Value* module = pop();
-      if (name->kind != Kind::kString || module->kind != Kind::kString) fail("takes two strings");
-      push_global(module->text, name->text);
-      return;
-    }
+      return true;
+    case kPop:
+      if (!marks_.empty() && marks_.back() == stack_.size()) {
+        marks_.pop_back();
+      } else {
+        pop();
+      }
+      return true;
+    case kPopMark:
+      pop_to_mark();
+      return true;
+    case kDup:
+      if (stack_.empty()) fail("finds an empty stack");
+      stack_.push_back(stack_.back());
+      return true;
     default:
-      if (remember(opcode)) return;
-      push_literal(opcode);
+      return false;
   }
 }
 
 /// Opcodes of the memo, by which pickles name what they built before.
 bool Unpickler::remember(uint8_t opcode) {
-  const bool one_byte = opcode == kBinPut || opcode == kBinGet;
   switch (opcode) {
+    case kPut:
+      return put(memo_index(line())), true;
     case kBinPut:
+      return put(number(1)), true;
     case kLongBinPut:
-    case kMemoize: {
-      const uint64_t index = opcode == kMemoize ? memo_.size() : number(one_byte ? 1 : 4);
-      if (index > memo_.size() + 256 || index >= kMemoLimit) fail(concat("names the place ", index, " of the memo"));
-      if (stack_.empty()) fail("finds an empty stack");
-      if (index >= memo_.size()) memo_.resize(index + 1);
-      memo_[index] = stack_.back();
+      return put(number(4)), true;
+    case kMemoize:
+      return put(memo_.size()), true;
+    case kGet:
+      return get(memo_index(line())), true;
+    case kBinGet:
+      return get(number(1)), true;
+    case kLongBinGet:
+      return get(number(4)), true;
+    default:
+      return false;
+  }
+}
+
+uint64_t Unpickler::memo_index(const std::string& digits) const {
+  uint64_t index = 0;
+  const char* const end = digits.data() + digits.size();
+  if (std::from_chars(digits.data(), end, index).ptr != end || digits.empty()) fail("names no place of the memo");
+  return index;
+}
+
+void Unpickler::put(uint64_t index) {
+  if (stack_.empty()) fail("finds an empty stack");
+  if (memo_.insert_or_assign(index, stack_.back()).second) charge(kMemoCost);
+}
+
+void Unpickler::get(uint64_t index) {
+  const auto found = memo_.find(index);
+  if (found == memo_.end()) fail(concat("names the empty place ", index, " of the memo"));
+  stack_.push_back(found->second);
+}
+
+bool Unpickler::push_constant(uint8_t opcode) {
+  switch (opcode) {
+    case kNone:
+      return share(Kind::kNone), true;
+    case kNewTrue:
+    case kNewFalse:
+      return share(Kind::kBool, opcode == kNewTrue), true;
+    case kEmptyTuple:
+      return share(Kind::kTuple), true;
+    case kFloat:
+      line();
+      return share(Kind::kFloat), true;
+    case kBinFloat:
+      skip(8);
+      return share(Kind::kFloat), true;
+    case kShortBinBytes:
+      skip(number(1));
+      return share(Kind::kBytes), true;
+    case kBinBytes:
+      skip(number(4));
+      return share(Kind::kBytes), true;
+    case kBinBytes8:
+    case kByteArray8:
+      skip(number(8));
+      return share(Kind::kBytes), true;
+    default:
+      return false;
+  }
+}
+
+bool Unpickler::push_number(uint8_t opcode) {
+  switch (opcode) {
+    case kBinInt:
+      return push_int(static_cast<int32_t>(number(4))), true;
+    case kBinInt1:
+      return push_int(static_cast<int64_t>(number(1))), true;
+    case kBinInt2:
+      return push_int(static_cast<int64_t>(number(2))), true;
+    case kLong1:
+      return push_long(number(1)), true;
+    case kLong4:
+      return push_long(number(4)), true;
+    case kInt:
+    case kLong:
+      return push_decimal(line()), true;
+    default:
+      return false;
+  }
+}
+
+bool Unpickler::push_string(uint8_t opcode) {
+  switch (opcode) {
+    case kShortBinUnicode:
+      return push_text(text(number(1))), true;
+    case kBinUnicode:
+      return push_text(text(number(4))), true;
+    case kBinUnicode8:
+      return push_text(text(number(8))), true;
+    case kShortBinString:
+      return push_text(from_latin1(text(number(1)))), true;
+    case kBinString:
+      return push_text(from_latin1(text(number(4)))), true;
+    case kString:
+      return push_text(from_latin1(unquote(line()))), true;
+    case kUnicode:
+      return push_text(from_latin1(line())), true;
+    default:
+      return false;
+  }
+}
+
+bool Unpickler::build_container(uint8_t opcode) {
+  switch (opcode) {
+    case kTuple1:
+    case kTuple2:
+    case kTuple3:
+      return push_tuple(opcode - kTuple1 + size_t{1}), true;
+    case kTuple:
+    case kList:
+    case kFrozenSet: {
+      const std::vector<const Value*> items = pop_to_mark();
+      append(make(opcode == kTuple ? Kind::kTuple : Kind::kList), items);
       return true;
     }
-    case kBinGet:
-    case kLongBinGet: {
-      const uint64_t index = number(one_byte ? 1 : 4);
-      if (index >= memo_.size() || memo_[index] == nullptr)
-        fail(concat("names the empty place ", index, " of the memo"));
-      stack_.push_back(memo_[index]);
+    case kEmptyList:
+    case kEmptySet:
+      make(Kind::kList);
+      return true;
+    case kEmptyDict:
+      make(Kind::kDict);
+      return true;
+    case kDict: {
+      const std::vector<const Value*> flat = pop_to_mark();
+      make(Kind::kDict);
+      set_items(flat);
       return true;
     }
     default:
@@ -170,92 +333,53 @@ bool Unpickler::remember(uint8_t opcode) {
   }
 }
 
-void Unpickler::push_literal(uint8_t opcode) {
+bool Unpickler::fill_container(uint8_t opcode) {
   switch (opcode) {
-    case kNone:
-      make(Kind::kNone);
-      return;
-    case kNewTrue:
-    case kNewFalse:
-      make(Kind::kBool).number = opcode == kNewTrue;
-      return;
-    case kBinInt:
-      return push_int(static_cast<int32_t>(number(4)));
-    case kBinInt1:
-      return push_int(static_cast<int64_t>(number(1)));
-    case kBinInt2:
-      return push_int(static_cast<int64_t>(number(2)));
-    case kLong1:
-      return push_long(number(1));
-    case kLong4:
-      return push_long(number(4));
-    case kBinFloat: {
-      uint64_t bits = number(8);
-      bits = __builtin_bswap64(bits);  // the one number that pickles store from its high end
-      make(Kind::kFloat).real = std::bit_cast<double>(bits);
-      return;
-    }
-    case kShortBinUnicode:
-      return push_text(number(1));
-    case kBinUnicode:
-      return push_text(number(4));
-    case kBinUnicode8:
-      return push_text(number(8));
-    case kEmptyTuple:
-      make(Kind::kTuple);
-      return;
-    case kEmptyList:
-      make(Kind::kList);
-      return;
-    case kEmptyDict:
-      make(Kind::kDict);
-      return;
-    default:
-      build(opcode);
-  }
-}
-
-void Unpickler::build(uint8_t opcode) {
-  switch (opcode) {
-    case kTuple1:
-    case kTuple2:
-    case kTuple3:
-      return push_tuple(opcode - kTuple1 + size_t{1});
-    case kTuple: {
-      std::vector<const Value*> items = pop_to_mark();
-      make(Kind::kTuple).items = std::move(items);
-      return;
-    }
     case kAppend: {
       const Value* item = pop();
-      top(Kind::kList, "a list").items.push_back(item);
-      return;
+      return append(top({Kind::kList, Kind::kObject}, "a list"), {item}), true;
     }
-    case kAppends: {
+    case kAppends:
+    case kAddItems: {
       const std::vector<const Value*> items = pop_to_mark();
-      Value& list = top(Kind::kList, "a list");
-      list.items.insert(list.items.end(), items.begin(), items.end());
-      return;
+      return append(top({Kind::kList, Kind::kObject}, "a list"), items), true;
     }
     case kSetItem: {
       const Value* value = pop();
       const Value* key = pop();
-      return set_items({key, value});
+      return set_items({key, value}), true;
     }
     case kSetItems:
-      return set_items(pop_to_mark());
-    case kBuild: {
-      const Value* state = pop();  // attributes, such as a state dictionary's _metadata
-      if (state->kind != Kind::kDict) fail("takes a dictionary of attributes");
-      top(Kind::kDict, "an OrderedDict");
-      return;
-    }
-    case kReduce:
-      return call();
-    case kBinPersId:
-      return make_storage();
+      return set_items(pop_to_mark()), true;
+    case kBuild:
+      return build(), true;
     default:
-      fail("is not allowed");
+      return false;
+  }
+}
+
+bool Unpickler::name_or_call(uint8_t opcode) {
+  switch (opcode) {
+    case kGlobal: {
+      const std::string module = line();
+      return push_global(module, line()), true;
+    }
+    case kStackGlobal:
+      return push_stacked_global(), true;
+    case kReduce:
+      return call(), true;
+    case kNewObjEx:
+      pop();  // keyword arguments
+      return call(), true;
+    case kNewObj:
+      return call(), true;
+    case kObj:
+    case kInst:
+      return new_object(), true;
+    case kBinPersId:
+      return make_storage(), true;
+    default:
+      return false;
   }
 }
 
@@ -267,10 +391,14 @@ uint64_t Unpickler::number(size_t bytes) {
   return value;
 }
 
-std::string Unpickler::text(uint64_t length) {
-  if (length > bytes_.size() - position_) fail(concat("names a text of ", length, " bytes, more than there are"));
-  const auto* begin = reinterpret_cast<const char*>(bytes_.data()) + position_;
+void Unpickler::skip(uint64_t length) {
+  if (length > bytes_.size() - position_) fail(concat("names ", length, " bytes, more than there are"));
   position_ += length;
+}
+
+std::string Unpickler::text(uint64_t length) {
+  const auto* begin = reinterpret_cast<const char*>(bytes_.data()) + position_;
+  skip(length);
   return {begin, length};
 }
 
@@ -284,34 +412,55 @@ std::string Unpickler::line() {
 }
 
 Value& Unpickler::make(Kind kind) {
+  charge(sizeof(Value));
   Value& value = values_.emplace_back();
   value.kind = kind;
   stack_.push_back(&value);
   return value;
 }
 
-void Unpickler::push_int(int64_t value) { make(Kind::kInt).number = value; }
+void Unpickler::share(Kind kind, int64_t number) {
+  Value& value = shared_[{kind, number}];
+  value.kind = kind;
+  value.number = number;
+  stack_.push_back(&value);
+}
 
-void Unpickler::push_text(uint64_t length) {
-  std::string found = text(length);
-  make(Kind::kString).text = std::move(found);
+void Unpickler::push_int(int64_t value) {
+  if (value >= 0 && value < 256) return share(Kind::kInt, value);
+  make(Kind::kInt).number = value;
+}
+
+void Unpickler::push_text(std::string value) {
+  charge(value.size());
+  make(Kind::kString).text = std::move(value);
+}
+
+/// Digits, as protocols 0 and 1 write numbers: 12, 12L, and 00 and 01 for False and True.
+void Unpickler::push_decimal(std::string digits) {
+  if (digits == "00" || digits == "01") return share(Kind::kBool, digits == "01");
+  if (digits.ends_with('L')) digits.pop_back();
+  int64_t value = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  if (error == std::errc::result_out_of_range) return push_text(std::move(digits));
+  if (error != std::errc() || stop != end) fail("holds no whole number");
+  push_int(value);
 }
 
 /// A whole number of any length; those beyond 64 bits (the legacy file's magic) are kept as their bytes.
 void Unpickler::push_long(uint64_t length) {
-  if (length > 8) {
-    push_text(length);
-    return;
-  }
+  if (length > 8) return push_text(text(length));
   uint64_t bits = number(length);
   if (length > 0 && length < 8 && (bits >> (8 * length - 1)) != 0) bits |= ~uint64_t{0} << (8 * length);
   push_int(static_cast<int64_t>(bits));
 }
 
-void Unpickler::push_global(const std::string& module, const std::string& name) {
-  std::string full = concat(module, ".", name);
-  if (!is_known(full)) fail(concat("names '", full, "', which is not allowed"));
-  make(Kind::kGlobal).text = std::move(full);
+void Unpickler::push_stacked_global() {
+  const Value* name = pop();
+  const Value* module = pop();
+  if (name->kind != Kind::kString || module->kind != Kind::kString) fail("takes two strings");
+  push_global(module->text, name->text);
 }
 
 const Value* Unpickler::pop() {
@@ -321,86 +470,64 @@ const Value* Unpickler::pop() {
   return value;
 }
 
-Value& Unpickler::top(Kind kind, const char* wanted) {
-  if (stack_.empty() || stack_.back()->kind != kind) fail(concat("needs ", wanted, " on the stack"));
-  return const_cast<Value&>(*stack_.back());  // every value lies in values_
+Value& Unpickler::top(std::initializer_list<Kind> kinds, const char* wanted) {
+  if (stack_.empty() || std::find(kinds.begin(), kinds.end(), stack_.back()->kind) == kinds.end()) {
+    fail(concat("needs ", wanted, " on the stack"));
+  }
+  return const_cast<Value&>(*stack_.back());  // every value of these kinds lies in values_
 }
 
 std::vector<const Value*> Unpickler::pop_to_mark() {
   if (marks_.empty()) fail("finds no mark");
-  const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
+  const size_t begin = std::min(marks_.back(), stack_.size());
   marks_.pop_back();
-  std::vector<const Value*> items(begin, stack_.end());
-  stack_.erase(begin, stack_.end());
+  std::vector<const Value*> items(stack_.begin() + static_cast<std::ptrdiff_t>(begin), stack_.end());
+  stack_.resize(begin);
   return items;
 }
 
 void Unpickler::push_tuple(size_t count) {
   std::vector<const Value*> items(count);
   for (size_t i = count; i-- > 0;) items[i] = pop();
-  make(Kind::kTuple).items = std::move(items);
+  append(make(Kind::kTuple), items);
+}
+
+void Unpickler::append(Value& container, const std::vector<const Value*>& items) {
+  charge(2 * sizeof(Value*) * items.size());  // vectors grow by doubling
+  container.items.insert(container.items.end(), items.begin(), items.end());
 }
 
 void Unpickler::set_items(const std::vector<const Value*>& flat) {
   if (flat.size() % 2 != 0) fail("takes pairs of key and value");
-  Value& dict = top(Kind::kDict, "a dictionary");
-  for (size_t i = 0; i < flat.size(); i += 2) dict.entries.emplace_back(flat[i], flat[i + 1]);
+  append(top({Kind::kDict, Kind::kObject}, "a dictionary"), flat);
+}
+
+/// Attributes, such as a state dictionary's _metadata.
+void Unpickler::build() {
+  const Value* state = pop();
+  Value& owner = top({Kind::kDict, Kind::kList, Kind::kTensor, Kind::kObject}, "an object");
+  if (owner.kind == Kind::kObject) owner.state = state;
 }
 
 void Unpickler::call() {
   const Value* arguments = pop();
   const Value* function = pop();
-  if (arguments->kind != Kind::kTuple || function->kind != Kind::kGlobal) fail("takes a name and a tuple");
-  if (function->text == kOrderedDict) {
-    if (!arguments->items.empty()) fail("makes an OrderedDict, expected no arguments");
-    make(Kind::kDict);
-  } else if (function->text == kRebuildTensor) {
-    make_tensor(arguments->items);
-  } else if (function->text == kRebuildParameter) {
-    if (arguments->items.empty() || arguments->items[0]->kind != Kind::kTensor) fail("makes a parameter of no tensor");
-    stack_.push_back(arguments->items[0]);
-  } else {
-    fail(concat("calls '", function->text, "', which is not allowed"));
-  }
+  if (arguments->kind != Kind::kTuple) fail("takes a name and a tuple");
+  construct(*function, arguments->items);
 }
 
-/// ('storage', storage type, key, place, elements) and, in legacy files, a view, which must be none.
-void Unpickler::make_storage() {
-  const Value* id = pop();
-  const std::vector<const Value*>& parts = id->items;
-  const bool fits = id->kind == Kind::kTuple && parts.size() >= 5 && parts[0]->kind == Kind::kString &&
-                    parts[0]->text == "storage" && parts[1]->kind == Kind::kGlobal && parts[2]->kind == Kind::kString &&
-                    parts[4]->kind == Kind::kInt && parts[4]->number >= 0;
-  if (!fits || !storage_type(parts[1]->text)) fail("names no storage");
-  if (parts.size() > 5 && parts[5]->kind != Kind::kNone) fail("names a view of a storage, which is not supported");
-  Value& storage = make(Kind::kStorage);
-  storage.tensor.type = *storage_type(parts[1]->text);
-  storage.tensor.storage = parts[2]->text;
-  storage.tensor.storage_size = static_cast<uint64_t>(parts[4]->number);
-}
-
-std::vector<int64_t> Unpickler::extents(const Value& tuple) const {
-  if (tuple.kind != Kind::kTuple || tuple.items.size() > 16) fail("makes a tensor whose shape is no short tuple");
-  std::vector<int64_t> numbers;
-  for (const Value* item : tuple.items) {
-    if (item->kind != Kind::kInt || item->number < 0) fail("makes a tensor of a shape that holds no size");
-    numbers.push_back(item->number);
+/// Instances as protocols 0 and 1 make them: the class stands after the mark, or in the opcode.
+void Unpickler::new_object() {
+  std::vector<const Value*> arguments = pop_to_mark();
+  if (opcode_ == kInst) {
+    const std::string module = line();
+    push_global(module, line());
+    return construct(*pop(), arguments);
   }
-  return numbers;
-}
-
-/// (storage, offset, shape, strides, requires_grad, backward_hooks, …)
-void Unpickler::make_tensor(const std::vector<const Value*>& arguments) {
-  if (arguments.size() < 4 || arguments[0]->kind != Kind::kStorage || arguments[1]->kind != Kind::kInt ||
-      arguments[1]->number < 0) {
-    fail("makes a tensor of other arguments than a storage, an offset, a shape and strides");
-  }
-  TensorSpec spec = arguments[0]->tensor;
-  spec.offset = static_cast<uint64_t>(arguments[1]->number);
-  spec.shape = extents(*arguments[2]);
-  spec.strides = extents(*arguments[3]);
-  if (spec.shape.size() != spec.strides.size()) fail("makes a tensor with more or fewer strides than extents");
-  make(Kind::kTensor).tensor = std::move(spec);
+  if (arguments.empty()) fail("names no class");
+  const Value* name = arguments.front();
+  arguments.erase(arguments.begin());
+  construct(*name, arguments);
 }
 
 }  // namespace assemble::pickle

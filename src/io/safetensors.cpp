@@ -10,6 +10,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/io/file_kind.h"
 #include "shape.h"
 
 namespace assemble {
@@ -24,7 +25,7 @@ constexpr uint64_t kLengthBytes = 8;
 constexpr uint64_t kHeaderLimit = uint64_t{100} << 20;
 constexpr int kDepthLimit = 4;  // header, tensor, shape
 constexpr const char* kMetadata = "__metadata__";
-constexpr const char* kDamaged = "the file is damaged or not a safetensors file";
+constexpr const char* kDamaged = "the file is damaged, was cut off or is not a safetensors file";
 
 struct TypeInfo {
   DataType type;
@@ -79,7 +80,7 @@ class HeaderParser {
     try {
       header = json::parse(text.begin(), text.end(), check);
     } catch (const json::parse_error& error) {
-      throw InputError(header_place(), concat("is not JSON (byte ", error.byte, " of the header)"), kDamaged);
+      throw InputError(header_place(), concat("is not JSON in UTF-8 (byte ", error.byte, " of the header)"), kDamaged);
     } catch (const json::out_of_range&) {  // a number such as 1e999
       throw InputError(header_place(), "holds a number too large to be read", kDamaged);
     }
@@ -201,6 +202,7 @@ int64_t element_size(DataType type) { return type_info(type).size; }
 const char* data_type_name(DataType type) { return type_info(type).name; }
 
 SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path) {
+  refuse_other_kinds(path, FileKind::kSafetensors, "a safetensors file");
   if (file_.size() < kLengthBytes) {
     throw InputError(path.string(), concat("has ", file_.size(), " bytes, expected at least ", kLengthBytes), kDamaged);
   }

@@ -9,6 +9,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/io/file_kind.h"
 
 namespace assemble {
 namespace {
@@ -123,11 +124,15 @@ fs::path find_prefix(const fs::path& path) {
   if (fs::is_directory(path)) {
     if (const auto named = named_in_state_file(path)) return *named;
     if (const auto largest = largest_step(path)) return *largest;
-    throw InputError(path.string(), "holds no TensorFlow checkpoint: no file `checkpoint` and no *.index");
+    const fs::path saved_model = path / "variables" / "variables";
+    if (fs::exists(index_path(saved_model))) return saved_model;
+    throw InputError(path.string(), "holds no TensorFlow checkpoint: no file `checkpoint` and no *.index",
+                     "weights of PyTorch and safetensors are given as files, not as folders");
   }
   fs::path prefix = without_ending(path);
   if (fs::exists(index_path(prefix))) return prefix;
   if (fs::exists(prefix)) {
+    refuse_other_kinds(prefix, FileKind::kTensorFlow, "a TensorFlow checkpoint");
     throw InputError(prefix.string(), "is not a TensorFlow V2 checkpoint: there is no .index beside it",
                      "a V1 checkpoint of one file must first be saved again by TensorFlow");
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <zip.h>
 
+#include <new>
 #include <set>
 
 #include "assemble/core/error.h"
@@ -113,21 +114,25 @@ std::string pickle_of(const std::vector<TensorView>& tensors) {
   return pickler.text();
 }
 
-/// A zip archive being made; libzip writes it under a temporary name and renames that when it is complete.
+/// A zip archive being made in memory.
 class ZipWriter {
  public:
-  explicit ZipWriter(const fs::path& path) : path_(path) {
-    int code = 0;
-    archive_ = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
-    if (archive_ == nullptr) throw RunError(path.string(), "cannot be created", "is the folder there and writable?");
+  explicit ZipWriter(const fs::path& path) : path_(path), memory_(zip_source_buffer_create(nullptr, 0, 0, nullptr)) {
+    if (memory_ == nullptr) throw std::bad_alloc();
+    zip_source_keep(memory_);  // the archive frees it once
+    archive_ = zip_open_from_source(memory_, ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+    if (archive_ != nullptr) return;
+    zip_source_free(memory_);
+    throw std::bad_alloc();
   }
   ~ZipWriter() {
     if (archive_ != nullptr) zip_discard(archive_);
+    zip_source_free(memory_);
   }
   ZipWriter(const ZipWriter&) = delete;
   ZipWriter& operator=(const ZipWriter&) = delete;
 
-  /// @param bytes must stay alive until commit()
+  /// @param bytes must stay alive until write_to()
   void add(const std::string& name, std::span<const uint8_t> bytes) {
     zip_source_t* source = zip_source_buffer(archive_, bytes.data(), bytes.size(), 0);
     const zip_int64_t index = source == nullptr ? -1 : zip_file_add(archive_, name.c_str(), source, ZIP_FL_ENC_UTF_8);
@@ -136,16 +141,25 @@ class ZipWriter {
   void add(const std::string& name, std::string_view text) {
     add(name, std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
   }
-  void commit() {
+  void write_to(AtomicFile& file) {
     if (zip_close(archive_) != 0) fail();
     archive_ = nullptr;
+    if (zip_source_open(memory_) != 0) fail();
+    Bytes part(size_t{1} << 20);
+    zip_int64_t got = 0;
+    while ((got = zip_source_read(memory_, part.data(), part.size())) > 0) {
+      file.write(std::span(part).first(static_cast<size_t>(got)));
+    }
+    zip_source_close(memory_);
+    if (got < 0) fail();
   }
 
  private:
   [[noreturn]] void fail() {
-    throw RunError(path_.string(), concat("cannot be written: ", zip_strerror(archive_)), "is the disk full?");
+    throw RunError(path_.string(), concat("cannot be made: ", archive_ == nullptr ? "" : zip_strerror(archive_)));
   }
   fs::path path_;
+  zip_source_t* memory_;
   zip_t* archive_ = nullptr;
 };
 
@@ -154,12 +168,14 @@ class ZipWriter {
 void write_torch_archive(const fs::path& path, const std::vector<TensorView>& tensors) {
   const std::string pickled = pickle_of(tensors);
   const std::string root = path.stem().string() + "/";
+  AtomicFile file(path);
   ZipWriter zip(path);
   zip.add(root + "data.pkl", pickled);
   zip.add(root + "byteorder", "little");
   for (size_t i = 0; i < tensors.size(); ++i) zip.add(concat(root, "data/", i), tensors[i].bytes);
   zip.add(root + "version", "3\n");
-  zip.commit();
+  zip.write_to(file);
+  file.commit();
 }
 
 }  // namespace assemble

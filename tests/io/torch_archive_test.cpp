@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "assemble/core/error.h"
+#include "fuzz_targets.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -103,6 +104,100 @@ TEST(TorchArchive, CodeIsRefusedWithOpcodeAndOffset) {
                                                        HasSubstr("opcode 'c' names"), HasSubstr(".eval', which is")));
 }
 
+/// The same state dictionary in files of every protocol of pickle, and as Python 2 wrote them.
+class StoredByPickle : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(StoredByPickle, StateDictionaryIsRead) {
+  const auto [file, prefix] = GetParam();
+  const TorchArchive archive(stored(file));
+  EXPECT_THAT(archive.entry(concat(prefix, "fc.weight")).shape, ElementsAre(2, 3));
+  EXPECT_THAT(values<float>(archive, concat(prefix, "fc.weight")), ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(values<float>(archive, concat(prefix, "fc.bias")), ElementsAre(0.5f, -1));
+  EXPECT_THAT(values<int64_t>(archive, concat(prefix, "steps")), ElementsAre(7));
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, StoredByPickle,
+                         ::testing::Values(std::pair("protocol1_legacy.pth", ""), std::pair("protocol3_legacy.pth", ""),
+                                           std::pair("protocol4_legacy.pth", ""), std::pair("protocol5_legacy.pth", ""),
+                                           std::pair("python2_protocol1.pth", "state_dict."),
+                                           std::pair("python2_protocol2.pth", "state_dict."),
+                                           std::pair("optimizer_legacy.pth", "state_dict."),
+                                           std::pair("objects.pth", "state_dict.")));
+
+TEST(TorchArchive, ALegacyOptimizerIsSetAsideWithItsStorages) {
+  const TorchArchive archive(stored("optimizer_legacy.pth"));
+  EXPECT_THAT(values<float>(archive, "best_acc1"), ElementsAre(71.5f));
+  EXPECT_EQ(archive.extras().at("epoch").what, "a number");
+  EXPECT_EQ(archive.extras().at("optimizer.param_groups").what, "a list");
+  EXPECT_EQ(archive.tensors().size(), 4u);
+}
+
+TEST(TorchArchive, ObjectsOfAnyClassAreNamedAndSetAside) {
+  const TorchArchive archive(stored("objects.pth"));
+  const auto what = [&](const char* name) { return archive.extras().at(name).what; };
+  EXPECT_EQ(what("args"), "an object of argparse.Namespace");
+  EXPECT_EQ(what("best_acc"), "a NumPy number");
+  EXPECT_EQ(what("history"), "a NumPy array");
+  EXPECT_EQ(what("when"), "an object of datetime.datetime");
+  EXPECT_EQ(what("where"), "an object of pathlib.PurePosixPath");
+  EXPECT_EQ(what("size"), "an object of torch.Size");
+  EXPECT_EQ(what("loss"), "a module of torch.nn.modules.loss.CrossEntropyLoss");
+  EXPECT_EQ(what("counts.a"), "a number");
+  EXPECT_EQ(archive.tensors().size(), 7u);
+}
+
+TEST(TorchArchive, RepeatedAndPermutedElementsAreGathered) {
+  const TorchArchive archive(stored("objects.pth"));
+  EXPECT_THAT(values<float>(archive, "state_dict.expanded"), ElementsAre(2, 2, 2));
+  EXPECT_THAT(values<float>(archive, "state_dict.channels_last"), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
+  EXPECT_EQ(archive.entry("state_dict.u16").type, DataType::kU16);
+  EXPECT_THAT(values<uint16_t>(archive, "state_dict.u16"), ElementsAre(1, 65535));
+  EXPECT_THAT(values<float>(archive, "state_dict.parameter"), ElementsAre(4));
+}
+
+TEST(TorchArchive, BigEndianFilesAreRead) {
+  const TorchArchive archive(stored("big_endian.pth"));
+  EXPECT_THAT(values<float>(archive, "a"), ElementsAre(1, -2.5f));
+  EXPECT_THAT(values<int16_t>(archive, "b"), ElementsAre(258));
+}
+
+TEST(TorchArchive, TorchScriptsParametersAreRead) {
+  const TorchArchive archive(stored("script.pt"));
+  EXPECT_THAT(values<float>(archive, "fc.weight"), ElementsAre(1, 2));
+  EXPECT_THAT(values<float>(archive, "fc.bias"), ElementsAre(3));
+}
+
+TEST(TorchArchive, TensorsThatCannotBeReadAreNamed) {
+  const TorchArchive archive(stored("unreadable.pth"));
+  EXPECT_THAT(values<float>(archive, "good"), ElementsAre(1));
+  for (const auto& [name, what] : {std::pair("sparse", "a sparse tensor"), std::pair("quantised", "a quantised tensor"),
+                                   std::pair("complex", "a tensor of torch.ComplexFloatStorage")}) {
+    EXPECT_EQ(archive.extras().at(name).what, what);
+    EXPECT_TRUE(archive.extras().at(name).is_tensor);
+  }
+}
+
+TEST(TorchArchive, AWholeModuleIsNamed) {
+  const TorchArchive archive(stored("module.pth"));
+  EXPECT_THAT(archive.tensors(), IsEmpty());
+  EXPECT_EQ(archive.extras().at("").what, "a module of torch.nn.modules.linear.Linear");
+}
+
+TEST(TorchArchive, SharedDictionariesDoNotMultiply) {
+  // Each level holds the one below sixty times.
+  std::string pickle = "\x80\x02}q";
+  pickle += '\0';
+  for (char level = 1; level < 8; ++level) {
+    pickle += "}(";
+    for (char key = 'A'; key < 'A' + 60; ++key) pickle += concat('U', '\1', key, 'h', static_cast<char>(level - 1));
+    pickle += concat("uq", level);
+  }
+  const TemporaryFolder folder;
+  pickle += '.';
+  fuzz::zip_pickle(std::span(reinterpret_cast<const uint8_t*>(pickle.data()), pickle.size()), folder / "m.pth");
+  EXPECT_THAT(opening_error(folder / "m.pth"), HasSubstr("hold more than"));
+}
+
 TEST(TorchArchive, AChangedWeightIsFoundByItsChecksum) {
   Bytes bytes = read_file(stored("checkpoint.pth"));
   const float wanted[] = {0, 1, 2, 3, 4, 5};
@@ -119,7 +214,9 @@ TEST(TorchArchive, AChangedWeightIsFoundByItsChecksum) {
 TEST(TorchArchive, OtherFilesAreRefused) {
   const TemporaryFolder folder;
   write_file(folder / "text.pth", std::string_view("not a checkpoint at all"));
-  EXPECT_THAT(opening_error(folder / "text.pth"), HasSubstr("is no file of torch.save"));
+  EXPECT_THAT(opening_error(folder / "text.pth"), HasSubstr("is a text, expected a file of torch.save"));
+  write_file(folder / "bytes.pth", std::string_view("\1\2\3\4"));
+  EXPECT_THAT(opening_error(folder / "bytes.pth"), HasSubstr("is no file of torch.save"));
   EXPECT_THAT(opening_error(folder / "absent.pth"), HasSubstr("absent.pth"));
 }
 
@@ -138,6 +235,22 @@ TEST(TorchArchive, RoundTrip) {
   EXPECT_EQ(values<float>(archive, "a.weight"), weights);
   EXPECT_THAT(values<int64_t>(archive, "b"), ElementsAre(count));
   EXPECT_THAT(test::list_files(folder.path()), ElementsAre("m.pth"));
+}
+
+TEST(TorchArchive, AFileThatCannotBeWrittenWholeLeavesTheOldOne) {
+  const TemporaryFolder folder;
+  write_file(folder / "m.pth", std::string_view("old"));
+  const Bytes weights(1 << 16);
+  {
+    const test::FileSizeLimit limit(1000);
+    EXPECT_THROW(write_torch_archive(folder / "m.pth", {{"a", DataType::kU8, {1 << 16}, weights}}), RunError);
+  }
+  EXPECT_EQ(test::read_text(folder / "m.pth"), "old");
+  EXPECT_THAT(test::list_files(folder.path()), ElementsAre("m.pth"));
+  fs::create_symlink("m.pth", folder / "link.pth");
+  write_torch_archive(folder / "link.pth", {{"a", DataType::kU8, {1 << 16}, weights}});
+  EXPECT_TRUE(fs::is_symlink(folder / "link.pth"));
+  EXPECT_EQ(TorchArchive(folder / "m.pth").read("a"), weights);
 }
 
 TEST(TorchArchive, WriterRefusesWhatDoesNotFit) {

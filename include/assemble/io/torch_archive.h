@@ -21,11 +21,19 @@ struct TorchTensorEntry {
   std::vector<int64_t> strides;  ///< elements, one an extent
 };
 
-/// Tensors of a file that torch.save wrote: a zip archive (PyTorch 1.6 and newer), or the format before that.
+/// What a PyTorch file holds beside tensors.
+struct TorchExtra {
+  std::string what;        ///< "a number", "an object of argparse.Namespace", "a quantised tensor"
+  bool is_tensor = false;  ///< one that cannot be read
+};
+
+/// Tensors of a file that torch.save wrote: a zip archive (PyTorch 1.6 and newer, TorchScript), or the format before
+/// that; in any protocol of pickle, also by Python 2.
 ///
-/// Pickled code is never executed. The file may hold dictionaries (nested up to four deep), lists, numbers, texts and
-/// tensors; anything that stands for code is an error that names the opcode and its offset. Nested names are joined by
-/// dots; what is no tensor is left out. Every size is checked against the file before use.
+/// Pickled code is never executed. The file may hold dictionaries and tensors; nested names are joined by dots.
+/// Whatever else stands beside them, objects of any class included, is noted by its name and set aside; only names that
+/// run commands (eval, os.system …) are errors, with opcode and offset. Every size is checked against the file before
+/// use.
 class TorchArchive {
  public:
   /// @throws InputError naming file and offset for anything malformed or not allowed
@@ -37,6 +45,8 @@ class TorchArchive {
   const fs::path& path() const { return path_; }
   /// By name: "layer1.0.conv1.weight", or "state_dict.layer1.0.conv1.weight" in a training checkpoint.
   const std::map<std::string, TorchTensorEntry>& tensors() const { return tensors_; }
+  /// What stands beside them, by name as well; "" names the whole object where it is no dictionary.
+  const std::map<std::string, TorchExtra>& extras() const { return extras_; }
   /// @throws InputError when there is no such tensor, with the nearest name
   const TorchTensorEntry& entry(const std::string& name) const;
   /// Little-endian bytes of a tensor, row-major. @throws InputError when the storage is damaged
@@ -47,6 +57,7 @@ class TorchArchive {
  private:
   fs::path path_;
   std::map<std::string, TorchTensorEntry> tensors_;
+  std::map<std::string, TorchExtra> extras_;
   std::unique_ptr<Storages> storages_;
 };
 
