@@ -20,8 +20,8 @@ class PreprocessCommand : public Command {
 
   void declare(CLI::App& app) override {
     auto* type = app.add_option("--type", type_,
-                                "Type: imagenet, imagenet_NNN[a], imagenet_TTT_EEE[a], reid[_NNN] or "
-                                "inception_NNN");
+                                "Type: imagenet, imagenet_NNN[a], imagenet_TTT_EEE[a], reid[_NNN], "
+                                "inception_NNN or torchvision[_NNN[_RRR]][_bicubic]");
     app.add_option("--model", model_, "Model file, whose own preprocessing is taken instead of a type")->excludes(type);
     app.add_option("images", images_, "Image files (JPEG, PNG, WebP)")->required();
     app.add_option("--out", out_, "Safetensors file to write: one tensor a file, named by its base name")->required();

@@ -111,7 +111,8 @@ void TrainFlags::declare_data(CLI::App& app) {
   TrainOptions& o = options_;
   const char* group = "Data";
   app.add_option("--preprocessing", preprocessing_,
-                 "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE, each also with 'a'; reid, reid_NNN; inception_NNN")
+                 "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE, each also with 'a'; reid, reid_NNN; inception_NNN; "
+                 "torchvision, torchvision_NNN, torchvision_NNN_RRR, each also with '_bicubic'")
       ->group(group);
   app.add_option("--train-size", train_size_, "Side of training crops; 0: the type's")
       ->check(CLI::Range(0, kLargestSide))
@@ -192,7 +193,7 @@ Preprocessing TrainFlags::preprocessing() const {
   }
   if (eval_resize_ > 0) result.eval_resize = eval_resize_;
   const std::string& type = preprocessing_;
-  if (eval_resize_ > 0 && result.family != PreprocessingFamily::kImagenet) {
+  if (eval_resize_ > 0 && !result.resizes_short_side()) {
     throw UsageError("--eval-resize", "has no effect on preprocessing type " + type, "set --eval-size");
   }
   if (pad_to_square_ && result.family != PreprocessingFamily::kReid) {
@@ -202,7 +203,7 @@ Preprocessing TrainFlags::preprocessing() const {
   if (result.eval_resize < result.eval_size) {
     throw UsageError("--eval-resize", concat(result.eval_resize, " is less than the crop of ", result.eval_size));
   }
-  result.antialias = antialias_;
+  result.antialias |= antialias_;
   std::copy(mean_.begin(), mean_.end(), result.mean.begin());
   std::copy(deviation_.begin(), deviation_.end(), result.deviation.begin());
   const bool positive = std::all_of(result.deviation.begin(), result.deviation.end(), [](float d) { return d > 0; });

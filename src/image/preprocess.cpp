@@ -61,10 +61,11 @@ Image pad_to_square(const Image& image) {
 enum class Mirror { kNo, kBefore, kAfter };
 
 /// @param mean subtracted from the result
-void resize_crop(const Image& image, ImageSize scaled, const Window& crop, Mirror mirror, bool antialias,
-                 const Colour& mean, std::span<float> output) {
-  if (antialias) {
-    resize_antialiased_crop(image, scaled.height, scaled.width, crop, mirror != Mirror::kNo, output);
+void resize_crop(const Image& image, ImageSize scaled, const Window& crop, Mirror mirror,
+                 const Preprocessing& preprocessing, const Colour& mean, std::span<float> output) {
+  if (preprocessing.antialias) {
+    const ResizeFilter filter = preprocessing.bicubic ? ResizeFilter::kBicubic : ResizeFilter::kBilinear;
+    resize_antialiased_crop(image, scaled.height, scaled.width, crop, mirror != Mirror::kNo, output, filter);
     subtract(output, mean);
     return;
   }
@@ -91,6 +92,7 @@ class TrainingCrop {
     DecodeOptions options = decode_options(preprocessing_, decoding_, side_);
     switch (preprocessing_.family) {
       case PreprocessingFamily::kImagenet:
+      case PreprocessingFamily::kTorchvision:
         options.window_ends_image = true;
         return resize_whole(decode_sampled(encoded, where, boxes, options), Mirror::kBefore, output);
       case PreprocessingFamily::kReid:
@@ -112,7 +114,7 @@ class TrainingCrop {
   Mirror flip(Mirror when) { return random_.bernoulli(augmentation_.flip_probability) ? when : Mirror::kNo; }
 
   void resize_whole(const Image& image, Mirror when, std::span<float> output) {
-    resize_crop(image, {side_, side_}, {0, 0, side_, side_}, flip(when), preprocessing_.antialias, mean_, output);
+    resize_crop(image, {side_, side_}, {0, 0, side_, side_}, flip(when), preprocessing_, mean_, output);
   }
 
   void stretch_or_crop(Image image, std::span<float> output) {
@@ -120,8 +122,7 @@ class TrainingCrop {
     const int scaled = random_.bernoulli(0.5) ? with_margin(side_) : side_;
     const auto places = static_cast<uint64_t>(scaled - side_ + 1);
     const int y = static_cast<int>(random_.integer(places)), x = static_cast<int>(random_.integer(places));
-    resize_crop(image, {scaled, scaled}, {y, x, side_, side_}, flip(Mirror::kAfter), preprocessing_.antialias, mean_,
-                output);
+    resize_crop(image, {scaled, scaled}, {y, x, side_, side_}, flip(Mirror::kAfter), preprocessing_, mean_, output);
   }
 
   const Preprocessing& preprocessing_;
@@ -169,6 +170,10 @@ EvaluationGeometry evaluation_geometry(ImageSize size, const Preprocessing& prep
       const ImageSize scaled = scaled_size(size, preprocessing.eval_resize, side);
       return {whole, scaled, {(scaled.height - side) / 2, (scaled.width - side) / 2, side, side}};
     }
+    case PreprocessingFamily::kTorchvision: {
+      const ImageSize scaled = torchvision_resize(size, preprocessing.eval_resize);
+      return {whole, scaled, torchvision_center_crop(scaled, side)};
+    }
     case PreprocessingFamily::kReid:
       return {whole, {side, side}, {0, 0, side, side}};
     case PreprocessingFamily::kInception:
@@ -213,14 +218,13 @@ void evaluate_image(Image image, const Preprocessing& preprocessing, std::span<f
   if (preprocessing.pad_to_square) image = pad_to_square(image);
   const auto [source, scaled, crop] = evaluation_geometry({image.height, image.width}, preprocessing);
   if (source != Window{0, 0, image.height, image.width}) image = cut(image, source);
-  resize_crop(image, scaled, crop, Mirror::kNo, preprocessing.antialias, preprocessing.mean, output);
+  resize_crop(image, scaled, crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
 }
 
 /// The same from the whole part of the image, for what plain interpolation cannot do.
 void evaluate_from_part(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
                         Decoding decoding, std::span<float> output) {
-  const bool short_side = preprocessing.family == PreprocessingFamily::kImagenet;
-  const int wanted = short_side ? preprocessing.eval_resize : preprocessing.eval_size;
+  const int wanted = preprocessing.resizes_short_side() ? preprocessing.eval_resize : preprocessing.eval_size;
   EvaluationGeometry geometry;
   const auto part = [&](ImageSize size) {
     if (preprocessing.pad_to_square) return Window{0, 0, size.height, size.width};
@@ -229,18 +233,19 @@ void evaluate_from_part(std::span<const uint8_t> encoded, const std::string& whe
   };
   const Image image = decode_window(encoded, where, part, decode_options(preprocessing, decoding, wanted));
   if (preprocessing.pad_to_square) return evaluate_image(image, preprocessing, output);
-  resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing.antialias, preprocessing.mean, output);
+  resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
 }
 
-/// Upper left corners of the five crops. The centre is rounded as TensorFlow's extract_glimpse does it.
-std::array<Window, kTenCrops / 2> five_crops(ImageSize scaled, int side) {
-  const int bottom = scaled.height - side, right = scaled.width - side;
+/// Middle window of ten-crop as TensorFlow's extract_glimpse rounds it.
+Window glimpse(ImageSize size, int side) {
   const auto middle = [side](int length) { return std::max(length / 2 - (side + 1) / 2, 0); };
-  return {{{0, 0, side, side},
-           {0, right, side, side},
-           {bottom, 0, side, side},
-           {bottom, right, side, side},
-           {middle(scaled.height), middle(scaled.width), side, side}}};
+  return {middle(size.height), middle(size.width), side, side};
+}
+
+/// The corners, then the middle.
+std::array<Window, kTenCrops / 2> five_crops(ImageSize scaled, int side, const Window& middle) {
+  const int bottom = scaled.height - side, right = scaled.width - side;
+  return {{{0, 0, side, side}, {0, right, side, side}, {bottom, 0, side, side}, {bottom, right, side, side}, middle}};
 }
 
 void mirror_copy(std::span<const float> from, std::span<float> to, int side) {
@@ -301,11 +306,13 @@ void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& wh
     image = pad_to_square(image);
     size = {image.height, image.width};
   }
-  const ImageSize scaled = scaled_size(size, short_side, side);
+  const bool as_torchvision = preprocessing.family == PreprocessingFamily::kTorchvision;
+  const ImageSize scaled = as_torchvision ? torchvision_resize(size, short_side) : scaled_size(size, short_side, side);
+  const Window middle = as_torchvision ? torchvision_center_crop(scaled, side) : glimpse(scaled, side);
   const size_t pixels = size_t{Image::kChannels} * side * side;
   std::span<float> view = output;
-  for (const Window& crop : five_crops(scaled, side)) {
-    resize_crop(image, scaled, crop, Mirror::kNo, preprocessing.antialias, preprocessing.mean, view.first(pixels));
+  for (const Window& crop : five_crops(scaled, side, middle)) {
+    resize_crop(image, scaled, crop, Mirror::kNo, preprocessing, preprocessing.mean, view.first(pixels));
     mirror_copy(view.first(pixels), view.subspan(pixels * kTenCrops / 2, pixels), side);
     view = view.subspan(pixels);
   }
@@ -315,8 +322,7 @@ void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& wh
 void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output) {
   const int side = preprocessing.eval_size;
   check_output(output.size(), side);
-  resize_crop(frame, {side, side}, {0, 0, side, side}, Mirror::kNo, preprocessing.antialias, preprocessing.mean,
-              output);
+  resize_crop(frame, {side, side}, {0, 0, side, side}, Mirror::kNo, preprocessing, preprocessing.mean, output);
   divide(output, preprocessing.deviation);
 }
 

@@ -14,7 +14,7 @@ namespace assemble {
 namespace {
 
 constexpr int kMaxSide = 16384;
-const std::vector<std::string> kFamilies = {"imagenet", "reid", "inception"};
+const std::vector<std::string> kFamilies = {"imagenet", "reid", "inception", "torchvision"};
 
 std::string family_name(PreprocessingFamily family) { return kFamilies[static_cast<size_t>(family)]; }
 
@@ -81,18 +81,38 @@ std::optional<Preprocessing> inception_type(const std::string& type) {
   return result;
 }
 
+std::optional<Preprocessing> torchvision_type(const std::string& type) {
+  static const std::regex form("torchvision(?:_([0-9]{2,4}))?(?:_([0-9]{2,4}))?(_bicubic)?");
+  std::smatch parts;
+  if (!std::regex_match(type, parts, form)) return std::nullopt;
+  Preprocessing result;
+  result.family = PreprocessingFamily::kTorchvision;
+  if (parts[1].matched) result.train_size = result.eval_size = std::stoi(parts[1]);
+  result.eval_resize = parts[2].matched ? std::stoi(parts[2]) : with_margin(result.eval_size);
+  if (result.eval_resize < result.eval_size) {
+    throw UsageError("preprocessing type '" + type + "'", "resizes to less than the crop",
+                     "the crop's side comes first: torchvision_224_256");
+  }
+  result.mean = {123.675f, 116.28f, 103.53f};
+  result.deviation = {58.395f, 57.12f, 57.375f};
+  result.antialias = true;
+  result.bicubic = parts[3].matched;
+  return result;
+}
+
 }  // namespace
 
 int with_margin(int size) { return static_cast<int>(size * (1.0 / kCentralShare)); }
 
 Preprocessing Preprocessing::from_type(const std::string& type) {
-  for (const auto parse : {imagenet_type, reid_type, inception_type}) {
+  for (const auto parse : {imagenet_type, reid_type, inception_type, torchvision_type}) {
     if (const std::optional<Preprocessing> result = parse(type)) return *result;
   }
   throw UsageError(
       "preprocessing type '" + type + "'", "unknown",
       "use imagenet (224), imagenet_NNN, or imagenet_TTT_EEE to train at TTT and evaluate at EEE (append a "
-      "to resize to the size plus one); reid, reid_NNN; or inception_NNN");
+      "to resize to the size plus one); reid, reid_NNN; inception_NNN; or torchvision, torchvision_NNN, "
+      "torchvision_NNN_RRR to resize to RRR and crop NNN (append _bicubic)");
 }
 
 SampleBoxOptions Preprocessing::training_box() const {
@@ -105,9 +125,11 @@ SampleBoxOptions Preprocessing::training_box() const {
   return box;
 }
 
-int Preprocessing::ten_crop_resize() const {
-  return family == PreprocessingFamily::kImagenet ? eval_resize : with_margin(eval_size);
+bool Preprocessing::resizes_short_side() const {
+  return family == PreprocessingFamily::kImagenet || family == PreprocessingFamily::kTorchvision;
 }
+
+int Preprocessing::ten_crop_resize() const { return resizes_short_side() ? eval_resize : with_margin(eval_size); }
 
 std::string Preprocessing::to_json() const {
   return nlohmann::json{{"family", family_name(family)},
@@ -118,6 +140,7 @@ std::string Preprocessing::to_json() const {
                         {"deviation", deviation},
                         {"apply_exif_orientation", apply_exif_orientation},
                         {"antialias", antialias},
+                        {"bicubic", bicubic},
                         {"pad_to_square", pad_to_square}}
       .dump();
 }
@@ -135,6 +158,7 @@ Preprocessing Preprocessing::from_json(const std::string& text, const std::strin
     json.at("apply_exif_orientation").get_to(result.apply_exif_orientation);
     json.at("antialias").get_to(result.antialias);
     result.pad_to_square = json.value("pad_to_square", false);
+    result.bicubic = json.value("bicubic", false);
   } catch (const nlohmann::json::exception& error) {
     throw InputError(where, std::string("preprocessing is not as expected: ") + error.what(),
                      "expected train_size, eval_size, eval_resize, mean, deviation, apply_exif_orientation, antialias");

@@ -9,19 +9,26 @@
 
 namespace assemble {
 
-Image resize_and_crop(const Image& image, int short_side, int crop, const std::string& where) {
-  const auto scaled = [&](int side, int other) {
-    if (short_side == 0) return side;
-    return side <= other ? short_side : static_cast<int>(static_cast<int64_t>(short_side) * side / other);
+ImageSize torchvision_resize(ImageSize size, int short_side) {
+  const auto scaled = [short_side](int side, int other) {
+    return side <= other ? short_side : static_cast<int>(int64_t{short_side} * side / other);
   };
-  const int height = scaled(image.height, image.width), width = scaled(image.width, image.height);
+  return {scaled(size.height, size.width), scaled(size.width, size.height)};
+}
+
+Window torchvision_center_crop(ImageSize size, int side) {
+  const auto start = [side](int length) { return static_cast<int>(std::nearbyint((length - side) / 2.0)); };
+  return {start(size.height), start(size.width), side, side};
+}
+
+Image resize_and_crop(const Image& image, int short_side, int crop, const std::string& where) {
+  const ImageSize whole{image.height, image.width};
+  const auto [height, width] = short_side == 0 ? whole : torchvision_resize(whole, short_side);
   if (std::min(height, width) < crop) {
     throw InputError(where, concat("is ", width, "×", height, " pixels, smaller than the crop of ", crop),
                      "resize to at least the crop, or crop less");
   }
-  // Half a pixel goes to the even side, as Python rounds.
-  const auto start = [&](int side) { return crop == 0 ? 0 : static_cast<int>(std::nearbyint((side - crop) / 2.0)); };
-  const Window window{start(height), start(width), crop == 0 ? height : crop, crop == 0 ? width : crop};
+  const Window window = crop == 0 ? Window{0, 0, height, width} : torchvision_center_crop({height, width}, crop);
   if (short_side == 0) return codecs::crop(image, window);
   Image result = codecs::allocate_image(window.height, window.width);
   std::vector<float> values(result.pixels.size());

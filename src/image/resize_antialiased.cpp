@@ -17,15 +17,26 @@ struct Taps {
   std::vector<float> weights;
 };
 
-Taps taps_at(int index, double scale, int source) {
-  const double reach = std::max(scale, 1.0);
+double triangle(double x) { return std::max(0.0, 1 - std::abs(x)); }
+
+double cubic(double x) {
+  constexpr double a = -0.5;
+  x = std::abs(x);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+Taps taps_at(int index, double scale, int source, ResizeFilter filter) {
+  const double stretch = std::max(scale, 1.0);
+  const double reach = filter == ResizeFilter::kBicubic ? 2 * stretch : stretch;
   const double centre = (index + 0.5) * scale;
   const int first = std::max(static_cast<int>(centre - reach + 0.5), 0);
   const int end = std::min(static_cast<int>(centre + reach + 0.5), source);
   std::vector<double> weights;
   double sum = 0;
   for (int i = first; i < end; ++i) {
-    weights.push_back(std::max(0.0, 1 - std::abs((i + 0.5 - centre) / reach)));
+    const double place = (i + 0.5 - centre) / stretch;
+    weights.push_back(filter == ResizeFilter::kBicubic ? cubic(place) : triangle(place));
     sum += weights.back();
   }
   Taps taps{first, {}};
@@ -33,11 +44,13 @@ Taps taps_at(int index, double scale, int source) {
   return taps;
 }
 
-std::vector<Taps> make_taps(int source, int target, int begin, int count, bool mirrored) {
+std::vector<Taps> make_taps(int source, int target, int begin, int count, bool mirrored, ResizeFilter filter) {
   std::vector<Taps> taps;
   taps.reserve(static_cast<size_t>(count));
   const double scale = static_cast<double>(source) / target;
-  for (int i = 0; i < count; ++i) taps.push_back(taps_at(mirrored ? target - 1 - begin - i : begin + i, scale, source));
+  for (int i = 0; i < count; ++i) {
+    taps.push_back(taps_at(mirrored ? target - 1 - begin - i : begin + i, scale, source, filter));
+  }
   return taps;
 }
 
@@ -57,10 +70,15 @@ void average_row(const uint8_t* row, const std::vector<Taps>& columns, float* ou
   }
 }
 
+/// PIL keeps bytes after each of its two passes.
+void keep_in_range(std::span<float> values) {
+  for (float& value : values) value = std::clamp(value, 0.f, 255.f);
+}
+
 }  // namespace
 
 void resize_antialiased_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
-                             std::span<float> output) {
+                             std::span<float> output, ResizeFilter filter) {
   const size_t row_length = static_cast<size_t>(crop.width) * kChannels;
   const bool inside = crop.y >= 0 && crop.x >= 0 && crop.height >= 1 && crop.width >= 1 &&
                       crop.height <= height - crop.y && crop.width <= width - crop.x;
@@ -69,8 +87,8 @@ void resize_antialiased_crop(const Image& image, int height, int width, const Wi
     throw UsageError("resize", concat("sizes do not fit: ", image.width, "×", image.height, " to ", width, "×", height,
                                       ", crop ", crop.width, "×", crop.height, ", output ", output.size(), " floats"));
   }
-  const std::vector<Taps> rows = make_taps(image.height, height, crop.y, crop.height, false);
-  const std::vector<Taps> columns = make_taps(image.width, width, crop.x, crop.width, mirrored);
+  const std::vector<Taps> rows = make_taps(image.height, height, crop.y, crop.height, false, filter);
+  const std::vector<Taps> columns = make_taps(image.width, width, crop.x, crop.width, mirrored, filter);
   const int first = rows.front().first;
   const int end = rows.back().first + static_cast<int>(rows.back().weights.size());
   thread_local std::vector<float> narrow;  // the needed source rows after the horizontal pass
@@ -78,6 +96,8 @@ void resize_antialiased_crop(const Image& image, int height, int width, const Wi
   for (int y = first; y < end; ++y) {
     average_row(image.row(y), columns, narrow.data() + row_length * static_cast<size_t>(y - first));
   }
+  const bool overshoots = filter == ResizeFilter::kBicubic;
+  if (overshoots) keep_in_range(narrow);
   float* out = output.data();
   for (const Taps& row : rows) {
     std::fill_n(out, row_length, 0.f);
@@ -88,6 +108,7 @@ void resize_antialiased_crop(const Image& image, int height, int width, const Wi
     }
     out += row_length;
   }
+  if (overshoots) keep_in_range(output);
 }
 
 }  // namespace assemble

@@ -26,6 +26,9 @@ enum class PreprocessingFamily {
   /// For Inception-style teachers. Training: sample a box (aspect 3/4…4/3, area 0.1…1), resize, flip, shift brightness
   /// and chroma. Evaluation: the central 0.875 of height and width, resized to eval_size.
   kInception,
+  /// As torchvision's and timm's transforms, for networks from there. Training: as kImagenet. Evaluation: resize the
+  /// short side to eval_resize and cut the long side off to a whole number; centre crop, half a pixel to the even side.
+  kTorchvision,
 };
 
 /// How an encoded image becomes network input; stored in every model file.
@@ -43,6 +46,8 @@ struct Preprocessing {
   /// Resize with antialiasing (as PIL and torchvision) instead of the original's plain bilinear. Better for networks
   /// trained on images much smaller than the files.
   bool antialias = false;
+  /// With antialias: PIL's bicubic filter instead of its bilinear one, as timm evaluates many networks.
+  bool bicubic = false;
   /// Black borders make the image square before anything else (family kReid alone), so that aspect is kept.
   bool pad_to_square = false;
 
@@ -50,14 +55,18 @@ struct Preprocessing {
   ///  - "imagenet" (224, resize int(224/0.875)), "imagenet_NNN" (NNN), "imagenet_TTT_EEE" (train TTT, evaluate EEE),
   ///    each with suffix "a" (resize to size + 1);
   ///  - "reid" (train 224, evaluate int(224/0.875)), "reid_NNN" (both NNN);
-  ///  - "inception_NNN" (RGB in [0, 1]).
+  ///  - "inception_NNN" (RGB in [0, 1]);
+  ///  - "torchvision" (224, resize 256), "torchvision_NNN" (NNN, resize floor(NNN/0.875)), "torchvision_NNN_RRR" (crop
+  ///    NNN, resize RRR), each with suffix "_bicubic"; with torchvision's mean and deviation.
   /// @throws UsageError naming the forms allowed
   static Preprocessing from_type(const std::string& type);
   /// The family's training windows. The original gives object boxes to kImagenet alone.
   SampleBoxOptions training_box() const;
+  /// Whether evaluation resizes the short side to eval_resize and crops.
+  bool resizes_short_side() const;
   /// Short side before ten-crop: eval_resize, or int(eval_size / 0.875) in families that have none.
   int ten_crop_resize() const;
-  /// JSON text for a model file's metadata, and back; family and pad_to_square may be missing.
+  /// JSON text for a model file's metadata, and back; family, pad_to_square and bicubic may be missing.
   /// @throws InputError on a missing or wrong key
   std::string to_json() const;
   static Preprocessing from_json(const std::string& text, const std::string& where);

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "assemble/image/decode.h"
 #include "assemble/image/image.h"
 
 namespace assemble {
@@ -26,16 +27,27 @@ void resize_bilinear_crop(const Image& image, int height, int width, const Windo
 void resize_bilinear_reference(const Image& image, int height, int width, const Window& crop, bool mirrored,
                                std::span<float> output);
 
-/// Bilinear resize with antialiasing, as PIL and torchvision do it: a triangle as wide as two target pixels (never
-/// narrower than two source pixels) around the target pixel's centre, cut at the borders. Not rounded.
+/// Filters of PIL and torchvision.
+enum class ResizeFilter {
+  kBilinear,  ///< a triangle as wide as two target pixels
+  kBicubic,   ///< Keys' cubic (a = -0.5) as wide as four; results are cut off to [0, 255]
+};
+
+/// Resize with antialiasing, as PIL and torchvision do it: the filter lies around the target pixel's centre, no
+/// narrower than on source pixels, and is cut at the borders. Not rounded.
 /// @param crop part of the resized image to compute; its size gives the output's
 /// @param mirrored mirror the result left to right
 /// @throws UsageError when sizes do not fit
 void resize_antialiased_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
-                             std::span<float> output);
+                             std::span<float> output, ResizeFilter filter = ResizeFilter::kBilinear);
 
-/// Resizes the short side with antialiasing (as PIL's bilinear; the long side is cut off to a whole number), then cuts
-/// out the middle, as torchvision's Resize and CenterCrop do. Rounded to 8 bits.
+/// Size that torchvision's Resize(short_side) gives: the long side is cut off to a whole number.
+ImageSize torchvision_resize(ImageSize size, int short_side);
+/// Window of torchvision's CenterCrop: half a pixel goes to the even side, as Python rounds.
+Window torchvision_center_crop(ImageSize size, int side);
+
+/// Resizes the short side with antialiasing (PIL's bilinear), then cuts out the middle, as torchvision's Resize and
+/// CenterCrop do. Rounded to 8 bits.
 /// @param short_side 0: no resize
 /// @param crop side of the square cut out; 0: none
 /// @throws InputError when the resized image is smaller than the crop
