@@ -22,6 +22,7 @@
 #include "assemble/core/error.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/encode.h"
+#include "assemble/io/file_kind.h"
 #include "assemble/io/onnx_writer.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/io/tf_checkpoint.h"
@@ -222,6 +223,32 @@ inline void check_torch_archive(std::span<const uint8_t> bytes) {
   const fs::path path = scratch_folder() / "m.pth";
   zip_pickle(bytes, path);
   read_torch(path);
+}
+
+/// A sound file of the format before PyTorch 1.6 with the bytes as its object and one storage.
+inline Bytes legacy_torch(std::span<const uint8_t> pickle) {
+  using namespace std::string_view_literals;
+  constexpr auto kStart = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}."sv;
+  constexpr auto kEnd =
+      "\x80\x02]X\x01\0\0\0"
+      "0a.\x10\0\0\0\0\0\0\0"sv;
+  Bytes file(kStart.begin(), kStart.end());
+  file.insert(file.end(), pickle.begin(), pickle.end());
+  file.insert(file.end(), kEnd.begin(), kEnd.end());
+  file.insert(file.end(), 64, 1);
+  return file;
+}
+
+/// Reads the bytes as the object of a legacy file, also as text protocols and Python 2 wrote it.
+inline void check_torch_legacy(std::span<const uint8_t> bytes) {
+  const MemoryFile memory(legacy_torch(bytes));
+  read_torch(memory.path());
+}
+
+inline void check_file_kind(std::span<const uint8_t> bytes) {
+  const MemoryFile memory(bytes);
+  const FileContent found = identify_file(memory.path());
+  require((found.kind == FileKind::kUnknown) == found.what.empty());
 }
 
 inline void check_image(std::span<const uint8_t> bytes) {
