@@ -5,6 +5,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "assemble/io/file_kind.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/model_file.h"
 #include "assemble/models/weight_export.h"
@@ -16,7 +17,7 @@ namespace {
 constexpr const char* kTargets[] = {"assemble", "tensorflow", "torchvision", "timm"};
 
 bool is_model_file(const fs::path& path) {
-  if (!fs::is_regular_file(path) || to_lower(path.extension().string()) != ".safetensors") return false;
+  if (!fs::is_regular_file(path) || identify_file(path).kind != FileKind::kSafetensors) return false;
   const SafetensorsFile file(path);
   const auto format = file.metadata().find("format");
   return format != file.metadata().end() && format->second == "assemble";
@@ -53,8 +54,10 @@ class ConvertCommand : public Command {
                  "Missing, unexpected or mis-shaped names, and targets that compute other numbers, are errors");
     app.add_flag("--ema", averages_, "Take the weights' moving averages, where the file holds them");
     app.add_option("--class-names", class_names_, "Text file, a class a line; default: 0, 1, 2, …");
-    app.add_option("--preprocessing", preprocessing_,
-                   "Type such as imagenet_224_256; default: imagenet, resized as torchvision does for its weights");
+    app.add_option(
+        "--preprocessing", preprocessing_,
+        "Type such as imagenet_224_256 or torchvision_224_232; default: imagenet, for weights of torchvision "
+        "and timm torchvision");
     app.add_option("--mean", mean_, "Three numbers subtracted from RGB in [0, 255]")->expected(3);
     app.add_option("--deviation", deviation_, "Three numbers that divide after that")->expected(3);
     app.add_option("--image-size", image_size_, "Side of the input of a `flatten` network; default: what fits")
@@ -123,12 +126,26 @@ class ConvertCommand : public Command {
 
   void fill_card(WeightFormat format, int64_t classes) {
     for (int64_t i = 0; i < classes; ++i) card_.class_names.push_back(std::to_string(i));
-    card_.preprocessing = Preprocessing::from_type(preprocessing_.empty() ? "imagenet" : preprocessing_);
-    if (format != WeightFormat::kTensorFlow) {  // torchvision's and timm's transforms
-      card_.preprocessing.mean = {123.675f, 116.28f, 103.53f};
-      card_.preprocessing.deviation = {58.395f, 57.12f, 57.375f};
-      card_.preprocessing.antialias = true;
+    const bool original = format == WeightFormat::kTensorFlow;
+    Preprocessing& chosen = card_.preprocessing;
+    chosen = Preprocessing::from_type(!preprocessing_.empty() ? preprocessing_ : original ? "imagenet" : "torchvision");
+    if (!original) {  // torchvision's and timm's transforms
+      const Preprocessing theirs = Preprocessing::from_type("torchvision");
+      chosen.mean = theirs.mean;
+      chosen.deviation = theirs.deviation;
+      chosen.antialias = true;
+      if (chosen.family == PreprocessingFamily::kImagenet) chosen.family = theirs.family;
     }
+  }
+
+  void note_preprocessing() {
+    if (!preprocessing_.empty() || result_["from"] == "model file") return;
+    const Preprocessing& assumed = card_.preprocessing;
+    const bool original = assumed.family == PreprocessingFamily::kImagenet;
+    notes_.push_back(concat("assumed: preprocessing as ", original ? "the original's imagenet" : "torchvision's",
+                            ", short side to ", assumed.eval_resize, ", crop of ", assumed.eval_size,
+                            "; give --preprocessing for another"));
+    log_warning(notes_.back());
   }
 
   /// What the user gives wins over what the file or its kind says.
@@ -155,6 +172,7 @@ class ConvertCommand : public Command {
   void write(const ClassifierImpl& model) {
     if (to_ == "assemble") {
       apply_options();
+      note_preprocessing();
       return save_model(out_, model, card_);
     }
     const ExportTarget target = to_ == "tensorflow"    ? ExportTarget::kTensorFlow

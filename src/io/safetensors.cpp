@@ -181,6 +181,11 @@ std::string make_header(const std::vector<TensorView>& tensors, const std::map<s
   return text;
 }
 
+RandomAccessFile open_own_kind(const fs::path& path) {
+  refuse_other_kinds(path, FileKind::kSafetensors, "a safetensors file");
+  return RandomAccessFile(path);
+}
+
 void check_views(const fs::path& path, const std::vector<TensorView>& tensors) {
   std::set<std::string> names;
   for (const TensorView& tensor : tensors) {
@@ -201,8 +206,7 @@ int64_t element_size(DataType type) { return type_info(type).size; }
 
 const char* data_type_name(DataType type) { return type_info(type).name; }
 
-SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path) {
-  refuse_other_kinds(path, FileKind::kSafetensors, "a safetensors file");
+SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(open_own_kind(path)) {
   if (file_.size() < kLengthBytes) {
     throw InputError(path.string(), concat("has ", file_.size(), " bytes, expected at least ", kLengthBytes), kDamaged);
   }

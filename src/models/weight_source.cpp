@@ -2,13 +2,16 @@
 #include "assemble/models/weight_source.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/io/file_kind.h"
 #include "assemble/io/tf_checkpoint.h"
 #include "assemble/io/torch_archive.h"
 #include "assemble/models/tensor_file.h"
+#include "state_names.h"
 
 namespace assemble {
 namespace {
@@ -22,11 +25,17 @@ class TfSource : public WeightSource {
  public:
   explicit TfSource(const fs::path& path) : checkpoint_(path) {
     where_ = checkpoint_.prefix().string();
-    for (const auto& [name, entry] : checkpoint_.tensors()) shapes_[name] = entry.shape;
+    for (const auto& [name, entry] : checkpoint_.tensors()) {
+      // A Saver of {variable.name: variable} keeps the number of the operation's output.
+      const std::string variable = name.ends_with(":0") ? name.substr(0, name.size() - 2) : name;
+      shapes_[variable] = entry.shape;
+      stored_[variable] = name;
+    }
   }
   WeightFormat format() const override { return WeightFormat::kTensorFlow; }
 
-  torch::Tensor read(const std::string& name) const override {
+  torch::Tensor read(const std::string& variable) const override {
+    const std::string& name = stored_.at(variable);
     const TfTensorEntry& entry = checkpoint_.entry(name);
     if (entry.type == TfDataType::kInt64 || entry.type == TfDataType::kInt32) {
       const Bytes bytes = checkpoint_.read(name);
@@ -41,86 +50,148 @@ class TfSource : public WeightSource {
 
  private:
   TfCheckpoint checkpoint_;
+  std::map<std::string, std::string> stored_;
 };
 
-class SafetensorsSource : public WeightSource {
+/// Files whose names are those of this library, but for what trainers add to them.
+class StateSource : public WeightSource {
  public:
-  explicit SafetensorsSource(const fs::path& path) : file_(path) {
-    where_ = path.string();
-    for (const auto& [name, entry] : file_.tensors()) shapes_[name] = entry.shape;
+  torch::Tensor read(const std::string& name) const override { return widen(read_stored(stored_.at(name))); }
+
+ protected:
+  /// Chooses among the tensors of the file. @param others what else stands in the file's dictionaries, by name
+  void take(const Shapes& shapes, const std::set<std::string>& counters, const std::set<std::string>& others,
+            bool averages) {
+    NamesInFile names;
+    for (const auto& [name, shape] : shapes) names[name] = counters.contains(name);
+    StateNames state = find_state(names, averages, where_);
+    dictionary_ = state.dictionary;
+    stored_ = std::move(state.stored);
+    notes_ = std::move(state.notes);
+    for (const auto& [name, in_file] : stored_) shapes_[name] = shapes.at(in_file);
+    note_others(shapes, others);
   }
-  WeightFormat format() const override { return WeightFormat::kSafetensors; }
-  torch::Tensor read(const std::string& name) const override { return widen(read_tensor(file_, name)); }
+  virtual torch::Tensor read_stored(const std::string& name) const = 0;
+
+  std::string dictionary_;  ///< that was taken, with a dot
 
  private:
-  SafetensorsFile file_;
+  void note_others(const Shapes& shapes, std::set<std::string> others) {
+    std::set<std::string> taken, aside;
+    for (const auto& [name, in_file] : stored_) taken.insert(in_file);
+    for (const auto& [name, shape] : shapes) {
+      if (!taken.contains(name)) others.insert(name);
+    }
+    for (const std::string& name : others) {
+      const size_t begin = name.starts_with(dictionary_) ? dictionary_.size() : 0;
+      aside.insert(name.substr(0, name.find('.', begin)));
+    }
+    if (!aside.empty()) notes_.push_back(concat("set aside: ", join({aside.begin(), aside.end()}, ", ")));
+  }
+
+  std::map<std::string, std::string> stored_;
 };
 
-class TorchSource : public WeightSource {
+/// One file, or those that an index names.
+class SafetensorsSource : public StateSource {
+ public:
+  SafetensorsSource(const fs::path& path, std::vector<fs::path> files, bool averages) {
+    where_ = path.string();
+    Shapes shapes;
+    std::set<std::string> counters;
+    for (const fs::path& file : files) {
+      files_.emplace_back(file);
+      for (const auto& [name, entry] : files_.back().tensors()) {
+        if (!shapes.emplace(name, entry.shape).second) {
+          throw InputError(concat(file.string(), " tensor '", name, "'"),
+                           "stands in another file of the index as well");
+        }
+        if (entry.shape.empty() && entry.type == DataType::kI64) counters.insert(name);
+        files_of_.emplace(name, files_.size() - 1);
+      }
+    }
+    take(shapes, counters, {}, averages);
+  }
+  WeightFormat format() const override { return WeightFormat::kSafetensors; }
+
+ private:
+  torch::Tensor read_stored(const std::string& name) const override {
+    return read_tensor(files_[files_of_.at(name)], name);
+  }
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, size_t> files_of_;
+};
+
+class TorchSource : public StateSource {
  public:
   TorchSource(const fs::path& path, bool averages) : archive_(path) {
     where_ = path.string();
-    const std::string dictionary = find_dictionary(averages);
-    std::set<std::string> aside;
+    Shapes shapes;
+    std::set<std::string> counters, others;
     for (const auto& [name, entry] : archive_.tensors()) {
-      if (name.starts_with(dictionary)) {
-        stored_names_[name.substr(dictionary.size())] = name;
-      } else {
-        aside.insert(name.substr(0, name.find('.')));
-      }
+      shapes[name] = entry.shape;
+      if (entry.shape.empty() && entry.type == DataType::kI64) counters.insert(name);
     }
-    for (const char* wrapper : {"module.", "_orig_mod.", "module."}) take_off(wrapper);
-    for (const auto& [name, stored] : stored_names_) shapes_[name] = archive_.entry(stored).shape;
-    if (!dictionary.empty()) notes_.push_back(concat("read from '", dictionary.substr(0, dictionary.size() - 1), "'"));
-    if (!aside.empty()) notes_.push_back(concat("set aside: ", join({aside.begin(), aside.end()}, ", ")));
+    for (const auto& [name, extra] : archive_.extras()) {
+      if (!name.empty()) others.insert(name);
+    }
+    require_tensors();
+    take(shapes, counters, others, averages);
+    refuse_unreadable();
   }
   WeightFormat format() const override { return WeightFormat::kTorch; }
 
-  torch::Tensor read(const std::string& name) const override {
-    const std::string& stored = stored_names_.at(name);
-    const TorchTensorEntry& entry = archive_.entry(stored);
-    const Bytes bytes = archive_.read(stored);
+ private:
+  torch::Tensor read_stored(const std::string& name) const override {
+    const TorchTensorEntry& entry = archive_.entry(name);
+    const Bytes bytes = archive_.read(name);
     torch::Tensor tensor = torch::empty(entry.shape, to_scalar_type(entry.type));
     std::copy(bytes.begin(), bytes.end(), static_cast<uint8_t*>(tensor.mutable_data_ptr()));
-    return widen(tensor);
+    return tensor;
   }
 
- private:
-  bool holds(const std::string& prefix) const {
-    const auto first = archive_.tensors().lower_bound(prefix);
-    return first != archive_.tensors().end() && first->first.starts_with(prefix);
-  }
-
-  std::string find_dictionary(bool averages) const {
-    if (averages) {
-      for (const char* key : {"state_dict_ema.", "model_ema.", "ema."}) {
-        if (holds(key)) return key;
-      }
-      throw InputError(where_, "holds no averaged weights (state_dict_ema, model_ema)", "leave out --ema");
+  /// Whole modules and the like: says what there is in the weights' place.
+  void require_tensors() const {
+    if (!archive_.tensors().empty()) return;
+    std::vector<std::string> found;
+    for (const auto& [name, extra] : archive_.extras()) {
+      if (name.find('.') != std::string::npos || found.size() == kListed) continue;
+      found.push_back(name.empty() ? extra.what : concat("'", name, "' is ", extra.what));
     }
-    for (const char* key : {"state_dict.", "model."}) {
-      if (holds(key)) return key;
-    }
-    return "";
+    throw InputError(where_, concat("holds no dictionary of tensors: ", found.empty() ? "nothing" : join(found, ", ")),
+                     "in Python, where the classes are: model = torch.load(FILE, weights_only=False), then save "
+                     "torch.save(model.state_dict(), OUT)");
   }
 
-  void take_off(const std::string& wrapper) {
-    if (stored_names_.empty()) return;
-    for (const auto& item : stored_names_) {
-      if (!item.first.starts_with(wrapper)) return;
+  void refuse_unreadable() const {
+    for (const auto& [name, extra] : archive_.extras()) {
+      if (!extra.is_tensor || !name.starts_with(dictionary_)) continue;
+      throw InputError(concat(where_, " tensor '", name, "'"), concat("is ", extra.what, ", which is not supported"),
+                       "save it as a dense tensor of floating point numbers");
     }
-    std::map<std::string, std::string> bare;
-    for (const auto& [name, stored] : stored_names_) bare[name.substr(wrapper.size())] = stored;
-    stored_names_ = std::move(bare);
   }
 
+  static constexpr size_t kListed = 10;
   TorchArchive archive_;
-  std::map<std::string, std::string> stored_names_;
 };
 
-bool ends_like_torch(const fs::path& path) {
-  const std::string ending = to_lower(path.extension().string());
-  return ending == ".pth" || ending == ".pt" || ending == ".bin" || ending == ".tar" || ending == ".pkl";
+/// The files that an index of safetensors names, which lie beside it.
+std::vector<fs::path> files_of_index(const fs::path& path) {
+  std::set<fs::path> files;
+  const Bytes bytes = read_file(path, uint64_t{1} << 28);
+  try {
+    for (const auto& [name, file] : nlohmann::json::parse(bytes).at("weight_map").items()) {
+      files.insert(path.parent_path() / fs::path(file.get<std::string>()).filename());
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(path.string(), concat("is no index of safetensors files: ", error.what()));
+  }
+  return {files.begin(), files.end()};
+}
+
+bool names_one_file(const fs::path& path) {
+  static const std::set<std::string> endings{".pth", ".pt", ".bin", ".tar", ".pkl", ".safetensors", ".json"};
+  return endings.contains(to_lower(path.extension().string()));
 }
 
 }  // namespace
@@ -138,13 +209,25 @@ const char* weight_format_name(WeightFormat format) {
 }
 
 std::unique_ptr<WeightSource> open_weights(const fs::path& path, bool averages) {
-  if (fs::is_regular_file(path)) {
-    if (to_lower(path.extension().string()) == ".safetensors") return std::make_unique<SafetensorsSource>(path);
-    if (ends_like_torch(path)) return std::make_unique<TorchSource>(path, averages);
-  } else if (ends_like_torch(path) || path.extension() == ".safetensors") {
-    throw InputError(path.string(), "does not exist");
+  if (!fs::exists(path) && names_one_file(path)) throw InputError(path.string(), "does not exist");
+  // A checkpoint of TensorFlow is given as the beginning of its files' names, or as their folder.
+  if (!fs::is_regular_file(path)) return std::make_unique<TfSource>(path);
+  const FileContent content = identify_file(path);
+  switch (content.kind) {
+    case FileKind::kSafetensors:
+      return std::make_unique<SafetensorsSource>(path, std::vector{path}, averages);
+    case FileKind::kSafetensorsIndex:
+      return std::make_unique<SafetensorsSource>(path, files_of_index(path), averages);
+    case FileKind::kTorch:
+      return std::make_unique<TorchSource>(path, averages);
+    case FileKind::kTensorFlow:
+    case FileKind::kUnknown:  // the data of a checkpoint
+      return std::make_unique<TfSource>(path);
+    case FileKind::kOnnx:
+    case FileKind::kOther:
+      break;
   }
-  return std::make_unique<TfSource>(path);
+  throw InputError(path.string(), concat("is ", content.what, ", expected weights"), content.hint);
 }
 
 }  // namespace assemble

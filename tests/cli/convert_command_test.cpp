@@ -91,6 +91,35 @@ TEST_F(ConvertCommand, TorchWeightsForwardToTimmsLogits) {
   EXPECT_LE(((logits - expected).abs().max() / expected.abs().max()).item<double>(), 1e-5);
 }
 
+TEST_F(ConvertCommand, TorchWeightsArePreprocessedAsTorchvisionDoes) {
+  const std::string weights = stored("timm_seresnet50d_w4.pth").string();
+  const auto result = convert(weights);
+  EXPECT_THAT(result.standard_error,
+              HasSubstr("assumed: preprocessing as torchvision's, short side to 256, crop of 224"));
+  ModelCard card;
+  load_model(model(), &card);
+  EXPECT_EQ(card.preprocessing, Preprocessing::from_type("torchvision"));
+  ASSERT_EQ(convert(weights, {"--preprocessing", "imagenet_288"}).exit_code, 0);
+  load_model(model(), &card);
+  EXPECT_EQ(card.preprocessing, Preprocessing::from_type("torchvision_288"));
+  ASSERT_EQ(convert(weights, {"--preprocessing", "torchvision_224_232_bicubic"}).exit_code, 0);
+  load_model(model(), &card);
+  EXPECT_EQ(card.preprocessing, Preprocessing::from_type("torchvision_224_232_bicubic"));
+}
+
+TEST_F(ConvertCommand, ForeignFilesInAModelsPlaceAreNamed) {
+  const auto error = [&](const std::string& file) {
+    const auto result = run_command({"predict", "--model", file, file});
+    EXPECT_EQ(result.exit_code, 3);
+    return result.standard_error;
+  };
+  EXPECT_THAT(error(stored("checkpoint.pth").string()),
+              AllOf(HasSubstr("is a PyTorch file, expected a safetensors file"), HasSubstr("assemble convert")));
+  const std::string pointer = (folder_ / "model.safetensors").string();
+  test::write_bytes(pointer, read_file(fs::path(ASSEMBLE_SOURCE_DIR) / "tests/fuzz_seeds/file_kind/lfs"));
+  EXPECT_THAT(error(pointer), HasSubstr("is a Git LFS pointer"));
+}
+
 TEST_F(ConvertCommand, GoldenCheckpointForwardsToTheOriginalsNumbers) {
   ASSEMBLE_REQUIRE_GOLDEN(golden);
   const auto cases = test::golden_cases(golden / "models");

@@ -5,6 +5,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/io/tf_checkpoint.h"
+#include "assemble/io/torch_archive.h"
 #include "assemble/models/infer_arch.h"
 #include "assemble/models/tensor_file.h"
 #include "assemble/models/tf_names.h"
@@ -149,6 +150,14 @@ TEST_F(TfImport, MovingAveragesAreTakenWhenAskedFor) {
   EXPECT_THAT(error_of<InputError>([&] { convert({.averages = true}); }), HasSubstr("holds no moving averages"));
 }
 
+TEST_F(TfImport, NumbersOfOutputsInNamesAreDropped) {
+  for (auto& [name, tensor] : tensors_) name += ":0";
+  const ImportedModel imported = convert();
+  EXPECT_EQ(imported.report.global_step, 12);
+  EXPECT_THAT(imported.report.unexpected, IsEmpty());
+  EXPECT_TRUE(torch::equal(imported.model->named_parameters()["fc.weight"], model_->named_parameters()["fc.weight"]));
+}
+
 TEST_F(TfImport, WhatDoesNotFitIsListed) {
   remove("resnet_model/batch_normalization_3/gamma");
   remove("resnet_model/dense/bias");
@@ -191,6 +200,111 @@ TEST(TorchImport, LogitsAreThoseOfTimm) {
                 import_weights(*open_weights(test::stored_golden("torch/timm_seresnet50d_w4.pth")), {.arch = original});
               }),
               HasSubstr("32 unexpected: layer1.0.se.fc1.bias"));
+}
+
+/// A network's weights as others' trainers write them.
+class ForeignState : public testing::Test {
+ protected:
+  NamedTensors named(const std::string& prefix, double shift = 0) const {
+    NamedTensors tensors;
+    for (const auto& [name, tensor] : model_->named_state())
+      tensors.emplace_back(prefix + name, tensor.detach() + shift);
+    return tensors;
+  }
+
+  fs::path write(const std::string& file, const NamedTensors& tensors) const {
+    std::vector<torch::Tensor> kept;
+    const std::vector<TensorView> views = view_tensors(tensors, kept);
+    const fs::path path = folder_ / file;
+    if (file.ends_with(".safetensors")) {
+      write_safetensors(path, views, {{"format", "pt"}});
+    } else {
+      write_torch_archive(path, views);
+    }
+    return path;
+  }
+
+  /// Imports and holds every weight against the network's.
+  ImportReport expect_weights(const fs::path& path, bool averages = false, double shift = 0) const {
+    const ImportedModel imported = import_weights(*open_weights(path, averages), {.averages = averages});
+    EXPECT_EQ(imported.model->arch(), model_->arch());
+    const auto expected = model_->named_state(), actual = imported.model->named_state();
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_TRUE(torch::equal(actual[i].second, expected[i].second + shift)) << path << ' ' << actual[i].first;
+    }
+    return imported.report;
+  }
+
+  test::TemporaryFolder folder_;
+  const Classifier model_ = make_classifier(Arch::parse("resnet50+w2+timm"), {.classes = 3}, 3);
+};
+
+TEST_F(ForeignState, PrefixesOfWrappersAreTakenOffInEveryFormat) {
+  for (const std::string prefix : {"module.", "_orig_mod.", "module._orig_mod.", "model."}) {
+    for (const std::string file : {"m.safetensors", "m.pth", "m.ckpt"}) {
+      const ImportReport report = expect_weights(write(file, named(prefix)));
+      EXPECT_THAT(report.notes, Contains(HasSubstr(prefix.substr(0, prefix.find('.')))));
+    }
+  }
+}
+
+TEST_F(ForeignState, LightningsCheckpointsAreReadWhateverTheirName) {
+  NamedTensors tensors = named("state_dict.model.");
+  tensors.emplace_back("callbacks.best", torch::ones({}));
+  for (const char* file : {"epoch=1.ckpt", "renamed.pth", "noending"}) {
+    const ImportReport report = expect_weights(write(file, tensors));
+    EXPECT_THAT(report.notes, Contains("read from 'state_dict.model'"));
+    EXPECT_THAT(report.notes, Contains("set aside: callbacks"));
+  }
+}
+
+TEST_F(ForeignState, AveragedModelsAreTakenWhenAskedFor) {
+  NamedTensors tensors = named("model.");
+  const NamedTensors averages = named("model_ema.module.", 0.25);
+  tensors.insert(tensors.end(), averages.begin(), averages.end());
+  tensors.emplace_back("model_ema.n_averaged", torch::tensor(12, torch::kInt64));
+  const fs::path path = write("m.pth", tensors);
+  expect_weights(path);
+  expect_weights(path, /*averages=*/true, 0.25);
+  NamedTensors alone = named("module.");
+  alone.emplace_back("n_averaged", torch::tensor(12, torch::kInt64));
+  EXPECT_THAT(expect_weights(write("alone.pth", alone)).notes, Contains("set aside: n_averaged"));
+  const fs::path plain = write("plain.safetensors", named(""));
+  EXPECT_THAT(error_of<InputError>([&] { open_weights(plain, true); }), HasSubstr("holds no averaged weights"));
+}
+
+TEST_F(ForeignState, HalvesAndDoublesAreWidenedExactly) {
+  for (const torch::ScalarType type : {torch::kFloat16, torch::kBFloat16, torch::kFloat64}) {
+    NamedTensors tensors = named("");
+    for (auto& [name, tensor] : tensors) tensor = tensor.to(type);
+    const ImportedModel imported = import_weights(*open_weights(write("m.pth", tensors)), {});
+    EXPECT_TRUE(torch::equal(imported.model->named_parameters()["fc.weight"],
+                             model_->named_parameters()["fc.weight"].to(type).to(torch::kFloat32)));
+  }
+}
+
+TEST_F(ForeignState, ShardsAreReadThroughTheirIndex) {
+  const NamedTensors tensors = named("");
+  const auto half = tensors.begin() + 40;
+  write("a.safetensors", {tensors.begin(), half});
+  write("b.safetensors", {half, tensors.end()});
+  const fs::path index = folder_ / "model.safetensors.index.json";
+  write_file(index, std::string_view(R"({"weight_map":{"conv1.weight":"a.safetensors","fc.bias":"b.safetensors"}})"));
+  expect_weights(index);
+  fs::remove(folder_ / "b.safetensors");
+  EXPECT_THAT(error_of<InputError>([&] { open_weights(index); }), HasSubstr("b.safetensors"));
+}
+
+TEST_F(ForeignState, WhatIsNoWeightsIsNamed) {
+  const auto opening_error = [&](const fs::path& path) { return error_of<InputError>([&] { open_weights(path); }); };
+  const fs::path page = folder_ / "resnet50.pth";
+  write_file(page, std::string_view("<!DOCTYPE html><html>Sign in</html>"));
+  EXPECT_THAT(opening_error(page), HasSubstr("resnet50.pth: is a web page (HTML), expected weights (the download got"));
+  EXPECT_THAT(opening_error(test::stored_golden("torch/module.pth")),
+              HasSubstr("holds no dictionary of tensors: a module of torch.nn.modules.linear.Linear (in Python"));
+  EXPECT_THAT(opening_error(test::stored_golden("torch/unreadable.pth")),
+              HasSubstr("tensor 'complex': is a tensor of torch.ComplexFloatStorage, which is not supported"));
+  EXPECT_THAT(opening_error(folder_ / "absent.pth"), HasSubstr("absent.pth: does not exist"));
 }
 
 /// Export of one network and import of what was written.

@@ -41,13 +41,14 @@ class WeightSource {
   std::vector<std::string> notes_;
 };
 
-/// Opens what a path means: a TensorFlow V2 checkpoint (prefix, one of its files or a folder), a `.safetensors` file,
-/// or a file of torch.save (`.pth`, `.pt`, `.bin`, `.tar`).
+/// Opens what a path means, told from the content: a TensorFlow V2 checkpoint (prefix, one of its files or a folder), a
+/// safetensors file or the index of several, or a file of torch.save.
 ///
-/// In a PyTorch training checkpoint the state dictionary stands under "state_dict" or "model", the averaged one under
-/// "state_dict_ema" or "model_ema"; a leading "module." (data parallel) or "_orig_mod." (compiled) is taken off.
-/// @param averages the averaged weights, where they are stored apart (PyTorch)
-/// @throws InputError when there is no such file or it is malformed
+/// In a PyTorch training checkpoint the state dictionary stands under "state_dict", "model" and the like, the averaged
+/// one under "state_dict_ema", "model_ema" …; parts of names that wrappers add ("module.", "_orig_mod.", "model.") are
+/// taken off where all names have them, in safetensors as well.
+/// @param averages the averaged weights, where they are stored apart (PyTorch, safetensors)
+/// @throws InputError when there is no such file, it is malformed, or is something else, which it says
 std::unique_ptr<WeightSource> open_weights(const fs::path& path, bool averages = false);
 
 }  // namespace assemble
