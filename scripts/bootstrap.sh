@@ -19,8 +19,8 @@ readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config
                          libjpeg62-turbo-dev libpng-dev libwebp-dev libisal-dev libleveldb-dev libsnappy-dev
                          libavformat-dev libavcodec-dev libswscale-dev libopencv-core-dev libopencv-imgproc-dev
                          libarchive-dev libzip-dev zlib1g-dev libpugixml-dev
-                         libprotozero-dev libcli11-dev nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev
-                         python3-venv ca-certificates)
+                         libprotozero-dev libtomlplusplus-dev libxxhash-dev libcli11-dev nlohmann-json3-dev
+                         libgtest-dev libgmock-dev libbenchmark-dev python3-venv ca-certificates)
 readonly kDocsPackages=(doxygen graphviz)
 readonly kLintPackages=(clang-format clang-tidy)
 readonly kFuzzPackages=(clang libclang-rt-14-dev)

@@ -5,6 +5,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 #include "assemble/core/error.h"
@@ -89,19 +90,19 @@ size_t size_of(const OnnxModel& model) {
   return size;
 }
 
-/// The fields of a file's outermost message, one after the other. Contents are skipped by seeking: weights stay on the
-/// disk.
+/// The fields of a message in a file, one after the other. Contents are skipped by seeking: weights stay on the disk.
 class FieldReader {
  public:
-  explicit FieldReader(const fs::path& path) : file_(path), buffer_(kBuffer) {
-    if (file_.size() > kLargest) {
-      throw InputError(path.string(), concat("is larger than ", kLargest, " bytes, the most that ONNX allows"));
+  /// The outermost message.
+  explicit FieldReader(const RandomAccessFile& file) : FieldReader(file, 0, file.size()) {
+    if (file.size() > kLargest) {
+      throw InputError(file.path().string(), concat("is larger than ", kLargest, " bytes, the most that ONNX allows"));
     }
   }
 
   /// @throws protozero::exception for what is no field, or does not end within the file
   bool next() {
-    if (position_ == file_.size()) return false;
+    if (position_ == end_) return false;
     const std::string_view start = buffered();
     protozero::pbf_reader reader(start.data(), start.size());
     if (!reader.next()) throw protozero::end_of_buffer_exception();
@@ -112,7 +113,7 @@ class FieldReader {
       const char* data = reader.data().data();
       content_size_ = protozero::decode_varint(&data, start.data() + start.size());
       position_ += static_cast<uint64_t>(data - start.data());
-      if (content_size_ > file_.size() - position_) throw protozero::end_of_buffer_exception();
+      if (content_size_ > end_ - position_) throw protozero::end_of_buffer_exception();
     } else {
       reader.skip();
       position_ += start.size() - reader.length();
@@ -125,6 +126,8 @@ class FieldReader {
   protozero::pbf_tag_type tag() const { return tag_; }
   /// Whether the field is a string or a message.
   bool has_content() const { return has_content_; }
+  /// The message that the field is.
+  FieldReader message() const { return {file_, content_, content_ + content_size_}; }
   std::string content() const {
     std::string bytes(content_size_, 0);
     file_.read(content_, std::span(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()));
@@ -135,21 +138,25 @@ class FieldReader {
   static constexpr size_t kBuffer = 4096;
   static constexpr size_t kLongestStart = 20;  ///< of a field: two numbers of 10 bytes
 
+  FieldReader(const RandomAccessFile& file, uint64_t begin, uint64_t end)
+      : file_(file), end_(end), buffer_(std::min<uint64_t>(kBuffer, end - begin)), position_(begin) {}
+
   /// What comes next: enough to read a field's tag and length, unless the file ends before.
   std::string_view buffered() {
-    const uint64_t wanted = std::min<uint64_t>(kLongestStart, file_.size() - position_);
+    const uint64_t wanted = std::min<uint64_t>(kLongestStart, end_ - position_);
     if (position_ < begin_ || position_ + wanted > begin_ + filled_) {
       begin_ = position_;
-      filled_ = std::min<uint64_t>(kBuffer, file_.size() - position_);
+      filled_ = std::min<uint64_t>(buffer_.size(), end_ - position_);
       file_.read(begin_, std::span(buffer_).first(filled_));
     }
     return {reinterpret_cast<const char*>(buffer_.data()) + (position_ - begin_), wanted};
   }
 
-  const RandomAccessFile file_;
+  const RandomAccessFile& file_;
+  const uint64_t end_;
   Bytes buffer_;
   uint64_t begin_ = 0, filled_ = 0;  ///< of the buffer, in the file
-  uint64_t position_ = 0;
+  uint64_t position_;
   protozero::pbf_tag_type tag_ = 0;
   bool has_content_ = false;
   uint64_t content_ = 0, content_size_ = 0;
@@ -169,6 +176,48 @@ std::pair<std::string, std::string> parse_entry(const std::string& bytes) {
   }
   return result;
 }
+
+/// Messages of onnx.proto that lead to tensors; kTensor's external data tells its file.
+enum class Message { kModel, kGraph, kFunction, kNode, kAttribute, kSparseTensor, kTensor };
+
+/// What a field of a message holds, where it leads to tensors.
+std::optional<Message> message_of(Message owner, protozero::pbf_tag_type field) {
+  static const std::map<std::pair<Message, int>, Message> kFields{{{Message::kModel, 7}, Message::kGraph},
+                                                                  {{Message::kModel, 25}, Message::kFunction},
+                                                                  {{Message::kGraph, 1}, Message::kNode},
+                                                                  {{Message::kGraph, 5}, Message::kTensor},
+                                                                  {{Message::kGraph, 15}, Message::kSparseTensor},
+                                                                  {{Message::kFunction, 7}, Message::kNode},
+                                                                  {{Message::kNode, 5}, Message::kAttribute},
+                                                                  {{Message::kAttribute, 5}, Message::kTensor},
+                                                                  {{Message::kAttribute, 6}, Message::kGraph},
+                                                                  {{Message::kAttribute, 10}, Message::kTensor},
+                                                                  {{Message::kAttribute, 11}, Message::kGraph},
+                                                                  {{Message::kAttribute, 22}, Message::kSparseTensor},
+                                                                  {{Message::kAttribute, 23}, Message::kSparseTensor},
+                                                                  {{Message::kSparseTensor, 1}, Message::kTensor},
+                                                                  {{Message::kSparseTensor, 2}, Message::kTensor}};
+  const auto found = kFields.find({owner, static_cast<int>(field)});
+  return found == kFields.end() ? std::nullopt : std::optional(found->second);
+}
+
+void find_external_files(FieldReader field, Message message, int depth, std::set<std::string>& files) {
+  constexpr int kDeepest = 64;
+  constexpr protozero::pbf_tag_type kExternalData = 13;
+  if (depth > kDeepest) throw protozero::invalid_length_exception();
+  while (field.next()) {
+    if (!field.has_content()) continue;
+    if (message == Message::kTensor && field.tag() == kExternalData) {
+      const auto [key, value] = parse_entry(field.content());
+      if (key == "location") files.insert(value);
+    }
+    if (const auto inner = message_of(message, field.tag())) {
+      find_external_files(field.message(), *inner, depth + 1, files);
+    }
+  }
+}
+
+constexpr const char* kNoModelHint = "expected an ONNX model; was it cut off while it was copied?";
 
 }  // namespace
 
@@ -207,12 +256,12 @@ std::string serialise(OnnxModel model) {
 }
 
 std::map<std::string, std::string> read_onnx_metadata(const fs::path& path) {
-  const char* hint = "expected an ONNX model; was it cut off while it was copied?";
   refuse_other_kinds(path, FileKind::kOnnx, "an ONNX model");
+  const RandomAccessFile file(path);
   try {
     std::map<std::string, std::string> metadata;
     bool has_graph = false;
-    FieldReader field(path);
+    FieldReader field(file);
     while (field.next()) {
       if (!field.has_content()) continue;
       if (field.tag() == kGraph) has_graph = true;
@@ -220,10 +269,21 @@ std::map<std::string, std::string> read_onnx_metadata(const fs::path& path) {
       const auto [key, value] = parse_entry(field.content());
       metadata[key] = value;
     }
-    if (!has_graph) throw InputError(path.string(), "holds no graph", hint);
+    if (!has_graph) throw InputError(path.string(), "holds no graph", kNoModelHint);
     return metadata;
   } catch (const protozero::exception& error) {
-    throw InputError(path.string(), concat("is no ONNX model: ", error.what()), hint);
+    throw InputError(path.string(), concat("is no ONNX model: ", error.what()), kNoModelHint);
+  }
+}
+
+std::set<std::string> read_onnx_external_files(const fs::path& path) {
+  const RandomAccessFile file(path);
+  try {
+    std::set<std::string> files;
+    find_external_files(FieldReader(file), Message::kModel, 0, files);
+    return files;
+  } catch (const protozero::exception& error) {
+    throw InputError(path.string(), concat("is no ONNX model: ", error.what()), kNoModelHint);
   }
 }
 

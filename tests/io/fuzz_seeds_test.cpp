@@ -32,6 +32,7 @@ TEST(FuzzSeeds, Image) { replay("image", fuzz::check_image, 8); }
 TEST(FuzzSeeds, Onnx) { replay("onnx", fuzz::check_onnx, 64); }
 TEST(FuzzSeeds, Safetensors) { replay("safetensors", fuzz::check_safetensors, 64); }
 TEST(FuzzSeeds, TfCheckpoint) { replay("tf_checkpoint", fuzz::check_tf_checkpoint, 16); }
+TEST(FuzzSeeds, Toml) { replay("toml", fuzz::check_toml, 64); }
 TEST(FuzzSeeds, TorchArchive) { replay("torch_archive", fuzz::check_torch_archive, 64); }
 TEST(FuzzSeeds, TorchLegacy) { replay("torch_legacy", fuzz::check_torch_legacy, 64); }
 TEST(FuzzSeeds, FileKind) { replay("file_kind", fuzz::check_file_kind, 16); }

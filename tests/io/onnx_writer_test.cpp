@@ -84,6 +84,39 @@ TEST(OnnxWriter, RefusesAFileCutOffAnywhere) {
   EXPECT_EQ(refused, static_cast<int>(whole.size()) - 2);
 }
 
+/// A field of bytes.
+std::string field(int tag, const std::string& content) {
+  std::string bytes;
+  for (size_t number : {static_cast<size_t>(tag) << 3 | 2, content.size()}) {
+    for (; number > 127; number >>= 7) bytes += static_cast<char>(number | 128);
+    bytes += static_cast<char>(number);
+  }
+  return bytes + content;
+}
+
+std::string external_tensor(const std::string& name) {
+  return field(13, field(1, "offset") + field(2, "16")) + field(13, field(1, "location") + field(2, name));
+}
+
+TEST(OnnxWriter, FindsTheFilesOfExternalWeights) {
+  const std::string constant = field(1, field(5, field(5, external_tensor("in node.bin"))));
+  const std::string branch = field(1, field(5, field(6, field(5, external_tensor("in branch.bin")))));
+  const std::string graph = field(5, external_tensor("w.data")) + field(5, external_tensor("w.data")) +
+                            field(5, field(9, std::string(9000, 'x'))) + field(15, field(1, external_tensor("s"))) +
+                            constant + branch;
+  const test::TemporaryFolder folder;
+  write_file(folder / "m.onnx", field(7, graph) + field(14, field(1, "location") + field(2, "metadata")));
+  EXPECT_EQ(read_onnx_external_files(folder / "m.onnx"),
+            (std::set<std::string>{"in branch.bin", "in node.bin", "s", "w.data"}));
+  write_file(folder / "m.onnx", std::string_view(serialise(small_model())));
+  EXPECT_TRUE(read_onnx_external_files(folder / "m.onnx").empty());
+
+  std::string deep = external_tensor("w");
+  for (int i = 0; i < 200; ++i) deep = field(1, field(5, field(6, deep)));
+  write_file(folder / "m.onnx", field(7, deep));
+  EXPECT_THROW(read_onnx_external_files(folder / "m.onnx"), InputError);
+}
+
 TEST(OnnxWriter, FindsMetadataBehindManyFieldsAndALargeGraph) {
   OnnxModel model = small_model();
   model.constants[0].bytes.resize(100000);

@@ -28,6 +28,7 @@
 #include "assemble/io/tf_checkpoint.h"
 #include "assemble/io/tf_example.h"
 #include "assemble/io/tfrecord.h"
+#include "assemble/io/toml.h"
 #include "assemble/io/torch_archive.h"
 
 /// What a parser must hold on any bytes: it returns or throws InputError, and what it returns is consistent. One
@@ -72,6 +73,29 @@ inline void check_onnx(std::span<const uint8_t> bytes) {
     for (const auto& [key, value] : read_onnx_metadata(memory.path())) total += key.size() + value.size();
     require(total <= bytes.size());
   } catch (const InputError&) {
+  }
+  try {
+    size_t total = 0;
+    for (const std::string& name : read_onnx_external_files(memory.path())) total += name.size();
+    require(total <= bytes.size());
+  } catch (const InputError&) {
+  }
+}
+
+/// Also gives what it reads as strings back to the reader.
+inline void check_toml(std::span<const uint8_t> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string written = "a = " + toml_string(text);
+  require(read_toml(written, "written").at(0).values.at(0).text == text);
+  try {
+    for (const TomlEntry& entry : read_toml(text, "input")) {
+      require(!entry.path.empty() && entry.line > 0 && entry.column > 0);
+      for (const TomlValue& value : entry.values) {
+        require(value.kind == TomlValue::Kind::kText || !value.written.empty());
+        require(read_toml("a = " + toml_string(value.text), "again").at(0).values.at(0).text == value.text);
+      }
+    }
+  } catch (const UsageError&) {
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -54,5 +55,9 @@ std::string serialise(OnnxModel model);
 /// The metadata of an .onnx file, from anyone. The graph with its weights is not read.
 /// @throws InputError naming the file when it cannot be read, is cut off or is no ONNX model
 std::map<std::string, std::string> read_onnx_metadata(const fs::path& path);
+
+/// The files beside an .onnx file that hold weights of it (external data), as it names them: relative to its folder.
+/// @throws InputError as read_onnx_metadata()
+std::set<std::string> read_onnx_external_files(const fs::path& path);
 
 }  // namespace assemble

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/core/content_hash.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "assemble/core/error.h"
+
+namespace assemble {
+
+std::string content_hash(const fs::path& file) {
+  constexpr uint64_t kPart = uint64_t{1} << 20;
+  const RandomAccessFile reader(file);
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  Bytes part(std::min(kPart, reader.size()));
+  for (uint64_t offset = 0; offset < reader.size(); offset += part.size()) {
+    part.resize(std::min(kPart, reader.size() - offset));
+    reader.read(offset, part);
+    XXH3_128bits_update(&state, part.data(), part.size());
+  }
+  XXH128_canonical_t digest;
+  XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(&state));
+  std::string digits;
+  for (const unsigned char byte : digest.digest)
+    digits += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+  return digits;
+}
+
+}  // namespace assemble

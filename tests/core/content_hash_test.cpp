@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/core/content_hash.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "assemble/core/error.h"
+#include "test_support.h"
+
+namespace assemble {
+namespace {
+
+TEST(ContentHash, IsXxh3Of128Bits) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "empty", std::string_view());
+  EXPECT_EQ(content_hash(folder / "empty"), "99aa06d3014798d86001c324468d497f");
+  write_file(folder / "a", std::string_view("a"));
+  EXPECT_EQ(content_hash(folder / "a"), "a96faf705af16834e6c632b61e964e1f");
+}
+
+TEST(ContentHash, DependsOnEachByteAndOnNothingElse) {
+  const test::TemporaryFolder folder;
+  Bytes bytes((size_t{1} << 20) + 7);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * i >> 7);
+  write_file(folder / "one", bytes);
+  write_file(folder / "two", bytes);
+  const std::string hash = content_hash(folder / "one");
+  EXPECT_EQ(content_hash(folder / "two"), hash);
+  for (const size_t place : {size_t{0}, (size_t{1} << 20) - 1, size_t{1} << 20, bytes.size() - 1}) {
+    bytes[place] ^= 1;
+    write_file(folder / "two", bytes);
+    EXPECT_NE(content_hash(folder / "two"), hash) << place;
+    bytes[place] ^= 1;
+  }
+  bytes.pop_back();
+  write_file(folder / "two", bytes);
+  EXPECT_NE(content_hash(folder / "two"), hash);
+  EXPECT_THROW(content_hash(folder / "absent"), InputError);
+}
+
+}  // namespace
+}  // namespace assemble
