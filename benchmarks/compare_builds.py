@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds two builds of the command against each other in one run: what a change must leave as it was.
+
+    benchmarks/compare_builds.py OLD NEW --photos DIR --golden DIR --model M.safetensors --data DIR --out FILE.csv
+
+OLD and NEW are two `assemble` programs. Measured, the builds taking turns: the loader on PHOTOS; for MODEL the rate of
+f32, bf16 and int8 (each build exports its own int8 file, calibrated on DATA's training images) and top-1 on DATA; and
+for each network under GOLDEN/models how far the builds' logits lie apart. Needs numpy and safetensors.
+"""
+import argparse
+import csv
+import datetime
+import json
+import pathlib
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from safetensors.numpy import load_file
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("old", type=pathlib.Path)
+    parser.add_argument("new", type=pathlib.Path)
+    parser.add_argument("--photos", type=pathlib.Path)
+    parser.add_argument("--golden", type=pathlib.Path)
+    parser.add_argument("--model", type=pathlib.Path)
+    parser.add_argument("--data", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    options = parser.parse_args()
+    if (options.model is None) != (options.data is None):
+        parser.error("--model and --data go together")
+    return options
+
+
+def run(program, *words):
+    command = [str(program), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{shlex.join(command)} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+class Table:
+    def __init__(self, rounds):
+        self.rows = []
+        self.rounds = rounds
+
+    def rate(self, what, key, words):
+        """Median over rounds; the build that goes first changes from round to round. `words` differ by build."""
+        values = {"old": [], "new": []}
+        for number in range(self.rounds):
+            for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
+                values[build].append(json.loads(run(*words[build]))[key])
+        old, new = statistics.median(values["old"]), statistics.median(values["new"])
+        self.add(what, "images/s", f"{old:.1f}", f"{new:.1f}", f"{new / old:.3f}")
+
+    def add(self, what, unit, old, new, comparison):
+        self.rows.append([what, unit, old, new, comparison])
+        print(*self.rows[-1], sep=",", flush=True)
+
+
+def compare_model(table, options, builds, folder):
+    models = {}
+    for build, program in builds.items():
+        file = folder / f"{build}.int8.onnx"
+        run(program, "export", "--model", options.model, "--out", file, "--int8", "--calibration",
+            options.data / "train")
+        models[build] = {"f32": options.model, "bf16": options.model, "int8": file}
+    for precision in ("f32", "bf16", "int8"):
+        words = {b: (p, "benchmark", "--model", models[b][precision], "--precision", precision, "--batch", 8,
+                     "--seconds", 5, "--json") for b, p in builds.items()}
+        table.rate(f"{precision} inference", "images_per_second", words)
+        top1 = {b: json.loads(run(p, "eval", "--model", models[b][precision], "--data", options.data, "--precision",
+                                  precision, "--json"))["top1"] for b, p in builds.items()}
+        table.add(f"{precision} accuracy", "top-1", f"{top1['old']:.4f}", f"{top1['new']:.4f}",
+                  f"{top1['new'] - top1['old']:+.4f}")
+
+
+def compare_logits(table, golden, builds, folder):
+    for case in sorted(path for path in (golden / "models").iterdir() if path.is_dir()):
+        logits = {}
+        for build, program in builds.items():
+            model, output = folder / f"{build}.safetensors", folder / f"{build}.out.safetensors"
+            arch = json.loads((case / "case.json").read_text())["arch"]
+            run(program, "convert", case / "model.ckpt-7", model, "--arch", arch)
+            run(program, "forward", "--model", model, "--input", case / "io.safetensors", "--output", output)
+            logits[build] = load_file(output)["logits"]
+        reference = load_file(case / "io.safetensors")["logits"]
+        old, new = (np.abs(logits[build] - reference).max() for build in ("old", "new"))
+        table.add(f"logits of {case.name}", "largest difference to the original", f"{old:.2e}", f"{new:.2e}",
+                  f"{np.abs(logits['new'] - logits['old']).max():.1e} apart")
+
+
+def main():
+    options = arguments()
+    builds = {"old": options.old, "new": options.new}
+    table = Table(options.rounds)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        if options.golden:
+            compare_logits(table, options.golden, builds, folder)
+        if options.photos:
+            for decode in ("exact", "fast"):
+                for key in ("train_images_per_second", "eval_images_per_second"):
+                    words = {b: (p, "benchmark", "data", "--data", options.photos, "--decode", decode, "--seconds", 1,
+                                 "--repeats", 1, "--json") for b, p in builds.items()}
+                    table.rate(f"loader, {key.split('_')[0]}, {decode}", key, words)
+        if options.model:
+            compare_model(table, options, builds, folder)
+    with options.out.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["what", "unit", "old", "new", "new_to_old", "rounds", "date", "command"])
+        command = shlex.join(["benchmarks/compare_builds.py", *sys.argv[1:]])
+        for row in table.rows:
+            writer.writerow([*row, options.rounds, datetime.date.today(), command])
+
+
+if __name__ == "__main__":
+    main()
