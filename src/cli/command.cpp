@@ -8,22 +8,14 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "config.h"
 
 namespace assemble::cli {
 namespace {
 
-void collect_option_names(const CLI::App& app, std::vector<std::string>& names) {
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back(name);
-  }
-  for (const CLI::App* child : app.get_subcommands(nullptr)) collect_option_names(*child, names);
-}
-
 std::string suggestion(const CLI::App& app, const std::string& word) {
-  std::vector<std::string> names;
-  collect_option_names(app, names);
   const std::string bare = word.substr(std::min(word.find_first_not_of('-'), word.size()));
-  const std::string match = nearest(bare.substr(0, bare.find('=')), names);
+  const std::string match = nearest(bare.substr(0, bare.find('=')), option_names(app));
   return match.empty() ? "see --help" : concat("did you mean --", match, "?");
 }
 
@@ -45,13 +37,18 @@ std::string overview(const std::vector<std::unique_ptr<Command>>& commands) {
   return text + "\n`assemble COMMAND --help` lists a command's options.\n";
 }
 
-/// The words that no option took: an unknown key of a configuration file or an unknown flag.
 int report_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   const std::string message = error.what();
   const size_t colon = message.find_last_of(": ");
   const std::string word = colon == std::string::npos ? message : message.substr(colon + 1);
-  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) || dynamic_cast<const CLI::ConfigError*>(&error);
+  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   return report(concat(message, " (", unknown ? suggestion(app, word) : "see --help", ")"), ExitCode::kUsage);
+}
+
+bool asks_for_help(const CLI::App& app) {
+  const std::vector<const CLI::App*> children = app.get_subcommands(std::function<bool(const CLI::App*)>());
+  return app.get_help_ptr()->count() > 0 ||
+         std::any_of(children.begin(), children.end(), [](const CLI::App* child) { return asks_for_help(*child); });
 }
 
 int run_parsed(Command& command) {
@@ -73,10 +70,15 @@ int run_one(Command& command, const std::vector<std::string>& arguments) {
   bool quiet = false;
   app.add_flag("--json", command.json, "Print the result as JSON, and nothing else, on stdout")->configurable(false);
   app.add_flag("--quiet,-q", quiet, "Only warnings and errors on stderr")->configurable(false);
-  app.set_config("--config,--recipe", "", "TOML file with the same keys as the flags; may be repeated; flags win")
+  // Declared before the command's own options, so that it runs before their callbacks.
+  app.add_option("--config,--recipe", CLI::callback_t([&app](const CLI::results_t& files) {
+                   if (!asks_for_help(app)) apply_config(app, files);
+                   return true;
+                 }),
+                 "TOML file with the same keys as the flags; may be repeated; flags win")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-  app.allow_config_extras(CLI::config_extras_mode::error);
+      ->allow_extra_args(false)
+      ->configurable(false);
   app.option_defaults()->always_capture_default();
   command.declare(app);
   for (CLI::App* child : app.get_subcommands(nullptr)) child->fallthrough();
@@ -88,6 +90,8 @@ int run_one(Command& command, const std::vector<std::string>& arguments) {
     return status(ExitCode::kOk);
   } catch (const CLI::ParseError& error) {
     return report_parse_error(app, error);
+  } catch (const Error& error) {
+    return report(error.what(), error.code());
   }
   set_quiet(quiet);
   return run_parsed(command);
@@ -103,14 +107,6 @@ void Command::print(const nlohmann::ordered_json& result, const std::string& tex
     std::cout << text << std::flush;
   }
   if (!std::cout) throw RunError("stdout", "cannot be written", "is the disk full or the pipe closed?");
-}
-
-std::string effective_config(const CLI::App& app) {
-  std::string config;
-  for (const std::string& line : split(app.config_to_str(/*default_also=*/true, /*write_description=*/true), '\n')) {
-    if (!line.ends_with("=\"\"")) config += line + "\n";
-  }
-  return config;
 }
 
 int run_command_line(const std::vector<std::unique_ptr<Command>>& commands, const std::vector<std::string>& arguments) {

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Configuration files: options as TOML. (They are written by effective_config() of command.h.)
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace assemble::cli {
+
+/// Sets the options that TOML files name: keys are the flags' names, tables the subcommands'. What a flag or a later
+/// file has set stays. To be called once the flags are parsed, before their callbacks run.
+/// @throws UsageError naming file, line and column
+void apply_config(CLI::App& app, const std::vector<std::string>& files);
+
+/// Long names of the options of an app and its subcommands.
+std::vector<std::string> option_names(const CLI::App& app);
+
+}  // namespace assemble::cli
