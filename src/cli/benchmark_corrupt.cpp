@@ -9,6 +9,7 @@
 #include "assemble/image/decode.h"
 #include "assemble/image/resize.h"
 #include "benchmark.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -22,13 +23,13 @@ class CorruptBenchmark : public Benchmark {
   void declare(CLI::App& app) override {
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--corruptions", corruptions_, "Which, separated by commas")->delimiter(',');
-    app.add_option("--severities", severities_, "Which of 1 to 5, separated by commas")->delimiter(',');
-    app.add_option("--resize", resize_, "Short side before the crop, pixels; 0: as it is")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--crop", crop_, "Side of the square cut from the middle, pixels; 0: none")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--images", images_, "Images to measure on")->check(CLI::PositiveNumber);
-    app.add_option("--repeats", repeats_, "Times an image is corrupted")->check(CLI::PositiveNumber);
+    app.add_option("--severities", severities_, "Which of 1 to 5, separated by commas")
+        ->transform(whole(1, 5))
+        ->delimiter(',');
+    app.add_option("--resize", resize_, "Short side before the crop, pixels; 0: as it is")->transform(side(0));
+    app.add_option("--crop", crop_, "Side of the square cut from the middle, pixels; 0: none")->transform(side(0));
+    app.add_option("--images", images_, "Images to measure on")->transform(at_least(1));
+    app.add_option("--repeats", repeats_, "Times an image is corrupted")->transform(at_least(1));
   }
 
   Result run() override {

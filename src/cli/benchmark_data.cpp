@@ -14,6 +14,7 @@
 #include "assemble/image/encode.h"
 #include "assemble/image/resize.h"
 #include "benchmark.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -49,15 +50,15 @@ class DataBenchmark : public Benchmark {
 
   void declare(CLI::App& app) override {
     app.add_option("--data", data_, "Data set, or a folder of images")->required();
-    app.add_option("--threads", threads_, "Threads; 0: every core")->check(CLI::NonNegativeNumber);
+    app.add_option("--threads", threads_, "Threads; 0: every core")->transform(thread_count());
     app.add_option("--preprocessing", preprocessing_, "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE");
     app.add_option("--decode", decoding_, "exact or fast")->check(CLI::IsMember({"exact", "fast"}));
     app.add_option("--auto-augment", policy_, "AutoAugment policy that is measured")
         ->check(CLI::IsMember(auto_augment_policy_names()));
-    app.add_option("--images", images_, "Images to hold in memory and repeat")->check(CLI::PositiveNumber);
-    app.add_option("--batch-size", batch_size_, "Images a batch")->check(CLI::PositiveNumber);
-    app.add_option("--seconds", seconds_, "Time for each measurement")->check(CLI::PositiveNumber);
-    app.add_option("--repeats", repeats_, "Measurements of each; the median counts")->check(CLI::PositiveNumber);
+    app.add_option("--images", images_, "Images to hold in memory and repeat")->transform(at_least(1));
+    app.add_option("--batch-size", batch_size_, "Images a batch")->transform(at_least(1));
+    app.add_option("--seconds", seconds_, "Time for each measurement")->transform(positive());
+    app.add_option("--repeats", repeats_, "Measurements of each; the median counts")->transform(at_least(1));
   }
 
   Result run() override {

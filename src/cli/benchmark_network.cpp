@@ -15,6 +15,7 @@
 #include "assemble/io/onnx_writer.h"
 #include "benchmark.h"
 #include "inference.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -43,10 +44,10 @@ class NetworkBenchmark : public Benchmark {
     app.add_option("--model", model_, "Model file, or .onnx file of `assemble export`");
     app.add_option("--arch", arch_, "A network with random weights instead: an arch or a preset");
     app.add_option("--image-size", image_size_, "Side of the input, pixels; 0: the model's own, the preset's or 224")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--batch", batch_, "Images at once")->check(CLI::PositiveNumber);
-    app.add_option("--seconds", options_.seconds, "Time to measure, all networks together")->check(CLI::PositiveNumber);
-    app.add_option("--warm-up", options_.warm_up, "Runs of each network before")->check(CLI::NonNegativeNumber);
+        ->transform(side(0));
+    app.add_option("--batch", batch_, "Images at once")->transform(at_least(1));
+    app.add_option("--seconds", options_.seconds, "Time to measure, all networks together")->transform(positive());
+    app.add_option("--warm-up", options_.warm_up, "Runs of each network before")->transform(at_least(0));
     app.add_option("--compare", compare_,
                    "More networks, in turns with the first: NETWORK[@SIZE][:PRECISION][:ENGINE], where NETWORK is a "
                    "file, also .onnx and .xml of others, an arch or a preset");

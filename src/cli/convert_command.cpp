@@ -10,6 +10,7 @@
 #include "assemble/models/model_file.h"
 #include "assemble/models/weight_export.h"
 #include "assemble/models/weight_import.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -54,14 +55,17 @@ class ConvertCommand : public Command {
                  "Missing, unexpected or mis-shaped names, and targets that compute other numbers, are errors");
     app.add_flag("--ema", averages_, "Take the weights' moving averages, where the file holds them");
     app.add_option("--class-names", class_names_, "Text file, a class a line; default: 0, 1, 2, …");
-    app.add_option(
-        "--preprocessing", preprocessing_,
-        "Type such as imagenet_224_256 or torchvision_224_232; default: imagenet, for weights of torchvision "
-        "and timm torchvision");
-    app.add_option("--mean", mean_, "Three numbers subtracted from RGB in [0, 255]")->expected(3);
-    app.add_option("--deviation", deviation_, "Three numbers that divide after that")->expected(3);
+    app.add_option("--preprocessing", preprocessing_,
+                   "Type such as imagenet_224_256 or torchvision_224_232; default: imagenet, for weights of torchvision "
+                   "and timm torchvision");
+    app.add_option("--mean", mean_, "Three numbers subtracted from RGB in [0, 255]")
+        ->transform(real(-1e6, 1e6))
+        ->expected(3);
+    app.add_option("--deviation", deviation_, "Three numbers that divide after that")
+        ->transform(positive())
+        ->expected(3);
     app.add_option("--image-size", image_size_, "Side of the input of a `flatten` network; default: what fits")
-        ->check(CLI::NonNegativeNumber);
+        ->transform(side(0));
     app.add_option("--loss", loss_, "softmax or sigmoid: how logits become probabilities")
         ->check(CLI::IsMember({"softmax", "sigmoid"}));
   }

@@ -4,6 +4,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/data/corrupt_set.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -18,16 +19,17 @@ class CorruptCommand : public Command {
     app.add_option("--out", out_, "Folder for CORRUPTION/SEVERITY/CLASS/NAME.JPEG")->required();
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
     app.add_option("--corruptions", options_.corruptions, "Which, separated by commas")->delimiter(',');
-    app.add_option("--severities", options_.severities, "Which of 1 to 5, separated by commas")->delimiter(',');
-    app.add_option("--resize", options_.resize, "Short side before the crop, pixels; 0: as it is")
-        ->check(CLI::NonNegativeNumber);
+    app.add_option("--severities", options_.severities, "Which of 1 to 5, separated by commas")
+        ->transform(whole(1, 5))
+        ->delimiter(',');
+    app.add_option("--resize", options_.resize, "Short side before the crop, pixels; 0: as it is")->transform(side(0));
     app.add_option("--crop", options_.crop, "Side of the square cut from the middle, pixels; 0: none")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--seed", options_.seed, "Seed");
+        ->transform(side(0));
+    app.add_option("--seed", options_.seed, "Seed")->transform(seed());
     app.add_option("--frost-dir", options_.frost_dir, "Folder of the published generator's frost photographs");
     app.add_option("--format", format_, "jpeg, or png: without loss")->check(CLI::IsMember({"jpeg", "png"}));
-    app.add_option("--quality", options_.quality, "Quality of the JPEG files")->check(CLI::Range(1, 100));
-    app.add_option("--threads", options_.threads, "Threads; 0: every core")->check(CLI::NonNegativeNumber);
+    app.add_option("--quality", options_.quality, "Quality of the JPEG files")->transform(whole(1, 100));
+    app.add_option("--threads", options_.threads, "Threads; 0: every core")->transform(thread_count());
   }
 
   void run() override {

@@ -14,6 +14,7 @@
 #include "assemble/data/draw.h"
 #include "assemble/data/manifest.h"
 #include "assemble/image/decode.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -91,41 +92,41 @@ class DatasetCommand : public Command {
     build.add_option("--raw", raw_, "Folder of the data set as it was downloaded")->required();
     build.add_option("--out", out_, "Folder for the TFRecords")->required();
     build.add_option("--train-shards", build_.train_shards, "Files of the training split; 0: the data set's own")
-        ->check(CLI::NonNegativeNumber);
+        ->transform(at_least(0));
     build
         .add_option("--validation-shards", build_.validation_shards,
                     "Files of the validation split; 0: the data set's own")
-        ->check(CLI::NonNegativeNumber);
+        ->transform(at_least(0));
     build.add_option("--max-side", build_.max_side, "Scale larger images down to this longer side, pixels; 0: never")
-        ->check(CLI::NonNegativeNumber);
+        ->transform(side(0));
     build
         .add_option(
             "--quality", build_.quality,
             "Store images as JPEGs of this quality where that makes them smaller: other pixels, read faster; 0: "
             "keep files as they are, 95 for images that are scaled")
-        ->check(CLI::Range(0, 100));
+        ->transform(whole(0, 100));
     build.add_flag("--seekable", build_.seekable,
                    "Store JPEGs so that training decodes little more than the window it samples: the same pixels, read "
                    "faster; files about 1 % larger, metadata dropped");
-    build.add_option("--seed", build_.seed, "Seed of the training split's shuffle");
-    build.add_option("--threads", build_.threads, "Threads; 0: every core");
+    build.add_option("--seed", build_.seed, "Seed of the training split's shuffle")->transform(seed());
+    build.add_option("--threads", build_.threads, "Threads; 0: every core")->transform(thread_count());
   }
 
   void declare_inspect(CLI::App& inspect) {
     inspect.add_option("data,--data", data_, "Data set: folders of classes, or TFRecords")->required();
     inspect.add_flag("--decode", decode_, "Decode every image and list those that cannot be read");
     inspect.add_flag("--verify", verify_, "Compare every file of records with the manifest's counts and checksums");
-    inspect.add_option("--threads", threads_, "Threads; 0: every core");
+    inspect.add_option("--threads", threads_, "Threads; 0: every core")->transform(thread_count());
   }
 
   void declare_draw(CLI::App& draw) {
     draw.add_option("--out", out_, "Folder for train/ and validation/")->required();
-    draw.add_option("--train-per-class", draw_.train_per_class, "Training images a class")->check(CLI::PositiveNumber);
+    draw.add_option("--train-per-class", draw_.train_per_class, "Training images a class")->transform(at_least(1));
     draw.add_option("--validation-per-class", draw_.validation_per_class, "Validation images a class")
-        ->check(CLI::PositiveNumber);
-    draw.add_option("--side", draw_.side, "Height and width, pixels")->check(CLI::Range(16, 4096));
-    draw.add_option("--seed", draw_.seed, "Seed");
-    draw.add_option("--threads", draw_.threads, "Threads; 0: every core");
+        ->transform(at_least(1));
+    draw.add_option("--side", draw_.side, "Height and width, pixels")->transform(whole(16, 4096));
+    draw.add_option("--seed", draw_.seed, "Seed")->transform(seed());
+    draw.add_option("--threads", draw_.threads, "Threads; 0: every core")->transform(thread_count());
   }
 
   void run_build() {

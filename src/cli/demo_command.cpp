@@ -13,6 +13,7 @@
 #include "assemble/deploy/trace.h"
 #include "assemble/models/model_file.h"
 #include "demo.h"
+#include "numbers.h"
 #include "robustness.h"
 #include "train_options.h"
 
@@ -37,14 +38,14 @@ class DemoCommand : public Command {
 
   void declare(CLI::App& app) override {
     app.add_option("--out", out_, "Folder for the data set, the runs and report.html");
-    app.add_option("--epochs", epochs_, "Epochs a network")->check(CLI::PositiveNumber);
-    app.add_option("--train-per-class", draw_.train_per_class, "Training images a class")->check(CLI::PositiveNumber);
+    app.add_option("--epochs", epochs_, "Epochs a network")->transform(at_least(1));
+    app.add_option("--train-per-class", draw_.train_per_class, "Training images a class")->transform(at_least(1));
     app.add_option("--corrupted-images", corrupted_images_, "Validation images to corrupt, for the robustness")
-        ->check(CLI::PositiveNumber);
+        ->transform(at_least(1));
     app.add_option("--sequences", sequences_, "Perturbation sequences of each kind, for the robustness")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--width", width_, "Stem width of both networks")->check(CLI::Range(8, 64));
-    app.add_option("--seed", draw_.seed, "Seed of the drawing and of both runs");
+        ->transform(at_least(1));
+    app.add_option("--width", width_, "Stem width of both networks")->transform(whole(8, 64));
+    app.add_option("--seed", draw_.seed, "Seed of the drawing and of both runs")->transform(seed());
   }
 
   void run() override {

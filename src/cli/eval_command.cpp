@@ -11,6 +11,7 @@
 #include "assemble/eval/retrieval.h"
 #include "assemble/models/model_file.h"
 #include "inference.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -26,28 +27,36 @@ class EvalCommand : public Command {
     app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export`")->required();
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
-    app.add_option("--batch-size", loader_.batch_size, "Images a batch")->check(CLI::PositiveNumber);
-    app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->check(CLI::Range(0, 65535));
+    app.add_option("--batch-size", loader_.batch_size, "Images a batch")->transform(at_least(1));
+    app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->transform(side(0));
     app.add_flag("--ten-crop", loader_.ten_crop, "Average the probabilities of ten crops of every image");
     inference_.declare(app);
-    app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core");
+    app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core")
+        ->transform(thread_count());
     app.add_option("--decode", decoding_,
                    "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large images "
                    "decoded at 1/2, 1/4 or 1/8 size: measures change in the third digit)")
         ->check(CLI::IsMember({"exact", "fast"}));
-    app.add_option("--max-broken", loader_.max_broken, "Unreadable images before it gives up");
+    app.add_option("--max-broken", loader_.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
     const char* shared = "Several processes (torchrun sets these in the environment)";
-    app.add_option("--rank", ranks_.rank, "This process; rank 0 prints the result")->envname("RANK")->group(shared);
+    app.add_option("--rank", ranks_.rank, "This process; rank 0 prints the result")
+        ->transform(at_least(0))
+        ->envname("RANK")
+        ->group(shared);
     app.add_option("--world", ranks_.world, "Processes that share the evaluation, each a part of the images")
+        ->transform(at_least(1))
         ->envname("WORLD_SIZE")
         ->group(shared);
     app.add_option("--address", ranks_.address, "Machine of rank 0")->envname("MASTER_ADDR")->group(shared);
-    app.add_option("--port", ranks_.port, "Port on which rank 0 listens")->envname("MASTER_PORT")->group(shared);
+    app.add_option("--port", ranks_.port, "Port on which rank 0 listens")
+        ->transform(whole(1, 65535))
+        ->envname("MASTER_PORT")
+        ->group(shared);
     const char* group = "Retrieval";
     CLI::Option* retrieval =
         app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k; the classes may be any")->group(group);
     app.add_option("--similarity", similarity_, "cosine or euclidean")->needs(retrieval)->group(group);
-    app.add_option("--recall-at", recall_at_, "Values of k")->needs(retrieval)->group(group);
+    app.add_option("--recall-at", recall_at_, "Values of k")->transform(at_least(1))->needs(retrieval)->group(group);
     app.add_option("--distractors", distractors_, "Folder of images, or TFRecords, that are in the index only")
         ->needs(retrieval)
         ->group(group);

@@ -12,6 +12,7 @@
 #include "assemble/deploy/trace.h"
 #include "assemble/eval/classification.h"
 #include "inference.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -31,8 +32,7 @@ class ExportCommand : public Command {
   void declare(CLI::App& app) override {
     app.add_option("--model", model_file_, "Model file")->required();
     app.add_option("--out", out_, "The .onnx file")->required();
-    app.add_option("--image-size", image_size_, "Side of the input, pixels; 0: the model's own")
-        ->check(CLI::NonNegativeNumber);
+    app.add_option("--image-size", image_size_, "Side of the input, pixels; 0: the model's own")->transform(side(0));
     app.add_flag("--preprocess", preprocess_, "The graph takes bytes [N, H, W, 3] and subtracts the mean itself");
     app.add_flag("--plain", plain_, "Leave the graph as the network is written: to compare with");
     const char* group = "8 bits";
@@ -41,13 +41,13 @@ class ExportCommand : public Command {
         ->needs(int8)
         ->group(group);
     app.add_option("--calibration-images", calibration_images_, "How many of them, spread evenly; 0: all")
+        ->transform(at_least(0))
         ->needs(int8)
-        ->check(CLI::NonNegativeNumber)
         ->group(group);
     app.add_option("--range", range_, "How ranges are chosen: min-max, percentile or mse")->needs(int8)->group(group);
     app.add_option("--percentile", options_.percentile, "Per cent of the values that fit, with --range percentile")
+        ->transform(real(50, 100))
         ->needs(int8)
-        ->check(CLI::Range(50.0, 100.0))
         ->group(group);
     app.add_flag("!--no-bias-correction", options_.correct_bias, "Leave biases as they are")->needs(int8)->group(group);
     app.add_option("--keep", keep_, "Layers that stay in f32, by name")->needs(int8)->group(group);
@@ -56,8 +56,8 @@ class ExportCommand : public Command {
         ->group(group);
     app.add_option("--max-drop", max_drop_,
                    "Keep layers in f32 until top-1 drops by at most so many points; needs --data")
+        ->transform(not_negative())
         ->needs(int8)
-        ->check(CLI::NonNegativeNumber)
         ->group(group);
   }
 

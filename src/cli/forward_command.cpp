@@ -8,6 +8,7 @@
 #include "assemble/eval/classification.h"
 #include "assemble/models/model_file.h"
 #include "assemble/models/tensor_file.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -37,10 +38,10 @@ class ForwardCommand : public Command {
     app.add_option("--output", output_, "safetensors file to write: 'logits' and, with --endpoints, 'end/…' (NHWC)")
         ->required();
     app.add_flag("--endpoints", endpoints_, "Also write the activations, named as in the original's graph");
-    app.add_option("--batch-size", batch_size_, "Images a pass")->check(CLI::PositiveNumber);
+    app.add_option("--batch-size", batch_size_, "Images a pass")->transform(at_least(1));
     app.add_option("--device", device_, "auto, cpu, cuda or cuda:N");
     app.add_option("--threads", threads_, "Threads of the network on the CPU; 0: every core")
-        ->check(CLI::NonNegativeNumber);
+        ->transform(thread_count());
   }
 
   void run() override {

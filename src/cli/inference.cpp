@@ -3,6 +3,7 @@
 
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 
@@ -17,8 +18,7 @@ void InferenceOptions::declare(CLI::App& app) {
          "How openvino uses the threads: throughput (a batch is shared between streams), latency (one stream on "
          "all threads) or auto (throughput from 4 images at once)")
       ->check(CLI::IsMember({"auto", "throughput", "latency"}));
-  app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")->transform(thread_count());
   app.add_option("--cache", cache, "Folder of compiled models (openvino); empty: compile anew");
 }
 

@@ -6,6 +6,7 @@
 #include "assemble/core/text.h"
 #include "assemble/models/classifier.h"
 #include "assemble/models/model_file.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -35,9 +36,9 @@ class ModelCommand : public Command {
     list_ = app.add_subcommand("list", "The presets: rows of the paper's tables");
     info_ = app.add_subcommand("info", "Parameters and multiply-adds of a network");
     info_->add_option("arch", arch_, "Arch string, preset or model file")->required();
-    info_->add_option("--classes", classes_, "Outputs; default: the file's, or 1000")->check(CLI::Range(2, 10000000));
+    info_->add_option("--classes", classes_, "Outputs; default: the file's, or 1000")->transform(whole(2, 10000000));
     info_->add_option("--image-size", image_size_, "Side of the input; default: the file's or preset's, or 224")
-        ->check(CLI::Range(1, 65536));
+        ->transform(side(1));
     app.require_subcommand(1);
   }
 

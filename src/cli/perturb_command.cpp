@@ -4,6 +4,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/data/perturb_set.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -19,12 +20,12 @@ class PerturbCommand : public Command {
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
     app.add_option("--kinds", options_.kinds, "Which, separated by commas")->delimiter(',');
     app.add_option("--resize", options_.resize, "Short side before the sequence is made, pixels; 0: as it is")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--crop", options_.crop, "Side of the frames, pixels")->check(CLI::PositiveNumber);
-    app.add_option("--seed", options_.seed, "Seed");
+        ->transform(side(0));
+    app.add_option("--crop", options_.crop, "Side of the frames, pixels")->transform(side(1));
+    app.add_option("--seed", options_.seed, "Seed")->transform(seed());
     app.add_option("--format", format_, "mp4: as published; frames: a folder of PNG files, without loss")
         ->check(CLI::IsMember({"mp4", "frames"}));
-    app.add_option("--threads", options_.threads, "Threads; 0: every core")->check(CLI::NonNegativeNumber);
+    app.add_option("--threads", options_.threads, "Threads; 0: every core")->transform(thread_count());
   }
 
   void run() override {

@@ -10,6 +10,7 @@
 #include "assemble/data/image_folder.h"
 #include "assemble/eval/predict.h"
 #include "inference.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -22,9 +23,9 @@ class PredictCommand : public Command {
   void declare(CLI::App& app) override {
     app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export`")->required();
     app.add_option("images", images_, "Image files and folders")->required();
-    app.add_option("--top", options_.top, "Classes to name for each image")->check(CLI::PositiveNumber);
+    app.add_option("--top", options_.top, "Classes to name for each image")->transform(at_least(1));
     app.add_option("--format", format_, "table, json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
-    app.add_option("--batch-size", options_.batch_size, "Images a batch")->check(CLI::PositiveNumber);
+    app.add_option("--batch-size", options_.batch_size, "Images a batch")->transform(at_least(1));
     inference_.declare(app);
   }
 

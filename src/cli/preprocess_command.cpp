@@ -9,6 +9,7 @@
 #include "assemble/image/preprocess.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/model_file.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -26,8 +27,10 @@ class PreprocessCommand : public Command {
     app.add_option("images", images_, "Image files (JPEG, PNG, WebP)")->required();
     app.add_option("--out", out_, "Safetensors file to write: one tensor a file, named by its base name")->required();
     auto* train = app.add_flag("--train", train_, "As in training, augmented at random");
-    app.add_option("--seed", seed_, "Seed of the augmentation; the n-th file is sample n")->needs(train);
-    app.add_option("--epoch", epoch_, "Epoch of the augmentation")->needs(train);
+    app.add_option("--seed", seed_, "Seed of the augmentation; the n-th file is sample n")
+        ->transform(seed())
+        ->needs(train);
+    app.add_option("--epoch", epoch_, "Epoch of the augmentation")->transform(at_least(0))->needs(train);
     app.add_option("--auto-augment", auto_augment_,
                    "AutoAugment policy: " + join(auto_augment_policy_names(), ", ") + " or none")
         ->needs(train);

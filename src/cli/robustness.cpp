@@ -5,6 +5,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/report.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 
@@ -12,11 +13,11 @@ using nlohmann::ordered_json;
 
 void NetworkOptions::declare(CLI::App& app) {
   app.add_option("--model", inference.model, "Model file, or .onnx file of `assemble export`")->required();
-  app.add_option("--batch-size", loader.batch_size, "Images a batch")->check(CLI::PositiveNumber);
+  app.add_option("--batch-size", loader.batch_size, "Images a batch")->transform(at_least(1));
   inference.declare(app);
   app.add_option("--loader-threads", loader.threads, "Threads that read and make images; 0: every core")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--max-broken", loader.max_broken, "Unreadable images before it gives up");
+      ->transform(thread_count());
+  app.add_option("--max-broken", loader.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
 }
 
 LoadedNetwork::LoadedNetwork(const fs::path& file, const NetworkOptions& options)

@@ -5,6 +5,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "numbers.h"
 #include "robustness.h"
 
 namespace assemble::cli {
@@ -40,13 +41,17 @@ class CorruptionMeasure : public Measure {
     app.add_option("--out", out_, "Folder for result.json, report.html and state.json, from which it goes on");
     app.add_option("--baseline", baseline_, "result.json of a run, or a model file, in AlexNet's place");
     app.add_option("--corruptions", options.corruptions, "Which, separated by commas")->delimiter(',');
-    app.add_option("--severities", options.severities, "Which of 1 to 5, separated by commas")->delimiter(',');
-    app.add_option("--resize", resize_, "Short side before the crop, pixels; -1: the model's, 0: as it is");
-    app.add_option("--crop", crop_, "Side of the square cut from the middle, pixels; -1: the model's, 0: none");
-    app.add_option("--seed", options.seed, "Seed of the corruptions");
+    app.add_option("--severities", options.severities, "Which of 1 to 5, separated by commas")
+        ->transform(whole(1, 5))
+        ->delimiter(',');
+    app.add_option("--resize", resize_, "Short side before the crop, pixels; -1: the model's, 0: as it is")
+        ->transform(side(-1));
+    app.add_option("--crop", crop_, "Side of the square cut from the middle, pixels; -1: the model's, 0: none")
+        ->transform(side(-1));
+    app.add_option("--seed", options.seed, "Seed of the corruptions")->transform(seed());
     app.add_option("--frost-dir", options.frost_dir, "Folder of the published generator's frost photographs");
     app.add_option("--format", format_, "jpeg, or png: without loss")->check(CLI::IsMember({"jpeg", "png"}));
-    app.add_option("--quality", options.quality, "Quality of JPEG")->check(CLI::Range(1, 100));
+    app.add_option("--quality", options.quality, "Quality of JPEG")->transform(whole(1, 100));
   }
 
   Result run() override {

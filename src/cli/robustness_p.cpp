@@ -6,6 +6,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/perturbation_robustness.h"
+#include "numbers.h"
 #include "robustness.h"
 
 namespace assemble::cli {
@@ -26,11 +27,11 @@ class PerturbationMeasure : public Measure {
     app.add_option("--out", out_, "Folder for result.json, report.html and state.json, from which it goes on");
     app.add_option("--baseline", baseline_, "result.json of a run, or a model file, in AlexNet's place");
     app.add_option("--kinds", options_.kinds, "Which, separated by commas")->delimiter(',');
-    app.add_option("--images", images_, "Sequences a kind, spread evenly over the set; 0: all")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--resize", resize_, "Short side before the sequence is made, pixels; -1: the model's, 0: as it is");
-    app.add_option("--crop", crop_, "Side of the frames, pixels; -1: the model's");
-    app.add_option("--seed", options_.seed, "Seed of the perturbations");
+    app.add_option("--images", images_, "Sequences a kind, spread evenly over the set; 0: all")->transform(at_least(0));
+    app.add_option("--resize", resize_, "Short side before the sequence is made, pixels; -1: the model's, 0: as it is")
+        ->transform(side(-1));
+    app.add_option("--crop", crop_, "Side of the frames, pixels; -1: the model's")->transform(side(-1));
+    app.add_option("--seed", options_.seed, "Seed of the perturbations")->transform(seed());
   }
 
   Result run() override {

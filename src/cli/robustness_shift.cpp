@@ -2,6 +2,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/perturbation_robustness.h"
+#include "numbers.h"
 #include "robustness.h"
 
 namespace assemble::cli {
@@ -18,9 +19,8 @@ class ShiftMeasure : public Measure {
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
     app.add_option("--shifts", shifts_,
                    "Pixels between the first and the last crop; 0: all there is room for, at most 32")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--resize", resize_, "Short side before the crops, pixels; 0: the model's")
-        ->check(CLI::NonNegativeNumber);
+        ->transform(at_least(0));
+    app.add_option("--resize", resize_, "Short side before the crops, pixels; 0: the model's")->transform(side(0));
   }
 
   Result run() override {

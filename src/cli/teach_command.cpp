@@ -11,6 +11,7 @@
 #include "assemble/nn/autocast.h"
 #include "assemble/train/teach.h"
 #include "inference.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
@@ -26,12 +27,12 @@ class TeachCommand : public Command {
     app.add_option("--out", out_, "Folder for the TFRecords; finished ones in it are kept")->required();
     app.add_option("--split", split_, "both, train or validation")
         ->check(CLI::IsMember({"both", "train", "validation"}));
-    app.add_option("--shards", options_.shards, "Files a split; 0: one for every 1024 images")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--batch-size", options_.batch_size, "Images a batch")->check(CLI::PositiveNumber);
+    app.add_option("--shards", options_.shards, "Files a split; 0: one for every 1024 images")->transform(at_least(0));
+    app.add_option("--batch-size", options_.batch_size, "Images a batch")->transform(at_least(1));
     inference_.declare(app);
-    app.add_option("--loader-threads", options_.loader_threads, "Threads that decode; 0: every core");
-    app.add_option("--max-broken", options_.max_broken, "Unreadable images before it gives up");
+    app.add_option("--loader-threads", options_.loader_threads, "Threads that decode; 0: every core")
+        ->transform(thread_count());
+    app.add_option("--max-broken", options_.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
   }
 
   void run() override {

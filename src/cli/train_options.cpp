@@ -9,11 +9,10 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "numbers.h"
 
 namespace assemble::cli {
 namespace {
-
-constexpr int kLargestSide = 65535;
 
 std::string trimmed(const std::string& text) {
   const size_t begin = text.find_first_not_of(" \t\r");
@@ -61,48 +60,71 @@ void TrainFlags::declare_network(CLI::App& app) {
       ->group("Network");
   app.add_flag("--zero-gamma", o.zero_gamma, "Start the last batch norm of every block at 0")->group("Network");
   app.add_option("--bn-momentum", o.bn_momentum, "Batch norm: running = m · running + (1 - m) · batch")
+      ->transform(share())
       ->group("Network");
   app.add_option("--drop-block", o.drop_block, "DropBlock: keep probability at the first and at the last step")
+      ->transform(share())
       ->expected(2)
       ->default_str("")
       ->group("Network");
-  app.add_option("--drop-block-size", o.drop_block_size, "Side of a dropped block")->group("Network");
+  app.add_option("--drop-block-size", o.drop_block_size, "Side of a dropped block")
+      ->transform(at_least(1))
+      ->group("Network");
 }
 
 void TrainFlags::declare_recipe(CLI::App& app) {
   TrainOptions& o = options_;
   const char* group = "Recipe";
-  app.add_option("--epochs", o.epochs, "Epochs")->group(group);
-  app.add_option("--batch-size", o.batch_size, "Images a forward pass (mixup 1 reads twice as many)")->group(group);
-  app.add_option("--accumulate", o.accumulate, "Forward passes a step")->group(group);
+  app.add_option("--epochs", o.epochs, "Epochs")->transform(at_least(1))->group(group);
+  app.add_option("--batch-size", o.batch_size, "Images a forward pass (mixup 1 reads twice as many)")
+      ->transform(at_least(1))
+      ->group(group);
+  app.add_option("--accumulate", o.accumulate, "Forward passes a step")->transform(at_least(1))->group(group);
   app.add_option("--loss", loss_, "softmax or sigmoid")->group(group);
-  app.add_option("--label-smoothing", o.label_smoothing, "Share of the label spread over all classes")->group(group);
+  app.add_option("--label-smoothing", o.label_smoothing, "Share of the label spread over all classes")
+      ->transform(share())
+      ->group(group);
   app.add_option("--mixup", mixup_, "0 off, 1 halves of a double batch, 2 keeps the batch")
-      ->check(CLI::Range(0, 2))
+      ->transform(whole(0, 2))
       ->group(group);
-  app.add_option("--mixup-alpha", o.mixup_alpha, "α of mixup's Beta(α, α)")->group(group);
+  app.add_option("--mixup-alpha", o.mixup_alpha, "α of mixup's Beta(α, α)")->transform(positive())->group(group);
   app.add_option("--kd-temperature", o.kd_temperature, "Distillation from stored teacher logits; 0 is off")
+      ->transform(not_negative())
       ->group(group);
-  app.add_option("--weight-decay", o.optimizer.weight_decay, "λ of λ · ½‖w‖² over all but batch norm")->group(group);
-  app.add_option("--momentum", o.optimizer.momentum, "Momentum of SGD")->group(group);
+  app.add_option("--weight-decay", o.optimizer.weight_decay, "λ of λ · ½‖w‖² over all but batch norm")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--momentum", o.optimizer.momentum, "Momentum of SGD")->transform(share())->group(group);
   app.add_flag("--nesterov", o.optimizer.nesterov, "Nesterov momentum")->group(group);
-  app.add_option("--clip-gradients", o.clip_gradients, "Largest norm of the gradient; 0 is off")->group(group);
-  app.add_option("--ema", o.average_decay, "Decay of the weights' moving average; 0 is off")->group(group);
+  app.add_option("--clip-gradients", o.clip_gradients, "Largest norm of the gradient; 0 is off")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--ema", o.average_decay, "Decay of the weights' moving average; 0 is off")
+      ->transform(share())
+      ->group(group);
 }
 
 void TrainFlags::declare_schedule(CLI::App& app) {
   LearningRateSchedule& s = options_.schedule;
   const char* group = "Learning rate";
-  app.add_option("--lr", s.base, "Learning rate after the warm-up")->group(group);
+  app.add_option("--lr", s.base, "Learning rate after the warm-up")->transform(positive())->group(group);
   app.add_option("--lr-schedule", schedule_, "fixed, exponential, polynomial, piecewise or cosine")->group(group);
-  app.add_option("--warmup-epochs", s.warmup_epochs, "Epochs of linear warm-up")->group(group);
-  app.add_option("--epochs-per-decay", s.epochs_per_decay, "Epochs a decay (exponential, polynomial)")->group(group);
-  app.add_option("--lr-decay-factor", s.decay_factor, "Factor a decay (exponential)")->group(group);
-  app.add_option("--lr-end", s.end, "Last learning rate (polynomial)")->group(group);
+  app.add_option("--warmup-epochs", s.warmup_epochs, "Epochs of linear warm-up")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--epochs-per-decay", s.epochs_per_decay, "Epochs a decay (exponential, polynomial)")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--lr-decay-factor", s.decay_factor, "Factor a decay (exponential)")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--lr-end", s.end, "Last learning rate (polynomial)")->transform(not_negative())->group(group);
   app.add_option("--lr-boundaries", s.boundary_epochs, "Epochs at which the rate changes (piecewise; 30 60 80 90)")
+      ->transform(not_negative())
       ->default_str("")
       ->group(group);
   app.add_option("--lr-rates", s.rates, "Factors between the boundaries (piecewise; 1 0.1 0.01 0.001 0.0001)")
+      ->transform(not_negative())
       ->default_str("")
       ->group(group);
 }
@@ -115,16 +137,21 @@ void TrainFlags::declare_data(CLI::App& app) {
                  "torchvision, torchvision_NNN, torchvision_NNN_RRR, each also with '_bicubic'")
       ->group(group);
   app.add_option("--train-size", train_size_, "Side of training crops; 0: the type's")
-      ->check(CLI::Range(0, kLargestSide))
+      ->transform(side(0))
       ->group(group);
   app.add_option("--eval-size", eval_size_, "Side of evaluation crops; 0: the type's")
-      ->check(CLI::Range(0, kLargestSide))
+      ->transform(side(0))
       ->group(group);
   app.add_option("--eval-resize", eval_resize_, "Short side before the evaluation crop; 0: the type's")
-      ->check(CLI::Range(0, kLargestSide))
+      ->transform(side(0))
       ->group(group);
-  app.add_option("--mean", mean_, "Subtracted from R, G and B in [0, 255]")->expected(3)->default_str("")->group(group);
+  app.add_option("--mean", mean_, "Subtracted from R, G and B in [0, 255]")
+      ->transform(real(-1e6, 1e6))
+      ->expected(3)
+      ->default_str("")
+      ->group(group);
   app.add_option("--deviation", deviation_, "Divides R, G and B after that")
+      ->transform(positive())
       ->expected(3)
       ->default_str("")
       ->group(group);
@@ -133,52 +160,70 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_flag("--pad-to-square", pad_to_square_, "Black borders make the image square first (reid types)")
       ->group(group);
   app.add_option("--small-size", o.small_size, "Side of training crops in the run's first part; 0 is off")
+      ->transform(side(0))
       ->group(group);
-  app.add_option("--small-share", o.small_share, "Share of the steps at --small-size")->group(group);
+  app.add_option("--small-share", o.small_share, "Share of the steps at --small-size")
+      ->transform(share())
+      ->group(group);
   app.add_option("--min-area", min_area_, "Smallest share of the image a crop takes; 0: the type's")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(share())
       ->group(group);
-  app.add_option("--max-area", o.augmentation.box.max_area, "Largest share")->group(group);
-  app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")->group(group);
+  app.add_option("--max-area", o.augmentation.box.max_area, "Largest share")->transform(share())->group(group);
+  app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")
+      ->transform(share())
+      ->group(group);
   app.add_option("--auto-augment", auto_augment_,
                  "AutoAugment policy: " + join(auto_augment_policy_names(), ", ") + " or none")
       ->group(group);
   app.add_option("--random-erasing", o.augmentation.erasing.probability, "Probability of erasing a rectangle")
+      ->transform(share())
       ->group(group);
   app.add_option("--color-jitter", o.augmentation.color_jitter, "Brightness, contrast, saturation in 1 ± x")
+      ->transform(not_negative())
       ->group(group);
-  app.add_option("--loader-threads", o.loader_threads, "Threads that decode and augment; 0: every core")->group(group);
+  app.add_option("--loader-threads", o.loader_threads, "Threads that decode and augment; 0: every core")
+      ->transform(thread_count())
+      ->group(group);
   app.add_option(
          "--decode", decoding_,
          "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large crops decoded "
          "at 1/2, 1/4 or 1/8 size); validation is always exact")
       ->check(CLI::IsMember({"exact", "fast"}))
       ->group(group);
-  app.add_option("--prefetch", o.prefetch, "Batches prepared ahead")->group(group);
-  app.add_option("--max-broken", o.max_broken, "Unreadable images before the run gives up")->group(group);
+  app.add_option("--prefetch", o.prefetch, "Batches prepared ahead")->transform(at_least(0))->group(group);
+  app.add_option("--max-broken", o.max_broken, "Unreadable images before the run gives up")
+      ->transform(at_least(0))
+      ->group(group);
 }
 
 void TrainFlags::declare_run(CLI::App& app) {
   TrainOptions& o = options_;
   const char* group = "Run";
-  app.add_option("--seed", o.seed, "Seed of weights, order, augmentation, mixup and DropBlock")->group(group);
+  app.add_option("--seed", o.seed, "Seed of weights, order, augmentation, mixup and DropBlock")
+      ->transform(seed())
+      ->group(group);
   app.add_option("--device", device_, "auto, cpu, cuda or cuda:N")->group(group);
   app.add_option("--precision", precision_, "f32 or bf16 (autocast)")->group(group);
   app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(thread_count())
       ->group(group);
-  app.add_option("--eval-every", o.eval_every, "Epochs between evaluations")->group(group);
+  app.add_option("--eval-every", o.eval_every, "Epochs between evaluations")->transform(at_least(1))->group(group);
   app.add_option("--fine-eval-ratio", o.fine_eval_ratio, "After this share of the epochs, evaluate after each")
+      ->transform(share())
       ->group(group);
-  app.add_option("--eval-batch-size", o.eval_batch_size, "Images a batch while evaluating")->group(group);
+  app.add_option("--eval-batch-size", o.eval_batch_size, "Images a batch while evaluating")
+      ->transform(at_least(1))
+      ->group(group);
   app.add_option(
          "--validation-metric", metric_,
          "What picks the best models: top1, or recall@1 (retrieval; validation classes may differ from training's)")
       ->group(group);
   app.add_option("--similarity", similarity_, "Of recall@1: cosine or euclidean")->group(group);
-  app.add_option("--keep-best", o.keep_best, "Best models to keep")->group(group);
+  app.add_option("--keep-best", o.keep_best, "Best models to keep")->transform(at_least(0))->group(group);
   app.add_flag("--keep-every-evaluation", o.keep_every_evaluation, "Keep every evaluated model too")->group(group);
-  app.add_option("--log-every", o.log_every, "Steps between lines of metrics.jsonl")->group(group);
+  app.add_option("--log-every", o.log_every, "Steps between lines of metrics.jsonl")
+      ->transform(at_least(1))
+      ->group(group);
   app.add_flag("--overfit-one-batch", o.overfit_one_batch, "Train on the first batch alone: can the network learn?")
       ->group(group);
 }
