@@ -11,6 +11,7 @@
 #include "assemble/models/weight_export.h"
 #include "assemble/models/weight_import.h"
 #include "numbers.h"
+#include "outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -71,6 +72,8 @@ class ConvertCommand : public Command {
   }
 
   void run() override {
+    const std::string ending = to_ == "tensorflow" ? ".index" : "";
+    prepare_output_file("out", out_ + ending, {in_ + ending, in_, class_names_});
     result_["input"] = in_;
     const Classifier model = is_model_file(in_) ? load_own() : import_foreign();
     result_["arch"] = model->arch().str();

@@ -5,6 +5,7 @@
 #include "assemble/core/text.h"
 #include "assemble/data/corrupt_set.h"
 #include "numbers.h"
+#include "outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -33,6 +34,7 @@ class CorruptCommand : public Command {
   }
 
   void run() override {
+    check_output_folder("--out", out_, {data_});
     keep_freed_memory();
     options_.format = format_ == "png" ? CorruptFormat::kPng : CorruptFormat::kJpeg;
     const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);

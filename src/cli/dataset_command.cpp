@@ -15,6 +15,7 @@
 #include "assemble/data/manifest.h"
 #include "assemble/image/decode.h"
 #include "numbers.h"
+#include "outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -130,6 +131,7 @@ class DatasetCommand : public Command {
   }
 
   void run_build() {
+    check_output_folder("--out", out_, {raw_});
     const BuildReport report = build_records(name_, raw_, out_, build_);
     if (report.skipped > 0) log_warning(concat(report.skipped, " unreadable files were left out"));
     print({{"out", out_},
@@ -192,6 +194,7 @@ class DatasetCommand : public Command {
   }
 
   void run_draw() {
+    check_output_folder("--out", out_, {});
     draw_dataset(out_, draw_);
     const int64_t classes = static_cast<int64_t>(drawn_classes().size());
     print({{"out", out_},

@@ -14,6 +14,7 @@
 #include "assemble/models/model_file.h"
 #include "demo.h"
 #include "numbers.h"
+#include "outputs.h"
 #include "robustness.h"
 #include "train_options.h"
 
@@ -49,6 +50,7 @@ class DemoCommand : public Command {
   }
 
   void run() override {
+    check_output_folder("--out", out_, {});
     const fs::path data = fs::path(out_) / "data";
     log_info(concat("drawing ", drawn_classes().size(), " classes of textured shapes into ", data.string()));
     draw_dataset(data, draw_);

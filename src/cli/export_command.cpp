@@ -13,6 +13,7 @@
 #include "assemble/eval/classification.h"
 #include "inference.h"
 #include "numbers.h"
+#include "outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -105,6 +106,7 @@ class ExportCommand : public Command {
     if (max_drop_ >= 0 && data_.empty()) {
       throw UsageError("--max-drop", "needs labelled images", "add --data with the data set to measure on");
     }
+    prepare_output_file("--out", out_, {model_file_, calibration_, data_});
     options_.range = parse_range_method(range_);
     options_.keep.insert(keep_.begin(), keep_.end());
   }

@@ -9,6 +9,7 @@
 #include "assemble/models/model_file.h"
 #include "assemble/models/tensor_file.h"
 #include "numbers.h"
+#include "outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -45,6 +46,7 @@ class ForwardCommand : public Command {
   }
 
   void run() override {
+    prepare_output_file("--output", output_, {model_, input_});
     keep_freed_memory();
     if (threads_ > 0) torch::set_num_threads(threads_);
     const torch::NoGradGuard no_grad;

@@ -5,6 +5,7 @@
 #include "assemble/core/text.h"
 #include "assemble/data/perturb_set.h"
 #include "numbers.h"
+#include "outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -29,6 +30,7 @@ class PerturbCommand : public Command {
   }
 
   void run() override {
+    check_output_folder("--out", out_, {data_});
     keep_freed_memory();
     options_.format = format_ == "mp4" ? PerturbFormat::kMp4 : PerturbFormat::kFrames;
     const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);

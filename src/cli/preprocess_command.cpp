@@ -10,6 +10,7 @@
 #include "assemble/io/safetensors.h"
 #include "assemble/models/model_file.h"
 #include "numbers.h"
+#include "outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -38,6 +39,9 @@ class PreprocessCommand : public Command {
   }
 
   void run() override {
+    std::vector<std::string> inputs = images_;
+    inputs.push_back(model_);
+    prepare_output_file("--out", out_, inputs);
     const std::vector<std::string> names = tensor_names();
     const Preprocessing preprocessing = choose_preprocessing();
     const int64_t side = train_ ? preprocessing.train_size : preprocessing.eval_size;

@@ -6,6 +6,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "numbers.h"
+#include "outputs.h"
 #include "robustness.h"
 
 namespace assemble::cli {
@@ -55,6 +56,7 @@ class CorruptionMeasure : public Measure {
   }
 
   Result run() override {
+    if (!out_.empty()) check_output_folder("--out", out_, {data_, clean_});
     for (const std::string& corruption : source_.options.corruptions) check_corruption(corruption);
     for (const int severity : source_.options.severities) check_severity(severity);
     const LoadedNetwork network(network_.inference.model, network_);

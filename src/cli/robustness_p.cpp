@@ -7,6 +7,7 @@
 #include "assemble/core/text.h"
 #include "assemble/eval/perturbation_robustness.h"
 #include "numbers.h"
+#include "outputs.h"
 #include "robustness.h"
 
 namespace assemble::cli {
@@ -35,6 +36,7 @@ class PerturbationMeasure : public Measure {
   }
 
   Result run() override {
+    if (!out_.empty()) check_output_folder("--out", out_, {data_});
     for (const std::string& kind : options_.kinds) check_perturbation(kind);
     const LoadedNetwork network(network_.inference.model, network_);
     options_.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
 #include "assemble/eval/report.h"
+#include "outputs.h"
 #include "robustness.h"
 
 namespace assemble::cli {
@@ -17,6 +18,7 @@ class ReportMeasure : public Measure {
   }
 
   Result run() override {
+    prepare_output_file("--out", out_, results_);
     std::vector<nlohmann::ordered_json> results;
     for (const std::string& path : results_) {
       results.push_back(read_result(path));

@@ -12,6 +12,7 @@
 #include "assemble/train/teach.h"
 #include "inference.h"
 #include "numbers.h"
+#include "outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -36,6 +37,7 @@ class TeachCommand : public Command {
   }
 
   void run() override {
+    check_output_folder("--out", out_, {data_});
     keep_freed_memory();
     const Network teacher = load_teacher();
     options_.preprocessing = card_.preprocessing;
@@ -44,7 +46,6 @@ class TeachCommand : public Command {
       if (split_ == "both" || split_ == split_name(split)) splits.emplace_back(split, open_dataset(data_, split));
     }
     check_classes(*splits.front().second);
-    refuse_own_folder();
     prepare_teacher_folder(out_, identity());
     const InterruptGuard interrupt;
     for (const auto& [split, dataset] : splits) {
@@ -86,12 +87,6 @@ class TeachCommand : public Command {
       throw InputError(data_, difference, "they must be in the same order");
     }
     log_warning(difference + ": classes are matched by their order");
-  }
-
-  void refuse_own_folder() const {
-    if (fs::weakly_canonical(data_) == fs::weakly_canonical(out_)) {
-      throw UsageError("--out", "is the data set's own folder", "choose another one");
-    }
   }
 
   nlohmann::ordered_json identity() const {

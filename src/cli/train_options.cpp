@@ -10,6 +10,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "numbers.h"
+#include "outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -303,6 +304,7 @@ std::vector<std::string> changed_options(const std::string& before, const std::s
 }
 
 TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
+  check_output_folder("--out", out, {data});
   keep_freed_memory();
   TrainOptions options = flags_.options();
   options.resume = resume;

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../../src/cli/outputs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "assemble/cli/command.h"
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "test_support.h"
+
+namespace assemble::cli {
+namespace {
+
+using test::error_of;
+using testing::HasSubstr;
+
+TEST(Outputs, AFilesFolderIsMadeAndNothingElse) {
+  const test::TemporaryFolder folder;
+  prepare_output_file("--out", folder / "a/b/file", {});
+  EXPECT_TRUE(fs::is_directory(folder / "a/b"));
+  EXPECT_TRUE(fs::is_empty(folder / "a/b"));
+  write_file(folder / "a/b/file", std::string_view("kept"));
+  prepare_output_file("--out", folder / "a/b/file", {"", (folder / "a/b/other").string()});
+  EXPECT_EQ(test::read_text(folder / "a/b/file"), "kept");
+}
+
+TEST(Outputs, FilesThatCannotBeWrittenAreRefused) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "file", std::string_view("x"));
+  fs::create_symlink(folder / "file", folder / "link");
+  const auto usage = [&](const fs::path& out, const std::vector<std::string>& inputs) {
+    return error_of<UsageError>([&] { prepare_output_file("--out", out, inputs); });
+  };
+  EXPECT_THAT(usage(folder.path(), {}), HasSubstr("is a folder, expected a file"));
+  EXPECT_THAT(usage("", {}), HasSubstr("is no name of a file"));
+  EXPECT_THAT(usage(folder / "new/", {}), HasSubstr("is no name of a file"));
+  EXPECT_THAT(usage(folder / "file", {"x", (folder / "." / "file").string()}), HasSubstr("is also an input"));
+  EXPECT_THAT(usage(folder / "link", {(folder / "file").string()}), HasSubstr("is also an input"));
+  EXPECT_THROW(prepare_output_file("--out", folder / "file/below", {}), RunError);
+  EXPECT_THROW(prepare_output_file("--out", "/proc/no/file", {}), RunError);
+}
+
+TEST(Outputs, FoldersAreCheckedAndNotMade) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "file", std::string_view("x"));
+  check_output_folder("--out", folder / "a/b", {folder.path().string()});
+  EXPECT_FALSE(fs::exists(folder / "a"));
+  const auto usage = [&](const fs::path& out, const std::vector<std::string>& data) {
+    return error_of<UsageError>([&] { check_output_folder("--out", out, data); });
+  };
+  EXPECT_THAT(usage(folder / "file", {}), HasSubstr("is a file, expected a folder"));
+  EXPECT_THAT(usage(folder / "file/below", {}), HasSubstr("is a file, expected a folder"));
+  EXPECT_THAT(usage(folder / "x/..", {folder.path().string()}), HasSubstr("the data set's own folder"));
+  EXPECT_THAT(usage("", {}), HasSubstr("is empty"));
+}
+
+TEST(Outputs, EveryCommandChecksThemBeforeItReadsAnything) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "file", std::string_view("x"));
+  const std::string out = (folder / "file/below").string(), absent = (folder / "absent").string();
+  const std::vector<std::vector<std::string>> calls{
+      {"export", "--model", absent, "--out", out + ".onnx"},
+      {"convert", absent, out + ".safetensors"},
+      {"convert", absent, out, "--to", "tensorflow"},
+      {"forward", "--model", absent, "--input", absent, "--output", out},
+      {"preprocess", "--type", "imagenet", absent, "--out", out},
+      {"robustness", "report", absent, "--out", out},
+      {"robustness", "c", "--model", absent, "--data", absent, "--out", out},
+      {"robustness", "p", "--model", absent, "--data", absent, "--out", out},
+      {"train", "--data", absent, "--out", out},
+      {"teach", "--model", absent, "--data", absent, "--out", out},
+      {"corrupt", "--data", absent, "--out", out},
+      {"perturb", "--data", absent, "--out", out},
+      {"dataset", "build", "folder", "--raw", absent, "--out", out},
+      {"dataset", "draw", "--out", out},
+      {"demo", "--out", out}};
+  for (const std::vector<std::string>& call : calls) {
+    std::vector<std::unique_ptr<Command>> commands;
+    for (const auto make : {make_export_command, make_convert_command, make_forward_command, make_preprocess_command,
+                            make_robustness_command, make_train_command, make_teach_command, make_corrupt_command,
+                            make_perturb_command, make_dataset_command, make_demo_command}) {
+      commands.push_back(make());
+    }
+    testing::internal::CaptureStderr();
+    EXPECT_NE(run_command_line(commands, call), 0) << join(call, " ");
+    const std::string error = testing::internal::GetCapturedStderr();
+    EXPECT_THAT(error, HasSubstr("error: ")) << join(call, " ");
+    EXPECT_THAT(error, HasSubstr((folder / "file").string())) << join(call, " ");
+    EXPECT_THAT(error, testing::Not(HasSubstr(absent))) << join(call, " ");
+  }
+}
+
+}  // namespace
+}  // namespace assemble::cli
