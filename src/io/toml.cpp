@@ -7,11 +7,14 @@
 
 // Some malformed input meets assertions alone, which would be assumptions with NDEBUG.
 #undef NDEBUG
-#define TOML_ASSERT(expression) (static_cast<bool>(expression) ? static_cast<void>(0) : throw ::assemble::NotToml())
+#define TOML_ASSERT(expression) (static_cast<bool>(expression) ? static_cast<void>(0) : ::assemble::refuse_toml())
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 namespace assemble {
+namespace {
 struct NotToml {};
+[[noreturn]] void refuse_toml() { throw NotToml(); }
+}  // namespace
 }  // namespace assemble
 #include <toml++/impl/forward_declarations.h>
 // Asked whether U+FAE6 … U+FEFE are blanks, 3.3 comes to what it takes for unreachable: they are none.
