@@ -21,6 +21,24 @@ struct Deleter {
   void operator()(SwsContext* context) const { sws_freeContext(context); }
 };
 
+struct InputDeleter {
+  void operator()(AVFormatContext* context) const { avformat_close_input(&context); }
+};
+
+/// Of a file that is written into memory: what was not taken out of its buffer is freed with it.
+struct OutputDeleter {
+  void operator()(AVFormatContext* context) const {
+    if (context->pb != nullptr) {
+      uint8_t* bytes = nullptr;
+      avio_close_dyn_buf(context->pb, &bytes);
+      av_free(bytes);
+    }
+    avformat_free_context(context);
+  }
+};
+
+using Input = std::unique_ptr<AVFormatContext, InputDeleter>;
+using Output = std::unique_ptr<AVFormatContext, OutputDeleter>;
 using CodecContext = std::unique_ptr<AVCodecContext, Deleter>;
 using Frame = std::unique_ptr<AVFrame, Deleter>;
 using Packet = std::unique_ptr<AVPacket, Deleter>;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
+#include "assemble/image/limits.h"
 #include "assemble/image/video.h"
 #include "libav.h"
 
@@ -11,7 +12,8 @@ class VideoReader {
   explicit VideoReader(const fs::path& path) : where_(path.string()) {
     open();
     const AVCodec* codec = nullptr;
-    const int stream = require(av_find_best_stream(format_, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0), "holds no video");
+    const int stream =
+        require(av_find_best_stream(format_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0), "holds no video");
     stream_ = format_->streams[stream];
     require_size(stream_->codecpar->width, stream_->codecpar->height);
     decoder_.reset(avcodec_alloc_context3(codec));
@@ -20,20 +22,18 @@ class VideoReader {
     decoder_->err_recognition = AV_EF_EXPLODE;
     require(avcodec_open2(decoder_.get(), codec, nullptr), "cannot be decoded");
   }
-  ~VideoReader() { avformat_close_input(&format_); }
-  VideoReader(const VideoReader&) = delete;
-  VideoReader& operator=(const VideoReader&) = delete;
 
   std::vector<Image> read() {
     const libav::Packet packet(av_packet_alloc());
     int status = 0;
-    while ((status = av_read_frame(format_, packet.get())) >= 0) {
+    while ((status = av_read_frame(format_.get(), packet.get())) >= 0) {
       if (packet->stream_index == stream_->index) decode(packet.get());
       av_packet_unref(packet.get());
     }
     if (status != AVERROR_EOF) require(status, "is damaged");
     decode(nullptr);
     const int64_t promised = stream_->nb_frames;
+    if (frames_.empty() && promised <= 0) throw InputError(where_, "holds no frames", "copy or make it again");
     if (frames_.empty() || (promised > 0 && static_cast<int64_t>(frames_.size()) < promised)) {
       throw InputError(where_, concat("ends early: ", frames_.size(), " frames of ", promised),
                        "copy or make it again");
@@ -57,8 +57,9 @@ class VideoReader {
     RandomAccessFile readable(fs::path{where_});
     AVDictionary* settings = nullptr;
     av_dict_set(&settings, "protocol_whitelist", "file", 0);
-    const int status =
-        avformat_open_input(&format_, ("file:" + where_).c_str(), av_find_input_format("mp4"), &settings);
+    AVFormatContext* format = nullptr;
+    const int status = avformat_open_input(&format, ("file:" + where_).c_str(), av_find_input_format("mp4"), &settings);
+    format_.reset(format);
     av_dict_free(&settings);
     require(status, "is no video that can be read");
   }
@@ -73,6 +74,7 @@ class VideoReader {
       if (frames_.size() == kMaxVideoFrames) {
         throw InputError(where_, concat("more than ", kMaxVideoFrames, " frames"), "expected a short sequence");
       }
+      check_made_size(static_cast<int64_t>(frames_.size() + 1) * frame->height, frame->width, where_);
       frames_.push_back(to_image(*frame));
     }
   }
@@ -101,7 +103,7 @@ class VideoReader {
   }
 
   std::string where_;
-  AVFormatContext* format_ = nullptr;
+  libav::Input format_;
   const AVStream* stream_ = nullptr;
   libav::CodecContext decoder_;
   std::vector<Image> frames_;

@@ -28,27 +28,17 @@ class VideoWriter {
       throw RunError(where_, "this libavcodec cannot write H.264",
                      "install one with libx264, or write --format frames");
     }
-    require(avformat_alloc_output_context2(&format_, nullptr, "mp4", nullptr));
+    AVFormatContext* format = nullptr;
+    require(avformat_alloc_output_context2(&format, nullptr, "mp4", nullptr));
+    format_.reset(format);
     require(avio_open_dyn_buf(&format_->pb));
     open_encoder(codec, first, options);
-    stream_ = avformat_new_stream(format_, nullptr);
+    stream_ = avformat_new_stream(format_.get(), nullptr);
     stream_->time_base = encoder_->time_base;
     require(avcodec_parameters_from_context(stream_->codecpar, encoder_.get()));
-    require(avformat_write_header(format_, nullptr));
+    require(avformat_write_header(format_.get(), nullptr));
     scaler_ = libav::make_scaler(first.width, first.height, AV_PIX_FMT_RGB24, encoder_->pix_fmt);
   }
-  ~VideoWriter() {
-    if (format_ == nullptr) return;
-    if (format_->pb != nullptr) {
-      uint8_t* bytes = nullptr;
-      avio_close_dyn_buf(format_->pb, &bytes);
-      av_free(bytes);
-    }
-    avformat_free_context(format_);
-  }
-  VideoWriter(const VideoWriter&) = delete;
-  VideoWriter& operator=(const VideoWriter&) = delete;
-
   void add(const Image& image) {
     const libav::Frame frame(av_frame_alloc());
     frame->format = encoder_->pix_fmt;
@@ -64,7 +54,7 @@ class VideoWriter {
 
   Bytes finish() {
     encode(nullptr);
-    require(av_write_trailer(format_));
+    require(av_write_trailer(format_.get()));
     uint8_t* bytes = nullptr;
     const int size = avio_close_dyn_buf(format_->pb, &bytes);
     format_->pb = nullptr;
@@ -105,12 +95,12 @@ class VideoWriter {
       require(status);
       packet->duration = 1;
       av_packet_rescale_ts(packet.get(), encoder_->time_base, stream_->time_base);
-      require(av_write_frame(format_, packet.get()));
+      require(av_write_frame(format_.get(), packet.get()));
     }
   }
 
   std::string where_;
-  AVFormatContext* format_ = nullptr;
+  libav::Output format_;
   AVStream* stream_ = nullptr;
   libav::CodecContext encoder_;
   libav::Scaler scaler_;

@@ -66,6 +66,37 @@ TEST(Video, NamesUnreadableFiles) {
   EXPECT_THAT(test::error_of<InputError>([&] { read_video(folder / "cut.mp4"); }), HasSubstr("cut.mp4"));
 }
 
+size_t open_files() {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/self/fd")) ++count;
+  return count;
+}
+
+TEST(Video, AVideoThatIsRefusedIsClosed) {
+  const test::TemporaryFolder folder;
+  write_video(folder / "v.mp4", moving_edge(3, 32, 32));
+  std::string bytes = test::read_text(folder / "v.mp4");
+  const size_t codec = bytes.find("avc1", bytes.find("stsd"));
+  ASSERT_NE(codec, std::string::npos);
+  bytes.replace(codec, 4, "????");
+  write_file(folder / "unknown.mp4", bytes);
+  const size_t before = open_files();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(test::error_of<InputError>([&] { read_video(folder / "unknown.mp4"); }), HasSubstr("unknown.mp4"));
+  }
+  EXPECT_EQ(open_files(), before);
+}
+
+TEST(Video, RefusesFramesThatFillTheMemory) {
+  const test::TemporaryFolder folder;
+  write_video(folder / "v.mp4", moving_edge(1, 32, 32));
+  std::string bytes = test::read_text(folder / "v.mp4");
+  const size_t sizes = bytes.find("avc1", bytes.find("stsd")) + 28;  // width and height, 16 bits each
+  bytes.replace(sizes, 4, "\x20\x01\x20\x01");
+  write_file(folder / "wide.mp4", bytes);
+  EXPECT_THAT(test::error_of<InputError>([&] { read_video(folder / "wide.mp4"); }), HasSubstr("wide.mp4"));
+}
+
 TEST(Video, RefusesWhatItCannotWrite) {
   const test::TemporaryFolder folder;
   EXPECT_THAT(test::error_of<UsageError>([&] { write_video(folder / "v.mp4", {}); }), HasSubstr("no frames"));
