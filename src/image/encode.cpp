@@ -3,6 +3,8 @@
 
 #include <png.h>
 
+#include <algorithm>
+
 #include "assemble/core/error.h"
 #include "jpeg_library.h"
 
@@ -27,6 +29,12 @@ void append_png(png_structp png, png_bytep data, size_t count) {
 Bytes encode_jpeg(const Image& image, int quality) {
   check_image(image, "encode_jpeg");
   if (quality < 1 || quality > 100) throw UsageError("encode_jpeg", concat("quality ", quality, ", expected 1…100"));
+  if (std::max(image.height, image.width) > JPEG_MAX_DIMENSION) {
+    throw InputError("encode_jpeg",
+                     concat("image of ", image.width, "×", image.height, " pixels; a JPEG's sides have at most ",
+                            JPEG_MAX_DIMENSION),
+                     "crop it, or store it as PNG");
+  }
   codecs::JpegErrors errors{};
   jpeg_std_error(&errors.manager);
   errors.manager.error_exit = codecs::leave_jpeg;

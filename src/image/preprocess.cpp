@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "assemble/core/error.h"
+#include "assemble/image/limits.h"
 #include "assemble/image/preprocess_frame.h"
 #include "assemble/image/resize.h"
 #include "color_jitter.h"
@@ -47,8 +48,9 @@ DecodeOptions decode_options(const Preprocessing& preprocessing, Decoding decodi
   return options;
 }
 
-Image pad_to_square(const Image& image) {
+Image pad_to_square(const Image& image, const std::string& where) {
   const int side = std::max(image.height, image.width);
+  check_made_size(side, side, where);
   Image result{side, side, std::vector<uint8_t>(size_t{Image::kChannels} * side * side)};
   const int top = (side - image.height) / 2, left = (side - image.width) / 2;
   for (int y = 0; y < image.height; ++y) {
@@ -96,7 +98,7 @@ class TrainingCrop {
         options.window_ends_image = true;
         return resize_whole(decode_sampled(encoded, where, boxes, options), Mirror::kBefore, output);
       case PreprocessingFamily::kReid:
-        return stretch_or_crop(decode_image(encoded, where, options), output);
+        return stretch_or_crop(decode_image(encoded, where, options), where, output);
       case PreprocessingFamily::kInception:
         return resize_whole(decode_sampled(encoded, where, {}, options), Mirror::kAfter, output);
     }
@@ -117,8 +119,8 @@ class TrainingCrop {
     resize_crop(image, {side_, side_}, {0, 0, side_, side_}, flip(when), preprocessing_, mean_, output);
   }
 
-  void stretch_or_crop(Image image, std::span<float> output) {
-    if (preprocessing_.pad_to_square) image = pad_to_square(image);
+  void stretch_or_crop(Image image, const std::string& where, std::span<float> output) {
+    if (preprocessing_.pad_to_square) image = pad_to_square(image, where);
     const int scaled = random_.bernoulli(0.5) ? with_margin(side_) : side_;
     const auto places = static_cast<uint64_t>(scaled - side_ + 1);
     const int y = static_cast<int>(random_.integer(places)), x = static_cast<int>(random_.integer(places));
@@ -142,10 +144,12 @@ void auto_augment_floats(std::span<float> pixels, int side, const AutoAugmentPol
 }
 
 /// Short side `short_side`, sizes truncated in float arithmetic as the original does; never below `least`.
-ImageSize scaled_size(ImageSize size, int short_side, int least) {
+ImageSize scaled_size(ImageSize size, int short_side, int least, const std::string& where) {
   const float height = static_cast<float>(size.height);
   const float width = static_cast<float>(size.width);
   const float ratio = static_cast<float>(short_side) / std::min(height, width);
+  check_made_size(static_cast<int64_t>(height * ratio), static_cast<int64_t>(width * ratio), {0, 0, least, least},
+                  where);
   return {std::max(static_cast<int>(height * ratio), least), std::max(static_cast<int>(width * ratio), least)};
 }
 
@@ -162,16 +166,16 @@ Window central_window(ImageSize size) {
   return {y, x, size.height - 2 * y, size.width - 2 * x};
 }
 
-EvaluationGeometry evaluation_geometry(ImageSize size, const Preprocessing& preprocessing) {
+EvaluationGeometry evaluation_geometry(ImageSize size, const Preprocessing& preprocessing, const std::string& where) {
   const int side = preprocessing.eval_size;
   const Window whole{0, 0, size.height, size.width};
   switch (preprocessing.family) {
     case PreprocessingFamily::kImagenet: {
-      const ImageSize scaled = scaled_size(size, preprocessing.eval_resize, side);
+      const ImageSize scaled = scaled_size(size, preprocessing.eval_resize, side, where);
       return {whole, scaled, {(scaled.height - side) / 2, (scaled.width - side) / 2, side, side}};
     }
     case PreprocessingFamily::kTorchvision: {
-      const ImageSize scaled = torchvision_resize(size, preprocessing.eval_resize);
+      const ImageSize scaled = torchvision_resize(size, preprocessing.eval_resize, where);
       return {whole, scaled, torchvision_center_crop(scaled, side)};
     }
     case PreprocessingFamily::kReid:
@@ -188,7 +192,7 @@ void evaluate_plainly(std::span<const uint8_t> encoded, const std::string& where
   Axis rows, columns;
   Window asked;
   const auto read_by_resize = [&](ImageSize size) {
-    const auto [source, scaled, crop] = evaluation_geometry(size, preprocessing);
+    const auto [source, scaled, crop] = evaluation_geometry(size, preprocessing, where);
     rows = make_axis(source.height, scaled.height, crop.y, crop.height, false);
     columns = make_axis(source.width, scaled.width, crop.x, crop.width, false);
     const AxisRange y = range_of(rows), x = range_of(columns);
@@ -214,9 +218,10 @@ Image cut(const Image& image, const Window& window) {
   return part;
 }
 
-void evaluate_image(Image image, const Preprocessing& preprocessing, std::span<float> output) {
-  if (preprocessing.pad_to_square) image = pad_to_square(image);
-  const auto [source, scaled, crop] = evaluation_geometry({image.height, image.width}, preprocessing);
+void evaluate_image(Image image, const std::string& where, const Preprocessing& preprocessing,
+                    std::span<float> output) {
+  if (preprocessing.pad_to_square) image = pad_to_square(image, where);
+  const auto [source, scaled, crop] = evaluation_geometry({image.height, image.width}, preprocessing, where);
   if (source != Window{0, 0, image.height, image.width}) image = cut(image, source);
   resize_crop(image, scaled, crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
 }
@@ -228,11 +233,11 @@ void evaluate_from_part(std::span<const uint8_t> encoded, const std::string& whe
   EvaluationGeometry geometry;
   const auto part = [&](ImageSize size) {
     if (preprocessing.pad_to_square) return Window{0, 0, size.height, size.width};
-    geometry = evaluation_geometry(size, preprocessing);
+    geometry = evaluation_geometry(size, preprocessing, where);
     return geometry.source;
   };
   const Image image = decode_window(encoded, where, part, decode_options(preprocessing, decoding, wanted));
-  if (preprocessing.pad_to_square) return evaluate_image(image, preprocessing, output);
+  if (preprocessing.pad_to_square) return evaluate_image(image, where, preprocessing, output);
   resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
 }
 
@@ -287,7 +292,7 @@ void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where,
 
 void preprocess_eval(Image image, const Preprocessing& preprocessing, std::span<float> output) {
   check_output(output.size(), preprocessing.eval_size);
-  evaluate_image(std::move(image), preprocessing, output);
+  evaluate_image(std::move(image), "image", preprocessing, output);
   divide(output, preprocessing.deviation);
 }
 
@@ -303,11 +308,12 @@ void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& wh
   };
   Image image = decode_window(encoded, where, whole, decode_options(preprocessing, decoding, short_side));
   if (preprocessing.pad_to_square) {
-    image = pad_to_square(image);
+    image = pad_to_square(image, where);
     size = {image.height, image.width};
   }
   const bool as_torchvision = preprocessing.family == PreprocessingFamily::kTorchvision;
-  const ImageSize scaled = as_torchvision ? torchvision_resize(size, short_side) : scaled_size(size, short_side, side);
+  const ImageSize scaled =
+      as_torchvision ? torchvision_resize(size, short_side, where) : scaled_size(size, short_side, side, where);
   const Window middle = as_torchvision ? torchvision_center_crop(scaled, side) : glimpse(scaled, side);
   const size_t pixels = size_t{Image::kChannels} * side * side;
   std::span<float> view = output;

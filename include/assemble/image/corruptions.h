@@ -57,7 +57,9 @@ struct CorruptOptions {
 /// @param severity 1 … 5
 /// @param index    number of the image in its data set
 /// @throws UsageError for an unknown name or severity, and for an empty image
-/// @throws InputError when the image is smaller than the corruption needs: see smallest_corruptible()
+/// @throws InputError when the image is smaller than the corruption needs: see smallest_corruptible(), or larger than
+/// it
+///         can work on: see limits.h
 Image corrupt(const Image& image, const std::string& name, int severity, uint64_t index,
               const CorruptOptions& options = {});
 

@@ -10,6 +10,7 @@
 namespace assemble {
 
 /// JPEG, 4:2:0, quality 1…100 (libjpeg-turbo's tables, as PIL and OpenCV write it).
+/// @throws InputError for sides above 65500, which no JPEG has
 Bytes encode_jpeg(const Image& image, int quality);
 /// The same JPEG, pixel for pixel, in a form of which decode_window reads little more than the window: one baseline
 /// scan with a restart marker after every few MCUs, where decoding can begin anew. Metadata (EXIF, ICC, comments) is

@@ -42,7 +42,8 @@ struct PerturbOptions {
 /// A pure function: random numbers are keyed by (options.seed, index, name).
 /// @param image the resized image (short side 256 as published): geometric kinds move its margins into the crop
 /// @param index number of the image in its data set
-/// @throws UsageError for an unknown name, InputError when the image is smaller than the crop
+/// @throws UsageError for an unknown name, InputError when the image is smaller than the crop or
+///         too large to be warped
 std::vector<Image> perturb(const Image& image, const std::string& name, uint64_t index,
                            const PerturbOptions& options = {});
 

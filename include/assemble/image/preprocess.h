@@ -86,7 +86,7 @@ struct Augmentation {
 
 /// What the network sees of one image: side · side · 3 floats, HWC.
 /// @param output exactly train_size² · 3 floats
-/// @throws InputError when decoding fails
+/// @throws InputError when decoding fails, or an image larger than limits.h allows would be made; so do those below
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
                       std::span<float> output, Decoding decoding = Decoding::kExact);

@@ -42,7 +42,8 @@ void resize_antialiased_crop(const Image& image, int height, int width, const Wi
                              std::span<float> output, ResizeFilter filter = ResizeFilter::kBilinear);
 
 /// Size that torchvision's Resize(short_side) gives: the long side is cut off to a whole number.
-ImageSize torchvision_resize(ImageSize size, int short_side);
+/// @throws InputError when it is longer than limits.h allows
+ImageSize torchvision_resize(ImageSize size, int short_side, const std::string& where);
 /// Window of torchvision's CenterCrop: half a pixel goes to the even side, as Python rounds.
 Window torchvision_center_crop(ImageSize size, int side);
 
@@ -50,7 +51,7 @@ Window torchvision_center_crop(ImageSize size, int side);
 /// CenterCrop do. Rounded to 8 bits.
 /// @param short_side 0: no resize
 /// @param crop side of the square cut out; 0: none
-/// @throws InputError when the resized image is smaller than the crop
+/// @throws InputError when the resized image is smaller than the crop, or what is made larger than limits.h allows
 Image resize_and_crop(const Image& image, int short_side, int crop, const std::string& where);
 
 }  // namespace assemble

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../opencv_threads.h"
+#include "../opencv_call.h"
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
 #include "corruption.h"
@@ -74,10 +74,9 @@ Image corrupt(const Image& image, const std::string& name, int severity, uint64_
     throw InputError(name, concat("an image of ", image.width, "×", image.height, " is too small for severity ",
                                   severity, ", which needs sides of at least ", smallest));
   }
-  keep_opencv_to_one_thread();
   Random random(options.seed, RandomPurpose::kCorrupt, number * 8 + static_cast<uint32_t>(severity), index);
   corruptions::Call call{severity, random, options};
-  return kEntries[number].apply(image, call);
+  return call_opencv(name, image, [&] { return kEntries[number].apply(image, call); });
 }
 
 }  // namespace assemble

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "assemble/core/target_clones.h"
+#include "assemble/image/limits.h"
 #include "corruption.h"
 
 namespace assemble::corruptions {
@@ -52,6 +53,7 @@ int border_index(int index, int length, Border border) {
 }
 
 std::vector<float> padded_floats(const uint8_t* pixels, const FieldSize& size, int pad, Border border) {
+  check_made_size(int64_t{size.height} + 2 * pad, int64_t{size.width} + 2 * pad, "blur");
   const int channels = size.channels;
   const size_t stride = static_cast<size_t>(size.width + 2 * pad) * channels;
   std::vector<float> padded(stride * static_cast<size_t>(size.height + 2 * pad));

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
+#include "assemble/image/limits.h"
 #include "corruption.h"
 #include "filters.h"
 
@@ -87,11 +88,13 @@ cv::Mat fitting(const Image& texture, const Image& image) {
   const double scale =
       std::max(static_cast<double>(image.height) / texture.height, static_cast<double>(image.width) / texture.width);
   if (scale <= 1) return mat;
+  const auto enough = [scale](int least, int side) {
+    return std::max(least, static_cast<int>(std::ceil(side * scale)));
+  };
+  const cv::Size size(enough(image.width, texture.width), enough(image.height, texture.height));
+  check_made_size(size.height, size.width, "frost");
   cv::Mat enlarged;
-  cv::resize(mat, enlarged,
-             cv::Size(std::max(image.width, static_cast<int>(std::ceil(texture.width * scale))),
-                      std::max(image.height, static_cast<int>(std::ceil(texture.height * scale)))),
-             0, 0, cv::INTER_CUBIC);
+  cv::resize(mat, enlarged, size, 0, 0, cv::INTER_CUBIC);
   return enlarged;
 }
 
@@ -116,7 +119,9 @@ Image fog(const Image& image, Call& call) {
     float decay;
   };
   const auto [thickness, decay] = call.pick<Parameters>({{{1.5f, 2}, {2, 2}, {2.5f, 1.7f}, {2.5f, 1.5f}, {3, 1.4f}}});
-  const PlasmaFractal plasma(power_of_two_above(std::max(image.height, image.width)), decay, call.random);
+  const int side = power_of_two_above(std::max(image.height, image.width));
+  check_made_size(side, side, "fog");
+  const PlasmaFractal plasma(side, decay, call.random);
   const float brightest = static_cast<float>(*std::max_element(image.pixels.begin(), image.pixels.end())) / 255;
   const float scale = brightest / (brightest + thickness);
   Image result = like(image);

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "../codecs.h"
-#include "../opencv_threads.h"
+#include "../opencv_call.h"
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
 #include "perturbation.h"
@@ -84,10 +84,9 @@ std::vector<Image> perturb(const Image& image, const std::string& name, uint64_t
     throw InputError(name, concat("an image of ", image.width, "×", image.height, " is smaller than the crop of ",
                                   options.crop, " pixels"));
   }
-  keep_opencv_to_one_thread();
   Random random(options.seed, RandomPurpose::kCorrupt, kFirstStream + number, index);
   Call call{image, kEntries[number].frames, options.crop, random};
-  return kEntries[number].make(call);
+  return call_opencv(name, image, [&] { return kEntries[number].make(call); });
 }
 
 }  // namespace assemble
