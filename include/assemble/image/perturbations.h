@@ -43,7 +43,7 @@ struct PerturbOptions {
 /// @param image the resized image (short side 256 as published): geometric kinds move its margins into the crop
 /// @param index number of the image in its data set
 /// @throws UsageError for an unknown name, InputError when the image is smaller than the crop or
-///         too large to be warped
+///         too large to be warped, and when the frames together are larger than limits.h allows
 std::vector<Image> perturb(const Image& image, const std::string& name, uint64_t index,
                            const PerturbOptions& options = {});
 

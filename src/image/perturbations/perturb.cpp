@@ -5,6 +5,7 @@
 #include "../opencv_call.h"
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
+#include "assemble/image/limits.h"
 #include "perturbation.h"
 
 namespace assemble {
@@ -84,8 +85,10 @@ std::vector<Image> perturb(const Image& image, const std::string& name, uint64_t
     throw InputError(name, concat("an image of ", image.width, "×", image.height, " is smaller than the crop of ",
                                   options.crop, " pixels"));
   }
+  const int frames = kEntries[number].frames;
+  check_made_size(int64_t{frames} * options.crop, options.crop, name);
   Random random(options.seed, RandomPurpose::kCorrupt, kFirstStream + number, index);
-  Call call{image, kEntries[number].frames, options.crop, random};
+  Call call{image, frames, options.crop, random};
   return call_opencv(name, image, [&] { return kEntries[number].make(call); });
 }
 
