@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/core/timing.h"
 #include "assemble/data/corrupt_set.h"
+#include "assemble/data/open_images.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/resize.h"
 #include "benchmark.h"
@@ -21,7 +24,7 @@ class CorruptBenchmark : public Benchmark {
   std::string summary() const override { return "Milliseconds an image of each corruption, on one core"; }
 
   void declare(CLI::App& app) override {
-    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
     app.add_option("--corruptions", corruptions_, "Which, separated by commas")->delimiter(',');
     app.add_option("--severities", severities_, "Which of 1 to 5, separated by commas")
         ->transform(whole(1, 5))
@@ -60,13 +63,18 @@ class CorruptBenchmark : public Benchmark {
 
  private:
   std::vector<Image> read_images() const {
-    const auto dataset = open_dataset(data_, Split::kValidation);
+    const auto dataset = open_images(data_, std::nullopt);
     const int64_t count = std::min(images_, dataset->size());
     std::vector<Image> images;
     for (int64_t i = 0; i < count; ++i) {
-      const Sample sample = dataset->read(i * dataset->size() / count);
-      images.push_back(resize_and_crop(decode_image(sample.encoded, sample.name), resize_, crop_, sample.name));
+      try {
+        const Sample sample = dataset->read(i * dataset->size() / count);
+        images.push_back(resize_and_crop(decode_image(sample.encoded, sample.name), resize_, crop_, sample.name));
+      } catch (const InputError& error) {
+        log_warning(concat(error.what(), "; left out"));
+      }
     }
+    if (images.empty()) throw InputError(data_, "no image can be used", "see the warnings above");
     return images;
   }
 

@@ -9,8 +9,8 @@
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/core/timing.h"
-#include "assemble/data/image_folder.h"
 #include "assemble/data/loader.h"
+#include "assemble/data/open_images.h"
 #include "assemble/image/encode.h"
 #include "assemble/image/resize.h"
 #include "benchmark.h"
@@ -49,7 +49,7 @@ class DataBenchmark : public Benchmark {
   std::string summary() const override { return "Images a second of decoding, resizing and the whole loader"; }
 
   void declare(CLI::App& app) override {
-    app.add_option("--data", data_, "Data set, or a folder of images")->required();
+    app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
     app.add_option("--threads", threads_, "Threads; 0: every core")->transform(thread_count());
     app.add_option("--preprocessing", preprocessing_, "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE");
     app.add_option("--decode", decoding_, "exact or fast")->check(CLI::IsMember({"exact", "fast"}));
@@ -95,21 +95,9 @@ class DataBenchmark : public Benchmark {
   }
 
  private:
-  /// Images lying in the folder itself, else the training split of a data set.
   std::vector<Bytes> read_images() const {
     std::vector<Bytes> encoded;
-    const bool flat = fs::is_directory(data_) &&
-                      std::any_of(fs::directory_iterator(data_), fs::directory_iterator(), [](const auto& entry) {
-                        return entry.is_regular_file() && is_image_file(entry.path());
-                      });
-    if (flat) {
-      for (const fs::path& file : find_images(data_)) {
-        if (static_cast<int64_t>(encoded.size()) == images_) break;
-        encoded.push_back(read_file(file));
-      }
-      return encoded;
-    }
-    const auto dataset = open_dataset(data_, Split::kTrain);
+    const auto dataset = open_images(data_, std::nullopt, Split::kTrain);
     const int64_t count = std::min(images_, dataset->size());
     for (int64_t i = 0; i < count; ++i) encoded.push_back(dataset->read(i * dataset->size() / count).encoded);
     return encoded;

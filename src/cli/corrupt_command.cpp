@@ -4,6 +4,8 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/data/corrupt_set.h"
+#include "assemble/data/derived_folder.h"
+#include "assemble/data/open_images.h"
 #include "numbers.h"
 #include "outputs.h"
 
@@ -16,9 +18,10 @@ class CorruptCommand : public Command {
   std::string summary() const override { return "Write an ImageNet-C of a data set: 19 corruptions, 5 severities"; }
 
   void declare(CLI::App& app) override {
-    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
     app.add_option("--out", out_, "Folder for CORRUPTION/SEVERITY/CLASS/NAME.JPEG")->required();
-    app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
+    app.add_option("--split", split_, "validation, train or auto: validation, else all images")
+        ->check(CLI::IsMember({"auto", "validation", "train"}));
     app.add_option("--corruptions", options_.corruptions, "Which, separated by commas")->delimiter(',');
     app.add_option("--severities", options_.severities, "Which of 1 to 5, separated by commas")
         ->transform(whole(1, 5))
@@ -37,7 +40,11 @@ class CorruptCommand : public Command {
     check_output_folder("--out", out_, {data_});
     keep_freed_memory();
     options_.format = format_ == "png" ? CorruptFormat::kPng : CorruptFormat::kJpeg;
-    const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);
+    check_apart(out_, data_);
+    std::optional<Split> split;
+    if (split_ != "auto") split = split_ == "train" ? Split::kTrain : Split::kValidation;
+    const auto dataset = open_images(data_, split);
+    options_.split = split_;
     const CorruptReport report = corrupt_dataset(*dataset, out_, options_);
     print({{"out", out_},
            {"images", dataset->size()},
@@ -51,14 +58,14 @@ class CorruptCommand : public Command {
       throw InputError(dataset->where(),
                        concat(report.unreadable.size(), " of ", dataset->size(),
                               " images were left out; the first: ", report.unreadable.front()),
-                       "mend or remove them and run this again");
+                       "mend them and run this again");
     }
   }
 
  private:
   std::string data_;
   std::string out_;
-  std::string split_ = "validation";
+  std::string split_ = "auto";
   std::string format_ = "jpeg";
   CorruptSetOptions options_;
 };

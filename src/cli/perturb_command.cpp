@@ -3,6 +3,8 @@
 #include "assemble/core/error.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/data/derived_folder.h"
+#include "assemble/data/open_images.h"
 #include "assemble/data/perturb_set.h"
 #include "numbers.h"
 #include "outputs.h"
@@ -16,9 +18,10 @@ class PerturbCommand : public Command {
   std::string summary() const override { return "Write an ImageNet-P of a data set: sequences of perturbed frames"; }
 
   void declare(CLI::App& app) override {
-    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
     app.add_option("--out", out_, "Folder for KIND/CLASS/NAME.mp4, or NAME/frame_NN.png")->required();
-    app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
+    app.add_option("--split", split_, "validation, train or auto: validation, else all images")
+        ->check(CLI::IsMember({"auto", "validation", "train"}));
     app.add_option("--kinds", options_.kinds, "Which, separated by commas")->delimiter(',');
     app.add_option("--resize", options_.resize, "Short side before the sequence is made, pixels; 0: as it is")
         ->transform(side(0));
@@ -33,7 +36,11 @@ class PerturbCommand : public Command {
     check_output_folder("--out", out_, {data_});
     keep_freed_memory();
     options_.format = format_ == "mp4" ? PerturbFormat::kMp4 : PerturbFormat::kFrames;
-    const auto dataset = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);
+    check_apart(out_, data_);
+    std::optional<Split> split;
+    if (split_ != "auto") split = split_ == "train" ? Split::kTrain : Split::kValidation;
+    const auto dataset = open_images(data_, split);
+    options_.split = split_;
     const PerturbReport report = perturb_dataset(*dataset, out_, options_);
     print({{"out", out_},
            {"images", dataset->size()},
@@ -45,14 +52,14 @@ class PerturbCommand : public Command {
                          std::to_string(report.unreadable.size())}}));
     if (!report.unreadable.empty()) {
       throw InputError(dataset->where(), "images were left out; the first: " + report.unreadable.front(),
-                       "mend or remove them and run this again");
+                       "mend them and run this again");
     }
   }
 
  private:
   std::string data_;
   std::string out_;
-  std::string split_ = "validation";
+  std::string split_ = "auto";
   std::string format_ = "mp4";
   PerturbSetOptions options_;
 };

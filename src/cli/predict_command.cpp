@@ -7,7 +7,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
-#include "assemble/data/image_folder.h"
+#include "assemble/data/open_images.h"
 #include "assemble/eval/predict.h"
 #include "inference.h"
 #include "numbers.h"
@@ -22,7 +22,7 @@ class PredictCommand : public Command {
 
   void declare(CLI::App& app) override {
     app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export`")->required();
-    app.add_option("images", images_, "Image files and folders")->required();
+    app.add_option("images", images_, "Image files, folders and archives")->required();
     app.add_option("--top", options_.top, "Classes to name for each image")->transform(at_least(1));
     app.add_option("--format", format_, "table, json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
     app.add_option("--batch-size", options_.batch_size, "Images a batch")->transform(at_least(1));
@@ -30,14 +30,13 @@ class PredictCommand : public Command {
   }
 
   void run() override {
-    std::vector<fs::path> files;
-    for (const std::string& image : images_) {
-      const std::vector<fs::path> found = find_images(image);
-      files.insert(files.end(), found.begin(), found.end());
-    }
-    options_.batch_size = std::min(options_.batch_size, static_cast<int64_t>(files.size()));
+    const ImageList images(images_);
+    std::vector<std::string> names;
+    for (int64_t i = 0; i < images.size(); ++i) names.push_back(images.path(i));
+    options_.batch_size = std::min(options_.batch_size, images.size());
     const LoadedModel model = load_for_inference(inference_, options_.batch_size);
-    const std::vector<Prediction> predictions = predict(model.network, model.card, files, options_);
+    const auto read = [&](int64_t i) { return images.read(i).encoded; };
+    const std::vector<Prediction> predictions = predict(model.network, model.card, names, read, options_);
     if (!json && format_ == "csv") {
       std::cout << predictions_to_csv(predictions) << std::flush;
     } else {

@@ -6,6 +6,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
+#include "assemble/data/open_images.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/model_file.h"
@@ -25,8 +26,11 @@ class PreprocessCommand : public Command {
                                 "Type: imagenet, imagenet_NNN[a], imagenet_TTT_EEE[a], reid[_NNN], "
                                 "inception_NNN or torchvision[_NNN[_RRR]][_bicubic]");
     app.add_option("--model", model_, "Model file, whose own preprocessing is taken instead of a type")->excludes(type);
-    app.add_option("images", images_, "Image files (JPEG, PNG, WebP)")->required();
-    app.add_option("--out", out_, "Safetensors file to write: one tensor a file, named by its base name")->required();
+    app.add_option("images", images_, "Images: files (JPEG, PNG, WebP), folders and archives")->required();
+    app.add_option(
+           "--out", out_,
+           "Safetensors file to write: one tensor an image, named by a file's base name, or by its path in a folder")
+        ->required();
     auto* train = app.add_flag("--train", train_, "As in training, augmented at random");
     app.add_option("--seed", seed_, "Seed of the augmentation; the n-th file is sample n")
         ->transform(seed())
@@ -42,33 +46,33 @@ class PreprocessCommand : public Command {
     std::vector<std::string> inputs = images_;
     inputs.push_back(model_);
     prepare_output_file("--out", out_, inputs);
-    const std::vector<std::string> names = tensor_names();
+    const ImageList images(images_);
+    const std::vector<std::string> names = tensor_names(images);
     const Preprocessing preprocessing = choose_preprocessing();
     const int64_t side = train_ ? preprocessing.train_size : preprocessing.eval_size;
     std::vector<int64_t> shape{side, side, Image::kChannels};
     if (ten_crop_) shape.insert(shape.begin(), kTenCrops);
     const size_t floats = static_cast<size_t>(side * side * Image::kChannels * (ten_crop_ ? kTenCrops : 1));
-    std::vector<std::vector<float>> outputs(images_.size(), std::vector<float>(floats));
+    std::vector<std::vector<float>> outputs(names.size(), std::vector<float>(floats));
     const Augmentation augmentation = choose_augmentation(preprocessing);
     ThreadPool pool(available_cores());
-    pool.parallel_for(static_cast<int64_t>(images_.size()), [&](int64_t i) {
-      make(preprocessing, augmentation, static_cast<uint64_t>(i), outputs[static_cast<size_t>(i)]);
+    pool.parallel_for(images.size(), [&](int64_t i) {
+      make(images, preprocessing, augmentation, i, outputs[static_cast<size_t>(i)]);
     });
     write(names, shape, outputs, preprocessing);
     report(names, shape);
   }
 
  private:
-  /// Base names, which must differ: they are the tensors' names.
-  std::vector<std::string> tensor_names() const {
+  /// The tensors' names, which must differ.
+  static std::vector<std::string> tensor_names(const ImageList& images) {
     std::map<std::string, std::string> first;
     std::vector<std::string> names;
-    for (const std::string& image : images_) {
-      const std::string name = fs::path(image).filename().string();
-      if (name.empty()) throw UsageError(image, "is no file");
-      const auto [earlier, is_new] = first.emplace(name, image);
+    for (int64_t i = 0; i < images.size(); ++i) {
+      const std::string name = images.name(i);
+      const auto [earlier, is_new] = first.emplace(name, images.path(i));
       if (!is_new) {
-        throw UsageError(image, concat("has the same base name as ", earlier->second),
+        throw UsageError(images.path(i), concat("has the same base name as ", earlier->second),
                          "tensors are named by the files' base names: give files of one name to separate calls");
       }
       names.push_back(name);
@@ -89,12 +93,12 @@ class PreprocessCommand : public Command {
     return result;
   }
 
-  void make(const Preprocessing& preprocessing, const Augmentation& augmentation, uint64_t sample,
-            std::span<float> output) const {
-    const std::string& image = images_[sample];
-    const Bytes encoded = read_file(image);
+  void make(const ImageList& images, const Preprocessing& preprocessing, const Augmentation& augmentation,
+            int64_t sample, std::span<float> output) const {
+    const std::string image = images.path(sample);
+    const Bytes encoded = images.read(sample).encoded;
     if (train_) {
-      Random random(seed_, RandomPurpose::kAugment, epoch_, sample);
+      Random random(seed_, RandomPurpose::kAugment, epoch_, static_cast<uint64_t>(sample));
       preprocess_train(encoded, image, {}, preprocessing, augmentation, random, output);
     } else if (ten_crop_) {
       preprocess_ten_crop(encoded, image, preprocessing, output);

@@ -11,6 +11,27 @@
 
 namespace assemble {
 
+CorruptOptions corrupt_options(const CorruptSetOptions& options) {
+  CorruptOptions result;
+  result.seed = options.seed;
+  if (!options.frost_dir.empty()) result.frost = load_frost_textures(options.frost_dir);
+  return result;
+}
+
+Image corruptible(const Sample& sample, const CorruptSetOptions& options) {
+  return resize_and_crop(decode_image(sample.encoded, sample.name), options.resize, options.crop, sample.name);
+}
+
+Bytes corrupted_file(const Image& image, const std::string& where, const std::string& corruption, int severity,
+                     int64_t index, const CorruptSetOptions& options, const CorruptOptions& corrupt_options) {
+  try {
+    const Image corrupted = corrupt(image, corruption, severity, static_cast<uint64_t>(index), corrupt_options);
+    return options.format == CorruptFormat::kJpeg ? encode_jpeg(corrupted, options.quality) : encode_png(corrupted);
+  } catch (const InputError& error) {
+    throw InputError(where, concat("cannot be corrupted (", corruption, " ", severity, "): ", error.what()));
+  }
+}
+
 /// The images decoded last. Loader threads are never further apart than their number.
 struct CorruptedDataset::Cache {
   static constexpr size_t kImages = 16;
@@ -29,8 +50,9 @@ CorruptedDataset::CorruptedDataset(const Dataset& dataset, const std::string& co
   check_corruption(corruption);
   for (const int severity : options.severities) check_severity(severity);
   if (options.severities.empty()) throw UsageError("severities", "none given, expected some of 1 to 5");
-  corrupt_.seed = options.seed;
-  if (!options.frost_dir.empty() && corruption == "frost") corrupt_.frost = load_frost_textures(options.frost_dir);
+  CorruptSetOptions needed = options;
+  if (corruption != "frost") needed.frost_dir.clear();
+  corrupt_ = corrupt_options(needed);
 }
 
 CorruptedDataset::~CorruptedDataset() = default;
@@ -47,8 +69,7 @@ std::shared_ptr<const Image> CorruptedDataset::base(int64_t image, Sample& sampl
     }
   }
   sample = dataset_.read(image);
-  auto decoded = std::make_shared<const Image>(
-      resize_and_crop(decode_image(sample.encoded, sample.name), options_.resize, options_.crop, sample.name));
+  auto decoded = std::make_shared<const Image>(corruptible(sample, options_));
   sample.encoded.clear();
   const std::lock_guard lock(cache_->mutex);
   cache_->entries.push_back({image, sample, decoded});
@@ -62,9 +83,7 @@ Sample CorruptedDataset::read(int64_t index) const {
   const int severity = options_.severities[static_cast<size_t>(index % severities)];
   Sample sample;
   const auto clean = base(image, sample);
-  const Image corrupted = corrupt(*clean, corruption_, severity, static_cast<uint64_t>(image), corrupt_);
-  sample.encoded =
-      options_.format == CorruptFormat::kJpeg ? encode_jpeg(corrupted, options_.quality) : encode_png(corrupted);
+  sample.encoded = corrupted_file(*clean, sample.name, corruption_, severity, image, options_, corrupt_);
   sample.name = concat(sample.name, " (", corruption_, " ", severity, ")");
   return sample;
 }

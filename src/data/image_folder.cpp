@@ -118,6 +118,11 @@ UnlabelledImages::UnlabelledImages(const fs::path& path) : path_(path), files_(f
 
 Sample UnlabelledImages::read(int64_t index) const { return read_sample(files_.at(static_cast<size_t>(index)), -1); }
 
+fs::path UnlabelledImages::file(int64_t index) const {
+  const fs::path& file = files_.at(static_cast<size_t>(index));
+  return file == path_ ? file.filename() : file.lexically_relative(path_);
+}
+
 std::vector<fs::path> find_images(const fs::path& path) {
   std::error_code code;
   const fs::file_status status = fs::status(path, code);

@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <iomanip>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "assemble/core/error.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/thread_pool.h"
-#include "assemble/data/image_folder.h"
+#include "assemble/data/derived_folder.h"
 #include "assemble/image/encode.h"
 #include "assemble/image/video.h"
+#include "derived_set.h"
+#include "sequence_files.h"
 
 namespace assemble {
 namespace {
@@ -21,30 +22,25 @@ using nlohmann::ordered_json;
 
 ordered_json settings_of(const Dataset& dataset, const PerturbSetOptions& options) {
   return {{"images", dataset.size()},
+          {"sources", derived_sources(dataset)},
+          {"split", options.split},
           {"resize", options.resize},
           {"crop", options.crop},
           {"seed", options.seed},
           {"format", options.format == PerturbFormat::kMp4 ? "mp4" : "frames"}};
 }
 
-/// The kinds of the set in `output`, old and new. @throws UsageError when it was made with other settings
-std::vector<std::string> kinds_of(const fs::path& manifest, const ordered_json& settings,
+/// The kinds of the set, old and new.
+std::vector<std::string> kinds_of(const fs::path& record, const ordered_json& before,
                                   const std::vector<std::string>& kinds) {
   std::vector<std::string> all = kinds;
-  if (fs::exists(manifest)) {
-    try {
-      const auto before = ordered_json::parse(read_file(manifest, uint64_t{1} << 26));
-      for (const auto& [key, value] : settings.items()) {
-        if (before.at(key) == value) continue;
-        throw UsageError(manifest.string(),
-                         concat("was made with ", key, " ", before.at(key).dump(), ", not ", value.dump()),
-                         "use the same settings to go on, or write into another folder");
-      }
+  try {
+    if (!before.is_null()) {
       for (const std::string kind : before.at("kinds")) all.push_back(kind);
-    } catch (const ordered_json::exception& error) {
-      throw InputError(manifest.string(), concat("is not the record of a set of sequences: ", error.what()),
-                       "remove it to start the set again");
     }
+  } catch (const ordered_json::exception& error) {
+    throw InputError(record.string(), concat("is not the record of a set of sequences: ", error.what()),
+                     "write into another folder");
   }
   std::vector<std::string> ordered;
   for (const std::string& kind : perturbation_names()) {
@@ -53,16 +49,9 @@ std::vector<std::string> kinds_of(const fs::path& manifest, const ordered_json& 
   return ordered;
 }
 
-/// CLASS/NAME without extension.
 fs::path stem_of(const Dataset& dataset, int64_t index) {
-  if (const auto* folder = dynamic_cast<const ImageFolder*>(&dataset)) {
-    return fs::path(folder->file(index)).replace_extension();
-  }
   const int64_t known = dataset.label(index);
-  const int64_t label = known >= 0 ? known : dataset.read(index).label;
-  std::ostringstream name;
-  name << "image_" << std::setw(8) << std::setfill('0') << index;
-  return fs::path(dataset.class_names()[static_cast<size_t>(label)]) / name.str();
+  return derived_stem(dataset, index, known < 0 && dataset.classes() > 0 ? dataset.read(index).label : known);
 }
 
 /// A folder of frames appears at once: it is filled under another name and renamed.
@@ -77,7 +66,21 @@ void write_frames(const fs::path& path, const std::vector<Image>& frames) {
     file.write(encode_png(frames[i]));
     file.commit(/*flush=*/false);
   }
-  fs::rename(filling, path);
+  std::error_code failed;
+  fs::remove_all(path, failed);
+  fs::rename(filling, path, failed);
+  if (failed) throw RunError(path.string(), "cannot be put in place: " + failed.message());
+}
+
+/// Whether an earlier run wrote the sequence. What it could not finish, and what others put there, is made again.
+bool is_whole_sequence(const fs::path& path, const std::string& kind, int side) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return false;
+  try {
+    return read_sequence(path, kind).front().width == side;
+  } catch (const InputError&) {
+    return false;
+  }
 }
 
 /// The noises were published with x264's tuning for grain and its usual quality.
@@ -123,7 +126,7 @@ class SequenceWriter {
   bool write(const std::string& kind, const Sequences& sequences, int64_t index) const {
     const bool mp4 = options_.format == PerturbFormat::kMp4;
     const fs::path path = output_ / kind / (stem_of(dataset_, index).string() + (mp4 ? ".mp4" : ""));
-    if (fs::exists(path)) return false;
+    if (is_whole_sequence(path, kind, options_.crop)) return false;
     const std::vector<Image> frames = sequences.read(index);
     make_directories(path.parent_path());
     if (mp4) {
@@ -146,16 +149,21 @@ class SequenceWriter {
 PerturbReport perturb_dataset(const Dataset& dataset, const fs::path& output, const PerturbSetOptions& options) {
   for (const std::string& kind : options.kinds) check_perturbation(kind);
   if (options.kinds.empty()) throw UsageError("perturb", "nothing to do: no kinds");
-  make_directories(output);
-  const fs::path manifest = output / kPerturbSetManifest;
+  if (options.resize < 0 || options.crop < 1) {
+    throw UsageError("perturb", "resize (0: none) and crop are sides in pixels, crop at least 1");
+  }
+  check_apart(output, dataset.where());
+  check_derived_names(dataset, options.format == PerturbFormat::kFrames);
+  const fs::path file = output / kPerturbSetManifest;
   ordered_json record{{"made_by", concat("assemble ", ASSEMBLE_VERSION)}, {"data", dataset.where()}};
   const ordered_json settings = settings_of(dataset, options);
   record.update(settings);
-  record["kinds"] = kinds_of(manifest, settings, options.kinds);
+  record["kinds"] = kinds_of(file, read_set_record(file, settings, options.kinds), options.kinds);
+  make_directories(output);
   const auto store = [&](bool complete, const std::vector<std::string>& unreadable) {
     record["complete"] = complete;
     record["unreadable"] = unreadable;
-    write_file(manifest, std::string_view(record.dump(2) + "\n"));
+    write_set_record(file, record);
   };
   store(false, {});
   PerturbReport report = SequenceWriter(dataset, output, options).run();

@@ -95,7 +95,9 @@ int64_t TarDataset::label(int64_t index) const { return shards_->places.at(stati
 std::vector<std::string> TarDataset::defects() const { return shards_->defects; }
 
 std::string TarDataset::where() const {
-  return shards_->stored.empty() ? "no tar files" : shards_->stored.front().parent_path().string();
+  if (shards_->stored.empty()) return "no tar files";
+  const fs::path& first = shards_->stored.front();
+  return (shards_->stored.size() == 1 ? first : first.parent_path()).string();
 }
 
 Sample TarDataset::read(int64_t index) const {

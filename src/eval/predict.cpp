@@ -65,18 +65,24 @@ std::vector<Prediction> classify_batch(const Network& network, const ModelCard& 
 
 std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<fs::path>& files,
                                 const PredictOptions& options) {
-  const int64_t count = static_cast<int64_t>(files.size());
+  const std::vector<std::string> names(files.begin(), files.end());
+  return predict(
+      network, card, names, [&](int64_t i) { return read_file(names[static_cast<size_t>(i)]); }, options);
+}
+
+std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<std::string>& names,
+                                const std::function<Bytes(int64_t)>& read, const PredictOptions& options) {
+  const int64_t count = static_cast<int64_t>(names.size());
   std::vector<Prediction> predictions;
   ThreadPool pool(available_cores());
   Progress progress("classifying", count, "images");
   for (int64_t begin = 0; begin < count; begin += options.batch_size) {
     const int64_t size = std::min(options.batch_size, count - begin);
     const auto prepare = [&](int64_t i, std::span<float> input) {
-      const std::string file = files[static_cast<size_t>(begin + i)].string();
-      preprocess_eval(read_file(file), file, card.preprocessing, input);
+      preprocess_eval(read(begin + i), names[static_cast<size_t>(begin + i)], card.preprocessing, input);
     };
     for (Prediction& prediction : classify_batch(network, card, size, prepare, options.top, pool)) {
-      prediction.image = files[predictions.size()].string();
+      prediction.image = names[predictions.size()];
       predictions.push_back(std::move(prediction));
     }
     progress.advance(size);

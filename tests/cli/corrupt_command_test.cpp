@@ -71,6 +71,57 @@ TEST(CorruptCommand, LeftOutImagesAreAnErrorAfterTheOthersAreDone) {
   EXPECT_THAT(json.at("unreadable").at(0).get<std::string>(), HasSubstr(broken.path().filename().string()));
 }
 
+TEST(CorruptCommand, TakesAnyFolderOfImages) {
+  const test::TemporaryFolder folder;
+  const test::fs::path flat = folder / "flat";
+  test::fs::create_directories(flat / "more");
+  int number = 0;
+  for (const auto& entry : test::fs::recursive_directory_iterator(test::drawn_data() / "validation")) {
+    if (!entry.is_regular_file()) continue;
+    const test::fs::path name = std::to_string(number++) + ".png";
+    test::fs::copy(entry.path(), (number % 2 == 0 ? flat : flat / "more") / name);
+  }
+  const auto corrupted =
+      test::run_command({"corrupt", "--data", flat.string(), "--out", (folder / "c").string(), "--corruptions", "fog",
+                         "--severities", "1", "--resize", "0", "--crop", "0", "--json"});
+  ASSERT_EQ(corrupted.exit_code, 0) << corrupted.standard_error;
+  EXPECT_EQ(nlohmann::json::parse(corrupted.standard_output).at("written"), 24);
+  EXPECT_THAT(corrupted.standard_error, HasSubstr("taken as 24 images without labels"));
+  EXPECT_TRUE(test::fs::exists(folder / "c/fog/1/more/0.JPEG"));
+  const auto perturbed =
+      test::run_command({"perturb", "--data", (flat / "1.png").string(), "--out", (folder / "p").string(), "--kinds",
+                         "snow", "--resize", "0", "--crop", "24", "--format", "frames", "--json"});
+  ASSERT_EQ(perturbed.exit_code, 0) << perturbed.standard_error;
+  EXPECT_EQ(test::list_files(folder / "p/snow/1").size(), 31u);
+  for (const char* what : {"corrupt", "data"}) {
+    std::vector<std::string> command{"benchmark", what,        "--data", flat.string(), "--images",
+                                     "2",         "--repeats", "1",      "--json"};
+    if (what == std::string("corrupt")) {
+      command.insert(command.end(), {"--corruptions", "fog", "--severities", "1", "--resize", "32", "--crop", "32"});
+    } else {
+      command.insert(command.end(), {"--seconds", "0.01", "--batch-size", "2"});
+    }
+    const auto measured = test::run_command(command);
+    EXPECT_EQ(measured.exit_code, 0) << measured.standard_error;
+    EXPECT_EQ(nlohmann::json::parse(measured.standard_output).at("images"), 2);
+  }
+}
+
+TEST(CorruptCommand, NeitherSetNorDataLieInTheOther) {
+  const test::TemporaryFolder folder;
+  test::fs::copy(test::drawn_data(), folder / "data", test::fs::copy_options::recursive);
+  for (const char* command : {"corrupt", "perturb"}) {
+    // Beside the split's folder, but in the data.
+    for (const char* output : {"data/c", "."}) {
+      const auto result = test::run_command(
+          {command, "--data", (folder / "data").string(), "--out", (folder / output).string(), "--resize", "0"});
+      EXPECT_EQ(result.exit_code, 2) << command << " " << output;
+      EXPECT_THAT(result.standard_error, HasSubstr("would mix"));
+    }
+  }
+  EXPECT_THAT(test::list_files(folder / "data"), testing::ElementsAre("train", "validation"));
+}
+
 TEST(BenchmarkCommand, GivesMillisecondsOfEachCorruption) {
   const auto result = test::run_command({"benchmark", "corrupt", "--data", test::drawn_data().string(), "--resize",
                                          "32", "--crop", "32", "--images", "2", "--repeats", "1", "--json"});

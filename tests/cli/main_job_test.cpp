@@ -2,10 +2,11 @@
 // The main job through the command alone: inspect, build, train, resume, evaluate, predict, and what goes wrong there.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "archives.h"
 #include "drawn_data.h"
 
 namespace assemble {
@@ -89,6 +90,23 @@ TEST_F(MainJob, PredictGivesTableJsonAndCsv) {
   EXPECT_EQ(as_csv.standard_output.rfind("image,rank,label,class,probability,error\n", 0), 0u);
   EXPECT_EQ(std::count(as_csv.standard_output.begin(), as_csv.standard_output.end(), '\n'), 25);
   EXPECT_EQ(run_command({"predict", "--model", model(), folder}).standard_output.rfind("image", 0), 0u);
+}
+
+TEST_F(MainJob, PredictReadsArchives) {
+  const test::TemporaryFolder images;
+  const auto files = test::fs::directory_iterator(data() + "/validation/" + first_class());
+  const std::string file = files->path().string();
+  const std::string bytes = test::read_text(file);
+  test::write_tar(images / "set.tar", {{"cat/a.png", test::bytes_of(bytes)}});
+  const auto predictions = [](const std::string& path) {
+    const CommandResult result = run_command({"predict", "--model", model(), path, "--json"});
+    EXPECT_EQ(result.exit_code, 0) << result.standard_error;
+    return json::parse(result.standard_output).at("predictions");
+  };
+  const json from_tar = predictions((images / "set.tar").string());
+  ASSERT_EQ(from_tar.size(), 1u);
+  EXPECT_EQ(from_tar[0].at("image"), (images / "set.tar").string() + " image 0");
+  EXPECT_EQ(from_tar[0].at("classes"), predictions(file)[0].at("classes"));
 }
 
 TEST_F(MainJob, PredictNamesUnreadableImagesAndClassifiesTheOthers) {

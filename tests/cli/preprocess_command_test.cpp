@@ -47,6 +47,17 @@ TEST_F(PreprocessCommand, WritesWhatEvaluationSees) {
   EXPECT_EQ(file.read_f32("other.jpg"), expected);
 }
 
+TEST_F(PreprocessCommand, FoldersGiveATensorAnImage) {
+  copy_of_photo("photos/a.jpg");
+  copy_of_photo("photos/deep/a.jpg");
+  const CommandResult result = run({"--type", "imagenet_64a", photo(), (folder_ / "photos").string()});
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  const SafetensorsFile file(out());
+  EXPECT_EQ(file.tensors().size(), 3u);
+  EXPECT_EQ(file.read_f32("a.jpg"), file.read_f32("synth1.jpg"));
+  EXPECT_EQ(file.read_f32("deep/a.jpg"), file.read_f32("synth1.jpg"));
+}
+
 TEST_F(PreprocessCommand, TrainIsAFunctionOfSeedEpochAndPosition) {
   const std::string other = copy_of_photo("other.jpg");
   const auto pixels = [&](std::vector<std::string> extra) {

@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/data/open_images.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/encode.h"
 #include "drawn_data.h"
+#include "memory_dataset.h"
 
 namespace assemble {
 namespace {
@@ -173,6 +175,125 @@ TEST(CorruptSet, RefusesImagesThatDifferInTheirExtensionAlone) {
   const auto dataset = open_dataset(folder / "data", Split::kValidation);
   EXPECT_THAT(test::error_of<InputError>([&] { corrupt_dataset(*dataset, folder / "c", small_options()); }),
               HasSubstr("same name"));
+}
+
+TEST(CorruptSet, RefusesImagesThatDifferInCaseAlone) {
+  const test::TemporaryFolder folder;
+  fs::create_directories(folder / "data/class");
+  const Image image{30, 30, std::vector<uint8_t>(2700, 9)};
+  test::write_bytes(folder / "data/class/a.png", encode_png(image));
+  test::write_bytes(folder / "data/class/A.png", encode_png(image));
+  const auto dataset = open_dataset(folder / "data", Split::kValidation);
+  EXPECT_THAT(test::error_of<InputError>([&] { corrupt_dataset(*dataset, folder / "c", small_options()); }),
+              HasSubstr("upper and lower case"));
+  EXPECT_FALSE(fs::exists(folder / "c"));
+}
+
+TEST(CorruptSet, NeitherLiesInTheOther) {
+  const test::TemporaryFolder folder;
+  fs::create_directories(folder / "data");
+  fs::copy(test::drawn_data() / "validation", folder / "data/set", fs::copy_options::recursive);
+  fs::create_directory_symlink(folder / "data/set", folder / "link");
+  const auto dataset = open_dataset(folder / "link", Split::kValidation);
+  for (const char* output : {"link/c", "data/set/deep/c", "data", "data/set/../set/c"}) {
+    EXPECT_THAT(test::error_of<UsageError>([&] { corrupt_dataset(*dataset, folder / output, small_options()); }),
+                HasSubstr("would mix"))
+        << output;
+  }
+  EXPECT_EQ(corrupt_dataset(*dataset, folder / "data/set-c", small_options()).written, 96);
+}
+
+TEST(CorruptSet, FoldersOfOthersAreNotTakenForItsOwn) {
+  const test::TemporaryFolder folder;
+  const auto dataset = validation();
+  fs::create_directories(folder / "c/contrast/1");
+  test::write_bytes(folder / "c/contrast/1/photo.JPEG", Bytes{1});
+  EXPECT_THAT(test::error_of<UsageError>([&] { corrupt_dataset(*dataset, folder / "c", small_options()); }),
+              HasSubstr("no corruptions.json"));
+  EXPECT_THAT(test::list_files(folder / "c"), testing::ElementsAre("contrast"));
+}
+
+TEST(CorruptSet, FilesOfAnotherSizeAreMadeAgain) {
+  const test::TemporaryFolder folder;
+  const auto dataset = validation();
+  corrupt_dataset(*dataset, folder / "c", small_options());
+  const auto whole = contents(folder / "c");
+  const std::string first = std::next(whole.begin(), 3)->first, second = std::next(whole.begin(), 40)->first;
+  test::write_bytes(folder / "c" / first, encode_jpeg({30, 30, std::vector<uint8_t>(2700, 9)}, 90));
+  test::write_bytes(folder / "c" / second, encode_png({24, 24, std::vector<uint8_t>(1728, 9)}));
+  EXPECT_EQ(corrupt_dataset(*dataset, folder / "c", small_options()).written, 2);
+  EXPECT_EQ(contents(folder / "c"), whole);
+}
+
+TEST(CorruptSet, OtherImagesNeedAnotherFolder) {
+  const test::TemporaryFolder folder;
+  fs::copy(test::drawn_data() / "validation", folder / "data", fs::copy_options::recursive);
+  CorruptSetOptions options = small_options();
+  options.split = "validation";
+  corrupt_dataset(*open_dataset(folder / "data", Split::kValidation), folder / "c", options);
+  options.split = "train";
+  const auto again = [&] {
+    corrupt_dataset(*open_dataset(folder / "data", Split::kValidation), folder / "c", options);
+  };
+  EXPECT_THAT(test::error_of<UsageError>(again), HasSubstr("was made with split \"validation\", not \"train\""));
+  options.split = "validation";
+  const fs::path file = *fs::recursive_directory_iterator(fs::directory_iterator(folder / "data")->path());
+  fs::rename(file, file.parent_path() / "renamed.png");
+  EXPECT_THAT(test::error_of<UsageError>(again), HasSubstr("images of other names"));
+}
+
+/// Images that are no files, of classes of these names.
+class NamedClasses : public test::MemoryDataset {
+ public:
+  explicit NamedClasses(std::vector<std::string> names) : MemoryDataset(3), names_(std::move(names)) {}
+  const std::vector<std::string>& class_names() const override { return names_; }
+
+ private:
+  std::vector<std::string> names_;
+};
+
+TEST(CorruptSet, ClassesOfRecordsNeedFoldersOfTheirOwn) {
+  const test::TemporaryFolder folder;
+  const auto error = [&](const std::vector<std::string>& names) {
+    return test::error_of<InputError>([&] { corrupt_dataset(NamedClasses(names), folder / "c", small_options()); });
+  };
+  EXPECT_THAT(error({"crane", "heron", "crane"}), HasSubstr("classes 'crane' and 'crane' would share a folder"));
+  EXPECT_THAT(error({"Crane", "heron", "crane"}), HasSubstr("would share a folder"));
+  EXPECT_THAT(error({"a", "../b", "c"}), HasSubstr("class '../b' cannot be the name of a folder"));
+  EXPECT_FALSE(fs::exists(folder / "c"));
+  EXPECT_EQ(corrupt_dataset(NamedClasses({"a", "b", "c"}), folder / "c", small_options()).written, 12);
+  EXPECT_TRUE(fs::exists(folder / "c/contrast/1/b/image_00000001.JPEG"));
+}
+
+TEST(CorruptSet, ImagesWithoutClassesKeepTheirPaths) {
+  const test::TemporaryFolder folder;
+  fs::create_directories(folder / "data/deep/er");
+  const Image image{30, 30, std::vector<uint8_t>(2700, 9)};
+  test::write_bytes(folder / "data/a.png", encode_png(image));
+  test::write_bytes(folder / "data/deep/er/b.c.png", encode_png(image));
+  const CorruptReport report =
+      corrupt_dataset(*open_images(folder / "data", std::nullopt), folder / "c", small_options());
+  EXPECT_EQ(report.written, 8);
+  EXPECT_TRUE(fs::exists(folder / "c/contrast/1/a.JPEG"));
+  EXPECT_TRUE(fs::exists(folder / "c/contrast/5/deep/er/b.c.JPEG"));
+  EXPECT_EQ(corrupt_dataset(*open_images(folder / "data/a.png", std::nullopt), folder / "one", small_options()).written,
+            4);
+  EXPECT_TRUE(fs::exists(folder / "one/contrast/1/a.JPEG"));
+}
+
+TEST(CorruptSet, ALineThatIsTooLongIsLeftOutAndNamed) {
+  const test::TemporaryFolder folder;
+  fs::create_directories(folder / "data/class");
+  test::write_bytes(folder / "data/class/good.png", encode_png({30, 30, std::vector<uint8_t>(2700, 9)}));
+  test::write_bytes(folder / "data/class/line.png", encode_png({1, 65535, std::vector<uint8_t>(196605, 9)}));
+  CorruptSetOptions options = small_options();
+  options.corruptions = {"fog"};
+  options.resize = options.crop = 0;
+  const CorruptReport report =
+      corrupt_dataset(*open_dataset(folder / "data", Split::kValidation), folder / "c", options);
+  EXPECT_EQ(report.written, 2);
+  ASSERT_EQ(report.unreadable.size(), 1u);
+  EXPECT_THAT(report.unreadable[0], testing::AllOf(HasSubstr("line.png"), HasSubstr("65536×65536")));
 }
 
 TEST(CorruptSet, ADamagedRecordIsNamed) {

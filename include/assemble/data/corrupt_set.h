@@ -26,8 +26,9 @@ struct CorruptSetOptions {
   uint64_t seed = 0;
   fs::path frost_dir;  ///< load_frost_textures(); empty: drawn frost
   CorruptFormat format = CorruptFormat::kJpeg;
-  int quality = 85;  ///< of JPEG
-  int threads = 0;   ///< 0: every core
+  int quality = 85;   ///< of JPEG
+  int threads = 0;    ///< 0: every core
+  std::string split;  ///< of the data set, for the record: another one needs another folder
 };
 
 /// The options that decide the pixels of each image: resize, crop, seed, frost, format, quality. Images made with the
@@ -42,12 +43,15 @@ struct CorruptReport {
 
 /// Writes a corrupted copy of a data set in the layout of ImageNet-C: OUT/CORRUPTION/SEVERITY/CLASS/NAME.JPEG (.png).
 ///
-/// Each file appears whole or not at all, and files that are there already are kept: called again, it goes on where it
-/// stopped. OUT/corruptions.json records how the set was made and whether it is complete. The result does not depend on
-/// the number of threads.
-/// @throws UsageError for an unknown corruption or severity, for a folder in the data set itself, and when OUT holds a
-///         set made in another way
-/// @throws InputError when frost is missing, RunError when writing fails
+/// NAME is the image's path below its data set's folder, or image_NNNNNNNN by its index in records and archives; images
+/// without a class lie in no CLASS. Each file appears whole or not at all, and whole files of the right size that are
+/// there already are kept: called again, it goes on where it stopped. OUT/corruptions.json records how the set was made
+/// and whether it is complete. The result does not depend on the number of threads.
+/// @throws UsageError for an unknown corruption or severity, when OUT and the data set lie in one another, when OUT
+/// holds
+///         a set made in another way, and when it holds folders of corruptions but no record
+/// @throws InputError when frost is missing, when two images would become one file (a.png and a.jpg, a.png and A.png),
+///         RunError when writing fails
 CorruptReport corrupt_dataset(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options);
 
 }  // namespace assemble

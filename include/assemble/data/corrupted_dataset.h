@@ -8,6 +8,19 @@
 
 namespace assemble {
 
+/// Frost and seed for corrupt(). @throws InputError when frost is missing
+CorruptOptions corrupt_options(const CorruptSetOptions& options);
+
+/// The sample decoded, resized and cut, as it is corrupted.
+/// @throws InputError when it cannot be read or is too small
+Image corruptible(const Sample& sample, const CorruptSetOptions& options);
+
+/// A corrupted image as a set stores it.
+/// @param index of the image in its data set
+/// @throws InputError naming `where` when it is too small or too large for the corruption or the format
+Bytes corrupted_file(const Image& image, const std::string& where, const std::string& corruption, int severity,
+                     int64_t index, const CorruptSetOptions& options, const CorruptOptions& corrupt_options);
+
 /// A data set under one corruption, made as it is read: image i at severity s is sample i · severities + s's position.
 /// A sample is the file that corrupt_dataset() would write, byte for byte, so that results are those of a stored set.
 /// Reading is the loader's work, so corruption and network overlap. An image is decoded once for all its severities

@@ -42,6 +42,8 @@ class UnlabelledImages : public Dataset {
   int64_t label(int64_t index) const override { return -1; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
   std::string where() const override { return path_.string(); }
+  /// Path relative to the folder; of one file its name.
+  fs::path file(int64_t index) const;
 
  private:
   fs::path path_;

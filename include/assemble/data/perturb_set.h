@@ -24,7 +24,8 @@ struct PerturbSetOptions {
   int crop = 224;    ///< side of the frames, pixels
   uint64_t seed = 0;
   PerturbFormat format = PerturbFormat::kMp4;
-  int threads = 0;  ///< 0: every core
+  int threads = 0;    ///< 0: every core
+  std::string split;  ///< of the data set, for the record: another one needs another folder
 };
 
 struct PerturbReport {
@@ -33,10 +34,12 @@ struct PerturbReport {
   std::vector<std::string> unreadable;  ///< what was wrong with the images left out
 };
 
-/// Writes the sequences of a data set. Each appears whole or not at all, and those that are there already are kept:
-/// called again, it goes on where it stopped. OUT/perturbations.json records how the set was made and whether it is
-/// complete.
-/// @throws UsageError for an unknown kind and when OUT holds a set made in another way, RunError when writing fails
+/// Writes the sequences of a data set. CLASS and NAME are as corrupt_dataset() has them. Each appears whole or not at
+/// all, and those that are there already and can be read are kept: called again, it goes on where it stopped.
+/// OUT/perturbations.json records how the set was made and whether it is complete.
+/// @throws UsageError for an unknown kind, when OUT and the data set lie in one another, when OUT holds a set made in
+///         another way, and when it holds folders of kinds but no record
+/// @throws InputError when two images would become one sequence, RunError when writing fails
 PerturbReport perturb_dataset(const Dataset& dataset, const fs::path& output, const PerturbSetOptions& options);
 
 /// Sequences of one kind with random access. Implementations are safe to read from many threads.
@@ -53,7 +56,9 @@ class Sequences {
 std::unique_ptr<Sequences> make_sequences(const Dataset& dataset, const std::string& kind,
                                           const PerturbSetOptions& options);
 
-/// Sequences of a stored set: DIR/KIND/…/NAME.mp4, and folders DIR/KIND/…/NAME/ of frames in the order of their names.
+/// Sequences of a stored set: DIR/KIND/…/NAME.mp4, and folders DIR/KIND/…/NAME/ of frames in the order of the numbers
+/// in their names (frame_2 before frame_10). DIR/KIND may also lie in a folder of the published archives: see
+/// part_folder().
 /// @throws InputError when there is no such folder, naming it, or no sequence in it
 std::unique_ptr<Sequences> open_sequences(const fs::path& directory, const std::string& kind);
 

@@ -47,6 +47,12 @@ std::vector<Prediction> classify_batch(const Network& network, const ModelCard& 
 std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<fs::path>& files,
                                 const PredictOptions& options);
 
+/// The same for images from elsewhere.
+/// @param names what Prediction::image becomes, and images are called in errors
+/// @param read  gives an image, encoded; called from several threads
+std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<std::string>& names,
+                                const std::function<Bytes(int64_t)>& read, const PredictOptions& options);
+
 nlohmann::ordered_json predictions_to_json(const std::vector<Prediction>& predictions);
 /// A line a class: image,rank,label,class,probability,error (RFC 4180).
 std::string predictions_to_csv(const std::vector<Prediction>& predictions);
