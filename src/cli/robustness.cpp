@@ -2,14 +2,25 @@
 #include "robustness.h"
 
 #include "assemble/core/error.h"
+#include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/report.h"
+#include "assemble/io/tfrecord.h"
 #include "numbers.h"
 
 namespace assemble::cli {
 
 using nlohmann::ordered_json;
+
+namespace {
+
+/// Paths may hold bytes that are no UTF-8, which JSON cannot.
+std::string text_of(const ordered_json& json) {
+  return json.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
 
 void NetworkOptions::declare(CLI::App& app) {
   app.add_option("--model", inference.model, "Model file, or .onnx file of `assemble export`")->required();
@@ -18,6 +29,21 @@ void NetworkOptions::declare(CLI::App& app) {
   app.add_option("--loader-threads", loader.threads, "Threads that read and make images; 0: every core")
       ->transform(thread_count());
   app.add_option("--max-broken", loader.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
+}
+
+void DataReading::declare(CLI::App& app) {
+  app.add_option("--as", as, "What --data is: a stored set, clean data, or auto: as its folders say")
+      ->check(CLI::IsMember({"auto", "stored", "clean"}));
+}
+
+bool DataReading::is_stored(const std::string& data, Reading reading, const std::string& set) const {
+  if (as == "auto" && reading == Reading::kUnclear) {
+    throw UsageError(data, concat("holds folders of ", set, " and others with images, and may be that or clean data"),
+                     "say which with --as stored or --as clean");
+  }
+  const bool stored = as == "auto" ? reading == Reading::kStored : as == "stored";
+  log_info(concat(data, ": taken as ", stored ? set : "clean data, changed while measuring"));
+  return stored;
 }
 
 LoadedNetwork::LoadedNetwork(const fs::path& file, const NetworkOptions& options)
@@ -35,10 +61,8 @@ MeasuredNetwork LoadedNetwork::measured() const {
 }
 
 ordered_json LoadedNetwork::identity() const {
-  return {{"file", file_.string()},
-          {"bytes", fs::file_size(file_)},
-          {"written", fs::last_write_time(file_).time_since_epoch().count()},
-          {"precision", precision_}};
+  const Bytes bytes = read_file(file_);
+  return {{"bytes", bytes.size()}, {"crc32c", crc32c(bytes)}, {"precision", precision_}};
 }
 
 void LoadedNetwork::check_classes(const Dataset& dataset) const {
@@ -46,28 +70,32 @@ void LoadedNetwork::check_classes(const Dataset& dataset) const {
 }
 
 RunState::RunState(const fs::path& out, const ordered_json& settings)
-    : path_(out.empty() ? fs::path() : out / "state.json"), settings_(settings) {
-  if (path_.empty() || !fs::exists(path_)) return;
+    : path_(out.empty() ? fs::path() : out / "state.json"), settings_(ordered_json::parse(text_of(settings))) {
+  if (path_.empty()) return;
+  if (!fs::exists(path_)) {
+    store(results_);
+    return;
+  }
   try {
     const auto state = ordered_json::parse(read_file(path_, uint64_t{1} << 26));
     for (const auto& [key, value] : settings_.items()) {
-      if (state.at("settings").at(key) == value) continue;
-      throw UsageError(
-          path_.string(),
-          concat("holds a run with ", key, " ", state.at("settings").at(key).dump(), ", not ", value.dump()),
-          "choose another --out, or remove the file to start again");
+      const ordered_json earlier = state.at("settings").value(key, ordered_json());
+      if (earlier == value) continue;
+      throw UsageError(path_.string(), concat("holds a run with ", key, " ", earlier.dump(), ", not ", value.dump()),
+                       "choose another --out, or remove the file to start again");
     }
     results_ = state.at("results");
   } catch (const ordered_json::exception& error) {
     throw InputError(path_.string(), concat("is not the state of a run: ", error.what()),
                      "remove it to start the run again");
   }
+  store(results_);
 }
 
 void RunState::store(const ordered_json& results) const {
   if (path_.empty()) return;
   make_directories(path_.parent_path());
-  write_file(path_, std::string_view(ordered_json{{"settings", settings_}, {"results", results}}.dump(1) + "\n"));
+  write_file(path_, std::string_view(text_of({{"settings", settings_}, {"results", results}})));
 }
 
 bool is_model_file(const std::string& baseline) {
@@ -76,7 +104,11 @@ bool is_model_file(const std::string& baseline) {
 
 ordered_json read_result(const std::string& path) {
   try {
-    return ordered_json::parse(read_file(path, uint64_t{1} << 26));
+    ordered_json result = ordered_json::parse(read_file(path, uint64_t{1} << 26));
+    if (!result.is_object()) {
+      throw InputError(path, "holds no results", "expected the result.json of a robustness run");
+    }
+    return result;
   } catch (const ordered_json::exception& error) {
     throw InputError(path, concat("is no JSON: ", error.what()), "expected the result.json of a robustness run");
   }
@@ -85,8 +117,15 @@ ordered_json read_result(const std::string& path) {
 void write_run(const fs::path& out, const ordered_json& result) {
   if (out.empty()) return;
   make_directories(out);
-  write_file(out / "result.json", std::string_view(result.dump(2) + "\n"));
+  write_file(out / "result.json", std::string_view(text_of(result)));
   write_file(out / "report.html", std::string_view(robustness_report({result})));
+}
+
+void warn_of_resizing(const std::string& data, int stored_side, int input_size) {
+  if (stored_side == input_size) return;
+  log_warning(concat(data, ": its images have ", stored_side, " pixels, the network takes ", input_size,
+                     ": they are resized, and what was done to them is as strong as at ", stored_side,
+                     " pixels, not as at ", input_size));
 }
 
 ordered_json number_or_null(const std::optional<double>& value) {

@@ -5,6 +5,8 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/data/derived_folder.h"
+#include "assemble/image/decode.h"
 #include "numbers.h"
 #include "outputs.h"
 #include "robustness.h"
@@ -27,6 +29,29 @@ ordered_json making_of(const CorruptionSource& source) {
   return making;
 }
 
+/// Side of the first image of a stored set; nothing when it cannot be read.
+std::optional<int> stored_side(const CorruptionSource& source) {
+  try {
+    for (const std::string& corruption : source.options.corruptions) {
+      for (const int severity : source.options.severities) {
+        const fs::path folder = part_folder(source.stored, corruption) / std::to_string(severity);
+        if (!fs::is_directory(folder)) continue;
+        const Sample first = open_unlabelled(folder)->read(0);
+        return read_image_size(first.encoded, first.name).height;
+      }
+    }
+  } catch (const InputError&) {
+    // Measuring says what is wrong with the image.
+  }
+  return std::nullopt;
+}
+
+/// A network whose errors others are divided by: a result, or a model to measure.
+struct GivenBaseline {
+  std::optional<CorruptionBaseline> result;
+  std::optional<LoadedNetwork> network;
+};
+
 class CorruptionMeasure : public Measure {
  public:
   std::string name() const override { return "c"; }
@@ -37,6 +62,7 @@ class CorruptionMeasure : public Measure {
     CorruptSetOptions& options = source_.options;
     app.add_option("--data", data_, "A corrupted set (CORRUPTION/SEVERITY/CLASS/…), or clean data to corrupt")
         ->required();
+    reading_.declare(app);
     app.add_option("--clean", clean_, "Clean data beside a stored set, for the clean error and relative mCE");
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
     app.add_option("--out", out_, "Folder for result.json, report.html and state.json, from which it goes on");
@@ -63,9 +89,13 @@ class CorruptionMeasure : public Measure {
     open_source(network);
     const std::vector<std::string> missing = missing_parts(source_);
     require_something(missing);
+    if (!source_.stored.empty()) stored_side_ = stored_side(source_);
+    if (!out_.empty()) check_outside(out_, data_);
+    const GivenBaseline given = open_baseline(network);
     const CorruptionResults results = measure(network, out_);
-    const CorruptionBaseline baseline = make_baseline(network);
-    return report(network, results, baseline, missing);
+    const CorruptionBaseline baseline = make_baseline(given);
+    warn_of_lacking(results, baseline);
+    return report(network, results, baseline, gaps(results, missing));
   }
 
  private:
@@ -74,7 +104,11 @@ class CorruptionMeasure : public Measure {
     options.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
     options.crop = crop_ >= 0 ? crop_ : network.card().preprocessing.eval_size;
     options.format = format_ == "png" ? CorruptFormat::kPng : CorruptFormat::kJpeg;
-    if (is_corrupted_set(data_)) source_.stored = data_;
+    const Reading reading = read_as_corrupted(data_);
+    if (reading_.is_stored(data_, reading, "a stored set of corrupted images")) source_.stored = data_;
+    if (source_.stored.empty() && reading_.as == "auto" && read_as_sequences(data_) == Reading::kStored) {
+      throw InputError(data_, "holds sequences", "measure them with 'assemble robustness p'");
+    }
     if (source_.stored.empty() || !clean_.empty()) {
       dataset_ = open_dataset(clean_.empty() ? data_ : clean_, split_ == "train" ? Split::kTrain : Split::kValidation);
       network.check_classes(*dataset_);
@@ -95,34 +129,55 @@ class CorruptionMeasure : public Measure {
 
   CorruptionResults measure(const LoadedNetwork& network, const fs::path& out) const {
     CorruptionResults results;
-    const RunState state(out, {{"network", network.identity()}, {"images", making_of(source_)}, {"clean", clean_}});
+    ordered_json settings{{"network", network.identity()}, {"images", making_of(source_)}, {"clean", clean_}};
+    if (source_.dataset != nullptr) settings.update({{"split", split_}, {"count", source_.dataset->size()}});
+    const RunState state(out, settings);
     if (!state.results().is_null()) results = corruption_results_from_json(state.results(), state.where());
     measure_corruptions(network.measured(), source_, results, [&] { state.store(to_json(results)); });
     return results;
   }
 
-  CorruptionBaseline make_baseline(const LoadedNetwork& network) const {
+  /// Reads it before the work, so that a wrong one is not met after it.
+  GivenBaseline open_baseline(const LoadedNetwork& network) const {
+    GivenBaseline given;
     if (baseline_.empty()) {
       if (network.card().classes() < 1000) {
         log_warning("AlexNet's errors are those of ImageNet: on other data give --baseline");
       }
-      return alexnet_corruption_baseline();
+      given.result = alexnet_corruption_baseline();
+    } else if (is_model_file(baseline_)) {
+      given.network.emplace(baseline_, network_);
+      if (source_.dataset != nullptr) given.network->check_classes(*source_.dataset);
+    } else {
+      const ordered_json result = read_result(baseline_);
+      if (result.contains("images") && result["images"] != making_of(source_)) {
+        log_warning(concat(baseline_, ": its images were made in another way, so the ratios compare different images"));
+      }
+      given.result =
+          baseline_of(corruption_results_from_json(result.value("measured", ordered_json()), baseline_), baseline_);
     }
-    if (is_model_file(baseline_)) {
-      const LoadedNetwork other(baseline_, network_);
-      if (source_.dataset != nullptr) other.check_classes(*source_.dataset);
-      return baseline_of(measure(other, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
+    return given;
+  }
+
+  CorruptionBaseline make_baseline(const GivenBaseline& given) const {
+    if (given.result) return *given.result;
+    return baseline_of(measure(*given.network, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
+  }
+
+  static void warn_of_lacking(const CorruptionResults& results, const CorruptionBaseline& baseline) {
+    std::vector<std::string> lacking;
+    for (const auto& [name, severities] : results.corruptions) {
+      const auto found = baseline.errors.find(name);
+      if (results.mean_error(name) && (found == baseline.errors.end() || found->second == 0)) lacking.push_back(name);
     }
-    const ordered_json result = read_result(baseline_);
-    const ordered_json measured = result.value("measured", ordered_json());
-    if (result.contains("images") && result["images"] != making_of(source_)) {
-      log_warning(concat(baseline_, ": its images were made in another way, so the ratios compare different images"));
-    }
-    return baseline_of(corruption_results_from_json(measured, baseline_), baseline_);
+    if (lacking.empty()) return;
+    log_warning(concat("the baseline ", baseline.name, " has no error to divide by for ", join(lacking, ", "),
+                       ": no CE of these, and no mCE over them"));
   }
 
   /// What keeps the result from being whole: absent folders, and folders with fewer images than others.
   std::vector<std::string> gaps(const CorruptionResults& results, std::vector<std::string> missing) const {
+    const size_t absent = missing.size();
     int64_t most = 0;
     for (const auto& [name, severities] : results.corruptions) {
       for (const auto& [severity, result] : severities) most = std::max(most, result.images);
@@ -133,16 +188,20 @@ class CorruptionMeasure : public Measure {
           missing.push_back(concat(name, "/", severity, ": ", result.images, " of ", most, " images"));
       }
     }
+    if (missing.size() > absent) {
+      log_warning(concat(data_, ": not all were measured on as many images: ", join(missing, ", ")));
+    }
     return missing;
   }
 
   Result report(const LoadedNetwork& network, const CorruptionResults& results, const CorruptionBaseline& baseline,
-                const std::vector<std::string>& absent) const {
+                const std::vector<std::string>& missing) const {
     const CorruptionScores scores = score_corruptions(results, baseline);
-    const std::vector<std::string> missing = gaps(results, absent);
+    if (stored_side_) warn_of_resizing(data_, *stored_side_, network.card().preprocessing.eval_size);
     double ece = 0;
-    int64_t measured = 0;
+    int64_t measured = 0, whole = 0;
     for (const auto& [name, severities] : results.corruptions) {
+      whole += results.mean_error(name).has_value();
       for (const auto& [severity, result] : severities) ece += result.ece, ++measured;
     }
     ordered_json json{{"measure", "corruptions"},
@@ -158,6 +217,9 @@ class CorruptionMeasure : public Measure {
                       {"relative_mce_19", number_or_null(scores.relative_19)},
                       {"clean_error", results.clean ? ordered_json(results.clean->error) : ordered_json(nullptr)},
                       {"mean_ece", measured > 0 ? ece / static_cast<double>(measured) : 0.0},
+                      {"corruptions_measured", whole},
+                      {"parts_measured", measured},
+                      {"image_size", stored_side_ ? ordered_json(*stored_side_) : ordered_json(nullptr)},
                       {"partial", !missing.empty() || !scores.unnormalised_19},
                       {"missing", missing},
                       {"ce", scores.ce},
@@ -167,7 +229,12 @@ class CorruptionMeasure : public Measure {
                       {"date", timestamp()},
                       {"version", ASSEMBLE_VERSION}};
     write_run(out_, json);
-    return {json, to_text(network, results, baseline, scores, missing)};
+    std::string text = to_text(network, results, baseline, scores, missing);
+    if (!scores.unnormalised_15) {
+      text += concat("No mCE: ", whole, " of ", kOfficialCorruptions, " or ", corruption_names().size(),
+                     " corruptions were measured at all five severities\n");
+    }
+    return {json, text};
   }
 
   std::string to_text(const LoadedNetwork& network, const CorruptionResults& results,
@@ -204,6 +271,8 @@ class CorruptionMeasure : public Measure {
   NetworkOptions network_;
   CorruptionSource source_;
   std::unique_ptr<Dataset> dataset_;
+  DataReading reading_;
+  std::optional<int> stored_side_;
   std::string data_;
   std::string clean_;
   std::string split_ = "validation";

@@ -5,6 +5,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/data/derived_folder.h"
 #include "assemble/eval/perturbation_robustness.h"
 #include "numbers.h"
 #include "outputs.h"
@@ -15,6 +16,12 @@ namespace {
 
 using nlohmann::ordered_json;
 
+/// A network whose figures others are divided by: a result, or a model to measure.
+struct GivenBaseline {
+  std::optional<PerturbationBaseline> result;
+  std::optional<LoadedNetwork> network;
+};
+
 class PerturbationMeasure : public Measure {
  public:
   std::string name() const override { return "p"; }
@@ -24,6 +31,7 @@ class PerturbationMeasure : public Measure {
     network_.declare(app);
     app.add_option("--data", data_, "A set of sequences (KIND/…/NAME.mp4 or frames), or clean data to perturb")
         ->required();
+    reading_.declare(app);
     app.add_option("--split", split_, "validation or train")->check(CLI::IsMember({"validation", "train"}));
     app.add_option("--out", out_, "Folder for result.json, report.html and state.json, from which it goes on");
     app.add_option("--baseline", baseline_, "result.json of a run, or a model file, in AlexNet's place");
@@ -41,21 +49,31 @@ class PerturbationMeasure : public Measure {
     const LoadedNetwork network(network_.inference.model, network_);
     options_.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
     options_.crop = crop_ > 0 ? crop_ : network.card().preprocessing.eval_size;
-    stored_ = std::any_of(perturbation_names().begin(), perturbation_names().end(),
-                          [&](const std::string& kind) { return fs::is_directory(fs::path(data_) / kind); });
+    if (options_.kinds.empty()) throw UsageError("robustness p", "nothing to do: no kinds");
+    if (reading_.as == "auto" && read_as_corrupted(data_) == Reading::kStored) {
+      throw InputError(data_, "holds corrupted images", "measure them with 'assemble robustness c'");
+    }
+    stored_ = reading_.is_stored(data_, reading_.as == "auto" ? read_as_sequences(data_) : Reading::kClean,
+                                 "a stored set of sequences");
     if (!stored_) {
       dataset_ = open_dataset(data_, split_ == "train" ? Split::kTrain : Split::kValidation);
       network.check_classes(*dataset_);
     }
     find_missing();
+    if (stored_) stored_side_ = stored_side();
+    if (!out_.empty()) check_outside(out_, data_);
+    const GivenBaseline given = open_baseline(network);
     const PerturbationResults results = measure(network, out_);
-    return report(network, results, make_baseline(network));
+    const PerturbationBaseline baseline = make_baseline(given);
+    find_gaps(results);
+    warn_of_lacking(results, baseline);
+    return report(network, results, baseline);
   }
 
  private:
   void find_missing() {
     for (const std::string& kind : options_.kinds) {
-      if (stored_ && !fs::is_directory(fs::path(data_) / kind)) missing_.push_back(kind);
+      if (stored_ && !fs::is_directory(part_folder(data_, kind))) missing_.push_back(kind);
     }
     if (missing_.empty()) return;
     if (missing_.size() == options_.kinds.size()) {
@@ -77,7 +95,9 @@ class PerturbationMeasure : public Measure {
 
   PerturbationResults measure(const LoadedNetwork& network, const fs::path& out) const {
     PerturbationResults results;
-    const RunState state(out, {{"network", network.identity()}, {"images", making()}});
+    ordered_json settings{{"network", network.identity()}, {"images", making()}};
+    if (dataset_) settings.update({{"split", split_}, {"count", dataset_->size()}});
+    const RunState state(out, settings);
     if (!state.results().is_null()) results = perturbation_results_from_json(state.results(), state.where());
     for (const std::string& kind : options_.kinds) {
       const bool absent = std::find(missing_.begin(), missing_.end(), kind) != missing_.end();
@@ -89,28 +109,74 @@ class PerturbationMeasure : public Measure {
     return results;
   }
 
-  PerturbationBaseline make_baseline(const LoadedNetwork& network) const {
+  /// Reads it before the work, so that a wrong one is not met after it.
+  GivenBaseline open_baseline(const LoadedNetwork& network) const {
+    GivenBaseline given;
     if (baseline_.empty()) {
       if (network.card().classes() < 1000) {
         log_warning("AlexNet's flip probabilities are those of ImageNet: on other data give --baseline");
       }
-      return alexnet_perturbation_baseline();
+      given.result = alexnet_perturbation_baseline();
+    } else if (is_model_file(baseline_)) {
+      given.network.emplace(baseline_, network_);
+      if (dataset_) given.network->check_classes(*dataset_);
+    } else {
+      const ordered_json result = read_result(baseline_);
+      if (result.contains("images") && result["images"] != making()) {
+        log_warning(
+            concat(baseline_, ": its sequences were made in another way, so the ratios compare different ones"));
+      }
+      given.result =
+          baseline_of(perturbation_results_from_json(result.value("measured", ordered_json()), baseline_), baseline_);
     }
-    if (is_model_file(baseline_)) {
-      const LoadedNetwork other(baseline_, network_);
-      if (dataset_) other.check_classes(*dataset_);
-      return baseline_of(measure(other, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
+    return given;
+  }
+
+  PerturbationBaseline make_baseline(const GivenBaseline& given) const {
+    if (given.result) return *given.result;
+    return baseline_of(measure(*given.network, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
+  }
+
+  static void warn_of_lacking(const PerturbationResults& results, const PerturbationBaseline& baseline) {
+    std::vector<std::string> lacking;
+    for (const auto& [kind, result] : results) {
+      const auto found = baseline.flip_probabilities.find(kind);
+      if (found == baseline.flip_probabilities.end() || found->second == 0) lacking.push_back(kind);
     }
-    const ordered_json result = read_result(baseline_);
-    if (result.contains("images") && result["images"] != making()) {
-      log_warning(concat(baseline_, ": its sequences were made in another way, so the ratios compare different ones"));
+    if (lacking.empty()) return;
+    log_warning(concat("the baseline ", baseline.name, " has no flips to divide by for ", join(lacking, ", "),
+                       ": no flip rate of these, and no mFR over them"));
+  }
+
+  /// Side of the first frame of a stored set; nothing when it cannot be read.
+  std::optional<int> stored_side() const {
+    try {
+      for (const std::string& kind : options_.kinds) {
+        if (fs::is_directory(part_folder(data_, kind))) return open_sequences(data_, kind)->read(0).front().height;
+      }
+    } catch (const InputError&) {
+      // Measuring says what is wrong with the sequence.
     }
-    return baseline_of(perturbation_results_from_json(result.value("measured", ordered_json()), baseline_), baseline_);
+    return std::nullopt;
+  }
+
+  /// Kinds with fewer sequences than others.
+  void find_gaps(const PerturbationResults& results) {
+    int64_t most = 0;
+    for (const auto& [kind, result] : results) most = std::max(most, result.sequences);
+    std::vector<std::string> fewer;
+    for (const auto& [kind, result] : results) {
+      if (result.sequences < most) fewer.push_back(concat(kind, ": ", result.sequences, " of ", most, " sequences"));
+    }
+    if (fewer.empty()) return;
+    log_warning(concat(data_, ": not all were measured on as many sequences: ", join(fewer, ", ")));
+    missing_.insert(missing_.end(), fewer.begin(), fewer.end());
   }
 
   Result report(const LoadedNetwork& network, const PerturbationResults& results,
                 const PerturbationBaseline& baseline) const {
     const PerturbationScores scores = score_perturbations(results, baseline);
+    if (stored_side_) warn_of_resizing(data_, *stored_side_, network.card().preprocessing.eval_size);
     ordered_json json{{"measure", "perturbations"},
                       {"network", network_.inference.model},
                       {"arch", network.card().arch.str()},
@@ -120,6 +186,7 @@ class PerturbationMeasure : public Measure {
                       {"mt5d", number_or_null(scores.mt5d)},
                       {"unnormalised_fr", number_or_null(scores.unnormalised_fr)},
                       {"unnormalised_t5d", number_or_null(scores.unnormalised_t5d)},
+                      {"image_size", stored_side_ ? ordered_json(*stored_side_) : ordered_json(nullptr)},
                       {"partial", !missing_.empty() || !scores.unnormalised_fr},
                       {"missing", missing_},
                       {"flip_rates", scores.flip_rates},
@@ -149,12 +216,17 @@ class PerturbationMeasure : public Measure {
                        number_or_dash(scores.unnormalised_fr, 2), number_or_dash(scores.unnormalised_t5d, 4)}});
     text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
                    "\nSequences: ", making().dump(), "\n");
+    if (!scores.unnormalised_fr) {
+      text += concat("No mFR: it is over ", kOfficialPerturbations, " kinds, and not all of them were measured\n");
+    }
     if (!missing_.empty()) text += concat("PARTIAL: missing ", join(missing_, ", "), "\n");
     return {json, text};
   }
 
   NetworkOptions network_;
   PerturbSetOptions options_;
+  DataReading reading_;
+  std::optional<int> stored_side_;
   std::unique_ptr<Dataset> dataset_;
   std::vector<std::string> missing_;
   std::string data_;

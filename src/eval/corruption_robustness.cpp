@@ -8,6 +8,7 @@
 #include "assemble/core/progress.h"
 #include "assemble/data/corrupted_dataset.h"
 #include "assemble/data/image_folder.h"
+#include "assemble/data/stored_set.h"
 
 namespace assemble {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 CorruptionResult to_result(const ClassificationResult& result) { return {result.images, 1 - result.top1, result.ece}; }
 
 fs::path part_of(const CorruptionSource& source, const std::string& corruption, int severity) {
-  return source.stored / corruption / std::to_string(severity);
+  return part_folder(source.stored, corruption) / std::to_string(severity);
 }
 
 /// Runs the network over a loader whose samples belong to `groups` kinds in turn, and measures each kind.
@@ -88,12 +89,6 @@ bool is_measured(const CorruptionResults& results, const std::string& corruption
 }
 
 }  // namespace
-
-bool is_corrupted_set(const fs::path& directory) {
-  const auto& names = corruption_names();
-  return std::any_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return fs::is_directory(directory / name); });
-}
 
 std::vector<std::string> missing_parts(const CorruptionSource& source) {
   std::vector<std::string> missing;

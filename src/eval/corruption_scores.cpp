@@ -31,8 +31,26 @@ ordered_json to_json(const CorruptionResult& result) {
   return {{"images", result.images}, {"error", result.error}, {"ece", result.ece}};
 }
 
-CorruptionResult result_from_json(const ordered_json& json) {
-  return {json.at("images").get<int64_t>(), json.at("error").get<double>(), json.at("ece").get<double>()};
+/// @param what its name in errors
+double require_share(double value, const std::string& where, const std::string& what) {
+  // Not a number compares false.
+  if (value >= 0 && value <= 1) return value;
+  throw InputError(where, concat(what, " is ", value, ", expected a share in [0, 1]"),
+                   "expected what 'robustness c' measured");
+}
+
+CorruptionResult result_from_json(const ordered_json& json, const std::string& where, const std::string& of) {
+  const CorruptionResult result{json.at("images").get<int64_t>(),
+                                require_share(json.at("error").get<double>(), where, "error of " + of),
+                                require_share(json.at("ece").get<double>(), where, "ECE of " + of)};
+  if (result.images < 1) throw InputError(where, concat(of, " was measured on ", result.images, " images"));
+  return result;
+}
+
+int severity_from_text(const std::string& text) {
+  if (text.size() != 1) throw UsageError("severity", concat("'", text, "' is unknown, expected 1, 2, 3, 4 or 5"));
+  check_severity(text[0] - '0');
+  return text[0] - '0';
 }
 
 }  // namespace
@@ -62,15 +80,15 @@ ordered_json to_json(const CorruptionResults& results) {
 CorruptionResults corruption_results_from_json(const ordered_json& json, const std::string& where) {
   CorruptionResults results;
   try {
-    if (json.contains("clean")) results.clean = result_from_json(json.at("clean"));
+    if (json.contains("clean")) results.clean = result_from_json(json.at("clean"), where, "clean images");
     for (const auto& [name, severities] : json.at("corruptions").items()) {
       check_corruption(name);
       for (const auto& [text, result] : severities.items()) {
-        const int severity = std::stoi(text);
-        check_severity(severity);
-        results.corruptions[name][severity] = result_from_json(result);
+        results.corruptions[name][severity_from_text(text)] = result_from_json(result, where, name + " " + text);
       }
     }
+  } catch (const InputError&) {
+    throw;
   } catch (const std::exception& error) {
     throw InputError(where, concat("holds no results of 'robustness c': ", error.what()),
                      "expected the result.json of a run");
@@ -113,6 +131,8 @@ CorruptionBaseline baseline_of(const CorruptionResults& results, const std::stri
 }
 
 CorruptionScores score_corruptions(const CorruptionResults& results, const CorruptionBaseline& baseline) {
+  for (const auto& [name, error] : baseline.errors) require_share(error, baseline.name, "error of " + name);
+  if (baseline.clean_error) require_share(*baseline.clean_error, baseline.name, "clean error");
   CorruptionScores scores;
   std::map<std::string, double> errors;
   for (const std::string& name : corruption_names()) {

@@ -2,6 +2,8 @@
 #include "assemble/eval/perturbation_robustness.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "assemble/core/error.h"
@@ -33,6 +35,23 @@ std::map<std::string, double> ratios(const std::map<std::string, double>& values
     if (found != divisors.end() && found->second > 0) result[kind] = 100 * value / found->second;
   }
   return result;
+}
+
+/// @param most may be infinite
+double require_range(double value, double most, const std::string& where, const std::string& what) {
+  // Not a number compares false.
+  if (value >= 0 && value <= most && std::isfinite(value)) return value;
+  throw InputError(where,
+                   concat(what, " is ", value, ", expected ", std::isfinite(most) ? "a share in [0, 1]" : "0 or more"),
+                   "expected what 'robustness p' measured");
+}
+
+double require_flips(double value, const std::string& where, const std::string& kind) {
+  return require_range(value, 1, where, "flip probability of " + kind);
+}
+
+double require_distance(double value, const std::string& where, const std::string& kind) {
+  return require_range(value, std::numeric_limits<double>::infinity(), where, "top-5 distance of " + kind);
 }
 
 /// Mean of `difference(reference frame, frame)` over the frames of a sequence.
@@ -90,11 +109,16 @@ ordered_json to_json(const PerturbationResults& results) {
 PerturbationResults perturbation_results_from_json(const ordered_json& json, const std::string& where) {
   PerturbationResults results;
   try {
+    if (!json.is_object()) throw InputError(where, "holds no results of 'robustness p'");
     for (const auto& [kind, result] : json.items()) {
       check_perturbation(kind);
-      results[kind] = {result.at("sequences").get<int64_t>(), result.at("flip_probability").get<double>(),
-                       result.at("top5_distance").get<double>()};
+      results[kind] = {result.at("sequences").get<int64_t>(),
+                       require_flips(result.at("flip_probability").get<double>(), where, kind),
+                       require_distance(result.at("top5_distance").get<double>(), where, kind)};
+      if (results[kind].sequences < 1) throw InputError(where, concat("no sequence of ", kind, " was measured"));
     }
+  } catch (const InputError&) {
+    throw;
   } catch (const std::exception& error) {
     throw InputError(where, concat("holds no results of 'robustness p': ", error.what()),
                      "expected the result.json of a run");
@@ -132,6 +156,8 @@ PerturbationBaseline baseline_of(const PerturbationResults& results, const std::
 }
 
 PerturbationScores score_perturbations(const PerturbationResults& results, const PerturbationBaseline& baseline) {
+  for (const auto& [kind, flips] : baseline.flip_probabilities) require_flips(flips, baseline.name, kind);
+  for (const auto& [kind, distance] : baseline.top5_distances) require_distance(distance, baseline.name, kind);
   const PerturbationBaseline own = baseline_of(results, "");
   PerturbationScores scores;
   scores.flip_rates = ratios(own.flip_probabilities, baseline.flip_probabilities);

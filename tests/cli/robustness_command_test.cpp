@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "assemble/data/dataset.h"
@@ -34,14 +35,17 @@ class Robustness : public testing::Test {
   static void SetUpTestSuite() {
     folder_ = new test::TemporaryFolder;
     for (const uint64_t seed : {1, 2}) {
-      const Classifier model =
-          make_classifier(Arch::parse("resnet50+w4"), {.classes = static_cast<int64_t>(drawn_classes().size())}, seed);
-      ModelCard card;
-      card.arch = model->arch();
-      card.class_names = open_dataset(test::drawn_data(), Split::kValidation)->class_names();
-      card.preprocessing = Preprocessing::from_type("imagenet_32");
-      save_model(model_file(seed), *model, card);
+      write_model(model_file(seed), open_dataset(test::drawn_data(), Split::kValidation)->class_names(), seed);
     }
+  }
+  static void write_model(const std::string& file, const std::vector<std::string>& class_names, uint64_t seed) {
+    const Classifier model =
+        make_classifier(Arch::parse("resnet50+w4"), {.classes = static_cast<int64_t>(class_names.size())}, seed);
+    ModelCard card;
+    card.arch = model->arch();
+    card.class_names = class_names;
+    card.preprocessing = Preprocessing::from_type("imagenet_32");
+    save_model(file, *model, card);
   }
   static void TearDownTestSuite() { delete folder_; }
 
@@ -56,6 +60,11 @@ class Robustness : public testing::Test {
                                        "--data",     from, "--json",  "--quiet"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_command(arguments);
+  }
+  static void make_corrupted(const std::string& name, const std::string& crop = "32") {
+    const CommandResult set = run_command({"corrupt", "--quiet", "--data", data(), "--out", in(name), "--corruptions",
+                                           "fog,snow", "--severities", "1,2", "--resize", "36", "--crop", crop});
+    ASSERT_EQ(set.exit_code, 0) << set.standard_error;
   }
   static json parse(const CommandResult& result) {
     EXPECT_EQ(result.exit_code, 0) << result.standard_error;
@@ -98,6 +107,82 @@ TEST_F(Robustness, NamesMissingFoldersAndMarksTheResultPartial) {
   EXPECT_THAT(none.standard_error, HasSubstr("frost/1"));
 }
 
+TEST_F(Robustness, ClassesNamedLikeCorruptionsAreCleanData) {
+  const std::vector<std::string> classes{"fog", "rain", "snow"};
+  write_model(in("weather.safetensors"), classes, 1);
+  for (size_t i = 0; i < classes.size(); ++i) {
+    fs::create_directories(*folder_ / "weather");
+    fs::copy(test::drawn_data() / "validation" / drawn_classes()[i], *folder_ / "weather" / classes[i]);
+  }
+  const auto run = [&](const char* what, const char* option, const char* value, const char* as) {
+    return run_command({"robustness", what, "--model", in("weather.safetensors"), "--data", in("weather"), option,
+                        value, "--as", as, "--json"});
+  };
+  for (const auto& [what, option, value] :
+       {std::tuple("c", "--corruptions", "contrast"), std::tuple("p", "--kinds", "brightness")}) {
+    const CommandResult result = run(what, option, value, "auto");
+    EXPECT_EQ(parse(result)["images"]["from"], "made while measuring");
+    EXPECT_THAT(result.standard_error, HasSubstr("weather: taken as clean data"));
+    EXPECT_EQ(run(what, option, value, "stored").exit_code, 3);
+  }
+  // A corruption's folder beside classes leaves it open.
+  fs::create_directories(*folder_ / "weather/frost/1/fog");
+  const CommandResult unclear = run("c", "--corruptions", "contrast", "auto");
+  EXPECT_EQ(unclear.exit_code, 2);
+  EXPECT_THAT(unclear.standard_error, HasSubstr("--as stored or --as clean"));
+}
+
+TEST_F(Robustness, StoredSetsLieInThePublishedArchivesToo) {
+  make_corrupted("flat");
+  fs::create_directories(*folder_ / "archives/weather");
+  fs::copy(*folder_ / "flat/fog", *folder_ / "archives/weather/fog", fs::copy_options::recursive);
+  fs::copy(*folder_ / "flat/snow", *folder_ / "archives/snow", fs::copy_options::recursive);
+  const std::vector<std::string> parts{"--corruptions", "fog,snow", "--severities", "1,2"};
+  const json flat = parse(measure("c", in("flat"), parts)), archives = parse(measure("c", in("archives"), parts));
+  EXPECT_EQ(archives["images"]["from"], "stored set");
+  expect_near(archives["measured"], flat["measured"]);
+  const CommandResult other = measure("p", in("archives"), {"--kinds", "snow"});
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_THAT(other.standard_error, HasSubstr("robustness c"));
+}
+
+TEST_F(Robustness, SaysOverHowMuchItIs) {
+  make_corrupted("small", "28");
+  fs::remove(*fs::directory_iterator(fs::directory_iterator(*folder_ / "small/fog/2")->path()));
+  const CommandResult result = measure("c", in("small"), {"--corruptions", "fog,snow", "--severities", "1,2"});
+  const json parts = parse(result);
+  EXPECT_EQ(parts["corruptions_measured"], 0);
+  EXPECT_EQ(parts["parts_measured"], 4);
+  EXPECT_TRUE(parts["mce_15"].is_null());
+  EXPECT_EQ(parts["missing"], json::array({"fog/2: 23 of 24 images"}));
+  EXPECT_EQ(parts["image_size"], 28);
+  EXPECT_THAT(result.standard_error, HasSubstr("fog/2: 23 of 24 images"));
+  EXPECT_THAT(result.standard_error, HasSubstr("have 28 pixels, the network takes 32"));
+  const CommandResult text = run_command({"robustness", "c", "--model", model_file(1), "--data", in("small"), "--quiet",
+                                          "--corruptions", "fog", "--severities", "1,2"});
+  EXPECT_THAT(text.standard_output, HasSubstr("No mCE: 0 of 15 or 19 corruptions were measured at all five"));
+}
+
+TEST_F(Robustness, WhatWouldFailAfterTheWorkFailsBeforeIt) {
+  const auto fails = [&](const char* what, std::vector<std::string> more, int code, const std::string& message) {
+    const CommandResult result = measure(what, data(), std::move(more));
+    EXPECT_EQ(result.exit_code, code);
+    EXPECT_THAT(result.standard_error, HasSubstr(message));
+    EXPECT_THAT(result.standard_error, testing::Not(HasSubstr("images/s")));
+  };
+  write_file(*folder_ / "list.json", std::string_view("[1]"));
+  write_file(*folder_ / "empty.json", std::string_view("{}"));
+  write_file(*folder_ / "text.json", std::string_view("no JSON"));
+  for (const char* what : {"c", "p"}) {
+    fails(what, {"--out", "/proc/run"}, 4, "/proc/run");
+    fails(what, {"--out", data() + "/run"}, 2, "would mix");
+    for (const char* baseline : {"list.json", "empty.json", "text.json"}) {
+      fails(what, {"--baseline", in(baseline), "--out", in("unused")}, 3, baseline);
+    }
+  }
+  EXPECT_FALSE(fs::exists(*folder_ / "unused"));
+}
+
 TEST_F(Robustness, GoesOnFromItsStateAndWritesAReport) {
   const json first = parse(measure("c", data(), {"--out", in("run"), "--corruptions", "fog"}));
   const json state = json::parse(test::read_text(*folder_ / "run/state.json"));
@@ -109,6 +194,24 @@ TEST_F(Robustness, GoesOnFromItsStateAndWritesAReport) {
   const CommandResult other = measure("c", data(), {"--out", in("run"), "--corruptions", "fog", "--seed", "7"});
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.standard_error, HasSubstr("holds a run with images"));
+}
+
+TEST_F(Robustness, GoesOnWithTheSameWeightsAlone) {
+  const std::string model = in("changing.safetensors");
+  const auto run = [&] {
+    return run_command({"robustness", "c", "--model", model, "--data", data(), "--corruptions", "contrast", "--out",
+                        in("changing"), "--json", "--quiet"});
+  };
+  const auto put = [&](uint64_t seed) {
+    fs::copy_file(model_file(seed), model, fs::copy_options::overwrite_existing);
+    fs::last_write_time(model, fs::file_time_type(std::chrono::hours(24)));
+  };
+  put(1);
+  parse(run());
+  put(2);  // as large and as old
+  const CommandResult other = run();
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.standard_error, HasSubstr("holds a run with network"));
 }
 
 TEST_F(Robustness, ANetworkAgainstItselfIs100) {

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "assemble/core/error.h"
 #include "drawn_data.h"
 
@@ -80,17 +83,44 @@ TEST(CorruptionResults, SurviveJson) {
               HasSubstr("there.json: holds no results of 'robustness c'"));
 }
 
+TEST(CorruptionScores, RefuseABaselineThatIsNoShare) {
+  const CorruptionResults results = scaled(alexnet_corruption_baseline(), 0.5);
+  for (const double wrong : {std::nan(""), -0.1, 1.1, std::numeric_limits<double>::infinity()}) {
+    const CorruptionBaseline baseline{"other.json", std::nullopt, {{"fog", wrong}}};
+    EXPECT_THAT(test::error_of<InputError>([&] { score_corruptions(results, baseline); }),
+                HasSubstr("other.json: error of fog is"));
+    const CorruptionBaseline clean{"other.json", wrong, {}};
+    EXPECT_THROW(score_corruptions(results, clean), InputError);
+  }
+}
+
+TEST(CorruptionResults, RefuseWhatWasNotMeasured) {
+  auto json = to_json(scaled(alexnet_corruption_baseline(), 0.7));
+  const auto with = [&](const char* severity, const char* key, const nlohmann::ordered_json& value) {
+    auto changed = json;
+    changed["corruptions"]["fog"][severity] = json["corruptions"]["fog"]["1"];
+    changed["corruptions"]["fog"][severity][key] = value;
+    return test::error_of<InputError>([&] { corruption_results_from_json(changed, "there.json"); });
+  };
+  EXPECT_THAT(with("1", "error", -0.5), HasSubstr("there.json: error of fog 1 is -0.5"));
+  EXPECT_THAT(with("1", "error", nullptr), HasSubstr("there.json"));
+  EXPECT_THAT(with("1", "error", "0.5"), HasSubstr("there.json"));
+  EXPECT_THAT(with("1", "ece", 2), HasSubstr("ECE of fog 1 is 2"));
+  EXPECT_THAT(with("1", "images", 0), HasSubstr("0 images"));
+  EXPECT_THAT(with("1x", "images", 10), HasSubstr("'1x'"));
+  EXPECT_THAT(with("6", "images", 10), HasSubstr("severity"));
+}
+
 TEST(CorruptionSource, NamesMissingFolders) {
   const test::TemporaryFolder folder;
-  EXPECT_FALSE(is_corrupted_set(folder.path()));
   fs::create_directories(folder / "fog/1");
   fs::create_directories(folder / "fog/2");
-  EXPECT_TRUE(is_corrupted_set(folder.path()));
+  fs::create_directories(folder / "weather/snow/2");
   CorruptionSource source;
   source.stored = folder.path();
   source.options.corruptions = {"fog", "snow"};
   source.options.severities = {2, 3};
-  EXPECT_THAT(missing_parts(source), testing::ElementsAre("fog/3", "snow/2", "snow/3"));
+  EXPECT_THAT(missing_parts(source), testing::ElementsAre("fog/3", "snow/3"));
 }
 
 TEST(MeasureCorruptions, AreOfTheSigmoidsAndOfFiniteOutputs) {

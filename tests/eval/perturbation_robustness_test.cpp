@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "assemble/core/error.h"
 #include "assemble/data/frame_loader.h"
 #include "test_support.h"
@@ -81,6 +84,30 @@ TEST(PerturbationResults, SurviveJson) {
                 perturbation_results_from_json({{"rain", 1}}, "p.json");
               }),
               testing::HasSubstr("p.json"));
+}
+
+TEST(PerturbationScores, RefuseABaselineThatIsNoShare) {
+  for (const double wrong : {std::nan(""), -0.1, 1.1}) {
+    const PerturbationBaseline flips{"other.json", {{"snow", wrong}}, {}};
+    EXPECT_THAT(test::error_of<InputError>([&] { score_perturbations(scaled(1), flips); }),
+                testing::HasSubstr("other.json: flip probability of snow is"));
+  }
+  for (const double wrong : {std::nan(""), -0.1, std::numeric_limits<double>::infinity()}) {
+    const PerturbationBaseline distances{"other.json", {}, {{"snow", wrong}}};
+    EXPECT_THROW(score_perturbations(scaled(1), distances), InputError);
+  }
+}
+
+TEST(PerturbationResults, RefuseWhatWasNotMeasured) {
+  for (const nlohmann::ordered_json& json : {nlohmann::ordered_json(nullptr), nlohmann::ordered_json::array()}) {
+    EXPECT_THROW(perturbation_results_from_json(json, "p.json"), InputError);
+  }
+  for (const auto& [key, value] : std::vector<std::pair<std::string, nlohmann::ordered_json>>{
+           {"flip_probability", -1}, {"flip_probability", nullptr}, {"top5_distance", "1"}, {"sequences", 0}}) {
+    auto json = to_json(scaled(0.4));
+    json["snow"][key] = value;
+    EXPECT_THROW(perturbation_results_from_json(json, "p.json"), InputError) << key;
+  }
 }
 
 TEST(FrameLoader, GivesGroupsInOrderAndLeavesOutBrokenOnes) {

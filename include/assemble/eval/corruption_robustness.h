@@ -63,17 +63,15 @@ struct CorruptionScores {
   std::optional<double> unnormalised_15, unnormalised_19;
   std::optional<double> relative_15, relative_19;
 };
+/// @throws InputError for a baseline whose errors are no shares in [0, 1]
 CorruptionScores score_corruptions(const CorruptionResults& results, const CorruptionBaseline& baseline);
 
 /// Where corrupted images come from.
 struct CorruptionSource {
-  fs::path stored;                   ///< folder of CORRUPTION/SEVERITY/CLASS/…; empty: made from `dataset`
+  fs::path stored;                   ///< a stored set, see stored_set.h; empty: made from `dataset`
   const Dataset* dataset = nullptr;  ///< clean images; may be null with a stored set
   CorruptSetOptions options;         ///< corruptions, severities, and how images are made
 };
-
-/// Whether a folder is a stored set: one that holds folders named after corruptions.
-bool is_corrupted_set(const fs::path& directory);
 
 /// CORRUPTION/SEVERITY of the set that have no folder. Empty for sets made on the fly.
 std::vector<std::string> missing_parts(const CorruptionSource& source);

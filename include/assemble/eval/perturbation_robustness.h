@@ -59,6 +59,7 @@ struct PerturbationScores {
   std::optional<double> unnormalised_fr;   ///< 100 · mean flip probability
   std::optional<double> unnormalised_t5d;  ///< mean top-5 distance
 };
+/// @throws InputError for a baseline with a flip probability outside [0, 1] or a distance below 0
 PerturbationScores score_perturbations(const PerturbationResults& results, const PerturbationBaseline& baseline);
 
 /// Measures one kind.
