@@ -28,6 +28,9 @@ constexpr std::string_view kRecipe =
 
 constexpr int64_t kBatch = 8;
 
+/// The file by which a folder is known as an earlier demo's: what others put there is not replaced.
+constexpr const char* kRecord = "demo.json";
+
 nlohmann::ordered_json share_or_null(const std::optional<double>& percent) {
   return number_or_null(percent ? std::optional(*percent / 100) : std::nullopt);
 }
@@ -51,6 +54,7 @@ class DemoCommand : public Command {
 
   void run() override {
     check_output_folder("--out", out_, {});
+    claim_folder();
     const fs::path data = fs::path(out_) / "data";
     log_info(concat("drawing ", drawn_classes().size(), " classes of textured shapes into ", data.string()));
     draw_dataset(data, draw_);
@@ -67,6 +71,20 @@ class DemoCommand : public Command {
   }
 
  private:
+  void claim_folder() const {
+    const fs::path out(out_);
+    if (!fs::exists(out / kRecord)) {
+      for (const char* name : {"data", "vanilla", "assembled", "vanilla.onnx", "assembled.onnx", "report.html"}) {
+        if (!fs::exists(fs::symlink_status(out / name))) continue;
+        throw UsageError((out / name).string(), "would be replaced, and no earlier demo made it",
+                         "choose another --out, or remove it");
+      }
+    }
+    make_directories(out);
+    write_file(out / kRecord,
+               std::string_view(nlohmann::json{{"made_by", concat("assemble ", ASSEMBLE_VERSION)}}.dump() + "\n"));
+  }
+
   fs::path report() const { return fs::path(out_) / "report.html"; }
 
   CorruptionSource source_of(const Dataset& images) const {

@@ -22,6 +22,22 @@ std::string row(const std::string& figure, const std::string& vanilla, const std
   return "<tr><td>" + figure + "</td><td>" + vanilla + "</td><td>" + assembled + "</td></tr>";
 }
 
+TEST(Demo, ReplacesNothingThatNoDemoMade) {
+  const test::TemporaryFolder folder;
+  for (const std::string name : {"data/photo.png", "vanilla/best.safetensors", "assembled/notes.txt", "report.html"}) {
+    const fs::path out = folder / fs::path(name).stem().string();
+    fs::create_directories((out / name).parent_path());
+    test::write_bytes(out / name, std::vector<uint8_t>{1, 2, 3});
+    const test::CommandResult result = run_command({"demo", "--out", out.string(), "--epochs", "1"});
+    EXPECT_EQ(result.exit_code, 2) << name;
+    EXPECT_THAT(result.standard_error, HasSubstr("no earlier demo made it"));
+    EXPECT_EQ(test::read_text(out / name), "\1\2\3");
+    EXPECT_EQ(test::list_files(out).size(), 1u);
+  }
+  const test::CommandResult closed = run_command({"demo", "--out", "/proc/demo", "--epochs", "1"});
+  EXPECT_EQ(closed.exit_code, 4) << closed.standard_error;
+}
+
 TEST(Demo, MeasuresExportsAndReports) {
   const test::TemporaryFolder folder;
   const test::CommandResult result =
@@ -48,6 +64,7 @@ TEST(Demo, MeasuresExportsAndReports) {
   }
 
   EXPECT_EQ(output.at("report"), (folder / "demo/report.html").string());
+  EXPECT_TRUE(test::fs::exists(folder / "demo/demo.json"));
   const std::string html = test::read_text(folder / "demo/report.html");
   for (const char* elsewhere : {"http:", "https:", "src=\"/", "<script", "<link", "url("}) {
     EXPECT_THAT(html, Not(HasSubstr(elsewhere)));
