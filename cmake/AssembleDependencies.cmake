@@ -7,9 +7,10 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
 pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
-# Archives and foreign annotations of data sets; by name where there is no package file.
+# Archives, names and foreign annotations of data sets; by name where there is no package file.
 pkg_check_modules(ARCHIVES REQUIRED IMPORTED_TARGET libarchive libzip zlib)
 find_library(PUGIXML_LIBRARY pugixml REQUIRED)
+find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
 find_package(leveldb REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_reader.hpp REQUIRED)
@@ -22,7 +23,7 @@ add_library(assemble::base_dependencies INTERFACE IMPORTED)
 target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}" "${OPENCV_INCLUDE_DIR}")
 target_link_libraries(assemble::base_dependencies
                       INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::ARCHIVES
-                                PkgConfig::LIBAV leveldb::leveldb nlohmann_json::nlohmann_json "${PUGIXML_LIBRARY}" "${OPENCV_IMGPROC_LIBRARY}" "${OPENCV_CORE_LIBRARY}")
+                                PkgConfig::LIBAV leveldb::leveldb nlohmann_json::nlohmann_json "${PUGIXML_LIBRARY}" "${UTF8PROC_LIBRARY}" "${OPENCV_IMGPROC_LIBRARY}" "${OPENCV_CORE_LIBRARY}")
 
 if(ASSEMBLE_TORCH)
   include("${CMAKE_CURRENT_LIST_DIR}/AssembleTorch.cmake")

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "config.h"
@@ -101,8 +102,7 @@ int run_one(Command& command, const std::vector<std::string>& arguments) {
 
 void Command::print(const nlohmann::ordered_json& result, const std::string& text) const {
   if (json) {
-    // Names of files may hold any bytes.
-    std::cout << result.dump(2, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace) << std::endl;
+    std::cout << json_text(result, 2) << std::endl;
   } else {
     std::cout << text << std::flush;
   }

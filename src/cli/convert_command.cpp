@@ -5,6 +5,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "assemble/core/text_file.h"
 #include "assemble/io/file_kind.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/model_file.h"
@@ -23,17 +24,6 @@ bool is_model_file(const fs::path& path) {
   const SafetensorsFile file(path);
   const auto format = file.metadata().find("format");
   return format != file.metadata().end() && format->second == "assemble";
-}
-
-std::vector<std::string> read_lines(const fs::path& path) {
-  const Bytes bytes = read_file(path, uint64_t{1} << 26);
-  std::vector<std::string> lines =
-      split(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), '\n');
-  for (std::string& line : lines) {
-    if (line.ends_with('\r')) line.pop_back();
-  }
-  if (!lines.empty() && lines.back().empty()) lines.pop_back();
-  return lines;
 }
 
 class ConvertCommand : public Command {
@@ -158,7 +148,7 @@ class ConvertCommand : public Command {
   /// What the user gives wins over what the file or its kind says.
   void apply_options() {
     if (!class_names_.empty()) {
-      std::vector<std::string> names = read_lines(class_names_);
+      std::vector<std::string> names = read_names(class_names_);
       if (static_cast<int64_t>(names.size()) != card_.classes()) {
         throw InputError(class_names_,
                          concat("has ", names.size(), " lines, but there are ", card_.classes(), " classes"),

@@ -2,6 +2,7 @@
 #include "robustness.h"
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
@@ -12,15 +13,6 @@
 namespace assemble::cli {
 
 using nlohmann::ordered_json;
-
-namespace {
-
-/// Paths may hold bytes that are no UTF-8, which JSON cannot.
-std::string text_of(const ordered_json& json) {
-  return json.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-}
-
-}  // namespace
 
 void NetworkOptions::declare(CLI::App& app) {
   app.add_option("--model", inference.model, "Model file, or .onnx file of `assemble export`")->required();
@@ -70,7 +62,7 @@ void LoadedNetwork::check_classes(const Dataset& dataset) const {
 }
 
 RunState::RunState(const fs::path& out, const ordered_json& settings)
-    : path_(out.empty() ? fs::path() : out / "state.json"), settings_(ordered_json::parse(text_of(settings))) {
+    : path_(out.empty() ? fs::path() : out / "state.json"), settings_(ordered_json::parse(json_text(settings))) {
   if (path_.empty()) return;
   if (!fs::exists(path_)) {
     store(results_);
@@ -95,7 +87,7 @@ RunState::RunState(const fs::path& out, const ordered_json& settings)
 void RunState::store(const ordered_json& results) const {
   if (path_.empty()) return;
   make_directories(path_.parent_path());
-  write_file(path_, std::string_view(text_of({{"settings", settings_}, {"results", results}})));
+  write_file(path_, std::string_view(json_text(ordered_json{{"settings", settings_}, {"results", results}}, 1) + "\n"));
 }
 
 bool is_model_file(const std::string& baseline) {
@@ -117,7 +109,7 @@ ordered_json read_result(const std::string& path) {
 void write_run(const fs::path& out, const ordered_json& result) {
   if (out.empty()) return;
   make_directories(out);
-  write_file(out / "result.json", std::string_view(text_of(result)));
+  write_file(out / "result.json", std::string_view(json_text(result, 2) + "\n"));
   write_file(out / "report.html", std::string_view(robustness_report({result})));
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
@@ -263,7 +264,7 @@ class CorruptionMeasure : public Measure {
                            number_or_dash(scores.relative_19, 2)}});
     if (results.clean) text += concat("\nClean error: ", format_number(100 * results.clean->error, 2), " %");
     text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
-                   "\nImages: ", making_of(source_).dump(), "\n");
+                   "\nImages: ", json_text(making_of(source_)), "\n");
     if (!missing.empty()) text += concat("PARTIAL: missing ", join(missing, ", "), "\n");
     return text;
   }

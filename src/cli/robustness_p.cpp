@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
@@ -215,7 +216,7 @@ class PerturbationMeasure : public Measure {
                       {number_or_dash(scores.mfr, 2), number_or_dash(scores.mt5d, 2),
                        number_or_dash(scores.unnormalised_fr, 2), number_or_dash(scores.unnormalised_t5d, 4)}});
     text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
-                   "\nSequences: ", making().dump(), "\n");
+                   "\nSequences: ", json_text(making()), "\n");
     if (!scores.unnormalised_fr) {
       text += concat("No mFR: it is over ", kOfficialPerturbations, " kinds, and not all of them were measured\n");
     }

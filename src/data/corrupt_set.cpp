@@ -10,6 +10,7 @@
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/corrupted_dataset.h"
 #include "assemble/data/derived_folder.h"
+#include "assemble/data/open_images.h"
 #include "assemble/image/decode.h"
 #include "derived_set.h"
 
@@ -129,7 +130,7 @@ class SetWriter {
 
   void make_folders() const {
     std::set<fs::path> below;
-    for (const std::string& name : dataset_.class_names()) below.insert(name);
+    if (!images_are_files(dataset_)) below.insert(dataset_.class_names().begin(), dataset_.class_names().end());
     // Records whose labels must be read lie in their classes' folders, or in none.
     for (int64_t i = 0; i < dataset_.size(); ++i) {
       below.insert(derived_stem(dataset_, i, dataset_.label(i)).parent_path());

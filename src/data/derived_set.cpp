@@ -6,6 +6,7 @@
 #include <map>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/data/open_images.h"
 #include "assemble/io/tfrecord.h"
@@ -106,7 +107,7 @@ ordered_json read_set_record(const fs::path& record, const ordered_json& setting
       throw UsageError(record.string(),
                        key == kSources
                            ? "was made of images of other names, or in another order"
-                           : concat("was made with ", key, " ", before.at(key).dump(), ", not ", value.dump()),
+                           : concat("was made with ", key, " ", before.at(key).dump(), ", not ", json_text(value)),
                        "use the same settings to go on, or write into another folder");
     }
     return before;
@@ -118,7 +119,7 @@ ordered_json read_set_record(const fs::path& record, const ordered_json& setting
 
 void write_set_record(const fs::path& record, const ordered_json& json) {
   // Names of files may hold bytes that are no UTF-8.
-  write_file(record, std::string_view(json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n"));
+  write_file(record, std::string_view(json_text(json, 2) + "\n"));
 }
 
 bool is_whole_image(const fs::path& path, ImageFormat format, int side) {

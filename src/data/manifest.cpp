@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
+#include "assemble/core/text_file.h"
 #include "assemble/io/tfrecord.h"
 
 namespace assemble {
@@ -34,14 +36,13 @@ SplitManifest split_from(const nlohmann::json& json) {
 }  // namespace
 
 std::string Manifest::to_json() const {
-  return nlohmann::ordered_json{{"name", name},
-                                {"seed", seed},
-                                {"classes", class_names.size()},
-                                {"train", assemble::to_json(train)},
-                                {"validation", assemble::to_json(validation)},
-                                {"class_names", class_names}}
-             .dump(1) +
-         "\n";
+  const nlohmann::ordered_json json{{"name", name},
+                                    {"seed", seed},
+                                    {"classes", class_names.size()},
+                                    {"train", assemble::to_json(train)},
+                                    {"validation", assemble::to_json(validation)},
+                                    {"class_names", class_names}};
+  return json_text(json, 1) + "\n";
 }
 
 Manifest Manifest::from_json(const std::string& text, const std::string& where) {
@@ -62,8 +63,7 @@ Manifest Manifest::from_json(const std::string& text, const std::string& where) 
 std::optional<Manifest> read_manifest(const fs::path& directory) {
   const fs::path file = directory / Manifest::kFile;
   if (!fs::exists(file)) return std::nullopt;
-  const Bytes bytes = read_file(file, kMaxManifestBytes);
-  return Manifest::from_json({bytes.begin(), bytes.end()}, file.string());
+  return Manifest::from_json(decode_text(read_file(file, kMaxManifestBytes), file.string()), file.string());
 }
 
 ShardSummary summarise_shard(const fs::path& shard) {

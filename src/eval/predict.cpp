@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
@@ -43,7 +44,7 @@ std::vector<Prediction> classify_batch(const Network& network, const ModelCard& 
     try {
       prepare(i, {images.data_ptr<float>() + i * pixels, static_cast<size_t>(pixels)});
     } catch (const InputError& error) {
-      predictions[static_cast<size_t>(i)].error = error.what();
+      predictions[static_cast<size_t>(i)].error = to_utf8(error.what());
     }
   });
   const auto unreadable = [](const Prediction& prediction) { return !prediction.error.empty(); };
@@ -82,7 +83,7 @@ std::vector<Prediction> predict(const Network& network, const ModelCard& card, c
       preprocess_eval(read(begin + i), names[static_cast<size_t>(begin + i)], card.preprocessing, input);
     };
     for (Prediction& prediction : classify_batch(network, card, size, prepare, options.top, pool)) {
-      prediction.image = names[predictions.size()];
+      prediction.image = to_utf8(names[predictions.size()]);
       predictions.push_back(std::move(prediction));
     }
     progress.advance(size);
@@ -122,10 +123,12 @@ std::string predictions_to_csv(const std::vector<Prediction>& predictions) {
 std::string predictions_to_table(const std::vector<Prediction>& predictions) {
   std::vector<std::vector<std::string>> rows{{"image", "class", "probability"}};
   for (const Prediction& prediction : predictions) {
-    if (!prediction.error.empty()) rows.push_back({prediction.image, "error: " + prediction.error, "-"});
+    if (!prediction.error.empty()) {
+      rows.push_back({one_line(prediction.image), one_line("error: " + prediction.error), "-"});
+    }
     for (size_t k = 0; k < prediction.classes.size(); ++k) {
       const Prediction::Class& c = prediction.classes[k];
-      rows.push_back({k == 0 ? prediction.image : "", c.name, format_number(c.probability, 4)});
+      rows.push_back({k == 0 ? one_line(prediction.image) : "", c.name, format_number(c.probability, 4)});
     }
   }
   return format_table(rows);

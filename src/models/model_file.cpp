@@ -5,7 +5,9 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/models/tensor_file.h"
 #include "defects.h"
@@ -155,7 +157,7 @@ Metadata to_metadata(const ModelCard& card) {
           {"class_names", names_to_json(card.class_names)},
           {"preprocessing", card.preprocessing.to_json()},
           {"loss", card.loss},
-          {"training", json(card.training).dump()}};
+          {"training", json_text(json(card.training))}};
 }
 
 ModelCard card_from_metadata(const Metadata& metadata, const std::string& where, const std::string& hint) {
@@ -165,6 +167,7 @@ ModelCard card_from_metadata(const Metadata& metadata, const std::string& where,
   ModelCard card;
   card.arch = read_arch(value("arch"), where);
   card.class_names = parse_value<std::vector<std::string>>(value("class_names"), "class_names", where);
+  for (std::string& name : card.class_names) name = name_text(name);
   card.preprocessing = Preprocessing::from_json(value("preprocessing"), where);
   card.loss = value("loss");
   if (card.loss != "softmax" && card.loss != "sigmoid") {

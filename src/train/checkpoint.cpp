@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/models/tensor_file.h"
 
@@ -54,7 +55,7 @@ void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const Mo
   const std::string damaged = not_finite(tensors);
   if (!damaged.empty()) throw RunError(path.string(), "is not written, the training has diverged:" + damaged);
   write_tensors(path, tensors,
-                {{"format", kFormat}, {"arch", model.arch().str()}, {"state", to_json(state, average).dump()}});
+                {{"format", kFormat}, {"arch", model.arch().str()}, {"state", json_text(to_json(state, average))}});
 }
 
 TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, MomentumSgd& optimizer,

@@ -13,6 +13,7 @@
 #include <map>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
@@ -163,9 +164,7 @@ void RunFolder::write_environment(const std::vector<std::string>& command) const
                                            {"host", host},
                                            {"started", timestamp()},
                                            {"command", command}};
-  // A path may hold any bytes.
-  const auto replaced = nlohmann::json::error_handler_t::replace;
-  write_file(folder_ / "environment.json", environment.dump(2, ' ', /*ensure_ascii=*/false, replaced) + "\n");
+  write_file(folder_ / "environment.json", json_text(environment, 2) + "\n");
 }
 
 void RunFolder::rewind(int64_t step) const {
@@ -186,7 +185,7 @@ void RunFolder::add_metrics(const std::string& kind, int64_t step,
     line[name] = value;
     scalars.emplace_back(kind + "/" + name, value);
   }
-  append(folder_ / "metrics.jsonl", line.dump() + "\n");
+  append(folder_ / "metrics.jsonl", json_text(line) + "\n");
   if (!events_) events_.emplace(folder_);
   events_->add_scalars(step, scalars);
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/thread_pool.h"
@@ -243,7 +244,7 @@ void prepare_teacher_folder(const fs::path& output, const nlohmann::ordered_json
                          "choose another folder");
       }
     }
-    write_file(file, std::string_view(identity.dump(2) + "\n"));
+    write_file(file, std::string_view(json_text(identity, 2) + "\n"));
     return;
   }
   const Bytes bytes = read_file(file, uint64_t{1} << 24);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // iFood-2019 (FGVC6), https://github.com/karansikka1/iFood_2019: 251 classes.
 #include "assemble/core/error.h"
-#include "assemble/core/text.h"
+#include "assemble/core/text_file.h"
 #include "raw_files.h"
 
 namespace assemble::raw {
@@ -11,7 +11,7 @@ namespace {
 std::vector<RawImage> list_split(const fs::path& folder, const fs::path& list, int64_t classes) {
   std::vector<RawImage> images;
   for (const Line& line : read_lines(list)) {
-    const std::vector<std::string> cells = split(line.text, ',');
+    const std::vector<std::string> cells = csv_cells(line.text);
     if (cells.size() != 2) throw InputError(line.where, "expected IMAGE,LABEL: '" + line.text + "'");
     if (cells[0] == "img_name") continue;
     images.push_back({.path = inside(folder, cells[0], line.where), .label = line.integer(cells[1], 0, classes - 1)});

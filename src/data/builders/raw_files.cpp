@@ -5,11 +5,11 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/core/text_file.h"
 
 namespace assemble::raw {
 namespace {
 
-constexpr uint64_t kMaxListBytes = uint64_t{1} << 30;
 constexpr const char* kHint = "--raw is the folder with the files as they were published and unpacked";
 
 }  // namespace
@@ -38,13 +38,9 @@ int64_t Line::integer(const std::string& word, int64_t low, int64_t high) const 
 
 std::vector<Line> read_lines(const fs::path& file) {
   if (!fs::exists(file)) throw InputError(file.string(), "missing", kHint);
-  const Bytes bytes = read_file(file, kMaxListBytes);
   std::vector<Line> lines;
-  size_t number = 0;
-  for (std::string& text : split({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, '\n')) {
-    ++number;
-    while (!text.empty() && (text.back() == '\r' || text.back() == ' ' || text.back() == '\t')) text.pop_back();
-    if (!text.empty()) lines.push_back({std::move(text), concat(file.string(), " line ", number)});
+  for (TextLine& line : assemble::read_lines(file)) {
+    if (!line.text.empty()) lines.push_back({std::move(line.text), concat(file.string(), " line ", line.number)});
   }
   if (lines.empty()) throw InputError(file.string(), "is empty", kHint);
   return lines;

@@ -23,7 +23,7 @@ struct Line {
   int64_t integer(const std::string& word, int64_t low, int64_t high) const;
 };
 
-/// Lines that are not empty, without their ends.
+/// Lines that are not empty, without their ends; see assemble/core/text_file.h.
 /// @throws InputError when the file cannot be read, with what the raw folder must hold
 std::vector<Line> read_lines(const fs::path& file);
 
