@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "assemble/cli/command.h"
+#include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/progress.h"
@@ -163,9 +164,24 @@ class DatasetCommand : public Command {
     nlohmann::ordered_json json{
         {"train_images", of_train.images}, {"validation_images", of_validation.images}, {"classes", classes}};
     std::string text = format_table(rows);
+    add_sources(*train, *validation, json, text);
     if (const auto manifest = read_manifest(data_)) add_manifest(*manifest, json, text);
     if (decode_) add_decoded(of_train, of_validation, json, text);
     print(json, text);
+  }
+
+  /// Where each split comes from, and what lies there and is no image.
+  static void add_sources(const Dataset& train, const Dataset& validation, nlohmann::ordered_json& json,
+                          std::string& text) {
+    for (const auto& [name, dataset] : {std::pair("train", &train), std::pair("validation", &validation)}) {
+      const std::string part = dataset->part();
+      const std::string source = one_line(part.empty() ? dataset->where() : concat(dataset->where(), ": ", part));
+      json[concat(name, "_source")] = source;
+      json["passed_over"][name] = dataset->passed_over();
+      text += concat("\n", name, " is ", source, "\n");
+      for (const auto& [kind, count] : dataset->passed_over())
+        text += concat("  passed over: ", count, " ", kind, "\n");
+    }
   }
 
   void add_manifest(const Manifest& manifest, nlohmann::ordered_json& json, std::string& text) const {

@@ -2,11 +2,13 @@
 #include "assemble/data/image_folder.h"
 
 #include <algorithm>
+#include <iterator>
 
+#include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
-#include "folders.h"
+#include "listing.h"
 
 namespace assemble {
 namespace {
@@ -14,97 +16,51 @@ namespace {
 constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
 constexpr const char* kLayout = "expected one folder a class with .jpg, .jpeg, .png or .webp files in it";
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
-
-void require_folder(const fs::path& directory) {
-  std::error_code code;
-  const fs::file_status status = fs::status(directory, code);
-  if (!fs::exists(status)) throw InputError(directory.string(), "no such folder", "check the path");
-  if (!fs::is_directory(status)) throw InputError(directory.string(), "is a file, expected a folder");
-}
-
-[[noreturn]] void refuse_unreadable(const fs::path& directory, const fs::filesystem_error& error) {
-  throw InputError(directory.string(), "cannot be listed: " + error.code().message(), "check its permissions");
-}
-
-void check_known(const fs::path& directory, const std::vector<std::string>& folders,
-                 const std::vector<std::string>& known) {
-  for (const std::string& folder : folders) {
-    if (std::find(known.begin(), known.end(), folder) != known.end()) continue;
-    const std::string near = nearest(folder, known);
-    throw InputError((directory / folder).string(),
-                     concat("is none of the ", known.size(), " classes expected",
-                            near.empty() ? "" : "; the nearest is '" + near + "'"),
-                     "rename or remove the folder");
-  }
-}
-
 Sample read_sample(const fs::path& path, int64_t label) {
   Sample sample;
   sample.encoded = read_file(path, kMaxFileBytes);
   sample.label = label;
-  sample.name = path.string();
+  sample.name = one_line(path.string());
   return sample;
 }
 
 }  // namespace
 
 bool is_image_file(const fs::path& path) {
+  static constexpr const char* kExtensions[] = {".jpg", ".jpeg", ".jpe",   ".jfif", ".jfi",
+                                                ".jif", ".pjp",  ".pjpeg", ".png",  ".webp"};
   const std::string extension = to_lower(path.extension().string());
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".webp";
-}
-
-std::vector<std::string> folder_names(const fs::path& directory) {
-  require_folder(directory);
-  std::vector<std::string> names;
-  try {
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-      if (entry.is_directory() && !is_hidden(entry.path())) names.push_back(entry.path().filename().string());
-    }
-  } catch (const fs::filesystem_error& error) {
-    refuse_unreadable(directory, error);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::vector<fs::path> image_files(const fs::path& directory) {
-  std::vector<fs::path> files;
-  try {
-    fs::recursive_directory_iterator entry(directory, fs::directory_options::follow_directory_symlink);
-    for (; entry != fs::recursive_directory_iterator(); ++entry) {
-      if (is_hidden(entry->path())) {
-        entry.disable_recursion_pending();
-      } else if (is_image_file(entry->path()) && !entry->is_directory()) {
-        files.push_back(entry->path());
-      }
-    }
-  } catch (const fs::filesystem_error& error) {
-    refuse_unreadable(directory, error);
-  }
-  std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
-  return files;
+  return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
 }
 
 ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::string>& class_names)
     : directory_(directory), class_names_(class_names) {
-  const std::vector<std::string> folders = folder_names(directory);
-  if (folders.empty()) throw InputError(directory.string(), "holds no class folders", kLayout);
-  if (class_names_.empty()) class_names_ = folders;
-  check_known(directory, folders, class_names_);
+  const std::string where = one_line(directory.string());
+  auto folders = class_folders(folder_names(directory), where);
+  if (folders.empty()) throw InputError(where, "holds no class folders", kLayout);
+  if (class_names_.empty()) {
+    for (const auto& [name, folder] : folders) class_names_.push_back(name);
+  }
+  require_known_classes(folders, class_names_, where);
+  ImageLister lister;
   for (size_t label = 0; label < class_names_.size(); ++label) {
-    const fs::path folder = directory / class_names_[label];
-    if (!std::binary_search(folders.begin(), folders.end(), class_names_[label])) {
-      log_warning(folder.string() + ": this class has no folder here");
+    const auto found = folders.find(class_names_[label]);
+    if (found == folders.end()) {
+      log_warning(concat(where, "/", class_names_[label], ": this class has no folder here"));
       continue;
     }
-    const std::vector<fs::path> images = image_files(folder);
-    if (images.empty()) throw InputError(folder.string(), "a class without images", kLayout);
-    if (images.size() == 1) log_warning(folder.string() + ": this class has a single image");
+    const fs::path folder = directory / found->second;
+    folders.erase(found);  // models may have two classes of one name: the folder is the first's
+    const std::vector<fs::path> images = lister.list(folder);
+    if (images.empty()) throw InputError(one_line(folder.string()), "a class without images", kLayout);
+    if (images.size() == 1) log_warning(one_line(folder.string()) + ": this class has a single image");
     for (const fs::path& image : images) {
       files_.push_back({image.lexically_relative(directory), static_cast<int32_t>(label)});
     }
   }
+  lister.pass_over_files_in(directory);
+  passed_over_ = lister.passed_over();
+  warn_passed_over(passed_over_, where);
 }
 
 Sample ImageFolder::read(int64_t index) const {
@@ -128,8 +84,10 @@ std::vector<fs::path> find_images(const fs::path& path) {
   const fs::file_status status = fs::status(path, code);
   if (!fs::exists(status)) throw InputError(path.string(), "no such file or folder", "check the path");
   if (!fs::is_directory(status)) return {path};
-  std::vector<fs::path> files = image_files(path);
+  ImageLister lister;
+  std::vector<fs::path> files = lister.list(path);
   if (files.empty()) throw InputError(path.string(), "holds no .jpg, .jpeg, .png or .webp files");
+  warn_passed_over(lister.passed_over(), path.string());
   return files;
 }
 

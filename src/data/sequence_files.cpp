@@ -10,7 +10,7 @@
 #include "assemble/image/decode.h"
 #include "assemble/image/perturbations.h"
 #include "assemble/image/video.h"
-#include "folders.h"
+#include "listing.h"
 #include "natural_order.h"
 
 namespace assemble {
@@ -21,14 +21,14 @@ constexpr int kDeepest = 16;
 
 bool is_video(const fs::path& file) { return to_lower(file.extension().string()) == ".mp4"; }
 
-/// Files of the folder itself for which `wanted` is true, hidden ones passed over.
+/// Files of the folder itself for which `wanted` is true, debris passed over.
 template <typename Wanted>
 std::vector<fs::path> files_in(const fs::path& folder, Wanted&& wanted) {
   std::vector<fs::path> files;
   std::error_code failed;
   for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
     const fs::path& path = entry->path();
-    if (path.filename().native().starts_with('.') || !wanted(path) || entry->is_directory()) continue;
+    if (is_debris(path.filename().native()) || !wanted(path) || entry->is_directory()) continue;
     files.push_back(path);
   }
   if (failed) throw InputError(folder.string(), "cannot be listed: " + failed.message(), "check its permissions");

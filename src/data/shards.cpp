@@ -6,11 +6,37 @@
 #include <regex>
 #include <set>
 
+#include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
-#include "assemble/core/text.h"
+#include "assemble/core/text_file.h"
 #include "assemble/data/manifest.h"
+#include "listing.h"
 
 namespace assemble {
+namespace {
+
+/// A file SET-?????-of-COUNT.
+struct NumberedFile {
+  std::string set;
+  std::string name;
+  int count;
+};
+
+std::vector<NumberedFile> numbered_files(const fs::path& directory) {
+  static const std::regex form("(.+)-[0-9]{5}-of-([0-9]{5})");
+  std::vector<NumberedFile> files;
+  std::error_code code;
+  for (fs::directory_iterator entry(directory, code), end; entry != end; entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    std::smatch parts;
+    if (is_debris(name) || !std::regex_match(name, parts, form)) continue;
+    files.push_back({parts[1], name, std::stoi(parts[2])});
+  }
+  if (code) throw InputError(directory.string(), "cannot be listed: " + code.message(), "check the path");
+  return files;
+}
+
+}  // namespace
 
 std::string shard_name(const std::string& split, int index, int count) {
   char numbers[32];
@@ -18,19 +44,20 @@ std::string shard_name(const std::string& split, int index, int count) {
   return split + numbers;
 }
 
+std::vector<std::string> record_sets(const fs::path& directory) {
+  std::set<std::string> sets;
+  for (const auto& [set, name, count] : numbered_files(directory)) sets.insert(set);
+  return {sets.begin(), sets.end()};
+}
+
 std::vector<fs::path> find_shards(const fs::path& directory, const std::string& split) {
-  const std::regex form(split + "-[0-9]{5}-of-([0-9]{5})");
   std::set<std::string> found;
   std::set<int> counts;
-  std::error_code code;
-  for (fs::directory_iterator entry(directory, code), end; entry != end; entry.increment(code)) {
-    const std::string name = entry->path().filename().string();
-    std::smatch parts;
-    if (!std::regex_match(name, parts, form)) continue;
+  for (const auto& [set, name, count] : numbered_files(directory)) {
+    if (set != split) continue;
     found.insert(name);
-    counts.insert(std::stoi(parts[1]));
+    counts.insert(count);
   }
-  if (code) throw InputError(directory.string(), "cannot be listed: " + code.message(), "check the path");
   if (found.empty()) return {};
   if (counts.size() > 1) {
     throw InputError(directory.string(),
@@ -72,14 +99,11 @@ std::vector<std::string> read_class_names(const fs::path& file) {
     throw InputError(file.string(), "missing",
                      "write the names of the classes to it, one a line, in order of the labels");
   }
-  const Bytes bytes = read_file(file, uint64_t{1} << 26);
   std::vector<std::string> names;
   std::set<std::string> seen;
-  for (std::string& line : split(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), '\n')) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (line.empty()) continue;
-    if (!seen.insert(line).second) throw InputError(file.string(), "names the class '" + line + "' twice");
-    names.push_back(std::move(line));
+  for (const std::string& line : read_names(file)) {
+    names.push_back(name_text(line));
+    if (!seen.insert(names.back()).second) throw InputError(file.string(), "names the class '" + line + "' twice");
   }
   if (names.empty()) throw InputError(file.string(), "holds no class names", "expected one a line");
   return names;

@@ -7,7 +7,7 @@
 #include "assemble/core/error.h"
 #include "assemble/data/corrupt_set.h"
 #include "assemble/data/perturb_set.h"
-#include "folders.h"
+#include "listing.h"
 #include "sequence_files.h"
 
 namespace assemble {

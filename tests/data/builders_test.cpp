@@ -273,6 +273,32 @@ TEST_F(Builders, IFood2019) {
   EXPECT_THAT(refusal("ifood2019"), HasSubstr("val_labels.csv line 2: '2', expected an integer in 0…1"));
 }
 
+TEST_F(Builders, TakeListsAsWindowsWritesThem) {
+  write_text(raw_ / "class_list.txt",
+             "\xEF\xBB\xBF"
+             "0 macaron\r\n1 beignet\r\n\r\n");
+  write_text(raw_ / "train_labels.csv",
+             "\xEF\xBB\xBF"
+             "img_name,label\r\n\"train_1.jpg\",1\r\ntrain_2.jpg,0 \r\n\r\n");
+  std::string utf16 = "\xFF\xFE";
+  for (const char c : std::string("img_name,label\r\nval_1.jpg,1\r\n")) utf16 += {c, '\0'};
+  write_text(raw_ / "val_labels.csv", utf16);
+  const RawDataset data = list("ifood2019");
+  EXPECT_THAT(data.class_names, ElementsAre("macaron", "beignet"));
+  EXPECT_THAT(listed(data.train), ElementsAre("1:train_1.jpg", "0:train_2.jpg"));
+  EXPECT_THAT(listed(data.validation), ElementsAre("1:val_1.jpg"));
+}
+
+TEST_F(Builders, FolderTakesNoDebrisAndKeepsEqualStems) {
+  for (const char* split : {"train", "valid"}) {
+    write_picture(raw_ / split / "rose/1.jpg", 1);
+    write_picture(raw_ / split / "rose/1.jpeg", 2);
+    write_picture(raw_ / split / "rose/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", 3);
+    write_picture(raw_ / split / "__MACOSX/rose/._1.jpg", 4);
+  }
+  build("folder", 2, 2);
+}
+
 TEST_F(Builders, SayWhatIsMissing) {
   make_directories(raw_);
   for (const Builder& builder : builders()) {

@@ -115,5 +115,127 @@ TEST(TarDataset, SurvivesAnyTruncationAndFlippedBytes) {
   }
 }
 
+std::vector<std::string> images_of(const Dataset& data) {
+  std::vector<std::string> images;
+  for (int64_t i = 0; i < data.size(); ++i) {
+    const Sample sample = data.read(i);
+    images.push_back(concat(std::string(sample.encoded.begin(), sample.encoded.end()), " ", sample.label));
+  }
+  return images;
+}
+
+TEST(TarDataset, TakesNoDebris) {
+  TemporaryFolder folder;
+  write_tar(folder / "web.tar", {{"./._1.jpg", bytes_of("x")},
+                                 {"./1.jpg", bytes_of("a")},
+                                 {"./._1.cls", bytes_of("x")},
+                                 {"./1.cls", bytes_of("0")},
+                                 {"__MACOSX/._1.jpg", bytes_of("x")}});
+  const TarDataset web({folder / "web.tar"}, {});
+  EXPECT_THAT(images_of(web), ElementsAre("a 0"));
+  EXPECT_TRUE(web.defects().empty());
+  write_tar(folder / "folders.tar", {{"./cat/._1.jpg", bytes_of("x")},
+                                     {"./cat/1.jpg", bytes_of("a")},
+                                     {"./dog/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", bytes_of("x")},
+                                     {"./dog/1.jpg", bytes_of("b")}});
+  EXPECT_THAT(images_of(TarDataset({folder / "folders.tar"}, {})), ElementsAre("a 0", "b 1"));
+}
+
+TEST(TarDataset, KeepsEverySampleOfKeysWithDots) {
+  TemporaryFolder folder;
+  write_tar(folder / "web.tar", {{"img.0001.jpg", bytes_of("a")},
+                                 {"img.0001.cls", bytes_of("0")},
+                                 {"img.0002.JPG", bytes_of("b")},
+                                 {"img.0002.CLS", bytes_of("1\r\n")},
+                                 {"n01440764_1.v2.jpg", bytes_of("c")},
+                                 {"n01440764_1.v2.cls", bytes_of("\xEF\xBB\xBF"
+                                                                 "2")},
+                                 {"img.0003.jpg", bytes_of("no label")}});
+  const TarDataset data({folder / "web.tar"}, {});
+  EXPECT_THAT(images_of(data), ElementsAre("a 0", "b 1", "c 2"));
+  EXPECT_THAT(data.defects(), ElementsAre(HasSubstr("'img.0003.jpg' has no label")));
+}
+
+TEST(TarDataset, KeepsEqualStemsOfClassFolders) {
+  TemporaryFolder folder;
+  write_tar(folder / "folders.tar", {{"a/1.jpg", bytes_of("a")},
+                                     {"a/1.png", bytes_of("b")},
+                                     {"a/x.1.jpg", bytes_of("c")},
+                                     {"a/x.2.jpg", bytes_of("d")},
+                                     {"b/1.jpg", bytes_of("e")}});
+  EXPECT_THAT(images_of(TarDataset({folder / "folders.tar"}, {})), ElementsAre("a 0", "b 0", "c 0", "d 0", "e 1"));
+}
+
+TEST(TarDataset, TakesTheImageAndNotWhatBelongsToIt) {
+  TemporaryFolder folder;
+  write_tar(folder / "web.tar", {{"1.cls", bytes_of("0")},
+                                 {"1.jpg", bytes_of("photo")},
+                                 {"1.json", bytes_of("{}")},
+                                 {"1.seg.png", bytes_of("mask")}});
+  ::testing::internal::CaptureStderr();
+  const TarDataset data({folder / "web.tar"}, {});
+  EXPECT_THAT(images_of(data), ElementsAre("photo 0"));
+  EXPECT_THAT(data.passed_over(), ElementsAre(testing::Pair("second images of samples", 1)));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("1 file is passed over: 1 second images of samples"));
+}
+
+TEST(TarDataset, FindsLabelsAnywhereAndKeepsRepeatedNames) {
+  TemporaryFolder folder;
+  write_tar(folder / "web.tar", {{"1.jpg", bytes_of("a")},
+                                 {"2.jpg", bytes_of("b")},
+                                 {"1.cls", bytes_of("0")},
+                                 {"2.cls", bytes_of("1")},
+                                 {"1.jpg", bytes_of("c")},
+                                 {"1.cls", bytes_of("2")}});
+  EXPECT_THAT(images_of(TarDataset({folder / "web.tar"}, {})), ElementsAre("a 0", "b 1", "c 2"));
+}
+
+TEST(TarDataset, PassesOverWhatIsNoImageAndSaysSo) {
+  TemporaryFolder folder;
+  write_tar(folder / "folders.tar", {{"a/1.jpg", bytes_of("a")},
+                                     {"a/1.bmp", bytes_of("x")},
+                                     {"a/2.BMP", bytes_of("x")},
+                                     {"stray.jpg", bytes_of("x")}});
+  const TarDataset data({folder / "folders.tar"}, {});
+  EXPECT_EQ(data.size(), 1);
+  EXPECT_THAT(data.passed_over(), ElementsAre(testing::Pair(".bmp", 2), testing::Pair("in no class folder", 1)));
+  write_tar(folder / "labels.tar", {{"1.jpg", bytes_of("a")}, {"1.json", bytes_of("{\"label\": 1}")}});
+  EXPECT_THAT(error_of<InputError>([&] { TarDataset({folder / "labels.tar"}, {}); }),
+              HasSubstr("no sample that can be used"));
+}
+
+TEST(TarDataset, NamesClassesInUtf8) {
+  TemporaryFolder folder;
+  write_tar(folder / "train.tar", {{"caf\xE9/1.jpg", bytes_of("a")}, {"tea/1.jpg", bytes_of("b")}});
+  write_tar(folder / "val.tar", {{"tea/1.jpg", bytes_of("c")}, {"cafe\xCC\x81/1.jpg", bytes_of("d")}});
+  EXPECT_THAT(open_dataset(folder.path(), Split::kTrain)->class_names(), ElementsAre("café", "tea"));
+  EXPECT_THAT(images_of(*open_dataset(folder.path(), Split::kValidation)), ElementsAre("c 1", "d 0"));
+}
+
+/// As write_tar, with the second name a hard link to the first.
+void write_linked_tar(const fs::path& path, const std::string& first, const std::string& second) {
+  archive* tar = archive_write_new();
+  archive_write_set_format_gnutar(tar);
+  archive_write_open_filename(tar, path.c_str());
+  archive_entry* entry = archive_entry_new();
+  archive_entry_set_pathname(entry, first.c_str());
+  archive_entry_set_size(entry, 1);
+  archive_entry_set_filetype(entry, AE_IFREG);
+  archive_write_header(tar, entry);
+  archive_write_data(tar, "a", 1);
+  archive_entry_clear(entry);
+  archive_entry_set_pathname(entry, second.c_str());
+  archive_entry_set_hardlink(entry, first.c_str());
+  archive_write_header(tar, entry);
+  archive_entry_free(entry);
+  archive_write_free(tar);
+}
+
+TEST(TarDataset, ReadsHardLinks) {
+  TemporaryFolder folder;
+  write_linked_tar(folder / "folders.tar", "a/1.jpg", "b/1.jpg");
+  EXPECT_THAT(images_of(TarDataset({folder / "folders.tar"}, {})), ElementsAre("a 0", "a 1"));
+}
+
 }  // namespace
 }  // namespace assemble

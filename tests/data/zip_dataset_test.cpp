@@ -45,7 +45,7 @@ TEST(ZipDataset, TakesClassFoldersWholeAsValidation) {
   const auto data = open_dataset(folder / "set.zip", Split::kValidation);
   EXPECT_THAT(data->class_names(), ElementsAre("a", "b"));
   EXPECT_THAT(error_of<InputError>([&] { open_dataset(folder / "set.zip", Split::kTrain); }),
-              HasSubstr("holds no training images"));
+              HasSubstr("holds no training split"));
 }
 
 TEST(ZipDataset, IsReadByManyThreads) {
@@ -87,6 +87,66 @@ TEST(ZipDataset, SaysWhatIsWrongWithDamagedFiles) {
     } catch (const InputError&) {
     }
   }
+}
+
+TEST(ZipDataset, TakesNoDebrisAndSaysWhatItPassesOver) {
+  TemporaryFolder folder;
+  write_zip(folder / "set.zip", {{"train/a/1.jfif", bytes_of("a")},
+                                 {"train/a/1.bmp", bytes_of("x")},
+                                 {"train/a/Thumbs.db", bytes_of("x")},
+                                 {"train/a/._1.jpg", bytes_of("x")},
+                                 {"train/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", bytes_of("x")},
+                                 {"train/stray.jpg", bytes_of("x")},
+                                 {"val/a/1.gif", bytes_of("x")},
+                                 {"val/a/1.jpg", bytes_of("b")}});
+  ::testing::internal::CaptureStderr();
+  const auto train = open_dataset(folder / "set.zip", Split::kTrain);
+  EXPECT_EQ(train->size(), 1);
+  EXPECT_EQ(train->part(), "train");
+  EXPECT_THAT(train->passed_over(), ElementsAre(testing::Pair(".bmp", 1), testing::Pair("in no class folder", 1)));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("2 files are passed over: 1 .bmp, 1 in no class"));
+}
+
+TEST(ZipDataset, KnowsWindowsSeparators) {
+  TemporaryFolder folder;
+  write_zip(folder / "set.zip", {{"train\\dog\\1.jpg", bytes_of("dog")}, {"train\\cat\\1.jpg", bytes_of("cat")}});
+  const auto data = open_dataset(folder / "set.zip", Split::kTrain);
+  EXPECT_THAT(data->class_names(), ElementsAre("cat", "dog"));
+  EXPECT_EQ(data->read(0).encoded, bytes_of("cat"));
+}
+
+TEST(ZipDataset, NamesWhatCannotBeRead) {
+  TemporaryFolder folder;
+  const fs::path path = folder / "set.zip";
+  zip_t* zip = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  const Bytes bytes(100, 1);
+  const auto index = static_cast<zip_uint64_t>(
+      zip_file_add(zip, "train/a/1.jpg", zip_source_buffer(zip, bytes.data(), bytes.size(), 0), 0));
+  ASSERT_EQ(zip_file_set_encryption(zip, index, ZIP_EM_AES_256, "secret"), 0);
+  ASSERT_EQ(zip_close(zip), 0);
+  const auto refusal = [&] { return error_of<InputError>([&] { open_dataset(path, Split::kTrain); }); };
+  EXPECT_THAT(refusal(), HasSubstr("set.zip: train/a/1.jpg: is encrypted (unpack the zip file"));
+
+  write_zip(path, {{"train/a/1.jpg", bytes}});
+  Bytes whole = read_file(path);
+  const std::string_view text(reinterpret_cast<const char*>(whole.data()), whole.size());
+  whole[text.find("PK\x03\x04") + 8] = whole[text.find("PK\x01\x02") + 10] = 97;
+  write_file(path, whole);
+  EXPECT_THAT(refusal(), HasSubstr("train/a/1.jpg: is compressed by method 97, which cannot be read"));
+}
+
+TEST(ZipDataset, ReadsNamesInCodePage437) {
+  TemporaryFolder folder;
+  const fs::path path = folder / "set.zip";
+  write_zip(path, {{"train/cafX/1.jpg", bytes_of("a")}, {"train/tea/1.jpg", bytes_of("b")}});
+  Bytes bytes = read_file(path);
+  for (size_t i = 0; i + 3 < bytes.size(); ++i) {
+    if (std::string_view(reinterpret_cast<const char*>(&bytes[i]), 4) == "cafX") bytes[i + 3] = 0x82;
+  }
+  write_file(path, bytes);
+  ::testing::internal::CaptureStderr();
+  EXPECT_THAT(open_dataset(path, Split::kTrain)->class_names(), ElementsAre("café", "tea"));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("are read in code page 437"));
 }
 
 }  // namespace

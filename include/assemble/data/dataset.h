@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,9 @@ struct Sample {
   std::vector<float> logits;  ///< teacher's logits, one a class; empty when there are none
   std::vector<BoundingBox> boxes;
 };
+
+/// Files that lie where the images do and are none: how many, by extension or reason.
+using PassedOver = std::map<std::string, int64_t>;
 
 /// Labelled images with random access. Implementations are safe to read from many threads.
 class Dataset {
@@ -41,6 +46,10 @@ class Dataset {
   virtual std::vector<std::string> defects() const { return {}; }
   /// Folder or files, for messages.
   virtual std::string where() const = 0;
+  /// What of where() was taken, by its name there: a split's folder in an archive, a set of shards; empty: all of it.
+  virtual std::string part() const { return ""; }
+  /// Said in a warning when the data set was opened.
+  virtual PassedOver passed_over() const { return {}; }
 };
 
 /// Samples [begin, end) of another data set, which must outlive it.
@@ -102,20 +111,27 @@ enum class ClassRule {
                 ///< any number, and -1 is a distractor
 };
 
-/// Opens DIR as a folder-a-class data set or as TFRecords, whichever it holds.
-/// Under ClassRule::kAny the classes of validation folders are their own, and records need no classes.txt.
+/// What of an archive a data set is made of.
+struct ArchivePart {
+  std::optional<Split> split;  ///< nothing: validation if there is one, else training, else all; labels do not matter
+  ClassRule rule = ClassRule::kOfTraining;
+  bool named = false;  ///< the file's name says that it is the split's: it needs no split's folder within
+};
+
+/// Opens a folder-a-class data set, TFRecords, tar files or a zip file, whichever DIR holds or is.
 ///
-/// Folders: DIR/train/CLASS/IMAGE and DIR/{validation,val,test}/CLASS/IMAGE (the first that exists); for kValidation, a
-/// DIR that holds class folders itself is taken whole. TFRecords: DIR/train-?????-of-????? and
-/// DIR/validation-?????-of-?????, class names from DIR/dataset.json or DIR/classes.txt (one a line). Tar files (see
-/// TarDataset): those with "train", and with "val" or "test", in their names. DIR may also be a zip file (see
-/// ZipDataset) or one tar file, which is then taken as either split.
-/// @throws InputError for an empty folder, a class without images, no such split, classes of validation that training
-///         lacks; each names the folder and what was expected
+/// Splits are told by whole words in any case: train or training; validation, val or valid; else, with a warning, test
+/// or testing. In folders, and within zip and tar files: train/CLASS/IMAGE and validation/CLASS/IMAGE, whatever single
+/// folders stand around them. TFRecords (NAME-?????-of-?????) and tar files (see TarDataset) by a part of their names;
+/// where no tar file names a split, all are one archive. Class names of records from DIR/dataset.json or
+/// DIR/classes.txt (one a line). Folders or archives of classes alone are a validation split.
+/// Under ClassRule::kAny the classes of validation are its own, and records need no classes.txt.
+/// @throws InputError for an empty folder, a class without images, no such split, two names of one split, classes of
+///         validation that training lacks; each names the folder and what was expected
 std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule = ClassRule::kOfTraining);
 
-/// Opens images whose labels do not matter: TFRecords or tar files (the validation split, else the training split), a
-/// zip file's validation split, or an image file, or every image file below a folder (labels -1).
+/// Opens images whose labels do not matter: of TFRecords and archives the validation split, else the training split,
+/// else all; or an image file, or every image file below a folder (labels -1).
 /// @throws InputError when there are none
 std::unique_ptr<Dataset> open_unlabelled(const fs::path& path);
 

@@ -5,12 +5,15 @@
 
 namespace assemble {
 
-/// A folder a class, named after it; classes in byte order of their names. Files by extension .jpg .jpeg .png .webp
-/// (any case); hidden files are passed over. Images may lie in sub-folders of a class folder.
+/// A folder a class, named after it; classes in byte order of their names, which are UTF-8 in composed form whatever
+/// bytes the folders have. Files by the extensions of JPEG, PNG and WebP (any case); others are counted and named in a
+/// warning, hidden files and what systems leave (thumbnails, bins, metadata) are not. Images may lie in sub-folders of
+/// a class folder and behind links; a real folder is listed once.
 class ImageFolder : public Dataset {
  public:
   /// @param class_names when not empty, the classes expected (a trained model's, or the training split's), in order
-  /// @throws InputError for no class folders, a class without images, or a folder that is no known class
+  /// @throws InputError for no class folders, a class without images, a folder that is no known class, two folders of
+  ///         one name, or one folder that links put into two classes
   explicit ImageFolder(const fs::path& directory, const std::vector<std::string>& class_names = {});
 
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
@@ -18,6 +21,7 @@ class ImageFolder : public Dataset {
   int64_t label(int64_t index) const override;
   const std::vector<std::string>& class_names() const override { return class_names_; }
   std::string where() const override { return directory_.string(); }
+  PassedOver passed_over() const override { return passed_over_; }
   /// Path relative to the folder.
   const fs::path& file(int64_t index) const { return files_.at(static_cast<size_t>(index)).path; }
 
@@ -29,6 +33,7 @@ class ImageFolder : public Dataset {
   fs::path directory_;
   std::vector<std::string> class_names_;
   std::vector<File> files_;
+  PassedOver passed_over_;
 };
 
 /// Image files without labels (-1): one file, or all below a folder.

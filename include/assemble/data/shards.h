@@ -11,7 +11,10 @@ namespace assemble {
 /// "train-00003-of-00008".
 std::string shard_name(const std::string& split, int index, int count);
 
-/// Shards of a split ("train", "validation") in a folder, in order; empty when there are none.
+/// The names before the numbers of all files NAME-?????-of-????? in a folder.
+std::vector<std::string> record_sets(const fs::path& directory);
+
+/// Files of a set ("train", "validation") in a folder, in order; empty when there are none.
 /// @throws InputError when some of a set are missing, or two sets are mixed
 std::vector<fs::path> find_shards(const fs::path& directory, const std::string& split);
 
@@ -23,8 +26,8 @@ void require_no_other_set(const fs::path& directory, const std::string& split, i
 /// @throws InputError when there are none
 std::vector<std::string> class_names_of(const fs::path& directory);
 
-/// classes.txt: one name a line.
-/// @throws InputError when it is missing, empty, or names a class twice
+/// classes.txt: one name a line, in any encoding that read_names knows.
+/// @throws InputError when it is missing, holds no names, an empty line between them, or a name twice
 std::vector<std::string> read_class_names(const fs::path& file);
 
 }  // namespace assemble

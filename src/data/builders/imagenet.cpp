@@ -3,9 +3,10 @@
 // the original's 1001 outputs.
 #include <algorithm>
 
-#include "../folders.h"
+#include "../listing.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
+#include "assemble/data/image_folder.h"
 #include "box_xml.h"
 #include "raw_files.h"
 
@@ -68,17 +69,19 @@ class ImageNet {
   }
 
   void add_folders(const fs::path& folder, bool with_boxes, std::vector<RawImage>& images) {
+    ImageLister lister;
     for (const std::string& synset : folder_names(folder)) {
-      for (const fs::path& path : image_files(folder / synset)) {
+      for (const fs::path& path : lister.list(folder / synset)) {
         images.push_back(image_of(path, synset, (folder / synset).string()));
         if (with_boxes) images.back().boxes = boxes_of(synset, path);
       }
     }
+    warn_passed_over(lister.passed_over(), folder.string());
   }
 
   /// The labels are those of the files in byte order, one synset a line.
   void add_flat(const fs::path& labels, std::vector<RawImage>& images) const {
-    const std::vector<fs::path> files = image_files(validation_);
+    const std::vector<fs::path> files = find_images(validation_);
     const std::vector<Line> lines = read_lines(labels);
     if (files.size() != lines.size()) {
       throw InputError(labels.string(), concat("has ", lines.size(), " labels for the ", files.size(), " images in ",
