@@ -24,7 +24,9 @@ void replay(const std::string& format, const std::function<void(std::span<const 
   EXPECT_GT(seeds, 0) << folder;
 }
 
-TEST(FuzzSeeds, Archive) { replay("archive", fuzz::check_archive, 64); }
+TEST(FuzzSeeds, TarIndex) { replay("tar_index", fuzz::check_tar_index, 64); }
+TEST(FuzzSeeds, TextLists) { replay("text_lists", fuzz::check_text_lists, 64); }
+TEST(FuzzSeeds, ZipIndex) { replay("zip_index", fuzz::check_zip_index, 64); }
 TEST(FuzzSeeds, BoxXml) { replay("box_xml", fuzz::check_box_xml, 64); }
 TEST(FuzzSeeds, Mat) { replay("mat", fuzz::check_mat, 64); }
 TEST(FuzzSeeds, Example) { replay("example", fuzz::check_example, 64); }

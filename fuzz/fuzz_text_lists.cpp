@@ -2,6 +2,6 @@
 #include "fuzz_data_targets.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  assemble::fuzz::check_archive({data, size});
+  assemble::fuzz::check_text_lists({data, size});
   return 0;
 }
