@@ -8,6 +8,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/data/image_folder.h"
+#include "listing.h"
 
 namespace assemble {
 namespace {
@@ -15,9 +16,7 @@ namespace {
 /// Do images lie in the folder that a data set took for one of class folders?
 bool has_images_beside_classes(const fs::path& path, const Dataset& dataset) {
   if (dynamic_cast<const ImageFolder*>(&dataset) == nullptr || fs::path(dataset.where()) != path) return false;
-  return std::any_of(fs::directory_iterator(path), fs::directory_iterator(), [](const fs::directory_entry& entry) {
-    return entry.is_regular_file() && is_image_file(entry.path());
-  });
+  return holds_images(path);
 }
 
 /// Path of an image that is a file of its own, below the data set's folder; empty for others.
