@@ -59,7 +59,8 @@ std::vector<BenchmarkResult> run_interleaved(const std::vector<BenchmarkEntry>& 
 Graph peak_graph(bool quantised) {
   constexpr int64_t kChannels = 512, kSide = 16;
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(0);
-  const ops::Quantise bytes{{1.f / 64, false}};
+  constexpr float kScale = 1.f / 64;
+  const ops::Quantise bytes{{kScale, false}};
   Graph graph;
   NodeId node = graph.add_input({}, {3, kSide, kSide});
   node = graph.add(
@@ -72,7 +73,8 @@ Graph peak_graph(bool quantised) {
                                       .bias = torch::zeros(kChannels),
                                       .padding = {1, 1, 1, 1},
                                       .relu = true,
-                                      .quantised = quantised},
+                                      .quantised = quantised,
+                                      .input_scale = kScale},
                      {node});
   }
   node = graph.add(ops::Mean{}, {node});

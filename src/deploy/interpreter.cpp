@@ -23,11 +23,36 @@ Tensor run(const ops::Normalise& normalise, const std::vector<Tensor>& in) {
   return ((in[0].to(torch::kFloat) - row(normalise.mean)) / row(normalise.deviation)).permute({0, 3, 1, 2});
 }
 
+Tensor by_channel(const Tensor& values) { return values.view({-1, 1, 1, 1}); }
+
+/// |w| that the scale of each filter stands for. One of zeros takes its layer's: any would do.
+Tensor largest_weights(const Tensor& weight) {
+  const Tensor largest = std::get<0>(weight.abs().flatten(1).max(1));
+  const Tensor of_layer = largest.max();
+  const Tensor otherwise = torch::where(of_layer == 0, torch::ones_like(of_layer), of_layer);
+  return torch::where(largest == 0, otherwise, largest.clamp_min(1e-12));
+}
+
+/// Stores a filter's weights with a larger scale where it is below `least`.
+void raise_scales(QuantisedWeights& weights, const Tensor& weight, const Tensor& least) {
+  const Tensor raised = weights.scales < least;
+  weights.scales = torch::where(raised, least, weights.scales);
+  weights.values =
+      torch::where(by_channel(raised), (weight / by_channel(weights.scales)).round_().to(torch::kChar), weights.values);
+}
+
+Tensor quantise_bias(const Tensor& bias, const Tensor& scales) {
+  constexpr double kExactInF32 = 1 << 22;
+  const Tensor quotient = bias / scales;
+  const Tensor exact = bias.to(torch::kDouble) / scales.to(torch::kDouble);
+  return torch::where(quotient.abs() < kExactInF32, quotient.to(torch::kDouble), exact).round_().to(torch::kInt);
+}
+
 Tensor run(const ops::Convolution& conv, const std::vector<Tensor>& in) {
   Tensor weight = conv.weight;
   if (conv.quantised) {
-    const QuantisedWeights quantised = quantise_weights(weight);
-    weight = quantised.values.to(torch::kFloat) * quantised.scales.view({-1, 1, 1, 1});
+    const QuantisedWeights quantised = quantise_convolution(conv).weights;
+    weight = quantised.values.to(torch::kFloat) * by_channel(quantised.scales);
   }
   const Padding& padding = conv.padding;
   const bool even = padding.top == padding.bottom && padding.left == padding.right;
@@ -138,11 +163,11 @@ Tensor fake_quantise(const Tensor& values, const TensorQuantisation& quantisatio
 }
 
 QuantisedWeights quantise_weights(const Tensor& weight) {
-  const Tensor largest = std::get<0>(weight.abs().flatten(1).max(1)).clamp_min(1e-12);
+  const Tensor largest = largest_weights(weight);
   QuantisedWeights best;
   Tensor least;
   for (const int steps : {127, 126, 125, 124}) {
-    const Tensor scales = (largest / steps).view({-1, 1, 1, 1});
+    const Tensor scales = by_channel(largest / steps);
     const Tensor values = (weight / scales).round_();
     const Tensor error = (values * scales - weight).square().flatten(1).sum(1);
     if (!least.defined()) {
@@ -150,12 +175,25 @@ QuantisedWeights quantise_weights(const Tensor& weight) {
       least = error;
       continue;
     }
-    const Tensor better = error < least;
-    best.values = torch::where(better.view({-1, 1, 1, 1}), values, best.values);
-    best.scales = torch::where(better.view({-1, 1, 1, 1}), scales, best.scales);
+    const Tensor better = by_channel(error < least);
+    best.values = torch::where(better, values, best.values);
+    best.scales = torch::where(better, scales, best.scales);
     least = torch::minimum(least, error);
   }
   return {best.values.to(torch::kChar), best.scales.flatten()};
+}
+
+QuantisedConvolution quantise_convolution(const ops::Convolution& conv) {
+  constexpr double kLargestBias = 1 << 30;  // as much again is left for the sum of products
+  const Tensor weight = conv.weight.to(torch::kFloat);
+  QuantisedConvolution result{quantise_weights(weight), {}, {}};
+  if (!conv.bias.defined()) return result;
+  TORCH_CHECK(conv.input_scale > 0, "a quantised convolution with a bias needs the scale of its input");
+  const Tensor bias = conv.bias.to(torch::kFloat);
+  raise_scales(result.weights, weight, bias.abs() / (kLargestBias * conv.input_scale));
+  result.bias_scales = result.weights.scales * conv.input_scale;
+  result.bias = quantise_bias(bias, result.bias_scales);
+  return result;
 }
 
 }  // namespace assemble

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 #include "assemble/core/error.h"
 #include "assemble/deploy/interpreter.h"
@@ -69,6 +68,10 @@ class Exporter {
   }
   std::string floats(const std::string& suffix, const torch::Tensor& tensor, std::vector<int64_t> dims) {
     const torch::Tensor flat = tensor.detach().to(torch::kFloat).contiguous();
+    if (!flat.isfinite().all().item<bool>()) {
+      throw InputError(concat("layer ", name()), "holds NaN or infinity",
+                       "its training diverged, or the file is damaged: take an earlier checkpoint");
+    }
     const float* data = flat.data_ptr<float>();
     return constant<float>(suffix, OnnxType::kFloat, std::move(dims), std::vector<float>(data, data + flat.numel()));
   }
@@ -90,40 +93,24 @@ class Exporter {
     return emit("Div", {value, constant("/deviation", OnnxType::kFloat, {1, 3, 1, 1}, channels(normalise.deviation))});
   }
 
-  /// The scale of the 8-bit values that a convolution reads, through operations that only move them.
-  std::optional<float> input_scale(NodeId id) const {
-    const Node& node = graph_.node(id);
-    if (const auto* quantise = node.as<ops::Quantise>()) return quantise->quantisation.scale;
-    if (node.as<ops::Pad>() || node.as<ops::MaxPool>() || node.as<ops::Upsample>() || node.as<ops::Slice>() ||
-        node.as<ops::Reshape>()) {
-      return input_scale(node.inputs[0]);
-    }
-    return {};
-  }
-
   void quantised_weights(const ops::Convolution& conv, Inputs& inputs) {
-    const QuantisedWeights quantised = quantise_weights(conv.weight.to(torch::kFloat));
-    const torch::Tensor values = quantised.values.contiguous();
+    const QuantisedConvolution quantised = quantise_convolution(conv);
+    const torch::Tensor values = quantised.weights.values.contiguous();
     const int64_t out = values.size(0);
     const int8_t* data = values.data_ptr<int8_t>();
     const std::string weight =
         constant("/weight_q", OnnxType::kInt8, values.sizes().vec(), std::vector<int8_t>(data, data + values.numel()));
-    const std::string scales = floats("/weight_scale", quantised.scales, {out});
+    const std::string scales = floats("/weight_scale", quantised.weights.scales, {out});
     const std::string zeros =
         constant("/weight_zero", OnnxType::kInt8, {out}, std::vector<int8_t>(static_cast<size_t>(out)));
     inputs.push_back(emit("DequantizeLinear", {weight, scales, zeros}, {{"axis", int64_t{0}}}, "/weight"));
     if (!conv.bias.defined()) return;
-    const auto scale = input_scale(graph_.node(current_).inputs[0]);
-    TORCH_CHECK(scale, name(), " is quantised, but not its input");
-    const torch::Tensor steps = quantised.scales * *scale;
-    const torch::Tensor rounded =
-        (conv.bias.to(torch::kFloat) / steps).round().clamp(-2147483520.0, 2147483520.0).to(torch::kInt);
-    const int32_t* biases = rounded.data_ptr<int32_t>();
+    const auto* biases = quantised.bias.data_ptr<int32_t>();
     const std::string bias = constant("/bias_q", OnnxType::kInt32, {out}, std::vector<int32_t>(biases, biases + out));
     const std::string none =
         constant("/bias_zero", OnnxType::kInt32, {out}, std::vector<int32_t>(static_cast<size_t>(out)));
-    inputs.push_back(
-        emit("DequantizeLinear", {bias, floats("/bias_scale", steps, {out}), none}, {{"axis", int64_t{0}}}, "/bias"));
+    const std::string steps = floats("/bias_scale", quantised.bias_scales, {out});
+    inputs.push_back(emit("DequantizeLinear", {bias, steps, none}, {{"axis", int64_t{0}}}, "/bias"));
   }
 
   std::string lower(const ops::Convolution& conv, const Inputs& in) {

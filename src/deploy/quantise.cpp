@@ -18,6 +18,8 @@ using torch::Tensor;
 constexpr int64_t kBins = 2048;
 constexpr int kSignedSteps = 127;
 constexpr int kUnsignedSteps = 255;
+/// Magnitudes up to this are taken for zero.
+constexpr double kDead = 1e-12;
 
 bool is_vector(const Node& node) { return node.shape.size() == 3 && node.shape[1] == 1 && node.shape[2] == 1; }
 
@@ -82,6 +84,12 @@ class Plan {
   std::vector<bool> tensors_;
 };
 
+void require_finite(const Tensor& activations, const std::string& name) {
+  if (activations.isfinite().all().item<bool>()) return;
+  throw InputError(concat("the output of ", name), "is NaN or infinite on calibration images",
+                   "the network's training diverged, or its file is damaged: take an earlier checkpoint");
+}
+
 struct Seen {
   double least = 0, largest = 0;  ///< least value; largest magnitude
   Tensor histogram = torch::zeros(kBins, torch::kDouble);
@@ -100,11 +108,14 @@ class Calibration {
     for (const auto& [id, values] : seen) {
       const bool is_signed = values.least < 0;
       const int steps = is_signed ? kSignedSteps : kUnsignedSteps;
-      const double range = choose_range(options_.range, values.histogram, values.largest, steps, options_.percentile);
-      tensors_[id] = {static_cast<float>(std::max(range, 1e-12) / steps), is_signed};
+      double range = 1;  // of a tensor that was zero in every image: any would do
+      if (values.largest > kDead) {
+        range = choose_range(options_.range, values.histogram, values.largest, steps, options_.percentile);
+      }
+      tensors_[id] = {static_cast<float>(std::max(range, kDead) / steps), is_signed};
     }
     watch(progress, [&](NodeId id, const auto& inputs, const Tensor&) {
-      if (plan.quantised(id)) compare(id, inputs[0], tensors_.at(plan.source(graph_.node(id).inputs[0])));
+      if (plan.quantised(id)) compare(id, inputs[0], input_of(plan, id));
     });
   }
 
@@ -121,6 +132,7 @@ class Calibration {
       if (plan.quantised(old)) {
         auto& conv = std::get<ops::Convolution>(rewritten.node(copy).op);
         conv.quantised = true;
+        conv.input_scale = input_of(plan, old).scale;
         const Errors& errors = errors_.at(old);
         if (options_.correct_bias) {
           const Tensor correction = errors.mean / static_cast<double>(errors.batches);
@@ -144,6 +156,11 @@ class Calibration {
     double relative() const { return std::sqrt(std::max(squares, 0.0) / std::max(output, 1e-30)); }
   };
 
+  /// The 8 bits that a quantised convolution reads.
+  const TensorQuantisation& input_of(const Plan& plan, NodeId convolution) const {
+    return tensors_.at(plan.source(graph_.node(convolution).inputs[0]));
+  }
+
   template <typename Watch>
   void watch(Progress& progress, Watch&& watch) {
     for (const Tensor& batch : images_) {
@@ -157,12 +174,14 @@ class Calibration {
   std::map<NodeId, Seen> see(const Plan& plan, Progress& progress) {
     std::map<NodeId, Seen> seen;
     watch(progress, [&](NodeId id, const auto&, const Tensor& output) {
+      if (!plan.tensor(id) && id + 1 < graph_.nodes().size()) return;
+      require_finite(output, graph_.node(id).name);
       if (!plan.tensor(id)) return;
       seen[id].least = std::min(seen[id].least, output.min().item<double>());
       seen[id].largest = std::max(seen[id].largest, output.abs().max().item<double>());
     });
     watch(progress, [&](NodeId id, const auto&, const Tensor& output) {
-      if (!plan.tensor(id)) return;
+      if (!plan.tensor(id) || seen[id].largest <= kDead) return;
       seen[id].histogram += torch::histc(output.abs(), kBins, 0, seen[id].largest).to(torch::kDouble);
     });
     return seen;
@@ -174,6 +193,7 @@ class Calibration {
     conv.relu = false;
     const Tensor wanted = compute(conv, {input});
     conv.quantised = true;
+    conv.input_scale = quantisation.scale;
     const Tensor error = wanted - compute(conv, {fake_quantise(input, quantisation)});
     Errors& errors = errors_[id];
     const Tensor mean = error.mean({0, 2, 3});

@@ -142,6 +142,27 @@ TEST_F(ExportCommandTest, RefusesWhatCannotWork) {
               HasSubstr("assemble export --int8"));
 }
 
+TEST_F(ExportCommandTest, TheFolderOfTheFileIsMade) {
+  succeed({"export", "--model", model(), "--out", path("new/folder/m.onnx")});
+  EXPECT_TRUE(fs::is_regular_file(path("new/folder/m.onnx")));
+}
+
+TEST_F(ExportCommandTest, WhatDivergedIsRefused) {
+  ModelCard card;
+  const Classifier network = load_model(model(), &card);
+  {
+    const torch::NoGradGuard no_grad;
+    network->named_buffers()["bn1.running_var"].fill_(std::numeric_limits<float>::quiet_NaN());
+  }
+  save_model(path("nan.safetensors"), *network, card);
+  const std::vector<std::string> call{"export", "--model", path("nan.safetensors"), "--out", path("m.onnx")};
+  EXPECT_THAT(fail(call, 3), HasSubstr("NaN"));
+  std::vector<std::string> int8 = call;
+  int8.insert(int8.end(), {"--int8", "--calibration", data() + "/train"});
+  EXPECT_THAT(fail(int8, 3), HasSubstr("NaN"));
+  EXPECT_FALSE(fs::exists(path("m.onnx")));
+}
+
 TEST_F(ExportCommandTest, BenchmarkComparesNetworksInTurns) {
   const json result = succeed({"benchmark", "--model", model(), "--batch", "2", "--seconds", "0.3", "--compare",
                                "resnet50+w8@32:int8", "mobilenet_v1+w8@32::torch"});

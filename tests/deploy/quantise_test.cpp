@@ -6,14 +6,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 
 #include "assemble/core/error.h"
 #include "assemble/deploy/engine.h"
 #include "assemble/deploy/interpreter.h"
+#include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/trace.h"
 #include "engines.h"
 #include "lively_network.h"
+#include "test_support.h"
 
 namespace assemble {
 namespace {
@@ -41,6 +45,38 @@ TEST(QuantiseWeights, EachChannelHasItsOwnScale) {
   EXPECT_TRUE(torch::equal(quantised.values.flatten(), torch::tensor({127, -1, 127, 1}, torch::kChar)));
   EXPECT_NEAR(quantised.scales[0].item<float>(), 0.01, 1e-6);
   EXPECT_NEAR(quantised.scales[1].item<float>(), 0.001, 1e-7);
+}
+
+TEST(QuantiseConvolution, ABiasFitsWhateverItsFilterAndItsInput) {
+  torch::manual_seed(3);
+  ops::Convolution conv{
+      .weight = torch::randn({6, 4, 3, 3}), .bias = torch::tensor({0.5f, 1.f, -2.f, 3e4f, 7.f, 0.f}), .padding = {}};
+  const std::vector<float> sizes{1, 0, 1e-9f, 1e-30f, 1e-4f, 0};
+  for (int64_t c = 0; c < 6; ++c) conv.weight[c] *= sizes[static_cast<size_t>(c)];
+  for (const float input_scale : {0.02f, 1e-6f, 4e-15f}) {
+    conv.input_scale = input_scale;
+    const QuantisedConvolution stored = quantise_convolution(conv);
+    EXPECT_LE(stored.bias.abs().max().item<int64_t>(), (int64_t{1} << 30) + 256);  // in f32
+    const torch::Tensor steps = stored.bias_scales.to(torch::kDouble);
+    const torch::Tensor lost = (stored.bias.to(torch::kDouble) * steps - conv.bias.to(torch::kDouble)).abs() / steps;
+    EXPECT_LE(lost.max().item<double>(), 0.5) << input_scale;
+    // What the weights lose counts nothing beside the bias, for an input of 8 bits.
+    const torch::Tensor weights = stored.weights.values.to(torch::kFloat) * stored.weights.scales.view({-1, 1, 1, 1});
+    const torch::Tensor error = (weights - conv.weight).abs().flatten(1).sum(1) * (255 * input_scale);
+    EXPECT_LE((error[1] + error[2] + error[3]).item<double>(), 1e-5);
+    EXPECT_TRUE(stored.bias_scales.isfinite().all().item<bool>());
+  }
+}
+
+TEST(QuantiseConvolution, LivingFiltersAreStoredAsTheirWeightsAlone) {
+  torch::manual_seed(3);
+  ops::Convolution conv{.weight = torch::randn({8, 4, 3, 3}), .bias = torch::randn(8), .padding = {}};
+  conv.input_scale = 0.02f;
+  const QuantisedConvolution stored = quantise_convolution(conv);
+  const QuantisedWeights weights = quantise_weights(conv.weight);
+  EXPECT_TRUE(torch::equal(stored.weights.values, weights.values));
+  EXPECT_TRUE(torch::equal(stored.weights.scales, weights.scales));
+  EXPECT_TRUE(torch::equal(stored.bias, (conv.bias / (weights.scales * 0.02f)).round().to(torch::kInt)));
 }
 
 TEST(ChooseRange, MethodsOnAnOutlier) {
@@ -217,6 +253,87 @@ INSTANTIATE_TEST_SUITE_P(Networks, DistanceFromTraining,
                          testing::Combine(testing::Values("resnet50+w8", "resnet50+d+w8", "mobilenet_v1+w8"),
                                           testing::Values(Statistics{0.997, 1}, Statistics{0.997, 20},
                                                           Statistics{0, 1})));
+
+/// A network with a block that a change has (nearly) killed.
+class DeadQuantise : public testing::Test {
+ protected:
+  /// @param change gets the weight of a convolution, and the weight and bias of the batch norm behind it
+  Graph killed(const std::function<void(torch::Tensor, torch::Tensor, torch::Tensor)>& change) {
+    const torch::NoGradGuard no_grad;
+    const Classifier model = lively_network("resnet50+w8", 5, 32);
+    const auto weights = model->named_parameters();
+    for (const std::string block : {"layer1.0", "layer3.1"}) {
+      change(weights[block + ".conv2.weight"], weights[block + ".bn2.weight"], weights[block + ".bn2.bias"]);
+    }
+    return optimise(trace(*model, 32));
+  }
+
+  void expect_near(const Graph& graph) {
+    const torch::Tensor exact = interpret(graph, images_);
+    for (const RangeMethod range : {RangeMethod::kMinMax, RangeMethod::kPercentile, RangeMethod::kMse}) {
+      QuantiseOptions options;
+      options.range = range;
+      options.correct_bias = range != RangeMethod::kMinMax;
+      const Graph quantised = quantise(graph, {images_}, options).graph;
+      EXPECT_LT(relative_error(interpret(quantised, images_), exact), 0.15) << static_cast<int>(range);
+      for (const Node& node : quantised.nodes()) expect_bias_kept(node);
+    }
+  }
+
+  static void expect_bias_kept(const Node& node) {
+    const auto* conv = node.as<ops::Convolution>();
+    if (!conv || !conv->quantised || !conv->bias.defined()) return;
+    const QuantisedConvolution stored = quantise_convolution(*conv);
+    const torch::Tensor steps = stored.bias_scales.to(torch::kDouble);
+    const torch::Tensor lost = (stored.bias.to(torch::kDouble) * steps - conv->bias.to(torch::kDouble)).abs() / steps;
+    EXPECT_LE(lost.max().item<double>(), 0.51) << node.name;
+  }
+
+  torch::Tensor images_ = torch::randn({8, 3, 32, 32});
+};
+
+TEST_F(DeadQuantise, FiltersKeepTheirBiases) {
+  for (const float size : {0.f, 1e-9f}) {
+    expect_near(killed([&](torch::Tensor weight, torch::Tensor, torch::Tensor bias) {
+      weight.slice(0, 0, weight.size(0) / 2).mul_(size);
+      bias.slice(0, 0, bias.size(0) / 2).fill_(1);
+    }));
+  }
+}
+
+TEST_F(DeadQuantise, ActivationsLeaveTheNextBiasesWhole) {
+  for (const float level : {0.f, 1e-7f, 1.f}) {
+    expect_near(killed([&](torch::Tensor, torch::Tensor scale, torch::Tensor bias) {
+      scale.zero_();
+      bias.fill_(level);
+    }));
+  }
+}
+
+TEST_F(DeadQuantise, AnActivationOfZerosGetsTheRangeOne) {
+  const Graph graph =
+      killed([](torch::Tensor, torch::Tensor scale, torch::Tensor bias) { scale.zero_(), bias.zero_(); });
+  const Graph quantised = quantise(graph, {images_}, {}).graph;
+  int found = 0;
+  for (const Node& node : quantised.nodes()) {
+    const auto* rounding = node.as<ops::Quantise>();
+    found += rounding && rounding->quantisation.scale == 1.f / 255 ? 1 : 0;
+  }
+  EXPECT_EQ(found, 2);
+}
+
+TEST_F(DeadQuantise, WhatIsNoNumberIsRefused) {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  for (const float value : {nan, infinity}) {
+    const Graph graph = killed([&](torch::Tensor weight, torch::Tensor, torch::Tensor) { weight[0].fill_(value); });
+    EXPECT_THAT(test::error_of<InputError>([&] { quantise(graph, {images_}, {}); }), HasSubstr("is NaN or infinite"));
+    EXPECT_THAT(test::error_of<InputError>([&] { to_onnx(graph); }), HasSubstr("holds NaN or infinity"));
+  }
+  const Graph sound = killed([](torch::Tensor, torch::Tensor, torch::Tensor) {});
+  torch::Tensor images = images_.clone();
+  images[3][1][5][5] = nan;
+  EXPECT_THROW(quantise(sound, {images}, {}), InputError);
+}
 
 }  // namespace
 }  // namespace assemble

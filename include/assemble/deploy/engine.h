@@ -51,6 +51,7 @@ class Engine {
   /// @param images any number of them, as the graph's input says: [N, 3, H, W] f32 (best in channels_last memory), or
   ///        [N, H, W, 3] bytes when the preprocessing is inside; then also [N, 3, H, W] f32 in [0, 255], rounded
   /// @return logits [N, classes], f32, on the CPU
+  /// @throws UsageError when the images are of another size or kind
   virtual torch::Tensor run(const torch::Tensor& images) = 0;
   /// Side of the input, pixels.
   virtual int64_t image_size() const = 0;

@@ -45,6 +45,7 @@ struct Convolution {
   Padding padding;
   bool relu = false;
   bool quantised = false;  ///< weights are stored in 8 bits, a scale for each output channel
+  float input_scale = 0;   ///< when quantised: of the 8-bit values that it reads; 0: not known, so it has no bias
 };
 /// y = scale · x + shift, a value a channel: a batch norm that is not folded.
 struct Affine {
