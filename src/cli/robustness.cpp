@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "robustness.h"
 
+#include "assemble/core/content_hash.h"
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/report.h"
-#include "assemble/io/tfrecord.h"
 #include "numbers.h"
 
 namespace assemble::cli {
@@ -53,8 +53,7 @@ MeasuredNetwork LoadedNetwork::measured() const {
 }
 
 ordered_json LoadedNetwork::identity() const {
-  const Bytes bytes = read_file(file_);
-  return {{"bytes", bytes.size()}, {"crc32c", crc32c(bytes)}, {"precision", precision_}};
+  return {{"content", content_hash(file_)}, {"precision", precision_}};
 }
 
 void LoadedNetwork::check_classes(const Dataset& dataset) const {

@@ -3,11 +3,13 @@
 
 #include <cstdlib>
 
+#include "assemble/core/content_hash.h"
 #include "assemble/core/error.h"
 #include "assemble/core/system.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/trace.h"
+#include "assemble/io/onnx_writer.h"
 #include "engines/engines.h"
 
 namespace assemble {
@@ -37,10 +39,21 @@ std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std
 #endif
 }
 
-/// What tells one version of a file from another.
+/// What a model is made of: names and times tell nothing of a file's content.
 std::string identity(const fs::path& path) {
-  return concat(fs::absolute(path).string(), "|", fs::file_size(path), "|",
-                fs::last_write_time(path).time_since_epoch().count(), "|", ASSEMBLE_VERSION);
+  std::string contents = content_hash(path);
+  if (is_onnx(path)) {
+    for (const std::string& file : read_onnx_external_files(path)) {
+      contents += " " + content_hash(path.parent_path() / file);
+    }
+  }
+  return concat(contents, "|", ASSEMBLE_VERSION);
+}
+
+void check_options(const EngineOptions& options) {
+  if (options.batch < 1) throw UsageError("batch", concat(options.batch, " is below 1"));
+  if (options.threads < 0) throw UsageError("threads", concat(options.threads, " is below 0"), "0 takes every core");
+  if (options.image_size < 0) throw UsageError("image size", concat(options.image_size, " is below 0"));
 }
 
 }  // namespace
@@ -78,12 +91,27 @@ const char* precision_name(EnginePrecision precision) {
   return precision == EnginePrecision::kF32 ? "f32" : precision == EnginePrecision::kBf16 ? "bf16" : "int8";
 }
 
+void require_images(const torch::Tensor& images, const std::array<int64_t, 3>& sides, bool pixels) {
+  const auto [height, width, channels] = sides;
+  const bool batch = images.defined() && images.dim() == 4;
+  const bool planes = batch && images.size(1) == channels && images.size(2) == height && images.size(3) == width;
+  const bool rows = batch && images.size(1) == height && images.size(2) == width && images.size(3) == channels;
+  if (pixels && batch && images.scalar_type() == torch::kByte ? rows : planes) return;
+  const std::string given =
+      images.defined() ? concat("are ", images.sizes(), " of ", images.scalar_type()) : std::string("are undefined");
+  throw UsageError("images",
+                   concat(given, ", the network takes [N, ", channels, ", ", height, ", ", width, "] of Float",
+                          pixels ? concat(" or [N, ", height, ", ", width, ", ", channels, "] of Byte") : ""));
+}
+
 std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options) {
+  check_options(options);
   if (options.kind == EngineKind::kTorch) return make_torch_engine(graph, options);
   return openvino_engine([&] { return serialise(to_onnx(graph)); }, options, "", "network");
 }
 
 DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
+  check_options(options);
   DeployedModel model;
   EngineOptions chosen = options;
   if (is_onnx(path)) {
@@ -112,11 +140,13 @@ DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
   }
   std::function<std::string()> onnx;  // an .onnx file is OpenVINO's to read
   if (!is_onnx(path)) onnx = [&] { return onnx_of(path, size); };
-  model.engine = openvino_engine(onnx, chosen, concat(identity(path), "|", size), path.string());
+  const std::string key = chosen.cache.empty() ? "" : concat(identity(path), "|", size);
+  model.engine = openvino_engine(onnx, chosen, key, path.string());
   return model;
 }
 
 std::unique_ptr<Engine> open_foreign(const fs::path& path, const EngineOptions& options) {
+  check_options(options);
   if (options.kind != EngineKind::kOpenvino) {
     throw UsageError(path.string(), "is no model file of assemble", "only the engine openvino reads it");
   }

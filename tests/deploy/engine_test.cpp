@@ -171,6 +171,57 @@ TEST_F(Engines, AnotherModelOfTheSameNameIsNotTakenFromTheCache) {
   EXPECT_FALSE(torch::allclose(open_engine(file_, options).engine->run(images_), first));
 }
 
+TEST_F(Engines, CompiledModelsAreFoundByContentNotByNameOrTime) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  const EngineOptions options{.cache = folder_ / "cache"};
+  const auto files = [&] { return std::distance(fs::directory_iterator(options.cache), fs::directory_iterator()); };
+  const torch::Tensor first = open_engine(file_, options).engine->run(images_);
+  const auto time = fs::last_write_time(file_);
+  const auto size = fs::file_size(file_);
+
+  const fs::path copy = folder_ / "copy.safetensors";
+  fs::copy_file(file_, copy);
+  EXPECT_TRUE(torch::equal(open_engine(copy, options).engine->run(images_), first));
+  EXPECT_EQ(files(), 1);
+
+  {
+    const torch::NoGradGuard no_grad;
+    model_->named_parameters()["fc.bias"] += 50;
+  }
+  save_model(file_, *model_, card_);
+  fs::last_write_time(file_, time);
+  ASSERT_EQ(fs::file_size(file_), size);
+  EXPECT_TRUE(torch::allclose(open_engine(file_, options).engine->run(images_), first + 50, 1e-4, 1e-3));
+  EXPECT_EQ(files(), 2);
+}
+
+TEST_F(Engines, ImagesOfAnotherShapeAreRefused) {
+  const Graph graph = optimise(trace(*model_, 32));
+  const Graph of_pixels = with_preprocessing(graph, card_.preprocessing);
+  for (const EngineKind kind : test::engines()) {
+    const auto engine = make_engine(graph, {.kind = kind, .batch = 4});
+    for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{
+             {2, 3, 32, 31}, {2, 3, 16, 32}, {2, 3, 64, 64}, {2, 1, 32, 32}, {2, 32, 32, 3}, {3, 32, 32}, {}}) {
+      const std::string error = test::error_of<UsageError>([&] { engine->run(torch::zeros(shape)); });
+      EXPECT_THAT(error, HasSubstr("the network takes [N, 3, 32, 32] of Float")) << shape.size();
+    }
+    EXPECT_THROW(engine->run(torch::Tensor()), UsageError);
+    EXPECT_EQ(engine->run(images_).size(0), 11) << "and it still runs";
+
+    const auto pixels = make_engine(of_pixels, {.kind = kind, .batch = 4});
+    EXPECT_THROW(pixels->run(torch::zeros({2, 32, 31, 3}, torch::kByte)), UsageError);
+    EXPECT_THROW(pixels->run(torch::zeros({2, 3, 32, 32}, torch::kByte)), UsageError);
+    const torch::Tensor bytes = torch::randint(0, 256, {2, 32, 32, 3}, torch::kByte);
+    const torch::Tensor planes = bytes.permute({0, 3, 1, 2}).to(torch::kFloat);
+    EXPECT_TRUE(torch::equal(pixels->run(planes), pixels->run(bytes))) << pixels->description();
+    for (const EngineOptions& options :
+         {EngineOptions{.kind = kind, .batch = 0}, EngineOptions{.kind = kind, .batch = -1},
+          EngineOptions{.kind = kind, .threads = -1}}) {
+      EXPECT_THROW(make_engine(graph, options), UsageError);
+    }
+  }
+}
+
 TEST_F(Engines, SayWhatCannotBeRun) {
   const auto message = [](auto&& work) -> std::string {
     try {

@@ -2,9 +2,16 @@
 // What each engine's file defines, for engine.cpp.
 #pragma once
 
+#include <array>
+
 #include "assemble/deploy/engine.h"
 
 namespace assemble {
+
+/// @param sides height, width and channels of the images that a network takes
+/// @param pixels whether its preprocessing is inside
+/// @throws UsageError when the images are others
+void require_images(const torch::Tensor& images, const std::array<int64_t, 3>& sides, bool pixels);
 
 std::unique_ptr<Engine> make_torch_engine(const Graph& graph, const EngineOptions& options);
 

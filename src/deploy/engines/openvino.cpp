@@ -3,6 +3,8 @@
 #include <openvino/openvino.hpp>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <sstream>
 
 #include "assemble/core/error.h"
@@ -11,6 +13,7 @@
 #include "assemble/core/thread_pool.h"
 #include "compiled_cache.h"
 #include "engines.h"
+#include "in_flight.h"
 
 namespace assemble {
 namespace {
@@ -56,6 +59,27 @@ std::shared_ptr<ov::Model> read_model_file(const std::string& path) {
   return model;
 }
 
+int64_t side(const ov::Shape& shape, size_t dimension) { return static_cast<int64_t>(shape.at(dimension)); }
+
+/// Instructions that the processor offers.
+std::string cpu_flags() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("flags") || line.starts_with("Features")) return line;
+  }
+  return "";
+}
+
+/// What a compiled model depends on of the machine: its name does not tell which instructions a virtual one lacks.
+std::string processor() {
+  std::string text = cpu_name();
+  for (const std::string& capability : core().get_property("CPU", ov::device::capabilities)) text += " " + capability;
+  for (const char* variable : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) {
+    if (const char* value = std::getenv(variable)) text += concat(" ", variable, "=", value);
+  }
+  return text + " " + cpu_flags();
+}
+
 /// Streams that share a batch.
 int64_t stream_count(const EngineOptions& options) {
   if (options.hint == EngineHint::kLatency) return 1;
@@ -82,32 +106,33 @@ class OpenvinoEngine : public Engine {
   }
 
   torch::Tensor run(const torch::Tensor& images) override {
+    const ov::Shape shape = model_.input().get_shape();
+    require_images(images, {side(shape, 1), side(shape, 2), side(shape, 3)}, pixels_);
     const torch::Tensor rows = as_input(images).contiguous();
     const int64_t count = rows.size(0);
     const auto classes = static_cast<int64_t>(model_.output().get_shape()[1]);
     torch::Tensor logits = torch::empty({count, classes});
     std::vector<torch::Tensor> inputs(requests_.size());
     for (int64_t begin = 0; begin < count; begin += part_ * streams_) {
-      size_t started = 0;
-      for (; started < requests_.size() && begin + static_cast<int64_t>(started) * part_ < count; ++started) {
-        const int64_t first = begin + static_cast<int64_t>(started) * part_;
-        inputs[started] = filled(rows.slice(0, first, std::min(first + part_, count)));
-        requests_[started].set_input_tensor(
-            ov::Tensor(model_.input().get_element_type(), model_.input().get_shape(), inputs[started].data_ptr()));
-        requests_[started].start_async();
+      InFlight<ov::InferRequest> flight(requests_);
+      const auto first_of = [&](size_t request) { return begin + static_cast<int64_t>(request) * part_; };
+      const auto last_of = [&](size_t request) { return std::min(first_of(request) + part_, count); };
+      for (size_t i = 0; i < requests_.size() && first_of(i) < count; ++i) {
+        inputs[i] = filled(rows.slice(0, first_of(i), last_of(i)));
+        requests_[i].set_input_tensor(
+            ov::Tensor(model_.input().get_element_type(), model_.input().get_shape(), inputs[i].data_ptr()));
+        flight.start();
       }
-      for (size_t i = 0; i < started; ++i) {
-        requests_[i].wait();
-        const int64_t first = begin + static_cast<int64_t>(i) * part_;
-        const int64_t last = std::min(first + part_, count);
-        const float* result = requests_[i].get_output_tensor().data<float>();
-        std::copy(result, result + (last - first) * classes, logits.data_ptr<float>() + first * classes);
+      for (size_t i = 0; i < flight.started(); ++i) {
+        const float* result = flight.wait().get_output_tensor().data<float>();
+        std::copy(result, result + (last_of(i) - first_of(i)) * classes,
+                  logits.data_ptr<float>() + first_of(i) * classes);
       }
     }
     return logits;
   }
 
-  int64_t image_size() const override { return static_cast<int64_t>(model_.input().get_shape()[1]); }
+  int64_t image_size() const override { return side(model_.input().get_shape(), 1); }
   std::string description() const override {
     return concat("OpenVINO ", ov::get_openvino_version().buildNumber, ", ", precision_name(options_.precision), ", ",
                   options_.threads, " threads, ", streams_, streams_ == 1 ? " stream" : " streams");
@@ -121,7 +146,7 @@ class OpenvinoEngine : public Engine {
                               ov::inference_num_threads(options_.threads),
                               ov::hint::inference_precision(bf16 ? ov::element::bf16 : ov::element::f32)};
     const CompiledCache cache(identity.empty() ? fs::path() : options_.cache,
-                              concat(identity, "|", description(), "|", part_, "|", cpu_name()));
+                              concat(identity, "|", description(), "|", part_, "|", processor()));
     if (auto compiled = cache.open()) {
       try {
         model_ = core().import_model(*compiled, "CPU", settings);

@@ -26,11 +26,18 @@ class TorchEngine : public Engine {
   }
 
   torch::Tensor run(const torch::Tensor& images) override {
+    const bool pixels = graph_.input().as<ops::Input>()->pixels;
+    const std::vector<int64_t>& shape = graph_.input().shape;
+    const std::array<int64_t, 3> as_pixels{shape.at(0), shape.at(1), shape.at(2)};
+    require_images(images, pixels ? as_pixels : std::array{shape[1], shape[2], shape[0]}, pixels);
     const c10::InferenceMode inference;
     const AutocastGuard autocast(options_.device,
                                  options_.precision == EnginePrecision::kBf16 ? Precision::kBF16 : Precision::kF32);
     std::vector<torch::Tensor> logits;
-    for (const torch::Tensor& part : images.split(options_.batch)) {
+    for (torch::Tensor part : images.split(options_.batch)) {
+      if (pixels && part.scalar_type() != torch::kByte) {
+        part = part.permute({0, 2, 3, 1}).round().clamp(0, 255).to(torch::kByte);
+      }
       logits.push_back(interpret(graph_, part.to(options_.device)).to(torch::kCPU, torch::kFloat));
     }
     return torch::cat(logits);
