@@ -37,6 +37,9 @@ constexpr assemble_options kDefaults{sizeof(assemble_options), nullptr, nullptr,
 /// Of the first version; later ones append fields.
 constexpr size_t kSmallestOptions = offsetof(assemble_options, batch) + sizeof(assemble_options::batch);
 constexpr int32_t kLongestSide = 65535;
+constexpr int32_t kMostThreads = 1024;
+constexpr int32_t kLargestBatch = 65536;
+constexpr size_t kMostClasses = size_t{1} << 31;  ///< above it lies what was below 0
 constexpr assemble_class kNoClass{-1, nullptr, 0};
 
 /// Not a std::string: noting that there is no memory may not need any.
@@ -81,11 +84,16 @@ void require_known_size(size_t size) {
                        : "fill it with assemble_options_init first");
 }
 
+void require_range(const char* name, int32_t value, int32_t least, int32_t most) {
+  if (value >= least && value <= most) return;
+  throw UsageError(name, concat(value, " is out of range, expected ", least, " … ", most));
+}
+
 std::string text_or(const char* text, const char* otherwise) { return text != nullptr ? text : otherwise; }
 
 EngineOptions to_engine_options(const assemble_options& options) {
-  if (options.threads < 0) throw UsageError("threads", concat(options.threads, " is below 0"), "0 takes every core");
-  if (options.batch < 1) throw UsageError("batch", concat(options.batch, " is below 1"));
+  require_range("threads", options.threads, 0, kMostThreads);
+  require_range("batch", options.batch, 1, kLargestBatch);
   EngineOptions result;
   result.device = parse_device(text_or(options.device, "cpu"));
   result.kind = options.engine != nullptr ? parse_engine(options.engine) : default_engine(result.device);
@@ -250,6 +258,7 @@ assemble_status assemble_classify_batch(assemble_model* model, const assemble_im
     require_argument(images, "images");
     require_argument(classes, "classes");
     if (top < 1) throw UsageError("top", "is 0, expected at least 1");
+    if (top > kMostClasses) throw UsageError("top", concat(top, " is out of range, expected at most ", kMostClasses));
     unreadable = classify(*model, {images, image_count}, top, classes, statuses);
   });
   return unreadable.empty() ? status : fail(ExitCode::kBadInput, unreadable.c_str());

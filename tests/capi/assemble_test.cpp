@@ -225,6 +225,7 @@ TEST_F(CApi, WrongArgumentsAreUsageErrors) {
   expect_usage_error(assemble_classify(model, &image, 1, nullptr, nullptr), "classes: is NULL");
   expect_usage_error(assemble_classify(model, &empty, 1, &best, nullptr), "image data: is NULL");
   expect_usage_error(assemble_classify(model, &image, 0, &best, nullptr), "top: is 0");
+  expect_usage_error(assemble_classify(model, &image, static_cast<size_t>(-1), &best, nullptr), "is out of range");
   expect_usage_error(assemble_model_open(nullptr, nullptr, &model_), "path: is NULL");
   model_ = model;
   expect_usage_error(assemble_model_open("x.safetensors", nullptr, nullptr), "model: is NULL");
@@ -245,7 +246,10 @@ TEST_F(CApi, WrongOptionsAreUsageErrors) {
   expect_usage_error([](assemble_options& o) { o.precision = "int8"; }, "has no 8-bit weights");
   expect_usage_error([](assemble_options& o) { o.device = "tpu"; }, "tpu");
   expect_usage_error([](assemble_options& o) { o.threads = -1; }, "threads");
+  expect_usage_error([](assemble_options& o) { o.threads = INT32_MAX; }, "threads: 2147483647 is out of range");
   expect_usage_error([](assemble_options& o) { o.batch = 0; }, "batch");
+  expect_usage_error([](assemble_options& o) { o.batch = INT32_MIN; }, "batch");
+  expect_usage_error([](assemble_options& o) { o.batch = INT32_MAX; }, "batch: 2147483647 is out of range");
   expect_usage_error([](assemble_options& o) { o.size = 0; }, "assemble_options_init");
   expect_usage_error([](assemble_options& o) { o.size += 8; }, "newer library");
   assemble_options unused;

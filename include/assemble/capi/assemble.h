@@ -40,9 +40,9 @@ typedef struct assemble_options {
   const char* precision;  ///< "f32" or "bf16"; NULL: f32. An .onnx file with 8-bit weights computes in int8
   const char* device;     ///< of the torch engine: "cpu", "cuda", "cuda:N" or "auto"; NULL: cpu
   const char* cache;      ///< folder where OpenVINO's compiled models are kept, so that opening is fast; NULL: none
-  int32_t threads;        ///< of the processor, for decoding and for the network; 0: every core
-  /// Images that the network computes at once. It always computes that many: 1 for images that come one by one, 8 or
-  /// more for batches.
+  int32_t threads;        ///< of the processor, for decoding and for the network, up to 1024; 0: every core
+  /// Images that the network computes at once, up to 65536. It always computes that many: 1 for images that come one by
+  /// one, 8 or more for batches.
   int32_t batch;
 } assemble_options;
 
