@@ -31,9 +31,14 @@ std::string find_dictionary(const NamesInFile& names, const std::string& within,
   return "";
 }
 
-std::string without_inserted(const std::string& name) {
+/// @param found the inserted parts
+std::string without_inserted(const std::string& name, std::set<std::string>& found) {
   std::vector<std::string> parts = split(name, '.');
-  std::erase_if(parts, [](const std::string& part) { return kInserted.contains(part); });
+  std::erase_if(parts, [&](const std::string& part) {
+    if (!kInserted.contains(part)) return false;
+    found.insert(part);
+    return true;
+  });
   return join(parts, ".");
 }
 
@@ -50,31 +55,30 @@ std::string shared_part(const std::map<std::string, std::string>& stored, const 
   return shared;
 }
 
-}  // namespace
+/// @param average the dictionary of the averages; may be empty
+std::string choose_dictionary(const NamesInFile& names, const std::string& average, bool averages,
+                              const std::string& where) {
+  if (averages && average.empty() && !names.contains(kAverageCounter)) {
+    throw InputError(where, "holds no averaged weights (state_dict_ema, model_ema, …)", "leave out --ema");
+  }
+  std::string dictionary = averages ? average : "";
+  for (std::string inner; !(inner = find_dictionary(names, dictionary, kStates)).empty();) dictionary = inner;
+  return dictionary;
+}
 
-StateNames find_state(const NamesInFile& names, bool averages, const std::string& where) {
-  StateNames state;
-  const std::string average = find_dictionary(names, "", kAverages);
-  if (averages) {
-    state.dictionary = average;
-    if (average.empty() && !names.contains(kAverageCounter)) {
-      throw InputError(where, "holds no averaged weights (state_dict_ema, model_ema, …)", "leave out --ema");
-    }
-  }
-  for (std::string inner; !(inner = find_dictionary(names, state.dictionary, kStates)).empty();) {
-    state.dictionary = inner;
-  }
+void take_names(const NamesInFile& names, StateNames& state, const std::string& where) {
+  std::set<std::string> inserted;
   for (const auto& [name, counts] : names) {
     if (!name.starts_with(state.dictionary)) continue;
-    state.stored[without_inserted(name.substr(state.dictionary.size()))] = name;
+    const auto [place, is_new] =
+        state.stored.emplace(without_inserted(name.substr(state.dictionary.size()), inserted), name);
+    if (!is_new) throw InputError(where, concat("holds both '", place->second, "' and '", name, "'"));
   }
-  if (!state.dictionary.empty()) {
-    state.notes.push_back(concat("read from '", state.dictionary.substr(0, state.dictionary.size() - 1), "'"));
-  }
-  if (!averages && !average.empty() && !state.dictionary.empty()) {
-    state.notes.push_back(concat("averaged weights in '", average.substr(0, average.size() - 1),
-                                 "' were not taken; --ema takes them in the weights' place"));
-  }
+  if (inserted.empty()) return;
+  state.notes.push_back(concat("taken out of names: ", join({inserted.begin(), inserted.end()}, ", ")));
+}
+
+void take_off_wrappers(const NamesInFile& names, StateNames& state) {
   std::string wrappers;
   for (std::string part; !(part = shared_part(state.stored, names)).empty();) {
     std::map<std::string, std::string> bare;
@@ -84,7 +88,31 @@ StateNames find_state(const NamesInFile& names, bool averages, const std::string
     state.stored = std::move(bare);
     wrappers += part;
   }
-  if (!wrappers.empty()) state.notes.push_back(concat("names began with '", wrappers, "', which was taken off"));
+  if (wrappers.empty()) return;
+  wrappers.pop_back();
+  state.notes.push_back(concat("taken off the beginning of names: ", wrappers));
+}
+
+std::string without_dot(std::string dictionary) {
+  dictionary.pop_back();
+  return dictionary;
+}
+
+}  // namespace
+
+StateNames find_state(const NamesInFile& names, bool averages, const std::string& where) {
+  StateNames state;
+  const std::string average = find_dictionary(names, "", kAverages);
+  state.dictionary = choose_dictionary(names, average, averages, where);
+  if (!state.dictionary.empty()) {
+    state.notes.push_back(concat("read from '", without_dot(state.dictionary), "'"));
+    if (!averages && !average.empty()) {
+      state.notes.push_back(concat("averaged weights in '", without_dot(average),
+                                   "' were not taken; --ema takes them in the weights' place"));
+    }
+  }
+  take_names(names, state, where);
+  take_off_wrappers(names, state);
   return state;
 }
 

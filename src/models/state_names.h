@@ -22,7 +22,7 @@ using NamesInFile = std::map<std::string, bool>;
 /// names in it share is a wrapper's ("module." of data parallel, "_orig_mod." of compiled networks, "model." of
 /// Lightning, several of them) and is taken off, as are the parts that wrappers of layers insert. Counters beside it
 /// ("n_averaged") are left out.
-/// @throws InputError when there are no averages to take
+/// @throws InputError when there are no averages to take, or two names become one
 StateNames find_state(const NamesInFile& names, bool averages, const std::string& where);
 
 }  // namespace assemble

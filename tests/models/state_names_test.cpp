@@ -36,7 +36,7 @@ TEST(StateNames, WrappersThatAllNamesHaveAreTakenOff) {
     const StateNames state = find(weights({wrapper + "conv1.weight", wrapper + "fc.bias"}));
     EXPECT_THAT(state.stored,
                 ElementsAre(Pair("conv1.weight", wrapper + "conv1.weight"), Pair("fc.bias", wrapper + "fc.bias")));
-    EXPECT_EQ(state.notes.size(), 1u);
+    EXPECT_THAT(state.notes, testing::Not(IsEmpty()));
   }
 }
 
@@ -51,6 +51,13 @@ TEST(StateNames, PartsThatWrappersOfLayersInsertAreTakenOut) {
   EXPECT_THAT(
       find(weights({compiled, sharded, "fc.bias"})).stored,
       ElementsAre(Pair("fc.bias", "fc.bias"), Pair("layer1.0.conv1.weight", compiled), Pair("layer1.1.bias", sharded)));
+}
+
+TEST(StateNames, TwoNamesThatBecomeOneAreAnError) {
+  EXPECT_THAT(error_of<InputError>([] {
+                find(weights({"_orig_mod.fc.bias", "fc.bias"}));
+              }),
+              HasSubstr("here: holds both '_orig_mod.fc.bias' and 'fc.bias'"));
 }
 
 TEST(StateNames, OfACheckpointTheStateDictionaryIsTaken) {
