@@ -37,6 +37,9 @@ std::vector<std::pair<std::string, double>> ValidationResult::metrics() const {
 
 Validator::Validator(const Dataset& dataset, const LoaderOptions& loader, const ValidationOptions& options)
     : options_(options), loader_(dataset, loader) {
+  Batch batch;
+  loader_.start(0);
+  if (!loader_.next(batch)) throw InputError(dataset.where(), "not one image can be read", "see the warnings above");
   if (options_.metric == ValidationMetric::kTop1) return;
   if (dataset.size() < 2) throw UsageError(dataset.where(), "retrieval needs at least 2 validation images");
   std::vector<int64_t>& recall_at = options_.recall_at;

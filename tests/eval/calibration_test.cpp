@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
+#include "assemble/core/error.h"
+
 namespace assemble {
 namespace {
 
-TEST(CalibrationMeter, RefusesWhatIsNoProbability) {
+TEST(Calibration, RefusesWhatIsNoProbability) {
   CalibrationMeter meter;
   EXPECT_THROW(meter.add(std::numeric_limits<double>::quiet_NaN(), true), UsageError);
   EXPECT_EQ(meter.error(), 0);

@@ -127,14 +127,14 @@ TEST(MeasureCorruptions, AreOfTheSigmoidsAndOfFiniteOutputs) {
   const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
   const DatasetRange few(*dataset, 0, 4);
   float logit = std::log(4.f);  // a sigmoid of 0.8, and a softmax over 8 classes of 0.36
-  MeasuredNetwork network{[&](const torch::Tensor& images) {
-                            torch::Tensor logits = torch::zeros({images.size(0), 8});
-                            logits.select(1, 0).fill_(logit);
-                            return logits;
-                          },
-                          {8, LossType::kSigmoid, "m.onnx"},
-                          dataset->class_names(),
-                          {}};
+  MeasuredNetwork network;
+  network.network = [&](const torch::Tensor& images) {
+    torch::Tensor logits = torch::zeros({images.size(0), 8});
+    logits.select(1, 0).fill_(logit);
+    return logits;
+  };
+  network.outputs = {8, LossType::kSigmoid, "m.onnx"};
+  network.class_names = dataset->class_names();
   network.loader.preprocessing = Preprocessing::from_type("imagenet_32a");
   CorruptionSource source;
   source.dataset = &few;

@@ -121,12 +121,14 @@ TEST_F(CheckpointTest, MayKeepEveryModel) {
 TEST_F(CheckpointTest, ValuesThatAreNotFiniteLeaveTheOldCheckpoint) {
   const Classifier model = network(1);
   MomentumSgd optimizer = optimizer_of(model);
-  save_checkpoint(folder_ / "c", *model, optimizer, nullptr, {.step = 1});
+  TrainingState state;
+  state.step = 1;
+  save_checkpoint(folder_ / "c", *model, optimizer, nullptr, state);
+  state.step = 2;
   optimizer.state()[0].second.fill_(INFINITY);
-  EXPECT_NE(test::error_of<RunError>([&] {
-              save_checkpoint(folder_ / "c", *model, optimizer, nullptr, {.step = 2});
-            }).find("not finite: momentum."),
-            std::string::npos);
+  const std::string message =
+      test::error_of<RunError>([&] { save_checkpoint(folder_ / "c", *model, optimizer, nullptr, state); });
+  EXPECT_NE(message.find("not finite: momentum."), std::string::npos) << message;
   EXPECT_EQ(load_checkpoint(folder_ / "c", *model, optimizer, nullptr).step, 1);
 }
 

@@ -60,5 +60,19 @@ TEST(Validator, RetrievalNeedsTwoImages) {
       HasSubstr("at least 2"));
 }
 
+/// A data set of which nothing can be read.
+class AllBroken : public DatasetRange {
+ public:
+  using DatasetRange::DatasetRange;
+  Sample read(int64_t) const override { throw InputError("file", "broken"); }
+};
+
+TEST(Validator, RefusesImagesOfWhichNotOneCanBeRead) {
+  const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  const AllBroken broken(*dataset, 0, 3);
+  EXPECT_THAT(test::error_of<InputError>([&] { Validator(broken, loader_options(), {}); }),
+              HasSubstr("not one image can be read"));
+}
+
 }  // namespace
 }  // namespace assemble

@@ -46,7 +46,8 @@ struct ValidationResult {
 class Validator {
  public:
   /// @param dataset must outlive it
-  /// @throws UsageError for options that do not fit, as a data set of one image for kRecallAt1
+  /// @throws UsageError for options that do not fit, as a data set of one image for kRecallAt1; InputError when not one
+  ///         image can be read, which an epoch of training would come before
   Validator(const Dataset& dataset, const LoaderOptions& loader, const ValidationOptions& options);
 
   ValidationResult run(ClassifierImpl& model, torch::Device device, Precision precision);
