@@ -56,7 +56,7 @@ class Configuration {
   Configuration(CLI::App& app, std::string file) : app_(app), file_(std::move(file)) {}
 
   void apply() {
-    for (const TomlEntry& entry : read()) {
+    for (const TomlEntry& entry : read_config(file_)) {
       const std::string where = concat(file_, ":", entry.line, ":", entry.column);
       CLI::App& owner = owner_of(entry, where);
       CLI::Option& option = option_of(owner, entry, where);
@@ -67,17 +67,6 @@ class Configuration {
   }
 
  private:
-  std::vector<TomlEntry> read() const {
-    std::string text;
-    try {
-      const Bytes bytes = read_file(file_, kLargestFile);
-      text.assign(bytes.begin(), bytes.end());
-    } catch (const InputError& error) {
-      throw UsageError("--config", error.what());
-    }
-    return read_toml(from_earlier_config(text).value_or(text), file_);
-  }
-
   /// The command or subcommand in whose table a key lies.
   CLI::App& owner_of(const TomlEntry& entry, const std::string& where) const {
     CLI::App* owner = &app_;
@@ -205,6 +194,17 @@ std::string to_toml(const CLI::Option& option) {
 }
 
 }  // namespace
+
+std::vector<TomlEntry> read_config(const std::string& file) {
+  std::string text;
+  try {
+    const Bytes bytes = read_file(file, kLargestFile);
+    text.assign(bytes.begin(), bytes.end());
+  } catch (const InputError& error) {
+    throw UsageError("--config", error.what());
+  }
+  return read_toml(from_earlier_config(text).value_or(text), file);
+}
 
 void apply_config(CLI::App& app, const std::vector<std::string>& files) {
   for (auto file = files.rbegin(); file != files.rend(); ++file) Configuration(app, *file).apply();

@@ -6,7 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "assemble/io/toml.h"
+
 namespace assemble::cli {
+
+/// The keys of a configuration file, also of one that version 0.1 wrote.
+/// @throws UsageError naming file, line and column
+std::vector<TomlEntry> read_config(const std::string& file);
 
 /// Sets the options that TOML files name: keys are the flags' names, tables the subcommands'. What a flag or a later
 /// file has set stays. To be called once the flags are parsed, before their callbacks run.

@@ -9,24 +9,19 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "config.h"
 #include "numbers.h"
 #include "outputs.h"
 
 namespace assemble::cli {
 namespace {
 
-std::string trimmed(const std::string& text) {
-  const size_t begin = text.find_first_not_of(" \t\r");
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
-/// Keys and values of a configuration as effective_config() writes it, a line each.
-std::map<std::string, std::string> values_of(const std::string& config) {
+std::map<std::string, std::string> values_of(const std::vector<TomlEntry>& config) {
   std::map<std::string, std::string> values;
-  for (const std::string& line : split(config, '\n')) {
-    const size_t equals = line.find('=');
-    if (equals == std::string::npos || line.starts_with('#')) continue;
-    values[trimmed(line.substr(0, equals))] = trimmed(line.substr(equals + 1));
+  for (const TomlEntry& entry : config) {
+    std::vector<std::string> texts;
+    for (const TomlValue& value : entry.values) texts.push_back(value.text);
+    values[join(entry.path, ".")] = join(texts, ", ");
   }
   return values;
 }
@@ -34,8 +29,7 @@ std::map<std::string, std::string> values_of(const std::string& config) {
 /// More epochs are what resuming is for; a run folder may have been moved.
 void warn_of_changes(const fs::path& config, const std::string& now) {
   if (!fs::exists(config)) return;
-  const Bytes before = read_file(config, uint64_t{1} << 24);
-  std::vector<std::string> changes = changed_options({before.begin(), before.end()}, now);
+  std::vector<std::string> changes = changed_options(read_config(config.string()), read_toml(now, "config"));
   std::erase_if(changes, [](const std::string& change) {
     return change.starts_with("--epochs ") || change.starts_with("--out ");
   });
@@ -289,7 +283,7 @@ void TrainJob::declare(CLI::App& app) {
   flags_.declare(app);
 }
 
-std::vector<std::string> changed_options(const std::string& before, const std::string& now) {
+std::vector<std::string> changed_options(const std::vector<TomlEntry>& before, const std::vector<TomlEntry>& now) {
   const std::map<std::string, std::string> old_values = values_of(before), new_values = values_of(now);
   std::vector<std::string> changes;
   for (const auto& [key, value] : new_values) {

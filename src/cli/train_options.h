@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/io/toml.h"
 #include "assemble/train/trainer.h"
 
 namespace assemble::cli {
@@ -48,8 +49,8 @@ class TrainFlags {
   std::vector<float> deviation_;
 };
 
-/// What differs between two texts of effective_config(): "--lr was 0.1, is 0.2".
-std::vector<std::string> changed_options(const std::string& before, const std::string& now);
+/// What differs between two configurations: "--lr was 0.1, is 0.2".
+std::vector<std::string> changed_options(const std::vector<TomlEntry>& before, const std::vector<TomlEntry>& now);
 
 /// A training run as `assemble train` declares it: data set, run folder and options.
 class TrainJob {
