@@ -8,8 +8,11 @@
 
 #include <functional>
 
+#include "../image/sample_images.h"
 #include "assemble/core/error.h"
+#include "assemble/data/corrupt_set.h"
 #include "assemble/data/image_folder.h"
+#include "assemble/image/encode.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -138,6 +141,21 @@ TEST(ImageFolder, NamesClassesInUtf8) {
   const auto validation = open_dataset(folder.path(), Split::kValidation);
   EXPECT_EQ(validation->label(0), 0) << "the composed and the decomposed name are one class";
   EXPECT_THAT(validation->class_names(), ElementsAre("café", "tea"));
+}
+
+TEST(ImageFolder, ReadsCorruptedSetsOfNamesInLatin1) {
+  TemporaryFolder folder;
+  for (const char* name : {"caf\xE9", "tea"}) {
+    make_directories(folder.path() / "data" / name);
+    write_file(folder.path() / "data" / name / "1.png", encode_png(test::wavy_image(16, 16, 1)));
+  }
+  const ImageFolder data(folder / "data");
+  CorruptSetOptions options;
+  options.corruptions = {"contrast"};
+  options.severities = {1};
+  options.resize = options.crop = 0;
+  EXPECT_EQ(corrupt_dataset(data, folder / "out", options).written, 2);
+  EXPECT_EQ(ImageFolder(folder / "out/contrast/1", data.class_names()).size(), 2);
 }
 
 TEST(ImageFolder, RefusesTwoFoldersOfOneName) {
