@@ -147,7 +147,7 @@ def unreadable():
 
 
 def pattern(height, width):
-    """As preprocess_test.cpp draws it."""
+    """As torchvision_preprocess_test.cpp draws it."""
     y, x, c = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
     return ((x * 37 + y * 91 + c * 29 + x * y * 3) % 256).astype(np.uint8)
 

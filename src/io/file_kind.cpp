@@ -161,7 +161,8 @@ FileContent identify_zip(const fs::path& path) {
                  "save the state dictionary instead: torch.save(model.state_dict(), FILE)");
   }
   if (!names.empty() && std::all_of(names.begin(), names.end(), [](const auto& n) { return n.ends_with(".npy"); })) {
-    return other("NumPy arrays (.npz)", "save them in Python as safetensors: safetensors.numpy.save_file");
+    return other("an archive of NumPy arrays (.npz)",
+                 "save them in Python as safetensors: safetensors.numpy.save_file");
   }
   return other("a zip archive without weights of PyTorch", "if it holds a file of weights, unpack it first");
 }

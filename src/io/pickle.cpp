@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "assemble/core/error.h"
+#include "pickle_opcodes.h"
 
 namespace assemble::pickle {
 namespace {
@@ -19,72 +20,6 @@ constexpr size_t kMemoryLimit = size_t{1} << 31;
 constexpr size_t kMemoCost = 64;
 constexpr const char* kHint =
     "only tensors in dictionaries are read, and no code is run: save torch.save(model.state_dict(), FILE)";
-
-/// Opcodes of Python's Lib/pickletools.py.
-enum Opcode : uint8_t {
-  kMark = '(',
-  kEmptyTuple = ')',
-  kStop = '.',
-  kPop = '0',
-  kPopMark = '1',
-  kDup = '2',
-  kBinBytes = 'B',
-  kShortBinBytes = 'C',
-  kFloat = 'F',
-  kBinFloat = 'G',
-  kInt = 'I',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kLong = 'L',
-  kBinInt2 = 'M',
-  kNone = 'N',
-  kBinPersId = 'Q',
-  kReduce = 'R',
-  kString = 'S',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kUnicode = 'V',
-  kBinUnicode = 'X',
-  kEmptyList = ']',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobal = 'c',
-  kDict = 'd',
-  kAppends = 'e',
-  kGet = 'g',
-  kBinGet = 'h',
-  kInst = 'i',
-  kLongBinGet = 'j',
-  kList = 'l',
-  kObj = 'o',
-  kPut = 'p',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTuple = 't',
-  kSetItems = 'u',
-  kEmptyDict = '}',
-  kProto = 0x80,
-  kNewObj = 0x81,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kLong4 = 0x8b,
-  kShortBinUnicode = 0x8c,
-  kBinUnicode8 = 0x8d,
-  kBinBytes8 = 0x8e,
-  kEmptySet = 0x8f,
-  kAddItems = 0x90,
-  kFrozenSet = 0x91,
-  kNewObjEx = 0x92,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-  kByteArray8 = 0x96,
-};
 
 std::string show_opcode(uint8_t opcode) {
   char text[8];
@@ -461,73 +396,6 @@ void Unpickler::push_stacked_global() {
   const Value* module = pop();
   if (name->kind != Kind::kString || module->kind != Kind::kString) fail("takes two strings");
   push_global(module->text, name->text);
-}
-
-const Value* Unpickler::pop() {
-  if (stack_.empty() || (!marks_.empty() && stack_.size() <= marks_.back())) fail("finds an empty stack");
-  const Value* value = stack_.back();
-  stack_.pop_back();
-  return value;
-}
-
-Value& Unpickler::top(std::initializer_list<Kind> kinds, const char* wanted) {
-  if (stack_.empty() || std::find(kinds.begin(), kinds.end(), stack_.back()->kind) == kinds.end()) {
-    fail(concat("needs ", wanted, " on the stack"));
-  }
-  return const_cast<Value&>(*stack_.back());  // every value of these kinds lies in values_
-}
-
-std::vector<const Value*> Unpickler::pop_to_mark() {
-  if (marks_.empty()) fail("finds no mark");
-  const size_t begin = std::min(marks_.back(), stack_.size());
-  marks_.pop_back();
-  std::vector<const Value*> items(stack_.begin() + static_cast<std::ptrdiff_t>(begin), stack_.end());
-  stack_.resize(begin);
-  return items;
-}
-
-void Unpickler::push_tuple(size_t count) {
-  std::vector<const Value*> items(count);
-  for (size_t i = count; i-- > 0;) items[i] = pop();
-  append(make(Kind::kTuple), items);
-}
-
-void Unpickler::append(Value& container, const std::vector<const Value*>& items) {
-  charge(2 * sizeof(Value*) * items.size());  // vectors grow by doubling
-  container.items.insert(container.items.end(), items.begin(), items.end());
-}
-
-void Unpickler::set_items(const std::vector<const Value*>& flat) {
-  if (flat.size() % 2 != 0) fail("takes pairs of key and value");
-  append(top({Kind::kDict, Kind::kObject}, "a dictionary"), flat);
-}
-
-/// Attributes, such as a state dictionary's _metadata.
-void Unpickler::build() {
-  const Value* state = pop();
-  Value& owner = top({Kind::kDict, Kind::kList, Kind::kTensor, Kind::kObject}, "an object");
-  if (owner.kind == Kind::kObject) owner.state = state;
-}
-
-void Unpickler::call() {
-  const Value* arguments = pop();
-  const Value* function = pop();
-  if (arguments->kind != Kind::kTuple) fail("takes a name and a tuple");
-  construct(*function, arguments->items);
-}
-
-/// Instances as protocols 0 and 1 make them: the class stands after the mark, or in the opcode.
-void Unpickler::new_object() {
-  std::vector<const Value*> arguments = pop_to_mark();
-  if (opcode_ == kInst) {
-    const std::string module = line();
-    push_global(module, line());
-    return construct(*pop(), arguments);
-  }
-  if (arguments.empty()) fail("names no class");
-  const Value* name = arguments.front();
-  arguments.erase(arguments.begin());
-  construct(*name, arguments);
 }
 
 }  // namespace assemble::pickle

@@ -105,6 +105,7 @@ class Unpickler {
   void push_long(uint64_t length);
   void push_global(const std::string& module, const std::string& name);
   void push_stacked_global();
+  // What stands on the stack, in pickle_objects.cpp.
   const Value* pop();
   Value& top(std::initializer_list<Value::Kind> kinds, const char* wanted);
   std::vector<const Value*> pop_to_mark();

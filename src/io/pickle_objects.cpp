@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the names in a pickle mean.
+// What is built from the stack, and what the names in a pickle mean.
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -7,6 +7,7 @@
 
 #include "assemble/core/error.h"
 #include "pickle.h"
+#include "pickle_opcodes.h"
 
 namespace assemble::pickle {
 namespace {
@@ -121,6 +122,73 @@ const Value* attribute(const Value& object, std::string_view name) {
 bool is_torch_script(const Value& object) { return object.made_by->text.starts_with("__torch__."); }
 
 }  // namespace
+
+const Value* Unpickler::pop() {
+  if (stack_.empty() || (!marks_.empty() && stack_.size() <= marks_.back())) fail("finds an empty stack");
+  const Value* value = stack_.back();
+  stack_.pop_back();
+  return value;
+}
+
+Value& Unpickler::top(std::initializer_list<Kind> kinds, const char* wanted) {
+  if (stack_.empty() || std::find(kinds.begin(), kinds.end(), stack_.back()->kind) == kinds.end()) {
+    fail(concat("needs ", wanted, " on the stack"));
+  }
+  return const_cast<Value&>(*stack_.back());  // every value of these kinds lies in values_
+}
+
+std::vector<const Value*> Unpickler::pop_to_mark() {
+  if (marks_.empty()) fail("finds no mark");
+  const size_t begin = std::min(marks_.back(), stack_.size());
+  marks_.pop_back();
+  std::vector<const Value*> items(stack_.begin() + static_cast<std::ptrdiff_t>(begin), stack_.end());
+  stack_.resize(begin);
+  return items;
+}
+
+void Unpickler::push_tuple(size_t count) {
+  std::vector<const Value*> items(count);
+  for (size_t i = count; i-- > 0;) items[i] = pop();
+  append(make(Kind::kTuple), items);
+}
+
+void Unpickler::append(Value& container, const std::vector<const Value*>& items) {
+  charge(2 * sizeof(Value*) * items.size());  // vectors grow by doubling
+  container.items.insert(container.items.end(), items.begin(), items.end());
+}
+
+void Unpickler::set_items(const std::vector<const Value*>& flat) {
+  if (flat.size() % 2 != 0) fail("takes pairs of key and value");
+  append(top({Kind::kDict, Kind::kObject}, "a dictionary"), flat);
+}
+
+/// Attributes, such as a state dictionary's _metadata.
+void Unpickler::build() {
+  const Value* state = pop();
+  Value& owner = top({Kind::kDict, Kind::kList, Kind::kTensor, Kind::kObject}, "an object");
+  if (owner.kind == Kind::kObject) owner.state = state;
+}
+
+void Unpickler::call() {
+  const Value* arguments = pop();
+  const Value* function = pop();
+  if (arguments->kind != Kind::kTuple) fail("takes a name and a tuple");
+  construct(*function, arguments->items);
+}
+
+/// Instances as protocols 0 and 1 make them: the class stands after the mark, or in the opcode.
+void Unpickler::new_object() {
+  std::vector<const Value*> arguments = pop_to_mark();
+  if (opcode_ == kInst) {
+    const std::string module = line();
+    push_global(module, line());
+    return construct(*pop(), arguments);
+  }
+  if (arguments.empty()) fail("names no class");
+  const Value* name = arguments.front();
+  arguments.erase(arguments.begin());
+  construct(*name, arguments);
+}
 
 void Unpickler::push_global(const std::string& module, const std::string& name) {
   if (runs_commands(module, name)) fail(concat("names '", module, ".", name, "', which is not allowed"));
@@ -273,7 +341,7 @@ const std::vector<const Value*>* named_items(const Value& value) {
   if (value.kind == Kind::kDict) return &value.items;
   if (value.kind != Kind::kObject) return nullptr;
   if (is_torch_script(value) && value.state != nullptr && value.state->kind == Kind::kDict) return &value.state->items;
-  return &value.items;
+  return value.items.empty() ? nullptr : &value.items;
 }
 
 }  // namespace assemble::pickle

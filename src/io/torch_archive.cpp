@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
@@ -42,19 +43,25 @@ class Collector {
       throw InputError(concat(where_, " tensor '", name, "'"), "occurs twice");
     }
     const std::vector<const Value*>* items = pickle::named_items(value);
-    const bool plain = value.kind == Value::Kind::kDict;
-    if (!plain) extras.emplace(name, TorchExtra{pickle::describe(value), pickle::is_unreadable_tensor(value)});
+    const bool unreadable = pickle::is_unreadable_tensor(value);
+    if (items == nullptr && (unreadable || !in_script_)) {
+      extras.emplace(name, TorchExtra{pickle::describe(value), unreadable});
+    }
     if (items == nullptr || depth == kDepthLimit) return;
+    // What else a module of TorchScript holds is a part of the network.
+    const bool outer = std::exchange(in_script_, in_script_ || value.kind == Value::Kind::kObject);
     for (size_t i = 0; i + 1 < items->size(); i += 2) {
       const Value& key = *(*items)[i];
       if (key.kind != Value::Kind::kString) continue;  // an optimizer's parameters have numbers
       visit(*(*items)[i + 1], name.empty() ? key.text : concat(name, ".", key.text), depth + 1);
     }
+    in_script_ = outer;
   }
 
  private:
   std::string where_;
   size_t visits_ = 0;
+  bool in_script_ = false;
 };
 
 /// Whether the view lies in its storage. It may repeat elements (strides of 0), but not to any amount of memory.

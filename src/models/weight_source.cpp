@@ -82,11 +82,17 @@ class StateSource : public WeightSource {
     for (const auto& [name, shape] : shapes) {
       if (!taken.contains(name)) others.insert(name);
     }
-    for (const std::string& name : others) {
-      const size_t begin = name.starts_with(dictionary_) ? dictionary_.size() : 0;
-      aside.insert(name.substr(0, name.find('.', begin)));
-    }
+    for (const std::string& name : others) aside.insert(largest_without(taken, name));
     if (!aside.empty()) notes_.push_back(concat("set aside: ", join({aside.begin(), aside.end()}, ", ")));
+  }
+
+  /// The outermost dictionary around a name that holds none of the taken ones; else the name.
+  static std::string largest_without(const std::set<std::string>& taken, const std::string& name) {
+    for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+      const auto first = taken.lower_bound(name.substr(0, dot + 1));
+      if (first == taken.end() || !first->starts_with(name.substr(0, dot + 1))) return name.substr(0, dot);
+    }
+    return name;
   }
 
   std::map<std::string, std::string> stored_;
@@ -220,8 +226,12 @@ std::unique_ptr<WeightSource> open_weights(const fs::path& path, bool averages) 
       return std::make_unique<SafetensorsSource>(path, files_of_index(path), averages);
     case FileKind::kTorch:
       return std::make_unique<TorchSource>(path, averages);
+    case FileKind::kUnknown:
+      if (names_one_file(path)) {
+        throw InputError(path.string(), "is no file of weights of any known kind", "it may be damaged: copy it again");
+      }
+      [[fallthrough]];  // the data of a checkpoint
     case FileKind::kTensorFlow:
-    case FileKind::kUnknown:  // the data of a checkpoint
       return std::make_unique<TfSource>(path);
     case FileKind::kOnnx:
     case FileKind::kOther:

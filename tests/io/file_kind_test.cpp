@@ -73,7 +73,7 @@ TEST_F(FileKindTest, ZipArchivesAreToldByTheirNames) {
   EXPECT_EQ(identify_zip({"m/data.pkl", "m/constants.pkl", "m/code/a.py"}).what, "a TorchScript archive");
   EXPECT_EQ(identify_zip({"m/data.pkl", "m/constants.pkl"}).kind, FileKind::kTorch);
   EXPECT_EQ(identify_zip({"config.json", "metadata.json", "model.weights.h5"}).what, "a Keras model");
-  EXPECT_EQ(identify_zip({"arr_0.npy", "b.npy"}).what, "NumPy arrays (.npz)");
+  EXPECT_EQ(identify_zip({"arr_0.npy", "b.npy"}).what, "an archive of NumPy arrays (.npz)");
   EXPECT_EQ(identify_zip({"photos/1.jpg"}).what, "a zip archive without weights of PyTorch");
   EXPECT_EQ(what("PK\x03\x04 and no more"), "a zip archive that is damaged or was cut off");
 }

@@ -165,6 +165,7 @@ TEST(TorchArchive, TorchScriptsParametersAreRead) {
   const TorchArchive archive(stored("script.pt"));
   EXPECT_THAT(values<float>(archive, "fc.weight"), ElementsAre(1, 2));
   EXPECT_THAT(values<float>(archive, "fc.bias"), ElementsAre(3));
+  EXPECT_THAT(archive.extras(), IsEmpty());
 }
 
 TEST(TorchArchive, TensorsThatCannotBeReadAreNamed) {

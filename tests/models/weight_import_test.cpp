@@ -251,10 +251,11 @@ TEST_F(ForeignState, PrefixesOfWrappersAreTakenOffInEveryFormat) {
 TEST_F(ForeignState, LightningsCheckpointsAreReadWhateverTheirName) {
   NamedTensors tensors = named("state_dict.model.");
   tensors.emplace_back("callbacks.best", torch::ones({}));
+  tensors.emplace_back("state_dict.criterion.weight", torch::ones({3}));
   for (const char* file : {"epoch=1.ckpt", "renamed.pth", "noending"}) {
     const ImportReport report = expect_weights(write(file, tensors));
     EXPECT_THAT(report.notes, Contains("read from 'state_dict.model'"));
-    EXPECT_THAT(report.notes, Contains("set aside: callbacks"));
+    EXPECT_THAT(report.notes, Contains("set aside: callbacks, state_dict.criterion"));
   }
 }
 
@@ -300,6 +301,8 @@ TEST_F(ForeignState, WhatIsNoWeightsIsNamed) {
   const fs::path page = folder_ / "resnet50.pth";
   write_file(page, std::string_view("<!DOCTYPE html><html>Sign in</html>"));
   EXPECT_THAT(opening_error(page), HasSubstr("resnet50.pth: is a web page (HTML), expected weights (the download got"));
+  write_file(page, std::string_view("\1\2\3\4"));
+  EXPECT_THAT(opening_error(page), HasSubstr("is no file of weights of any known kind"));
   EXPECT_THAT(opening_error(test::stored_golden("torch/module.pth")),
               HasSubstr("holds no dictionary of tensors: a module of torch.nn.modules.linear.Linear (in Python"));
   EXPECT_THAT(opening_error(test::stored_golden("torch/unreadable.pth")),
