@@ -58,9 +58,13 @@ void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& 
   torch::NoGradGuard no_grad;
   const torch::Tensor logits_f32 = logits.to(torch::kCPU, torch::kFloat32);
   const torch::Tensor truth = labels.to(torch::kCPU).contiguous();
-  const double loss = total_loss(logits_f32, truth, loss_);
-  if (!std::isfinite(loss)) throw RunError("evaluation", concat("the loss is ", loss), "the training diverged");
-  sums_.loss += loss;
+  const torch::Tensor finite = logits_f32.isfinite().all(1);
+  if (const int64_t usable = finite.sum().item<int64_t>(); usable < truth.size(0)) {
+    add_unusable(truth.size(0) - usable);
+    if (usable > 0) add(logits_f32.index({finite}), truth.index({finite}));
+    return;
+  }
+  sums_.loss += total_loss(logits_f32, truth, loss_);
   const int64_t top = std::min<int64_t>(kTop, logits_f32.size(1));
   // By the logits: probabilities near 1 may be equal where logits are not.
   const torch::Tensor best = std::get<1>(logits_f32.topk(top, 1)).contiguous();
@@ -75,6 +79,12 @@ void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& 
     calibration_.add(confidence.data_ptr<float>()[i * top], correct);
     ++sums_.images;
   }
+}
+
+void ClassificationMeter::add_unusable(int64_t images) {
+  sums_.images += images;
+  sums_.loss = std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i < images; ++i) calibration_.add(1, false);
 }
 
 std::string ClassificationMeter::sums() const {
@@ -142,8 +152,12 @@ std::string name_of(const Loader& loader, const Batch& batch, int64_t row) {
   return loader.dataset().read(batch.indices[static_cast<size_t>(row / batch.views)]).name;
 }
 
-ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
-                                  const std::string& progress) {
+namespace {
+
+/// @param check called with the logits of each batch
+template <typename Check>
+ClassificationMeter measure(const Network& network, const Outputs& outputs, Loader& loader, const std::string& progress,
+                            const Check& check) {
   const torch::NoGradGuard no_grad;
   ClassificationMeter meter(outputs.classes, outputs.loss);
   std::optional<Progress> bar;
@@ -153,11 +167,20 @@ ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs
   while (loader.next(batch)) {
     const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
     const torch::Tensor logits = network(image_tensor(batch, torch::kCPU));
-    require_finite(logits, outputs.network, [&](int64_t row) { return name_of(loader, batch, row); });
+    check(logits, batch);
     meter.add(average_views(logits, batch.views, outputs.loss), labels);
     if (bar) bar->advance(batch.size);
   }
   return meter;
+}
+
+}  // namespace
+
+ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
+                                  const std::string& progress) {
+  return measure(network, outputs, loader, progress, [&](const torch::Tensor& logits, const Batch& batch) {
+    require_finite(logits, outputs.network, [&](int64_t row) { return name_of(loader, batch, row); });
+  });
 }
 
 ClassificationResult evaluate(const Network& network, const Outputs& outputs, Loader& loader,
@@ -173,7 +196,8 @@ ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Devi
   };
   const ClassifierOptions& options = model.options();
   const LossType loss = options.sigmoid_loss ? LossType::kSigmoid : LossType::kSoftmax;
-  return evaluate(network, {options.classes, loss, model.arch().str()}, loader);
+  const Outputs outputs{options.classes, loss, model.arch().str()};
+  return measure(network, outputs, loader, "", [](const torch::Tensor&, const Batch&) {}).result();
 }
 
 nlohmann::ordered_json to_json(const ClassificationResult& result, const std::vector<std::string>& class_names) {

@@ -16,7 +16,7 @@ void require_finite(const torch::Tensor& values, const std::string& network,
   if (finite.all().item<bool>()) return;
   const int64_t row = finite.logical_not().to(torch::kInt).argmax().item<int64_t>();
   throw RunError(network, concat("its outputs for ", name_of(row), " are not finite"),
-                 "the training diverged, or the file is damaged");
+                 "the training diverged or was too short for its batch norms, or the file is damaged");
 }
 
 Network make_network(const Classifier& model, torch::Device device, Precision precision) {

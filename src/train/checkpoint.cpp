@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
@@ -90,7 +91,11 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
     state.epoch_loss = json.value("epoch_loss", state.epoch_loss);
     state.epoch_steps = json.value("epoch_steps", state.epoch_steps);
     state.record = json.value("record", state.record);
-    state.measures = json.value("measures", state.measures);
+    for (const auto& measure : json.value("measures", nlohmann::json::array())) {
+      // JSON has no infinity: it is written as null.
+      const double infinity = std::numeric_limits<double>::infinity();
+      state.measures.emplace_back(measure.at(0), measure.at(1).is_null() ? infinity : measure.at(1).get<double>());
+    }
     if (json.contains("loader")) state.loader = LoaderState::from_json(json["loader"].dump(), path.string());
     if (average) average->set_updates(json.at("average_updates").get<int64_t>());
     return state;

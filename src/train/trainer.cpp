@@ -148,6 +148,7 @@ void Trainer::require_finite_weights() const {
 void Trainer::finish_epoch(int64_t epoch) {
   if (!is_evaluated(epoch)) return;
   last_ = validate_averaged();
+  if (last_.classification && !std::isfinite(last_.classification->loss)) explain_outputs();
   const double rate = share(static_cast<double>(epoch_times_.images), epoch_times_.total());
   const double loss = share(state_.epoch_loss, static_cast<double>(state_.epoch_steps));
   state_.seconds = elapsed_before_ + seconds_since(began_);
@@ -198,6 +199,21 @@ void Trainer::save(bool with_model) {
   state_.kept = keeper_->kept();
   state_.loader = loader_->state();
   save_checkpoint(folder_.checkpoint(), *model_, *optimizer_, average_.get(), state_);
+}
+
+/// Validation met outputs that are not finite. With the statistics of a batch, a network that learns has finite ones:
+/// it is the running statistics then that have not settled yet.
+void Trainer::explain_outputs() {
+  const torch::NoGradGuard no_grad;
+  std::vector<std::pair<torch::Tensor, torch::Tensor>> before;
+  for (const torch::Tensor& buffer : model_->buffers()) before.emplace_back(buffer, buffer.clone());
+  const torch::Tensor logits = model_->forward(image_tensor(batch_, options_.device));
+  for (auto& [buffer, value] : before) buffer.copy_(value);
+  if (!logits.isfinite().all().item<bool>()) {
+    throw RunError(concat("step ", state_.step), "the network's outputs are not finite", kDivergedHint);
+  }
+  log_warning(concat("some outputs are not finite: the running statistics of batch norms still are by ",
+                     percent(initial_share(), 1), " their initial values (train longer, or lower --bn-momentum)"));
 }
 
 void Trainer::train_to_the_end(const InterruptGuard& interrupt) {

@@ -41,7 +41,7 @@ TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
                    .epoch_loss = 2.5,
                    .epoch_steps = 2,
                    .record = {{"epoch", "7"}},
-                   .measures = {{"loss", 0.1}, {"top1", 0.7}}});
+                   .measures = {{"loss", INFINITY}, {"top1", 0.7}}});
 
   const Classifier loaded = network(2);
   MomentumSgd loaded_optimizer = optimizer_of(loaded);
@@ -58,7 +58,7 @@ TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
   EXPECT_EQ(state.epoch_loss, 2.5);
   EXPECT_EQ(state.epoch_steps, 2);
   EXPECT_EQ(state.record.at("epoch"), "7");
-  EXPECT_EQ(state.measures, (std::vector<std::pair<std::string, double>>{{"loss", 0.1}, {"top1", 0.7}}));
+  EXPECT_EQ(state.measures, (std::vector<std::pair<std::string, double>>{{"loss", INFINITY}, {"top1", 0.7}}));
   EXPECT_EQ(state.loader, (LoaderState{3, 5, 64, {1, 9}}));
   EXPECT_TRUE((loaded_optimizer.state()[0].second == 0.25).all().item<bool>());
   for (size_t i = 0; i < saved->named_state().size(); ++i) {

@@ -32,9 +32,10 @@ struct ClassificationResult {
 class ClassificationMeter {
  public:
   explicit ClassificationMeter(int64_t classes, LossType loss = LossType::kSoftmax);
-  /// @param logits [N, classes], finite, any floating type and device
+  /// An image whose logits are not finite counts as wrong with full confidence, and makes the loss infinite; it is in
+  /// no column of the confusion.
+  /// @param logits [N, classes], any floating type and device
   /// @param labels [N], int64
-  /// @throws RunError when the loss is not finite
   void add(const torch::Tensor& logits, const torch::Tensor& labels);
   /// Adds what another meter of as many classes counted, as sums() wrote it. Counts of parts add up to those of the
   /// whole exactly, mean loss and confidence but for rounding.
@@ -45,6 +46,8 @@ class ClassificationMeter {
   ClassificationResult result() const;
 
  private:
+  void add_unusable(int64_t images);
+
   LossType loss_;
   ClassificationResult sums_;  // top1, top5 and loss hold sums
   CalibrationMeter calibration_;
@@ -58,7 +61,8 @@ class ClassificationMeter {
 ClassificationResult evaluate(const Network& network, const Outputs& outputs, Loader& loader,
                               const std::string& progress = "");
 
-/// The same for a network that is being trained, on its device: in evaluation mode; the mode is put back.
+/// The same for a network that is being trained, on its device: in evaluation mode; the mode is put back. Outputs that
+/// are not finite are no error: until the running statistics of batch norms have settled, they may overflow.
 ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision);
 
 /// The same, as sums to which those of other parts of the data set (LoaderOptions::rank) can be added.

@@ -134,6 +134,7 @@ class Trainer {
   void finish_epoch(int64_t epoch);
   ValidationResult validate_averaged();
   void require_finite_weights() const;
+  void explain_outputs();
   void train_to_the_end(const InterruptGuard& interrupt);
   void save(bool with_model);
   TrainResult result() const;
