@@ -30,18 +30,19 @@ TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
   optimizer.state()[0].second.fill_(0.25);
   WeightAverage average(*saved, 0.9);
   average.set_updates(7);
-  save_checkpoint(folder_ / "c", *saved, optimizer, &average,
-                  {.step = 42,
-                   .seconds = 1.5,
-                   .kept = {{"x.safetensors", 0.5}},
-                   .loader = {3, 5, 64, {1, 9}},
-                   .steps_per_epoch = 6,
-                   .seed = 11,
-                   .class_names = {"a", "b", "c"},
-                   .epoch_loss = 2.5,
-                   .epoch_steps = 2,
-                   .record = {{"epoch", "7"}},
-                   .measures = {{"loss", INFINITY}, {"top1", 0.7}}});
+  TrainingState before;
+  before.step = 42;
+  before.seconds = 1.5;
+  before.kept = {{"x.safetensors", 0.5}};
+  before.loader = {3, 5, 64, {1, 9}};
+  before.steps_per_epoch = 6;
+  before.seed = 11;
+  before.class_names = {"a", "b", "c"};
+  before.epoch_loss = 2.5;
+  before.epoch_steps = 2;
+  before.record = {{"epoch", "7"}};
+  before.measures = {{"loss", INFINITY}, {"top1", 0.7}};
+  save_checkpoint(folder_ / "c", *saved, optimizer, &average, before);
 
   const Classifier loaded = network(2);
   MomentumSgd loaded_optimizer = optimizer_of(loaded);
