@@ -22,7 +22,8 @@ void check_class_names(const Dataset& dataset) {
   constexpr const char* kHint = "rename the class in classes.txt";
   std::map<std::string, std::string> folders;  // by what a file system without case makes of them
   for (const std::string& name : dataset.class_names()) {
-    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
+    // Images of archives that lie in no folder have the class "" or ".".
+    if (name == ".." || name.find('/') != std::string::npos) {
       throw InputError(dataset.where(), concat("class '", name, "' cannot be the name of a folder"), kHint);
     }
     const auto [earlier, is_new] = folders.emplace(to_lower(name), name);

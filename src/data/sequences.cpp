@@ -24,7 +24,7 @@ class MadeSequences : public Sequences {
     try {
       return perturb(image, kind_, static_cast<uint64_t>(index), {options_.seed, options_.crop});
     } catch (const InputError& error) {
-      throw InputError(sample.name, error.what(), "lower --crop, or raise --resize");
+      throw InputError(sample.name, error.what());
     }
   }
 

@@ -13,11 +13,10 @@ constexpr const char* kHint =
 
 }  // namespace
 
-void check_made_size(int64_t height, int64_t width, const std::string& where) {
-  if (height <= kMaxMadePixels && width <= kMaxMadePixels && height * width <= kMaxMadePixels) return;
+void check_made_size(int64_t height, int64_t width, const std::string& where, int64_t most) {
+  if (height <= most && width <= most && height * width <= most) return;
   throw InputError(
-      where,
-      concat("would become an image of ", width, "×", height, " pixels; at most ", kMaxMadePixels, " pixels are made"),
+      where, concat("would become an image of ", width, "×", height, " pixels; at most ", most, " pixels are made"),
       kHint);
 }
 

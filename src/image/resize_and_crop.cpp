@@ -32,8 +32,8 @@ Image resize_and_crop(const Image& image, int short_side, int crop, const std::s
                      "resize to at least the crop, or crop less");
   }
   const Window window = crop == 0 ? Window{0, 0, height, width} : torchvision_center_crop({height, width}, crop);
-  check_made_size(window.height, window.width, where);
   if (short_side == 0) return codecs::crop(image, window);
+  check_made_size(window.height, window.width, where, kMaxResizedPixels);
   Image result = codecs::allocate_image(window.height, window.width);
   std::vector<float> values(result.pixels.size());
   resize_antialiased_crop(image, height, width, window, /*mirrored=*/false, values);

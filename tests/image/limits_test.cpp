@@ -42,6 +42,8 @@ TEST(MadeSize, BoundsAResizedLine) {
     // A part of it is small.
     EXPECT_EQ(resize_and_crop(line, 256, 224, "line.png").pixels, gray(224, 224).pixels);
   }
+  // 64×4194240 would be 805 MB of bytes, but 3 GB on the way.
+  EXPECT_THROW(resize_and_crop(gray(1, kLong), 64, 0, "line.png"), InputError);
   // 256 · 20,000,000 fits no int.
   EXPECT_THROW(resize_and_crop(gray(1, 20'000'000), 256, 224, "line.png"), InputError);
 }

@@ -82,8 +82,10 @@ std::vector<Image> perturb(const Image& image, const std::string& name, uint64_t
   const uint32_t number = find_perturbation(name);
   if (options.crop < 1) throw UsageError("perturb", concat("crop of ", options.crop, " pixels, expected 1 or more"));
   if (std::min(image.height, image.width) < options.crop) {
-    throw InputError(name, concat("an image of ", image.width, "×", image.height, " is smaller than the crop of ",
-                                  options.crop, " pixels"));
+    throw InputError(name,
+                     concat("an image of ", image.width, "×", image.height, " is smaller than the crop of ",
+                            options.crop, " pixels"),
+                     "lower --crop, or raise --resize");
   }
   const int frames = kEntries[number].frames;
   check_made_size(int64_t{frames} * options.crop, options.crop, name);
