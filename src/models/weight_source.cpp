@@ -186,7 +186,8 @@ std::vector<fs::path> files_of_index(const fs::path& path) {
   std::set<fs::path> files;
   const Bytes bytes = read_file(path, uint64_t{1} << 28);
   try {
-    for (const auto& [name, file] : nlohmann::json::parse(bytes).at("weight_map").items()) {
+    const auto index = nlohmann::json::parse(bytes);
+    for (const auto& [name, file] : index.at("weight_map").items()) {
       files.insert(path.parent_path() / fs::path(file.get<std::string>()).filename());
     }
   } catch (const nlohmann::json::exception& error) {
