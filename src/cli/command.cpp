@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/cli/command.h"
 
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 #include <iostream>
 #include <new>
@@ -60,6 +62,8 @@ int run_parsed(Command& command) {
     return report(error.what(), error.code());
   } catch (const std::bad_alloc&) {
     return report("out of memory (lower --batch-size, --image-size or --prefetch)", ExitCode::kFailedRun);
+  } catch (const c10::Error& error) {
+    return report(error.what_without_backtrace(), ExitCode::kFailedRun);
   } catch (const std::exception& error) {
     return report(error.what(), ExitCode::kFailedRun);
   }

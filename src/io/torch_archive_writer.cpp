@@ -4,6 +4,7 @@
 #include <new>
 #include <set>
 
+#include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
 #include "assemble/io/torch_archive.h"
 #include "shape.h"
@@ -119,11 +120,12 @@ class ZipWriter {
  public:
   explicit ZipWriter(const fs::path& path) : path_(path), memory_(zip_source_buffer_create(nullptr, 0, 0, nullptr)) {
     if (memory_ == nullptr) throw std::bad_alloc();
-    zip_source_keep(memory_);  // the archive frees it once
     archive_ = zip_open_from_source(memory_, ZIP_CREATE | ZIP_TRUNCATE, nullptr);
-    if (archive_ != nullptr) return;
-    zip_source_free(memory_);
-    throw std::bad_alloc();
+    if (archive_ == nullptr) {
+      zip_source_free(memory_);
+      throw std::bad_alloc();
+    }
+    zip_source_keep(memory_);  // the archive frees it once
   }
   ~ZipWriter() {
     if (archive_ != nullptr) zip_discard(archive_);
@@ -136,7 +138,11 @@ class ZipWriter {
   void add(const std::string& name, std::span<const uint8_t> bytes) {
     zip_source_t* source = zip_source_buffer(archive_, bytes.data(), bytes.size(), 0);
     const zip_int64_t index = source == nullptr ? -1 : zip_file_add(archive_, name.c_str(), source, ZIP_FL_ENC_UTF_8);
-    if (index < 0 || zip_set_file_compression(archive_, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0) != 0) fail();
+    if (index < 0) {
+      zip_source_free(source);  // an archive owns only what it took
+      fail();
+    }
+    if (zip_set_file_compression(archive_, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0) != 0) fail();
   }
   void add(const std::string& name, std::string_view text) {
     add(name, std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
@@ -167,7 +173,7 @@ class ZipWriter {
 
 void write_torch_archive(const fs::path& path, const std::vector<TensorView>& tensors) {
   const std::string pickled = pickle_of(tensors);
-  const std::string root = path.stem().string() + "/";
+  const std::string root = to_utf8(path.stem().string()) + "/";
   AtomicFile file(path);
   ZipWriter zip(path);
   zip.add(root + "data.pkl", pickled);

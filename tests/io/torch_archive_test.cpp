@@ -254,6 +254,15 @@ TEST(TorchArchive, AFileThatCannotBeWrittenWholeLeavesTheOldOne) {
   EXPECT_EQ(TorchArchive(folder / "m.pth").read("a"), weights);
 }
 
+TEST(TorchArchive, IsWrittenUnderAnyName) {
+  const TemporaryFolder folder;
+  const Bytes weights(4, 1);
+  for (const char* name : {"caf\xe9.pth", "caf\xc3\xa9.pth", "0"}) {
+    write_torch_archive(folder / name, {{"a", DataType::kF32, {1}, weights}});
+    EXPECT_EQ(TorchArchive(folder / name).read("a"), weights) << name;
+  }
+}
+
 TEST(TorchArchive, WriterRefusesWhatDoesNotFit) {
   const TemporaryFolder folder;
   const Bytes four(4);
