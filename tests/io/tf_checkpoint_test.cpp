@@ -161,7 +161,7 @@ TEST_F(TfCheckpointTest, SaysWhatIsMissing) {
   const TfCheckpoint checkpoint(prefix_);
   EXPECT_THAT(error_of<InputError>([&] { checkpoint.read("model/weigth"); }),
               HasSubstr("has no tensor 'model/weigth' (did you mean 'model/weight'?)"));
-  write_file(folder_ / "v1.ckpt", std::string_view("x"));
+  write_file(folder_ / "v1.ckpt", std::string_view("\x01\x02"));
   EXPECT_THAT(opening_error(folder_ / "v1.ckpt"), HasSubstr("is not a TensorFlow V2 checkpoint"));
   fs::remove(data_);
   EXPECT_THAT(opening_error(prefix_), HasSubstr("model.ckpt-7.data-00000-of-00001: is missing"));
