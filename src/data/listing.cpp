@@ -56,6 +56,7 @@ bool is_debris(std::string_view name) {
                                                 "ehthumbs.db",     "ehthumbs_vista.db",
                                                 "desktop.ini",     "icon\r",
                                                 "@eadir",          "@tmp",
+                                                "@recycle",        "@recently-snapshot",
                                                 "#recycle",        "#snapshot",
                                                 "lost+found",      "resource.frk",
                                                 "$recycle.bin",    "recycler",

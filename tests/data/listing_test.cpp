@@ -42,9 +42,9 @@ std::vector<std::string> files_of(const ImageFolder& folder) {
 }
 
 TEST(Debris, IsWhatSystemsLeave) {
-  for (const char* name : {"._1.jpg", ".DS_Store", "__MACOSX", "@eaDir", ".@__thumb", "#recycle", "$RECYCLE.BIN",
-                           "System Volume Information", "lost+found", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini",
-                           "Desktop.ini", "Icon\r"}) {
+  for (const char* name : {"._1.jpg", ".DS_Store", "__MACOSX", "@eaDir", ".@__thumb", "@Recycle", "#recycle",
+                           "$RECYCLE.BIN", "System Volume Information", "lost+found", ".ipynb_checkpoints", "Thumbs.db",
+                           "desktop.ini", "Desktop.ini", "Icon\r"}) {
     EXPECT_TRUE(is_debris(name)) << name;
   }
   for (const char* name : {"cat", "1.jpg", "_1.jpg", "@home", "#1.jpg", "thumbs", ".", "..", "recycling"}) {
