@@ -57,7 +57,7 @@ void check_output_folder(const std::string& option, const fs::path& folder, cons
   const fs::path existing = existing_part(folder);
   std::error_code ignored;
   if (!fs::is_directory(existing, ignored)) {
-    throw UsageError(option, concat("'", existing.string(), "' is a file, expected a folder"));
+    throw RunError(option, concat("'", existing.string(), "' is a file, expected a folder"), "choose another folder");
   }
   if (access(existing.c_str(), W_OK | X_OK) != 0) {
     throw RunError(option, concat("'", existing.string(), "' cannot be written: ", std::strerror(errno)),

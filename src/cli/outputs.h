@@ -17,7 +17,7 @@ void prepare_output_file(const std::string& option, const fs::path& file, const 
 
 /// Whether a folder can be made, or written to where it exists already. Nothing is made.
 /// @param data data sets that are read; empty ones are passed over
-/// @throws UsageError when it is a data set's or no folder, RunError when it cannot be written
+/// @throws UsageError when it is a data set's own or empty, RunError when it cannot be written or is a file
 void check_output_folder(const std::string& option, const fs::path& folder, const std::vector<std::string>& data);
 
 }  // namespace assemble::cli

@@ -7,6 +7,7 @@
 #include "assemble/models/model_file.h"
 #include "assemble/models/tensor_file.h"
 #include "assemble/models/weight_export.h"
+#include "drawn_data.h"
 #include "golden.h"
 
 namespace assemble {
@@ -109,7 +110,7 @@ TEST_F(ConvertCommand, TorchWeightsArePreprocessedAsTorchvisionDoes) {
 
 TEST_F(ConvertCommand, ForeignFilesInAModelsPlaceAreNamed) {
   const auto error = [&](const std::string& file) {
-    const auto result = run_command({"predict", "--model", file, file});
+    const auto result = run_command({"predict", "--model", file, (test::drawn_data() / "validation").string()});
     EXPECT_EQ(result.exit_code, 3);
     return result.standard_error;
   };

@@ -49,7 +49,7 @@ TEST(CorruptCommand, BadOptionsAreUsageErrors) {
   EXPECT_THAT(corruption.standard_error, HasSubstr("did you mean fog?"));
   const auto severity = run("--severities", "7");
   EXPECT_EQ(severity.exit_code, 2);
-  EXPECT_THAT(severity.standard_error, HasSubstr("expected 1, 2, 3, 4 or 5"));
+  EXPECT_THAT(severity.standard_error, HasSubstr("--severities: 7 is out of range, expected a whole number in 1 … 5"));
   const auto frost = run("--frost-dir", folder.path().string());
   EXPECT_EQ(frost.exit_code, 3);
   EXPECT_THAT(frost.standard_error, HasSubstr("frost1.png"));

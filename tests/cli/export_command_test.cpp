@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/models/model_file.h"
+#include "diverged.h"
 #include "drawn_data.h"
 #include "engines.h"
 #include "lively_network.h"
@@ -148,18 +149,12 @@ TEST_F(ExportCommandTest, TheFolderOfTheFileIsMade) {
 }
 
 TEST_F(ExportCommandTest, WhatDivergedIsRefused) {
-  ModelCard card;
-  const Classifier network = load_model(model(), &card);
-  {
-    const torch::NoGradGuard no_grad;
-    network->named_buffers()["bn1.running_var"].fill_(std::numeric_limits<float>::quiet_NaN());
-  }
-  save_model(path("nan.safetensors"), *network, card);
+  test::write_diverged(model(), path("nan.safetensors"));
   const std::vector<std::string> call{"export", "--model", path("nan.safetensors"), "--out", path("m.onnx")};
-  EXPECT_THAT(fail(call, 3), HasSubstr("NaN"));
+  EXPECT_THAT(fail(call, 3), HasSubstr("1 not finite: "));
   std::vector<std::string> int8 = call;
   int8.insert(int8.end(), {"--int8", "--calibration", data() + "/train"});
-  EXPECT_THAT(fail(int8, 3), HasSubstr("NaN"));
+  EXPECT_THAT(fail(int8, 3), HasSubstr("1 not finite: "));
   EXPECT_FALSE(fs::exists(path("m.onnx")));
 }
 

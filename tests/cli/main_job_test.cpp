@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archives.h"
+#include "diverged.h"
 #include "drawn_data.h"
 
 namespace assemble {
@@ -123,10 +124,7 @@ TEST_F(MainJob, PredictNamesUnreadableImagesAndClassifiesTheOthers) {
 
 TEST_F(MainJob, ADivergedNetworkIsNoResult) {
   const std::string damaged = (*folder_ / "damaged.safetensors").string();
-  std::string bytes = test::read_text(model());
-  // The last bytes are a tensor's last value.
-  bytes.replace(bytes.size() - 4, 4, std::string("\x00\x00\xc0\x7f", 4));
-  std::ofstream(damaged, std::ios::binary) << bytes;
+  test::write_diverged(model(), damaged);
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"eval", "--data", data(), "--engine", "torch"},
         {"eval", "--data", data(), "--engine", "torch", "--retrieval"},

@@ -235,7 +235,7 @@ TEST_F(Engines, SayWhatCannotBeRun) {
               HasSubstr("assemble export --int8"));
   const fs::path broken = folder_ / "broken.onnx";
   write_file(broken, std::string_view("this is no model"));
-  EXPECT_THAT(message([&] { open_engine(broken, {}); }), HasSubstr("broken.onnx: is no ONNX model"));
+  EXPECT_THAT(message([&] { open_engine(broken, {}); }), HasSubstr("broken.onnx: is a text, expected an ONNX model"));
   const std::string whole = serialise(to_onnx(optimise(trace(*model_, 32)), to_metadata(card_, EnginePrecision::kF32)));
   write_file(broken, std::string_view(whole).substr(0, whole.size() / 2));
   EXPECT_THAT(message([&] { open_engine(broken, {}); }), HasSubstr("broken.onnx"));
