@@ -260,7 +260,7 @@ TEST_F(Robustness, NamesWhatIsWrong) {
   EXPECT_THAT(corruption.standard_error, HasSubstr("did you mean fog?"));
   const CommandResult severity = measure("c", data(), {"--severities", "6"});
   EXPECT_EQ(severity.exit_code, 2);
-  EXPECT_THAT(severity.standard_error, HasSubstr("expected 1, 2, 3, 4 or 5"));
+  EXPECT_THAT(severity.standard_error, HasSubstr("expected a whole number in 1 … 5"));
   const CommandResult kind = measure("p", data(), {"--kinds", "tillt"});
   EXPECT_EQ(kind.exit_code, 2);
   EXPECT_THAT(kind.standard_error, HasSubstr("did you mean tilt?"));
