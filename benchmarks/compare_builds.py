@@ -52,14 +52,16 @@ class Table:
         self.rows = []
         self.rounds = rounds
 
-    def rate(self, what, key, words):
-        """Median over rounds; the build that goes first changes from round to round. `words` differ by build."""
-        values = {"old": [], "new": []}
+    def rates(self, what, words):
+        """Medians over rounds; the build that goes first changes from round to round. `what` maps keys of the result
+        to names, `words` builds to commands."""
+        results = {"old": [], "new": []}
         for number in range(self.rounds):
             for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
-                values[build].append(json.loads(run(*words[build]))[key])
-        old, new = statistics.median(values["old"]), statistics.median(values["new"])
-        self.add(what, "images/s", f"{old:.1f}", f"{new:.1f}", f"{new / old:.3f}")
+                results[build].append(json.loads(run(*words[build])))
+        for key, name in what.items():
+            old, new = (statistics.median(result[key] for result in results[build]) for build in ("old", "new"))
+            self.add(name, "images/s", f"{old:.1f}", f"{new:.1f}", f"{new / old:.3f}")
 
     def add(self, what, unit, old, new, comparison):
         self.rows.append([what, unit, old, new, comparison])
@@ -76,7 +78,7 @@ def compare_model(table, options, builds, folder):
     for precision in ("f32", "bf16", "int8"):
         words = {b: (p, "benchmark", "--model", models[b][precision], "--precision", precision, "--batch", 8,
                      "--seconds", 5, "--json") for b, p in builds.items()}
-        table.rate(f"{precision} inference", "images_per_second", words)
+        table.rates({"images_per_second": f"{precision} inference"}, words)
         top1 = {b: json.loads(run(p, "eval", "--model", models[b][precision], "--data", options.data, "--precision",
                                   precision, "--json"))["top1"] for b, p in builds.items()}
         table.add(f"{precision} accuracy", "top-1", f"{top1['old']:.4f}", f"{top1['new']:.4f}",
@@ -108,10 +110,10 @@ def main():
             compare_logits(table, options.golden, builds, folder)
         if options.photos:
             for decode in ("exact", "fast"):
-                for key in ("train_images_per_second", "eval_images_per_second"):
-                    words = {b: (p, "benchmark", "data", "--data", options.photos, "--decode", decode, "--seconds", 1,
-                                 "--repeats", 1, "--json") for b, p in builds.items()}
-                    table.rate(f"loader, {key.split('_')[0]}, {decode}", key, words)
+                words = {b: (p, "benchmark", "data", "--data", options.photos, "--decode", decode, "--seconds", 1,
+                             "--repeats", 1, "--json") for b, p in builds.items()}
+                table.rates({f"{part}_images_per_second": f"loader, {part}, {decode}" for part in ("train", "eval")},
+                            words)
         if options.model:
             compare_model(table, options, builds, folder)
     with options.out.open("w", newline="") as file:
