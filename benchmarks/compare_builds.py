@@ -102,7 +102,7 @@ def compare_logits(table, golden, builds, folder):
 
 def main():
     options = arguments()
-    builds = {"old": options.old, "new": options.new}
+    builds = {"old": options.old.absolute(), "new": options.new.absolute()}
     table = Table(options.rounds)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
