@@ -46,9 +46,10 @@ class ConvertCommand : public Command {
                  "Missing, unexpected or mis-shaped names, and targets that compute other numbers, are errors");
     app.add_flag("--ema", averages_, "Take the weights' moving averages, where the file holds them");
     app.add_option("--class-names", class_names_, "Text file, a class a line; default: 0, 1, 2, …");
-    app.add_option("--preprocessing", preprocessing_,
-                   "Type such as imagenet_224_256 or torchvision_224_232; default: imagenet, for weights of torchvision "
-                   "and timm torchvision");
+    app.add_option(
+        "--preprocessing", preprocessing_,
+        "Type such as imagenet_224_256 or torchvision_224_232; default: imagenet, for weights of torchvision "
+        "and timm torchvision");
     app.add_option("--mean", mean_, "Three numbers subtracted from RGB in [0, 255]")
         ->transform(real(-1e6, 1e6))
         ->expected(3);

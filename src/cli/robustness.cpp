@@ -52,9 +52,7 @@ MeasuredNetwork LoadedNetwork::measured() const {
   return {network_, outputs_of(card_, file_.string()), card_.class_names, loader_};
 }
 
-ordered_json LoadedNetwork::identity() const {
-  return {{"content", content_hash(file_)}, {"precision", precision_}};
-}
+ordered_json LoadedNetwork::identity() const { return {{"content", content_hash(file_)}, {"precision", precision_}}; }
 
 void LoadedNetwork::check_classes(const Dataset& dataset) const {
   require_classes(card_, file_.string(), dataset, dataset.where());

@@ -8,7 +8,8 @@ namespace assemble {
 const std::vector<Builder>& builders() {
   using namespace raw;
   static const std::vector<Builder> all{
-      {"folder", "a folder a class: train/CLASS/IMAGE and validation/CLASS/IMAGE (or val, valid, test)", 8, 2, list_folder},
+      {"folder", "a folder a class: train/CLASS/IMAGE and validation/CLASS/IMAGE (or val, valid, test)", 8, 2,
+       list_folder},
       {"imagenet",
        "ILSVRC 2012: train/SYNSET/*.JPEG; validation/*.JPEG with imagenet_2012_validation_synset_labels.txt, or "
        "validation/SYNSET/; optionally imagenet_lsvrc_2015_synsets.txt, imagenet_metadata.txt, "
