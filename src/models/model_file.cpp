@@ -112,12 +112,9 @@ void load_weights(const SafetensorsFile& file, const NamedTensors& all, const Na
 /// JSON text of names. @throws InputError for one that is not UTF-8
 std::string names_to_json(const std::vector<std::string>& names) {
   for (size_t i = 0; i < names.size(); ++i) {
-    try {
-      (void)json(names[i]).dump();
-    } catch (const json::exception&) {
-      throw InputError(concat("class ", i), concat("its name '", names[i], "' is not UTF-8"),
-                       "rename its folder, or write the list of names as UTF-8");
-    }
+    if (is_utf8(names[i])) continue;
+    throw InputError(concat("class ", i), concat("its name '", names[i], "' is not UTF-8"),
+                     "rename its folder, or write the list of names as UTF-8");
   }
   return json(names).dump();
 }

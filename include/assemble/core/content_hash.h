@@ -8,8 +8,8 @@
 namespace assemble {
 
 /// What a file holds, as 32 hexadecimal digits: two files with the same digits hold the same bytes. XXH3 with 128 bits:
-/// chance will not make two files meet (2^-128 a pair), and 100 MB take some 20 ms, a tenth of what SHA-256 takes. It
-/// is no protection against someone who makes two files meet on purpose.
+/// chance will not make two files meet (2^-128 a pair). It is no protection against someone who makes two files meet on
+/// purpose.
 /// @throws InputError when it cannot be read
 std::string content_hash(const fs::path& file);
 
