@@ -11,7 +11,7 @@
 #include "assemble/deploy/benchmark.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
-#include "assemble/deploy/trace.h"
+#include "assemble/trace/trace.h"
 #include "assemble/io/onnx_writer.h"
 #include "benchmark.h"
 #include "inference.h"

@@ -9,8 +9,8 @@
 #include "assemble/io/file_kind.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/model_file.h"
-#include "assemble/models/weight_export.h"
-#include "assemble/models/weight_import.h"
+#include "assemble/convert/weight_export.h"
+#include "assemble/convert/weight_import.h"
 #include "numbers.h"
 #include "outputs.h"
 

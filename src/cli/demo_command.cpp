@@ -10,7 +10,7 @@
 #include "assemble/deploy/benchmark.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
-#include "assemble/deploy/trace.h"
+#include "assemble/trace/trace.h"
 #include "assemble/models/model_file.h"
 #include "demo.h"
 #include "numbers.h"

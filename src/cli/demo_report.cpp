@@ -6,7 +6,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "assemble/data/corrupted_dataset.h"
-#include "assemble/eval/report.h"
+#include "assemble/report/report.h"
 #include "assemble/image/preprocess.h"
 #include "demo.h"
 #include "robustness.h"

@@ -9,7 +9,7 @@
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
-#include "assemble/deploy/trace.h"
+#include "assemble/trace/trace.h"
 #include "assemble/eval/classification.h"
 #include "inference.h"
 #include "numbers.h"

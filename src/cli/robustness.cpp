@@ -7,7 +7,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
-#include "assemble/eval/report.h"
+#include "assemble/report/report.h"
 #include "numbers.h"
 
 namespace assemble::cli {

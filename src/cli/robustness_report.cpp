@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
-#include "assemble/eval/report.h"
+#include "assemble/report/report.h"
 #include "outputs.h"
 #include "robustness.h"
 

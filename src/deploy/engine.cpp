@@ -8,7 +8,7 @@
 #include "assemble/core/system.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
-#include "assemble/deploy/trace.h"
+#include "assemble/trace/trace.h"
 #include "assemble/io/onnx_writer.h"
 #include "engines/engines.h"
 

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "assemble/core/error.h"
-#include "assemble/deploy/interpreter.h"
+#include "assemble/trace/interpreter.h"
 
 namespace assemble {
 namespace {

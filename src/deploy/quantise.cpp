@@ -8,7 +8,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
-#include "assemble/deploy/interpreter.h"
+#include "assemble/trace/interpreter.h"
 
 namespace assemble {
 namespace {

@@ -8,9 +8,9 @@
 #include "assemble/image/limits.h"
 #include "assemble/image/preprocess_frame.h"
 #include "assemble/image/resize.h"
-#include "color_jitter.h"
+#include "augment/color_jitter.h"
 #include "preprocessing_type.h"
-#include "resize_axis.h"
+#include "resize/resize_axis.h"
 
 namespace assemble {
 namespace {

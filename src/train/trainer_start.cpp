@@ -5,7 +5,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
-#include "assemble/eval/batch_memory.h"
+#include "assemble/train/batch_memory.h"
 #include "assemble/train/trainer.h"
 
 namespace assemble {

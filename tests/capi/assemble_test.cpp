@@ -10,7 +10,7 @@
 #include "assemble/deploy/engine.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
-#include "assemble/deploy/trace.h"
+#include "assemble/trace/trace.h"
 #include "assemble/eval/predict.h"
 #include "assemble/image/encode.h"
 #include "assemble/models/model_file.h"

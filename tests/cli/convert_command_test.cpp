@@ -6,7 +6,7 @@
 
 #include "assemble/models/model_file.h"
 #include "assemble/models/tensor_file.h"
-#include "assemble/models/weight_export.h"
+#include "assemble/convert/weight_export.h"
 #include "drawn_data.h"
 #include "golden.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of a folder is taken for data: debris, links, names in any encoding.
-#include "../../src/data/listing.h"
+#include "../../src/data/sources/listing.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../src/data/natural_order.h"
+#include "../../src/data/sources/natural_order.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../src/data/sequence_files.h"
+#include "../../src/data/derived/sequence_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

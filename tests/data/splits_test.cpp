@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which part of a data set is taken for which split: the same for folders, zip and tar files, shards and records.
-#include "../../src/data/splits.h"
+#include "../../src/data/sources/splits.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

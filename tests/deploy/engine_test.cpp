@@ -11,7 +11,7 @@
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
-#include "assemble/deploy/trace.h"
+#include "assemble/trace/trace.h"
 #include "engines.h"
 #include "lively_network.h"
 #include "test_support.h"

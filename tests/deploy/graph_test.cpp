@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "assemble/core/error.h"
-#include "assemble/deploy/interpreter.h"
+#include "assemble/trace/interpreter.h"
 #include "assemble/deploy/passes.h"
-#include "assemble/deploy/trace.h"
+#include "assemble/trace/trace.h"
 #include "lively_network.h"
 
 namespace assemble {

@@ -11,10 +11,10 @@
 
 #include "assemble/core/error.h"
 #include "assemble/deploy/engine.h"
-#include "assemble/deploy/interpreter.h"
+#include "assemble/trace/interpreter.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
-#include "assemble/deploy/trace.h"
+#include "assemble/trace/trace.h"
 #include "engines.h"
 #include "lively_network.h"
 #include "test_support.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../src/image/color_jitter.h"
+#include "../../src/image/augment/color_jitter.h"
 
 #include <gtest/gtest.h>
 

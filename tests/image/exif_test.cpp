@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../src/image/exif.h"
+#include "../../src/image/codec/exif.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,9 +3,9 @@
 #include <map>
 
 #include "assemble/io/tf_checkpoint.h"
-#include "assemble/models/infer_arch.h"
+#include "assemble/convert/infer_arch.h"
 #include "assemble/models/tensor_file.h"
-#include "assemble/models/weight_export.h"
+#include "assemble/convert/weight_export.h"
 #include "golden.h"
 
 namespace assemble {

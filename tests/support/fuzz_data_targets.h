@@ -7,9 +7,9 @@
 
 #include "../../src/data/builders/box_xml.h"
 #include "../../src/data/builders/mat_file.h"
-#include "../../src/data/listing.h"
-#include "../../src/data/splits.h"
-#include "../../src/data/tar_index.h"
+#include "../../src/data/sources/listing.h"
+#include "../../src/data/sources/splits.h"
+#include "../../src/data/sources/tar_index.h"
 #include "assemble/core/encoding.h"
 #include "assemble/core/text_file.h"
 #include "assemble/data/shards.h"

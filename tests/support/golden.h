@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "assemble/models/weight_import.h"
+#include "assemble/convert/weight_import.h"
 #include "parity.h"
 #include "test_support.h"
 

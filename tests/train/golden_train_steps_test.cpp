@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "assemble/data/mixup.h"
+#include "assemble/train/mixup.h"
 #include "assemble/models/tensor_file.h"
 #include "assemble/train/losses.h"
 #include "assemble/train/optimizer.h"

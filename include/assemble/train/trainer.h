@@ -10,7 +10,7 @@
 #include "assemble/core/interrupt.h"
 #include "assemble/data/dataset.h"
 #include "assemble/data/loader.h"
-#include "assemble/data/mixup.h"
+#include "assemble/train/mixup.h"
 #include "assemble/models/model_file.h"
 #include "assemble/train/checkpoint.h"
 #include "assemble/train/losses.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // FGVC Aircraft (Maji et al. 2013), variants, https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft.
-#include "raw_files.h"
+#include "builders/raw_files.h"
 
 namespace assemble::raw {
 namespace {

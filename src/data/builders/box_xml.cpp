@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "box_xml.h"
+#include "builders/box_xml.h"
 
 #include <algorithm>
 #include <cstring>

@@ -2,8 +2,8 @@
 // Stanford Cars (Krause et al. 2013): the first publication (car_ims/, cars_annos.mat with a column `test`) and the
 // second (cars_train/, cars_test/, devkit/).
 #include "assemble/core/error.h"
-#include "mat_file.h"
-#include "raw_files.h"
+#include "builders/mat_file.h"
+#include "builders/raw_files.h"
 
 namespace assemble::raw {
 namespace {

@@ -2,7 +2,7 @@
 // CUB-200-2011 (Wah et al. 2011) as the zero-shot split of metric learning: the first half of the classes is for
 // training, the other for retrieval. Labels of all classes stay those of classes.txt.
 #include "assemble/core/error.h"
-#include "raw_files.h"
+#include "builders/raw_files.h"
 
 namespace assemble::raw {
 namespace {

@@ -5,8 +5,8 @@
 #include <cstdio>
 
 #include "assemble/core/error.h"
-#include "mat_file.h"
-#include "raw_files.h"
+#include "builders/mat_file.h"
+#include "builders/raw_files.h"
 
 namespace assemble::raw {
 namespace {

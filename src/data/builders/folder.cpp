@@ -2,7 +2,7 @@
 #include "assemble/core/error.h"
 #include "assemble/data/dataset.h"
 #include "assemble/data/image_folder.h"
-#include "raw_files.h"
+#include "builders/raw_files.h"
 
 namespace assemble::raw {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Food-101 (Bossard et al. 2014), https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101.
-#include "raw_files.h"
+#include "builders/raw_files.h"
 
 namespace assemble::raw {
 namespace {

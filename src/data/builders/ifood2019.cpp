@@ -2,7 +2,7 @@
 // iFood-2019 (FGVC6), https://github.com/karansikka1/iFood_2019: 251 classes.
 #include "assemble/core/error.h"
 #include "assemble/core/text_file.h"
-#include "raw_files.h"
+#include "builders/raw_files.h"
 
 namespace assemble::raw {
 namespace {

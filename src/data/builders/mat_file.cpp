@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "mat_file.h"
+#include "builders/mat_file.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Oxford-IIIT Pets (Parkhi et al. 2012), https://www.robots.ox.ac.uk/~vgg/data/pets.
 #include "assemble/core/error.h"
-#include "raw_files.h"
+#include "builders/raw_files.h"
 
 namespace assemble::raw {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "raw_files.h"
+#include "builders/raw_files.h"
 
 #include <charconv>
 

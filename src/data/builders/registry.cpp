@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
-#include "raw_files.h"
+#include "builders/raw_files.h"
 
 namespace assemble {
 

@@ -2,7 +2,7 @@
 // Stanford Online Products (Song et al. 2016): products of training and test differ, and every product is a class.
 #include <algorithm>
 
-#include "raw_files.h"
+#include "builders/raw_files.h"
 
 namespace assemble::raw {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "compiled_cache.h"
+#include "engines/compiled_cache.h"
 
 #include <algorithm>
 #include <span>

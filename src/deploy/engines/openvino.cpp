@@ -11,9 +11,9 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/thread_pool.h"
-#include "compiled_cache.h"
-#include "engines.h"
-#include "in_flight.h"
+#include "engines/compiled_cache.h"
+#include "engines/engines.h"
+#include "engines/in_flight.h"
 
 namespace assemble {
 namespace {

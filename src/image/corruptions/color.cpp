@@ -3,7 +3,7 @@
 // channel c of the result is v · (1 - s · (M - c) / (M - m)), and no hue is ever computed.
 #include <numeric>
 
-#include "corruption.h"
+#include "corruptions/corruption.h"
 
 namespace assemble::corruptions {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "assemble/core/random.h"
 #include "assemble/image/corruptions.h"
-#include "filters.h"
+#include "corruptions/filters.h"
 
 namespace assemble::corruptions {
 

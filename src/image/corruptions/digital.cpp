@@ -4,8 +4,8 @@
 
 #include "assemble/image/decode.h"
 #include "assemble/image/encode.h"
-#include "corruption.h"
-#include "filters.h"
+#include "corruptions/corruption.h"
+#include "corruptions/filters.h"
 
 namespace assemble::corruptions {
 namespace {

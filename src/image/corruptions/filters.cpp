@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "filters.h"
+#include "corruptions/filters.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 
 #include "assemble/core/target_clones.h"
 #include "assemble/image/limits.h"
-#include "corruption.h"
+#include "corruptions/corruption.h"
 
 namespace assemble::corruptions {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/image/decode.h"
-#include "corruption.h"
+#include "corruptions/corruption.h"
 
 namespace assemble {
 namespace {

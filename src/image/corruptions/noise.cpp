@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "corruption.h"
-#include "shot_table.h"
+#include "corruptions/corruption.h"
+#include "corruptions/shot_table.h"
 
 namespace assemble::corruptions {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <opencv2/imgproc.hpp>
 
-#include "corruption.h"
-#include "filters.h"
+#include "corruptions/corruption.h"
+#include "corruptions/filters.h"
 
 namespace assemble::corruptions {
 namespace {

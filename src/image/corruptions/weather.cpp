@@ -3,8 +3,8 @@
 #include <opencv2/imgproc.hpp>
 
 #include "assemble/image/limits.h"
-#include "corruption.h"
-#include "filters.h"
+#include "corruptions/corruption.h"
+#include "corruptions/filters.h"
 
 namespace assemble::corruptions {
 namespace {

@@ -3,8 +3,8 @@
 #include <numbers>
 #include <opencv2/imgproc.hpp>
 
-#include "../codecs.h"
-#include "perturbation.h"
+#include "codec/codecs.h"
+#include "perturbations/perturbation.h"
 
 namespace assemble::perturbations {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../corruptions/shot_table.h"
-#include "perturbation.h"
+#include "corruptions/shot_table.h"
+#include "perturbations/perturbation.h"
 
 namespace assemble::perturbations {
 

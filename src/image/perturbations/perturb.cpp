@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
-#include "../codecs.h"
-#include "../opencv_call.h"
+#include "codec/codecs.h"
+#include "opencv_call.h"
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
 #include "assemble/image/limits.h"
-#include "perturbation.h"
+#include "perturbations/perturbation.h"
 
 namespace assemble {
 namespace {

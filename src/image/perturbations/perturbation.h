@@ -2,7 +2,7 @@
 // What the families of perturbations share, behind perturbations.h. `i` is the number of the frame.
 #pragma once
 
-#include "../corruptions/corruption.h"
+#include "corruptions/corruption.h"
 #include "assemble/image/perturbations.h"
 
 namespace assemble::perturbations {

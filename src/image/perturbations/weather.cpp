@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "perturbation.h"
+#include "perturbations/perturbation.h"
 
 namespace assemble::perturbations {
 

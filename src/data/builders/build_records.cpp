@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/progress.h"
+#include "assemble/core/random.h"
+#include "assemble/core/text.h"
+#include "assemble/core/thread_pool.h"
+#include "assemble/data/build.h"
+#include "assemble/data/manifest.h"
+#include "assemble/data/shards.h"
+#include "assemble/io/tfrecord.h"
+#include "sources/raw_record.h"
+
+namespace assemble {
+namespace {
+
+constexpr const char* kUnfinished = ".build.json";
+
+/// Writes one split, shard by shard; those that an earlier call finished are kept.
+class SplitWriter {
+ public:
+  SplitWriter(std::string split, const std::vector<RawImage>& images, const std::vector<std::string>& class_names,
+              const fs::path& output, int shards, const BuildOptions& options)
+      : split_(std::move(split)),
+        images_(images),
+        class_names_(class_names),
+        output_(output),
+        options_(options),
+        summaries_(static_cast<size_t>(shards)) {}
+
+  void write(const std::vector<int64_t>& order, ThreadPool& pool) {
+    Progress progress("writing " + split_, static_cast<int64_t>(images_.size()), "images");
+    std::mutex mutex;
+    const auto advance = [&](int64_t images) {
+      const std::lock_guard lock(mutex);
+      progress.advance(images);
+    };
+    pool.parallel_for(shards(), [&](int64_t shard) {
+      const fs::path path = output_ / shard_name(split_, static_cast<int>(shard), static_cast<int>(shards()));
+      if (fs::exists(path)) {
+        advance(share(shard + 1) - share(shard));
+      } else {
+        write_shard(path, std::span(order).subspan(share(shard), share(shard + 1) - share(shard)), advance);
+      }
+      summaries_[static_cast<size_t>(shard)] = summarise_shard(path);
+    });
+  }
+
+  SplitManifest manifest() const {
+    SplitManifest result{0, 0, summaries_};
+    for (const ShardSummary& shard : summaries_) result.images += shard.images;
+    result.skipped = static_cast<int64_t>(images_.size()) - result.images;
+    return result;
+  }
+
+ private:
+  int64_t shards() const { return static_cast<int64_t>(summaries_.size()); }
+  int64_t share(int64_t shard) const { return static_cast<int64_t>(images_.size()) * shard / shards(); }
+
+  template <typename Advance>
+  void write_shard(const fs::path& path, std::span<const int64_t> order, const Advance& advance) const {
+    TfRecordWriter writer(path);
+    for (const int64_t index : order) {
+      const RawImage& image = images_[static_cast<size_t>(index)];
+      try {
+        writer.write(make_record(image, class_names_[static_cast<size_t>(image.label)], options_));
+      } catch (const InputError& error) {
+        log_warning(std::string(error.what()) + "; skipped");
+      }
+      advance(1);
+    }
+    writer.commit();
+  }
+
+  const std::string split_;
+  const std::vector<RawImage>& images_;
+  const std::vector<std::string>& class_names_;
+  const fs::path& output_;
+  const BuildOptions& options_;
+  std::vector<ShardSummary> summaries_;
+};
+
+/// Changes with whatever changes the records.
+std::string fingerprint(const std::string& name, const RawDataset& raw, const BuildOptions& options, int train_shards,
+                        int validation_shards) {
+  std::string text = concat(name, ' ', options.seed, ' ', options.max_side, ' ', options.quality, ' ', options.seekable,
+                            ' ', train_shards, ' ', validation_shards, ' ', join(raw.class_names, "\n"));
+  for (const auto* images : {&raw.train, &raw.validation}) {
+    text += concat('\n', images->size());
+    for (const RawImage& image : *images) text += concat('\n', image.path.string(), ' ', image.label);
+  }
+  return concat(crc32c({reinterpret_cast<const uint8_t*>(text.data()), text.size()}));
+}
+
+/// Keeps the shards of an interrupted build of the same records and removes those of any other.
+/// @return shards kept
+int64_t prepare_output(const fs::path& output, const std::string& print, int train_shards, int validation_shards) {
+  const fs::path note = output / kUnfinished;
+  const std::string text = nlohmann::json{{"fingerprint", print}}.dump();
+  bool same = false;
+  if (fs::exists(note)) {
+    const Bytes bytes = read_file(note, 1 << 16);
+    same = std::string(bytes.begin(), bytes.end()) == text;
+  }
+  remove_stale_temporaries(output);
+  fs::remove(output / Manifest::kFile);
+  int64_t kept = 0;
+  for (const auto& [split, shards] : {std::pair("train", train_shards), std::pair("validation", validation_shards)}) {
+    for (int shard = 0; shard < shards; ++shard) {
+      const fs::path path = output / shard_name(split, shard, shards);
+      if (same && fs::exists(path)) {
+        ++kept;
+      } else {
+        fs::remove(path);
+      }
+    }
+  }
+  if (!same) write_file(note, std::string_view(text));
+  if (kept > 0) log_info(concat("going on with an interrupted build: ", kept, " files are there already"));
+  return kept;
+}
+
+std::vector<int64_t> stored_order(size_t size) {
+  std::vector<int64_t> order(size);
+  for (size_t i = 0; i < size; ++i) order[i] = static_cast<int64_t>(i);
+  return order;
+}
+
+void check_options(const BuildOptions& options, int train_shards, int validation_shards) {
+  if (train_shards < 1 || validation_shards < 1 || train_shards > 99999 || validation_shards > 99999) {
+    throw UsageError("shards", "expected 1…99999 files a split");
+  }
+  if (options.max_side < 0) throw UsageError("max side", "expected 0 (keep) or more pixels");
+  if (options.quality < 0 || options.quality > 100) throw UsageError("quality", "expected 1…100, or 0 (keep)");
+}
+
+}  // namespace
+
+BuildReport build_records(const std::string& name, const fs::path& raw_folder, const fs::path& output,
+                          const BuildOptions& options) {
+  const Builder& builder = find_builder(name);
+  const int train_shards = options.train_shards == 0 ? builder.train_shards : options.train_shards;
+  const int validation_shards = options.validation_shards == 0 ? builder.validation_shards : options.validation_shards;
+  check_options(options, train_shards, validation_shards);
+  const RawDataset raw = builder.list(raw_folder);
+  make_directories(output);
+  require_no_other_set(output, "train", train_shards);
+  require_no_other_set(output, "validation", validation_shards);
+  const int64_t resumed = prepare_output(output, fingerprint(name, raw, options, train_shards, validation_shards),
+                                         train_shards, validation_shards);
+
+  ThreadPool pool(options.threads > 0 ? options.threads : available_cores());
+  Random random(options.seed, RandomPurpose::kShuffle);
+  SplitWriter train("train", raw.train, raw.class_names, output, train_shards, options);
+  train.write(random_permutation(static_cast<int64_t>(raw.train.size()), random), pool);
+  SplitWriter validation("validation", raw.validation, raw.class_names, output, validation_shards, options);
+  validation.write(stored_order(raw.validation.size()), pool);
+
+  const Manifest manifest{name, options.seed, raw.class_names, train.manifest(), validation.manifest()};
+  write_file(output / "classes.txt", std::string_view(join(raw.class_names, "\n") + "\n"));
+  write_file(output / Manifest::kFile, std::string_view(manifest.to_json()));
+  fs::remove(output / kUnfinished);
+  return {manifest.train.images, manifest.validation.images, manifest.train.skipped + manifest.validation.skipped,
+          static_cast<int64_t>(raw.class_names.size()), resumed};
+}
+
+}  // namespace assemble

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/data/image_folder.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "assemble/core/encoding.h"
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/text.h"
+#include "sources/listing.h"
+
+namespace assemble {
+namespace {
+
+constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
+constexpr const char* kLayout = "expected one folder a class with .jpg, .jpeg, .png or .webp files in it";
+
+Sample read_sample(const fs::path& path, int64_t label) {
+  Sample sample;
+  sample.encoded = read_file(path, kMaxFileBytes);
+  sample.label = label;
+  sample.name = one_line(path.string());
+  return sample;
+}
+
+}  // namespace
+
+bool is_image_file(const fs::path& path) {
+  static constexpr const char* kExtensions[] = {".jpg", ".jpeg", ".jpe",   ".jfif", ".jfi",
+                                                ".jif", ".pjp",  ".pjpeg", ".png",  ".webp"};
+  const std::string extension = to_lower(path.extension().string());
+  return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
+}
+
+ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::string>& class_names)
+    : directory_(directory), class_names_(class_names) {
+  const std::string where = one_line(directory.string());
+  auto folders = class_folders(folder_names(directory), where);
+  if (folders.empty()) throw InputError(where, "holds no class folders", kLayout);
+  if (class_names_.empty()) {
+    for (const auto& [name, folder] : folders) class_names_.push_back(name);
+  }
+  require_known_classes(folders, class_names_, where);
+  ImageLister lister;
+  for (size_t label = 0; label < class_names_.size(); ++label) {
+    const auto found = folders.find(class_names_[label]);
+    if (found == folders.end()) {
+      log_warning(concat(where, "/", class_names_[label], ": this class has no folder here"));
+      continue;
+    }
+    const fs::path folder = directory / found->second;
+    folders.erase(found);  // models may have two classes of one name: the folder is the first's
+    const std::vector<fs::path> images = lister.list(folder);
+    if (images.empty()) throw InputError(one_line(folder.string()), "a class without images", kLayout);
+    if (images.size() == 1) log_warning(one_line(folder.string()) + ": this class has a single image");
+    for (const fs::path& image : images) {
+      files_.push_back({image.lexically_relative(directory), static_cast<int32_t>(label)});
+    }
+  }
+  lister.pass_over_files_in(directory);
+  passed_over_ = lister.passed_over();
+  warn_passed_over(passed_over_, where);
+}
+
+Sample ImageFolder::read(int64_t index) const {
+  const File& file = files_.at(static_cast<size_t>(index));
+  return read_sample(directory_ / file.path, file.label);
+}
+
+int64_t ImageFolder::label(int64_t index) const { return files_.at(static_cast<size_t>(index)).label; }
+
+UnlabelledImages::UnlabelledImages(const fs::path& path) : path_(path), files_(find_images(path)) {}
+
+Sample UnlabelledImages::read(int64_t index) const { return read_sample(files_.at(static_cast<size_t>(index)), -1); }
+
+fs::path UnlabelledImages::file(int64_t index) const {
+  const fs::path& file = files_.at(static_cast<size_t>(index));
+  return file == path_ ? file.filename() : file.lexically_relative(path_);
+}
+
+std::vector<fs::path> find_images(const fs::path& path) {
+  std::error_code code;
+  const fs::file_status status = fs::status(path, code);
+  if (!fs::exists(status)) throw InputError(path.string(), "no such file or folder", "check the path");
+  if (!fs::is_directory(status)) return {path};
+  ImageLister lister;
+  std::vector<fs::path> files = lister.list(path);
+  if (files.empty()) throw InputError(path.string(), "holds no .jpg, .jpeg, .png or .webp files");
+  warn_passed_over(lister.passed_over(), path.string());
+  return files;
+}
+
+}  // namespace assemble

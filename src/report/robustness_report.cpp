@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "assemble/eval/corruption_robustness.h"
+#include "assemble/eval/perturbation_robustness.h"
+#include "assemble/report/report.h"
+#include "page.h"
+#include "robustness_charts.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::ordered_json;
+using report::escape;
+
+std::string cell(const std::string& text) { return "<td>" + escape(text) + "</td>"; }
+
+std::string number_cell(const ordered_json& result, const char* key, double factor = 1) {
+  const auto found = result.find(key);
+  return cell(found == result.end() || !found->is_number() ? "–" : format_number(factor * found->get<double>(), 2));
+}
+
+std::string name_of(const ordered_json& result) {
+  const std::string file = result.at("network").get<std::string>();
+  const fs::path path(file);
+  // Runs keep their weights under one name, so the folder tells them apart.
+  return path.has_parent_path() ? (path.parent_path().filename() / path.filename()).string() : file;
+}
+
+std::string images_note(const ordered_json& images) {
+  std::vector<std::string> parts;
+  for (const auto& [key, value] : images.items()) {
+    if (value.is_object()) {
+      parts.push_back(images_note(value));
+    } else if (!value.is_array()) {
+      parts.push_back(key + " " + (value.is_string() ? value.get<std::string>() : value.dump()));
+    }
+  }
+  return join(parts, ", ");
+}
+
+/// Network, size, measures and how the images were made.
+std::string table(const std::vector<ordered_json>& results,
+                  const std::vector<std::pair<const char*, const char*>>& keys) {
+  std::string html = "<div class=\"scroll\"><table><tr><th>network</th><th>input</th>";
+  for (const auto& [key, title] : keys) html += concat("<th>", escape(title), "</th>");
+  html += "<th>baseline and images</th></tr>\n";
+  for (const ordered_json& result : results) {
+    html += "<tr><td>" + escape(name_of(result)) + "<br><small>" + escape(result.at("arch").get<std::string>()) +
+            "</small>" + (result.at("partial").get<bool>() ? "<br><span class=\"partial\">partial</span>" : "") +
+            "</td>" + cell(result.at("input_size").dump());
+    for (const auto& [key, title] : keys) html += number_cell(result, key, std::string(key) == "clean_error" ? 100 : 1);
+    html += concat("<td class=\"note\">", escape(result.at("baseline").get<std::string>()), "; ",
+                   escape(images_note(result.at("images"))));
+    const auto missing = result.at("missing").get<std::vector<std::string>>();
+    if (!missing.empty())
+      html += concat("<br><span class=\"partial\">missing: ", escape(join(missing, ", ")), "</span>");
+    html += "</td></tr>\n";
+  }
+  return html + "</table></div>\n";
+}
+
+std::vector<std::string> names_of(const std::vector<ordered_json>& results) {
+  std::vector<std::string> names;
+  for (const ordered_json& result : results) names.push_back(name_of(result));
+  return names;
+}
+
+std::optional<double> entry(const ordered_json& object, const std::string& name) {
+  const auto found = object.find(name);
+  return found == object.end() || !found->is_number() ? std::nullopt : std::optional(found->get<double>());
+}
+
+std::string corruption_section(const std::vector<ordered_json>& results) {
+  std::vector<CorruptionResults> measured;
+  for (const ordered_json& result : results) {
+    measured.push_back(corruption_results_from_json(result.at("measured"), name_of(result)));
+  }
+  const std::vector<std::string> names = names_of(results);
+  return "<h2>Corruptions</h2>\n" +
+         table(results, {{"clean_error", "clean error %"},
+                         {"mce_15", "mCE, official 15"},
+                         {"mce_19", "mCE, all 19"},
+                         {"unnormalised_mce", "un-normalised, 15"},
+                         {"relative_mce", "relative mCE, 15"},
+                         {"mean_ece", "mean ECE"}}) +
+         report::paragraph("Means are left out where a corruption or a severity was not measured.") +
+         report::legend(names) + report::line_chart(report::error_by_severity(names, measured)) +
+         report::line_chart(report::ece_by_severity(names, measured)) +
+         report::bar_chart(report::error_by_corruption(names, measured)) +
+         report::bar_chart(report::grouped_bars(
+             "CE by corruption: error relative to the baseline's", "CE %", corruption_names(), names,
+             [&](size_t i, const std::string& name) { return entry(results[i].at("ce"), name); }));
+}
+
+std::string perturbation_section(const std::vector<ordered_json>& results) {
+  std::vector<PerturbationResults> measured;
+  for (const ordered_json& result : results) {
+    measured.push_back(perturbation_results_from_json(result.at("measured"), name_of(result)));
+  }
+  const std::vector<std::string> names = names_of(results);
+  return "<h2>Perturbation sequences</h2>\n" +
+         table(results, {{"mfr", "mFR"},
+                         {"mt5d", "mT5D"},
+                         {"unnormalised_fr", "un-normalised flips %"},
+                         {"unnormalised_t5d", "un-normalised T5D"}}) +
+         report::legend(names) + report::bar_chart(report::flips_by_kind(names, measured)) +
+         report::bar_chart(report::top5_distance_by_kind(names, measured));
+}
+
+}  // namespace
+
+std::string robustness_report(const std::vector<ordered_json>& results) {
+  std::vector<ordered_json> corruptions, perturbations;
+  try {
+    for (const ordered_json& result : results) {
+      const std::string measure = result.at("measure").get<std::string>();
+      if (measure != "corruptions" && measure != "perturbations") {
+        throw InputError("report", "a result measures '" + measure + "'",
+                         "expected results of 'robustness c' and 'robustness p'");
+      }
+      (measure == "corruptions" ? corruptions : perturbations).push_back(result);
+    }
+    std::string html;
+    if (!corruptions.empty()) html += corruption_section(corruptions);
+    if (!perturbations.empty()) html += perturbation_section(perturbations);
+    return report::page("Robustness", html);
+  } catch (const ordered_json::exception& error) {
+    throw InputError("report", concat("a result lacks what it should hold: ", error.what()),
+                     "expected the result.json of 'robustness c' or 'robustness p'");
+  }
+}
+
+}  // namespace assemble

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/trace/trace.h"
+
+#include <torch/library.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "assemble/core/error.h"
+#include "assemble/nn/eval_mode.h"
+
+// LibTorch's dispatcher hands every operation of the running network to record(), which notes it and passes it on: no
+// TorchScript, no second description of the networks.
+namespace assemble {
+namespace {
+
+using torch::Tensor;
+using Arguments = std::vector<c10::IValue>;
+using torch::jit::Stack;
+
+constexpr c10::DispatchKey kRecording = c10::DispatchKey::TESTING_ONLY_GenericMode;
+
+class Recorder {
+ public:
+  Recorder(ClassifierImpl& model, int64_t image_size) {
+    for (const auto& item : model.named_parameters()) module_names_[item.value().unsafeGetTensorImpl()] = item.key();
+    images_ = torch::empty({0, 3, image_size, image_size}, model.parameters().at(0).options());
+    remember(images_, graph_.add_input({}, {3, image_size, image_size}));
+  }
+
+  const Tensor& images() const { return images_; }
+
+  void record(const std::string& name, const Arguments& arguments, const Stack& results) {
+    if (!reads_recorded(arguments)) return;
+    const auto handler = handlers().find(name);
+    if (handler == handlers().end()) {
+      throw UsageError(concat("operation ", name), "is not known to inference graphs",
+                       "write the network with the operations that src/deploy/trace.cpp lists, or add it there");
+    }
+    (this->*handler->second)(arguments, results);
+  }
+
+  Graph graph(const Tensor& logits) {
+    TORCH_CHECK(number(logits) + 1 == graph_.nodes().size(), "the logits are computed last");
+    return graph_;
+  }
+
+ private:
+  using Handler = void (Recorder::*)(const Arguments&, const Stack&);
+  static const std::map<std::string, Handler>& handlers();
+
+  void remember(const Tensor& tensor, NodeId id) {
+    numbers_[tensor.unsafeGetTensorImpl()] = id;
+    alive_.push_back(tensor);  // so that no other tensor gets its address
+  }
+  NodeId number(const Tensor& tensor) const { return numbers_.at(tensor.unsafeGetTensorImpl()); }
+  NodeId number(const c10::IValue& value) const { return number(value.toTensor()); }
+
+  bool reads_recorded(const Arguments& arguments) const {
+    return std::any_of(arguments.begin(), arguments.end(), [this](const auto& value) {
+      return value.isTensor() && numbers_.count(value.toTensor().unsafeGetTensorImpl());
+    });
+  }
+
+  /// "layer1.0.conv1" for a tensor that is the parameter "layer1.0.conv1.weight".
+  std::string module_name(const Tensor& parameter) const {
+    const auto found = module_names_.find(parameter.unsafeGetTensorImpl());
+    return found == module_names_.end() ? "" : found->second.substr(0, found->second.rfind('.'));
+  }
+
+  static int64_t single(const c10::IValue& list, const char* what) {
+    const std::vector<int64_t> values = list.toIntVector();
+    for (const int64_t value : values) TORCH_CHECK(value == values[0], what, " differs in height and width");
+    return values.at(0);
+  }
+
+  void put(Op op, const std::vector<NodeId>& inputs, const Stack& results, const std::string& name = "") {
+    remember(results.at(0).toTensor(), graph_.add(std::move(op), inputs, name));
+  }
+  template <typename Kind>
+  void unary(const Arguments& in, const Stack& out) {
+    put(Kind{}, {number(in[0])}, out);
+  }
+  template <typename Kind>
+  void binary(const Arguments& in, const Stack& out) {
+    put(Kind{}, {number(in[0]), number(in[1])}, out);
+  }
+  void same(const Arguments& in, const Stack& out) { remember(out.at(0).toTensor(), number(in[0])); }
+
+  void convolution(const Arguments& in, const Stack& out) {
+    const std::vector<int64_t> padding = in[4].toIntVector();
+    const Tensor weight = in[1].toTensor().detach();
+    const bool has_bias = in[2].isTensor() && in[2].toTensor().defined();
+    put(ops::Convolution{.weight = weight,
+                         .bias = has_bias ? in[2].toTensor().detach() : Tensor(),
+                         .stride = single(in[3], "a stride"),
+                         .groups = in[6].toInt(),
+                         .padding = {padding.at(0), padding.back(), padding.at(0), padding.back()}},
+        {number(in[0])}, out, module_name(in[1].toTensor()));
+  }
+
+  void linear(const Arguments& in, const Stack& out) {
+    const Tensor weight = in[1].toTensor().detach();
+    const NodeId input = number(in[0]);
+    const NodeId map = graph_.add(ops::Reshape{{weight.size(1), 1, 1}}, {input});
+    const NodeId dense = graph_.add(ops::Convolution{.weight = weight.view({weight.size(0), weight.size(1), 1, 1}),
+                                                     .bias = in[2].toTensor().detach(),
+                                                     .padding = {}},
+                                    {map}, module_name(in[1].toTensor()));
+    put(ops::Reshape{{weight.size(0)}}, {dense}, out);
+  }
+
+  void batch_norm(const Arguments& in, const Stack& out) {
+    TORCH_CHECK(!in[5].toBool(), "a network is traced in evaluation mode");
+    const Tensor scale = in[1].toTensor().detach() * (in[4].toTensor() + in[7].toDouble()).rsqrt();
+    const Tensor shift = in[2].toTensor().detach() - in[3].toTensor() * scale;
+    put(ops::Affine{scale, shift}, {number(in[0])}, out, module_name(in[1].toTensor()));
+  }
+
+  /// Padding of a pooling: what ceil_mode adds at the end is written out.
+  Padding pool_padding(const Arguments& in, size_t padding_index, size_t ceil_index) const {
+    const std::vector<int64_t> padding = in[padding_index].toIntVector();
+    Padding all{padding.at(0), padding.back(), padding.at(0), padding.back()};
+    if (!in[ceil_index].toBool()) return all;
+    const int64_t kernel = single(in[1], "a window"), stride = single(in[2], "a stride");
+    const std::vector<int64_t>& shape = graph_.node(number(in[0])).shape;
+    const auto missing = [&](int64_t size, int64_t before, int64_t after) {
+      const int64_t over = (size + before + after - kernel) % stride;
+      return over == 0 ? after : after + stride - over;
+    };
+    all.bottom = missing(shape[1], all.top, all.bottom);
+    all.right = missing(shape[2], all.left, all.right);
+    return all;
+  }
+
+  void max_pool(const Arguments& in, const Stack& out) {
+    put(ops::MaxPool{single(in[1], "a window"), single(in[2], "a stride"), pool_padding(in, 3, 5)}, {number(in[0])},
+        out);
+  }
+
+  void average_pool(const Arguments& in, const Stack& out) {
+    const int64_t kernel = single(in[1], "a window");
+    // A fixed divisor counts what ceil_mode adds; without one, only explicit padding counts.
+    const bool fixed_divisor = in[6].isInt();
+    TORCH_CHECK(!fixed_divisor || in[6].toInt() == kernel * kernel, "an average has another divisor");
+    const bool counts = fixed_divisor || (in[5].toBool() && !in[4].toBool());
+    put(ops::AveragePool{kernel, single(in[2], "a stride"), pool_padding(in, 3, 4), counts}, {number(in[0])}, out);
+  }
+
+  void pad(const Arguments& in, const Stack& out, ops::PadMode mode) {
+    const std::vector<int64_t> sides = in[1].toIntVector();
+    put(ops::Pad{{sides[2], sides[0], sides[3], sides[1]}, mode}, {number(in[0])}, out);
+  }
+  void reflection_pad(const Arguments& in, const Stack& out) { pad(in, out, ops::PadMode::kReflect); }
+  void replication_pad(const Arguments& in, const Stack& out) { pad(in, out, ops::PadMode::kEdge); }
+
+  static void check_spatial(const c10::IValue& dimensions, const c10::IValue& keep) {
+    TORCH_CHECK(dimensions.toIntVector() == std::vector<int64_t>({2, 3}) && keep.toBool(),
+                "graphs reduce over height and width");
+  }
+  void mean(const Arguments& in, const Stack& out) {
+    check_spatial(in[1], in[2]);
+    unary<ops::Mean>(in, out);
+  }
+  void sum(const Arguments& in, const Stack& out) {
+    check_spatial(in[1], in[2]);
+    unary<ops::Sum>(in, out);
+  }
+
+  void chunk(const Arguments& in, const Stack& out) {
+    int64_t begin = 0;
+    for (const Tensor& part : out.at(0).toTensorVector()) {
+      const int64_t end = begin + part.size(in[2].toInt());
+      remember(part, graph_.add(ops::Slice{in[2].toInt(), begin, end}, {number(in[0])}));
+      begin = end;
+    }
+  }
+
+  void slice(const Arguments& in, const Stack& out) {
+    const int64_t dimension = in[1].toInt();
+    if (dimension == 0) return same(in, out);
+    const int64_t size = graph_.node(number(in[0])).shape.at(static_cast<size_t>(dimension - 1));
+    const int64_t begin = in[2].isInt() ? in[2].toInt() : 0;
+    const int64_t end = std::min(in[3].isInt() ? in[3].toInt() : size, size);
+    const int64_t step = in[4].toInt();
+    if (begin == 0 && end == size && step == 1) return same(in, out);
+    put(ops::Slice{dimension, begin, end, step}, {number(in[0])}, out);
+  }
+
+  void add(const Arguments& in, const Stack& out) {
+    TORCH_CHECK(in[2].toScalar().toDouble() == 1, "a sum has a factor");
+    binary<ops::Add>(in, out);
+  }
+  void subtract(const Arguments& in, const Stack& out) {
+    TORCH_CHECK(in[2].toScalar().toDouble() == 1, "a difference has a factor");
+    binary<ops::Subtract>(in, out);
+  }
+  void multiply(const Arguments& in, const Stack& out) {
+    if (in[1].isTensor() && in[1].toTensor().dim() == 0) {
+      put(ops::Scale{in[1].toTensor().item<double>()}, {number(in[0])}, out);
+    } else if (!in[1].isTensor()) {
+      put(ops::Scale{in[1].toScalar().toDouble()}, {number(in[0])}, out);
+    } else {
+      binary<ops::Multiply>(in, out);
+    }
+  }
+  void lerp(const Arguments& in, const Stack& out) {
+    put(ops::Mix{}, {number(in[0]), number(in[1]), number(in[2])}, out);
+  }
+
+  void upsample(const Arguments& in, const Stack& out) {
+    const std::vector<int64_t>& shape = graph_.node(number(in[0])).shape;
+    TORCH_CHECK(in[1].toIntVector() == std::vector<int64_t>({2 * shape[1], 2 * shape[2]}), "graphs upsample by 2");
+    unary<ops::Upsample>(in, out);
+  }
+
+  void permute(const Arguments& in, const Stack& out) {
+    put(ops::Transpose{in[1].toIntVector()}, {number(in[0])}, out);
+  }
+  void reshape(const Arguments& in, const Stack& out) {
+    const Tensor& result = out.at(0).toTensor();
+    const std::vector<int64_t> sizes = result.sizes().vec();
+    put(ops::Reshape{{sizes.begin() + 1, sizes.end()}}, {number(in[0])}, out);
+  }
+
+  static double or_else(const c10::IValue& bound, double otherwise) {
+    return bound.isNone() ? otherwise : bound.toScalar().toDouble();
+  }
+  void clamp(const Arguments& in, const Stack& out) {
+    constexpr double kLargest = std::numeric_limits<float>::max();
+    put(ops::Clamp{or_else(in[1], -kLargest), or_else(in[2], kLargest)}, {number(in[0])}, out);
+  }
+  void clamp_min(const Arguments& in, const Stack& out) {
+    put(ops::Clamp{in[1].toScalar().toDouble(), std::numeric_limits<float>::max()}, {number(in[0])}, out);
+  }
+  void power(const Arguments& in, const Stack& out) {
+    put(ops::Power{in[1].toScalar().toDouble()}, {number(in[0])}, out);
+  }
+
+  Graph graph_;
+  Tensor images_;
+  std::unordered_map<const c10::TensorImpl*, NodeId> numbers_;
+  std::unordered_map<const c10::TensorImpl*, std::string> module_names_;
+  std::vector<Tensor> alive_;
+};
+
+const std::map<std::string, Recorder::Handler>& Recorder::handlers() {
+  static const std::map<std::string, Handler> all{
+      {"aten::conv2d", &Recorder::convolution},
+      {"aten::linear", &Recorder::linear},
+      {"aten::batch_norm", &Recorder::batch_norm},
+      {"aten::relu", &Recorder::unary<ops::Relu>},
+      {"aten::relu_", &Recorder::unary<ops::Relu>},
+      {"aten::sigmoid", &Recorder::unary<ops::Sigmoid>},
+      {"aten::sigmoid_", &Recorder::unary<ops::Sigmoid>},
+      {"aten::add.Tensor", &Recorder::add},
+      {"aten::add_.Tensor", &Recorder::add},
+      {"aten::sub.Tensor", &Recorder::subtract},
+      {"aten::mul.Tensor", &Recorder::multiply},
+      {"aten::mul.Scalar", &Recorder::multiply},
+      {"aten::lerp.Tensor", &Recorder::lerp},
+      {"aten::max_pool2d", &Recorder::max_pool},
+      {"aten::avg_pool2d", &Recorder::average_pool},
+      {"aten::reflection_pad2d", &Recorder::reflection_pad},
+      {"aten::replication_pad2d", &Recorder::replication_pad},
+      {"aten::mean.dim", &Recorder::mean},
+      {"aten::sum.dim_IntList", &Recorder::sum},
+      {"aten::chunk", &Recorder::chunk},
+      {"aten::slice.Tensor", &Recorder::slice},
+      {"aten::upsample_nearest2d", &Recorder::upsample},
+      {"aten::permute", &Recorder::permute},
+      {"aten::flatten.using_ints", &Recorder::reshape},
+      {"aten::unsqueeze", &Recorder::reshape},
+      {"aten::clamp", &Recorder::clamp},
+      {"aten::clamp_min", &Recorder::clamp_min},
+      {"aten::pow.Tensor_Scalar", &Recorder::power},
+      {"aten::to.dtype", &Recorder::same},
+      {"aten::to.dtype_layout", &Recorder::same},
+      {"aten::detach", &Recorder::same},
+  };
+  return all;
+}
+
+thread_local Recorder* recorder = nullptr;
+
+void record(const c10::OperatorHandle& op, Stack* stack) {
+  const c10::impl::ExcludeDispatchKeyGuard pass_on(kRecording);
+  const auto& name = op.operator_name();
+  const auto arguments = torch::jit::last(*stack, op.schema().arguments().size()).vec();
+  op.callBoxed(stack);
+  const size_t results = op.schema().returns().size();
+  if (recorder && results > 0) {
+    recorder->record(name.overload_name.empty() ? name.name : name.name + "." + name.overload_name, arguments,
+                     torch::jit::last(*stack, results).vec());
+  }
+}
+
+}  // namespace
+
+Graph trace(ClassifierImpl& model, int64_t image_size) {
+  // Not registered for good: the dispatcher takes one such function in a process, which may hold this library twice,
+  // its C API's shared library being one.
+  static std::mutex tracing;
+  const std::lock_guard lock(tracing);
+  torch::Library dispatcher(torch::Library::IMPL, "_", kRecording, __FILE__, __LINE__);
+  dispatcher.fallback(torch::CppFunction::makeFromBoxedFunction<&record>());
+
+  const torch::NoGradGuard no_grad;
+  const nn::EvalMode evaluating(model);
+  Recorder recording(model, image_size);
+  recorder = &recording;
+  Tensor logits;
+  try {
+    const c10::impl::IncludeDispatchKeyGuard guard(kRecording);
+    logits = model.forward(recording.images());
+  } catch (...) {
+    recorder = nullptr;
+    throw;
+  }
+  recorder = nullptr;
+  return recording.graph(logits);
+}
+
+}  // namespace assemble
