@@ -121,4 +121,11 @@ std::string format_number(double value, int decimals) {
   return text;
 }
 
+std::string show_shape(const std::vector<int64_t>& shape) {
+  std::vector<std::string> parts;
+  parts.reserve(shape.size());
+  for (const int64_t extent : shape) parts.push_back(std::to_string(extent));
+  return "[" + join(parts, ", ") + "]";
+}
+
 }  // namespace assemble

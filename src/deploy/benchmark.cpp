@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/deploy/benchmark.h"
 
-#include <ATen/CPUGeneratorImpl.h>
+#include <random>
 
 #include "assemble/core/progress.h"
 #include "assemble/core/timing.h"
@@ -9,14 +9,28 @@
 namespace assemble {
 namespace {
 
+double batch_of(const BenchmarkEntry& entry) { return static_cast<double>(entry.images->view().count); }
+
+std::vector<float> noise(int64_t count, float deviation) {
+  std::mt19937 generator(0);
+  std::normal_distribution<float> normal(0, deviation);
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& value : values) value = normal(generator);
+  return values;
+}
+
+Array random_filters(int64_t out, int64_t in, int64_t kernel, float deviation) {
+  return Array({out, in, kernel, kernel}, noise(out * in * kernel * kernel, deviation));
+}
+
 BenchmarkResult summarise(const BenchmarkEntry& entry, const std::vector<double>& times,
                           const std::vector<double>& ratios) {
-  const auto batch = static_cast<double>(entry.images.size(0));
+  const auto batch = batch_of(entry);
   const double median = percentile(times, 0.5);
   return {.name = entry.name,
           .description = entry.engine->description(),
           .precision = entry.engine->precision(),
-          .batch = entry.images.size(0),
+          .batch = entry.images->view().count,
           .start_seconds = entry.start_seconds,
           .images_per_second = batch / median,
           .lowest = batch / percentile(times, 0.9),
@@ -31,10 +45,13 @@ BenchmarkResult summarise(const BenchmarkEntry& entry, const std::vector<double>
 
 }  // namespace
 
+RandomImages::RandomImages(int64_t count, int64_t side, float deviation)
+    : count_(count), side_(side), pixels_(noise(count * side * side * Images::kChannels, deviation)) {}
+
 std::vector<BenchmarkResult> run_interleaved(const std::vector<BenchmarkEntry>& entries,
                                              const BenchmarkOptions& options) {
   for (const BenchmarkEntry& entry : entries) {
-    for (int i = 0; i < options.warm_up; ++i) entry.engine->run(entry.images);
+    for (int i = 0; i < options.warm_up; ++i) entry.engine->run(entry.images->view());
   }
   std::vector<std::vector<double>> times(entries.size()), ratios(entries.size());
   Progress progress("measuring", 0, "rounds");
@@ -42,12 +59,12 @@ std::vector<BenchmarkResult> run_interleaved(const std::vector<BenchmarkEntry>& 
   do {
     for (size_t e = 0; e < entries.size(); ++e) {
       const auto begin = Clock::now();
-      entries[e].engine->run(entries[e].images);
+      entries[e].engine->run(entries[e].images->view());
       times[e].push_back(seconds_since(begin));
     }
     for (size_t e = 0; e < entries.size(); ++e) {
-      const double first = times[0].back() / static_cast<double>(entries[0].images.size(0));
-      ratios[e].push_back(first / (times[e].back() / static_cast<double>(entries[e].images.size(0))));
+      const double first = times[0].back() / batch_of(entries[0]);
+      ratios[e].push_back(first / (times[e].back() / batch_of(entries[e])));
     }
     progress.advance(1);
   } while (seconds_since(start) < options.seconds);
@@ -58,19 +75,17 @@ std::vector<BenchmarkResult> run_interleaved(const std::vector<BenchmarkEntry>& 
 
 Graph peak_graph(bool quantised) {
   constexpr int64_t kChannels = 512, kSide = 16;
-  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(0);
   constexpr float kScale = 1.f / 64;
   const ops::Quantise bytes{{kScale, false}};
   Graph graph;
   NodeId node = graph.add_input({}, {3, kSide, kSide});
   node = graph.add(
-      ops::Convolution{
-          .weight = torch::randn({kChannels, 3, 1, 1}, generator), .bias = {}, .padding = {}, .relu = true},
+      ops::Convolution{.weight = random_filters(kChannels, 3, 1, 1), .bias = {}, .padding = {}, .relu = true},
       {node});
   for (int layer = 0; layer < 8; ++layer) {
     if (quantised) node = graph.add(bytes, {node});
-    node = graph.add(ops::Convolution{.weight = torch::randn({kChannels, kChannels, 3, 3}, generator) / 48,
-                                      .bias = torch::zeros(kChannels),
+    node = graph.add(ops::Convolution{.weight = random_filters(kChannels, kChannels, 3, 1.f / 48),
+                                      .bias = Array({kChannels}, std::vector<float>(kChannels)),
                                       .padding = {1, 1, 1, 1},
                                       .relu = true,
                                       .quantised = quantised,

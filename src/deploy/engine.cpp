@@ -8,7 +8,7 @@
 #include "assemble/core/system.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
-#include "assemble/trace/trace.h"
+#include "assemble/deploy/torch_backend.h"
 #include "assemble/io/onnx_writer.h"
 #include "engines/engines.h"
 
@@ -17,15 +17,14 @@ namespace {
 
 bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
 
-Graph optimised_graph(const fs::path& path, int64_t image_size) {
-  return optimise(trace(*load_model(path), image_size));
-}
-
-/// Each step frees what the one before it made: weights are in memory twice at most.
-std::string onnx_of(const fs::path& path, int64_t image_size) {
-  OnnxModel model = to_onnx(optimised_graph(path, image_size));
-  release_freed_memory();
-  return serialise(std::move(model));
+/// As traced. Where the half with LibTorch is linked it helps out, for files without a graph and other sizes.
+Graph traced_graph(const fs::path& path, int64_t image_size) {
+  try {
+    return read_graph(path, image_size);
+  } catch (const NeedsTorch&) {
+    if (!has_torch_backend()) throw;
+    return torch_backend(path.string()).trace_file(path, image_size);
+  }
 }
 
 std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std::string()>& onnx,
@@ -58,91 +57,90 @@ void check_options(const EngineOptions& options) {
 
 }  // namespace
 
-EngineKind parse_engine(const std::string& name) {
-  if (name == "torch") return EngineKind::kTorch;
-  if (name == "openvino") return EngineKind::kOpenvino;
-  throw UsageError("engine", concat("'", name, "' is none"), "engines are openvino and torch");
-}
-
-EnginePrecision parse_engine_precision(const std::string& name) {
-  if (name == "f32") return EnginePrecision::kF32;
-  if (name == "bf16") return EnginePrecision::kBf16;
-  if (name == "int8") return EnginePrecision::kInt8;
-  throw UsageError("precision", concat("'", name, "' is none"), "precisions are f32, bf16 and int8");
-}
-
-EngineHint parse_engine_hint(const std::string& name) {
-  if (name == "auto") return EngineHint::kAuto;
-  if (name == "throughput") return EngineHint::kThroughput;
-  if (name == "latency") return EngineHint::kLatency;
-  throw UsageError("hint", concat("'", name, "' is none"), "hints are auto, throughput and latency");
-}
-
-EngineKind default_engine([[maybe_unused]] torch::Device device) {
+EngineKind default_engine(const std::string& device) {
+  const bool on_cpu = device == "cpu" || (device == "auto" && !(has_torch_backend() && torch_backend("").has_cuda()));
 #ifdef ASSEMBLE_OPENVINO
-  if (device.is_cpu()) return EngineKind::kOpenvino;
-#endif
+  return on_cpu ? EngineKind::kOpenvino : EngineKind::kTorch;
+#else
   return EngineKind::kTorch;
+#endif
 }
 
-const char* engine_name(EngineKind kind) { return kind == EngineKind::kTorch ? "torch" : "openvino"; }
-
-const char* precision_name(EnginePrecision precision) {
-  return precision == EnginePrecision::kF32 ? "f32" : precision == EnginePrecision::kBf16 ? "bf16" : "int8";
-}
-
-void require_images(const torch::Tensor& images, const std::array<int64_t, 3>& sides, bool pixels) {
-  const auto [height, width, channels] = sides;
-  const bool batch = images.defined() && images.dim() == 4;
-  const bool planes = batch && images.size(1) == channels && images.size(2) == height && images.size(3) == width;
-  const bool rows = batch && images.size(1) == height && images.size(2) == width && images.size(3) == channels;
-  if (pixels && batch && images.scalar_type() == torch::kByte ? rows : planes) return;
-  const std::string given =
-      images.defined() ? concat("are ", images.sizes(), " of ", images.scalar_type()) : std::string("are undefined");
-  throw UsageError("images",
-                   concat(given, ", the network takes [N, ", channels, ", ", height, ", ", width, "] of Float",
-                          pixels ? concat(" or [N, ", height, ", ", width, ", ", channels, "] of Byte") : ""));
+void require_images(const Images& images, int64_t height, int64_t width, bool pixels) {
+  if (images.height == height && images.width == width && (pixels || !images.bytes())) return;
+  throw UsageError("images", concat("are ", images.height, "×", images.width, " of ",
+                                    images.bytes() ? "bytes" : "floats", ", the network takes ", height, "×", width,
+                                    pixels ? " of bytes or floats" : " of floats"));
 }
 
 std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options) {
   check_options(options);
-  if (options.kind == EngineKind::kTorch) return make_torch_engine(graph, options);
+  if (options.kind == EngineKind::kTorch) return torch_backend("engine torch").make_engine(graph, options);
   return openvino_engine([&] { return serialise(to_onnx(graph)); }, options, "", "network");
 }
 
-DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
-  check_options(options);
-  DeployedModel model;
-  EngineOptions chosen = options;
-  if (is_onnx(path)) {
-    bool quantised = false;
-    model.card = card_of_onnx(path, &quantised);
-    if (options.kind == EngineKind::kTorch) {
-      throw UsageError("engine torch", concat("does not read ", path.string()),
-                       "give the .safetensors file, or use --engine openvino");
-    }
-    if (quantised) chosen.precision = EnginePrecision::kInt8;
-  } else {
-    model.card = read_model_card(path);
+namespace {
+
+DeployedModel open_onnx(const fs::path& path, const EngineOptions& options) {
+  bool quantised = false;
+  DeployedModel model{card_of_onnx(path, &quantised), nullptr};
+  if (options.kind == EngineKind::kTorch) {
+    throw UsageError("engine torch", concat("does not read ", path.string()),
+                     "give the .safetensors file, or use --engine openvino");
   }
-  if (!is_onnx(path) && chosen.precision == EnginePrecision::kInt8) {
+  const int size = model.card.preprocessing.eval_size;
+  if (options.image_size > 0 && options.image_size != size) {
+    throw UsageError(path.string(), concat("is for images of ", size, ", not ", options.image_size),
+                     concat("export it again with --image-size ", options.image_size));
+  }
+  EngineOptions chosen = options;
+  if (quantised) chosen.precision = Precision::kInt8;
+  const std::string key = options.cache.empty() ? "" : concat(identity(path), "|", size);
+  model.engine = openvino_engine({}, chosen, key, path.string());  // the file is OpenVINO's to read
+  return model;
+}
+
+/// @param cut what is left of the traced graph, and what that is called in the cache
+DeployedModel open_model_file(const fs::path& path, const EngineOptions& options,
+                              const std::function<Graph(const Graph&)>& cut, const std::string& part) {
+  if (options.precision == Precision::kInt8) {
     throw UsageError(path.string(), "has no 8-bit weights",
                      concat("make them first: assemble export --int8 --calibration DATA --model ", path.string()));
   }
+  DeployedModel model{read_model_card(path), nullptr};
   const int64_t size = options.image_size > 0 ? options.image_size : model.card.preprocessing.eval_size;
-  if (is_onnx(path) && size != model.card.preprocessing.eval_size) {
-    throw UsageError(path.string(), concat("is for images of ", model.card.preprocessing.eval_size, ", not ", size),
-                     concat("export it again with --image-size ", size));
-  }
-  if (chosen.kind == EngineKind::kTorch) {
-    model.engine = make_torch_engine(optimised_graph(path, size), chosen);
+  const auto graph = [&] {
+    const Graph traced = cut(traced_graph(path, size));
+    return options.plain ? traced : optimise(traced);
+  };
+  if (options.kind == EngineKind::kTorch) {
+    model.engine = torch_backend("engine torch").make_engine(graph(), options);
     return model;
   }
-  std::function<std::string()> onnx;  // an .onnx file is OpenVINO's to read
-  if (!is_onnx(path)) onnx = [&] { return onnx_of(path, size); };
-  const std::string key = chosen.cache.empty() ? "" : concat(identity(path), "|", size);
-  model.engine = openvino_engine(onnx, chosen, key, path.string());
+  const auto onnx = [&] {
+    OnnxModel lowered = to_onnx(graph());
+    release_freed_memory();  // weights are in memory twice at most
+    return serialise(std::move(lowered));
+  };
+  const std::string key = options.cache.empty() ? "" : concat(identity(path), "|", size, part);
+  model.engine = openvino_engine(onnx, options, key, path.string());
   return model;
+}
+
+}  // namespace
+
+DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
+  check_options(options);
+  if (is_onnx(path)) return open_onnx(path, options);
+  return open_model_file(path, options, [](const Graph& graph) { return graph; }, options.plain ? "|plain" : "");
+}
+
+DeployedModel open_embedder(const fs::path& path, const EngineOptions& options) {
+  check_options(options);
+  if (is_onnx(path)) {
+    throw UsageError(path.string(), "gives logits and no embeddings", "give the model file that it was exported from");
+  }
+  return open_model_file(path, options, embedding_of, options.plain ? "|embedding|plain" : "|embedding");
 }
 
 std::unique_ptr<Engine> open_foreign(const fs::path& path, const EngineOptions& options) {
@@ -159,7 +157,7 @@ fs::path default_engine_cache() {
   return {};
 }
 
-Metadata to_metadata(const ModelCard& card, EnginePrecision precision) {
+Metadata to_metadata(const ModelCard& card, Precision precision) {
   Metadata metadata = to_metadata(card);
   metadata.insert({{"format", "assemble"}, {"precision", precision_name(precision)}});
   return metadata;

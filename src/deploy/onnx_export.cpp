@@ -2,10 +2,13 @@
 #include "assemble/deploy/onnx_export.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
+#include <span>
 
 #include "assemble/core/error.h"
-#include "assemble/trace/interpreter.h"
+#include "assemble/deploy/quantised_weights.h"
 
 namespace assemble {
 namespace {
@@ -20,7 +23,7 @@ class Exporter {
  public:
   explicit Exporter(const Graph& graph) : graph_(graph) {}
 
-  OnnxModel run(const std::map<std::string, std::string>& metadata) {
+  OnnxModel run(const std::map<std::string, std::string>& metadata, const std::vector<NodeId>& observed) {
     model_.name = "assemble";
     model_.metadata = metadata;
     const bool pixels = graph_.input().as<ops::Input>()->pixels;
@@ -33,6 +36,11 @@ class Exporter {
     }
     model_.nodes.push_back({"Identity", "logits", {values_.back()}, {"logits"}, {}});
     model_.outputs.push_back({"logits", OnnxType::kFloat, with_batch(graph_.output().shape)});
+    for (size_t i = 0; i < observed.size(); ++i) {
+      const std::string output = concat("observed_", i);
+      model_.nodes.push_back({"Identity", output, {values_.at(observed[i])}, {output}, {}});
+      model_.outputs.push_back({output, OnnxType::kFloat, with_batch(graph_.node(observed[i]).shape)});
+    }
     return std::move(model_);
   }
 
@@ -54,26 +62,25 @@ class Exporter {
 
   template <typename Value>
   std::string constant(const std::string& suffix, OnnxType type, std::vector<int64_t> dims,
-                       const std::vector<Value>& values) {
-    OnnxTensor tensor{name() + suffix, type, std::move(dims), Bytes(values.size() * sizeof(Value))};
-    std::memcpy(tensor.bytes.data(), values.data(), tensor.bytes.size());
+                       std::span<const Value> values) {
+    OnnxTensor tensor{name() + suffix, type, std::move(dims), Bytes(values.size_bytes())};
+    if (!values.empty()) std::memcpy(tensor.bytes.data(), values.data(), values.size_bytes());
     model_.constants.push_back(std::move(tensor));
     return name() + suffix;
   }
   std::string scalar(const std::string& suffix, double value) {
-    return constant<float>(suffix, OnnxType::kFloat, {}, {static_cast<float>(value)});
+    const std::array<float, 1> single{static_cast<float>(value)};
+    return constant<float>(suffix, OnnxType::kFloat, {}, single);
   }
   std::string integers(const std::string& suffix, const std::vector<int64_t>& values) {
     return constant<int64_t>(suffix, OnnxType::kInt64, {static_cast<int64_t>(values.size())}, values);
   }
-  std::string floats(const std::string& suffix, const torch::Tensor& tensor, std::vector<int64_t> dims) {
-    const torch::Tensor flat = tensor.detach().to(torch::kFloat).contiguous();
-    if (!flat.isfinite().all().item<bool>()) {
+  std::string floats(const std::string& suffix, std::span<const float> values, std::vector<int64_t> dims) {
+    if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
       throw InputError(concat("layer ", name()), "holds NaN or infinity",
                        "its training diverged, or the file is damaged: take an earlier checkpoint");
     }
-    const float* data = flat.data_ptr<float>();
-    return constant<float>(suffix, OnnxType::kFloat, std::move(dims), std::vector<float>(data, data + flat.numel()));
+    return constant<float>(suffix, OnnxType::kFloat, std::move(dims), values);
   }
 
   std::string relu_if(bool relu, const std::string& value) { return relu ? emit("Relu", {value}, {}, "/relu") : value; }
@@ -81,34 +88,27 @@ class Exporter {
   std::string lower(const ops::Input&, const Inputs&) { return "images"; }
 
   std::string lower(const ops::Normalise& normalise, const Inputs& in) {
-    const auto channels = [](const std::array<float, 3>& values) {
-      return std::vector<float>(values.begin(), values.end());
-    };
     std::string value = emit("Cast", in, {{"to", static_cast<int64_t>(OnnxType::kFloat)}}, "/float");
     value = emit("Transpose", {value}, {{"perm", std::vector<int64_t>{0, 3, 1, 2}}}, "/channels_first");
-    value = emit("Sub", {value, constant("/mean", OnnxType::kFloat, {1, 3, 1, 1}, channels(normalise.mean))}, {},
+    value = emit("Sub", {value, constant<float>("/mean", OnnxType::kFloat, {1, 3, 1, 1}, normalise.mean)}, {},
                  "/centred");
     const std::array<float, 3> ones{1, 1, 1};
     if (normalise.deviation == ones) return value;
-    return emit("Div", {value, constant("/deviation", OnnxType::kFloat, {1, 3, 1, 1}, channels(normalise.deviation))});
+    return emit("Div", {value, constant<float>("/deviation", OnnxType::kFloat, {1, 3, 1, 1}, normalise.deviation)});
   }
 
   void quantised_weights(const ops::Convolution& conv, Inputs& inputs) {
     const QuantisedConvolution quantised = quantise_convolution(conv);
-    const torch::Tensor values = quantised.weights.values.contiguous();
-    const int64_t out = values.size(0);
-    const int8_t* data = values.data_ptr<int8_t>();
+    const int64_t out = conv.weight.size(0);
+    const auto channels = static_cast<size_t>(out);
     const std::string weight =
-        constant("/weight_q", OnnxType::kInt8, values.sizes().vec(), std::vector<int8_t>(data, data + values.numel()));
+        constant<int8_t>("/weight_q", OnnxType::kInt8, conv.weight.shape(), quantised.weights.values);
     const std::string scales = floats("/weight_scale", quantised.weights.scales, {out});
-    const std::string zeros =
-        constant("/weight_zero", OnnxType::kInt8, {out}, std::vector<int8_t>(static_cast<size_t>(out)));
+    const std::string zeros = constant<int8_t>("/weight_zero", OnnxType::kInt8, {out}, std::vector<int8_t>(channels));
     inputs.push_back(emit("DequantizeLinear", {weight, scales, zeros}, {{"axis", int64_t{0}}}, "/weight"));
-    if (!conv.bias.defined()) return;
-    const auto* biases = quantised.bias.data_ptr<int32_t>();
-    const std::string bias = constant("/bias_q", OnnxType::kInt32, {out}, std::vector<int32_t>(biases, biases + out));
-    const std::string none =
-        constant("/bias_zero", OnnxType::kInt32, {out}, std::vector<int32_t>(static_cast<size_t>(out)));
+    if (quantised.bias.empty()) return;
+    const std::string bias = constant<int32_t>("/bias_q", OnnxType::kInt32, {out}, quantised.bias);
+    const std::string none = constant<int32_t>("/bias_zero", OnnxType::kInt32, {out}, std::vector<int32_t>(channels));
     const std::string steps = floats("/bias_scale", quantised.bias_scales, {out});
     inputs.push_back(emit("DequantizeLinear", {bias, steps, none}, {{"axis", int64_t{0}}}, "/bias"));
   }
@@ -118,8 +118,8 @@ class Exporter {
     if (conv.quantised) {
       quantised_weights(conv, inputs);
     } else {
-      inputs.push_back(floats("/weight", conv.weight, conv.weight.sizes().vec()));
-      if (conv.bias.defined()) inputs.push_back(floats("/bias", conv.bias, {conv.bias.size(0)}));
+      inputs.push_back(floats("/weight", conv.weight.values(), conv.weight.shape()));
+      if (conv.bias.defined()) inputs.push_back(floats("/bias", conv.bias.values(), {conv.bias.size(0)}));
     }
     const std::vector<int64_t> kernel{conv.weight.size(2), conv.weight.size(3)};
     const std::string value = emit("Conv", std::move(inputs),
@@ -130,10 +130,10 @@ class Exporter {
     return relu_if(conv.relu, value);
   }
 
-  std::string lower(const ops::Affine& affine, const Inputs& in) {
-    const std::vector<int64_t> dims{1, affine.scale.size(0), 1, 1};
-    const std::string scaled = emit("Mul", {in[0], floats("/scale", affine.scale, dims)}, {}, "/scaled");
-    return emit("Add", {scaled, floats("/shift", affine.shift, dims)});
+  std::string lower(const ops::BatchNorm& norm, const Inputs& in) {
+    const std::vector<int64_t> dims{1, norm.weight.count(), 1, 1};
+    const std::string scaled = emit("Mul", {in[0], floats("/scale", norm.scale(), dims)}, {}, "/scaled");
+    return emit("Add", {scaled, floats("/shift", norm.shift(), dims)});
   }
 
   std::string lower(const ops::Relu&, const Inputs& in) { return emit("Relu", in); }
@@ -183,7 +183,8 @@ class Exporter {
   }
 
   std::string upsample(const std::string& in, const std::string& suffix) {
-    const std::string scales = constant<float>("/scales", OnnxType::kFloat, {4}, {1, 1, 2, 2});
+    constexpr std::array<float, 4> kTwice{1, 1, 2, 2};
+    const std::string scales = constant<float>("/scales", OnnxType::kFloat, {4}, kTwice);
     return emit("Resize", {in, "", scales},
                 {{"mode", std::string("nearest")},
                  {"coordinate_transformation_mode", std::string("asymmetric")},
@@ -212,7 +213,7 @@ class Exporter {
     const TensorQuantisation& quantisation = quantise.quantisation;
     const std::string scale = scalar("/scale", quantisation.scale);
     const OnnxType type = quantisation.is_signed ? OnnxType::kInt8 : OnnxType::kUint8;
-    const std::string zero = constant<uint8_t>("/zero", type, {}, {0});
+    const std::string zero = constant<uint8_t>("/zero", type, {}, std::array<uint8_t, 1>{});
     return emit("DequantizeLinear", {emit("QuantizeLinear", {in[0], scale, zero}, {}, "/quantised"), scale, zero});
   }
 
@@ -224,8 +225,9 @@ class Exporter {
 
 }  // namespace
 
-OnnxModel to_onnx(const Graph& graph, const std::map<std::string, std::string>& metadata) {
-  return Exporter(graph).run(metadata);
+OnnxModel to_onnx(const Graph& graph, const std::map<std::string, std::string>& metadata,
+                  const std::vector<NodeId>& observed) {
+  return Exporter(graph).run(metadata, observed);
 }
 
 }  // namespace assemble

@@ -2,20 +2,22 @@
 #include "assemble/deploy/quantise.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
+#include <numeric>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
-#include "assemble/trace/interpreter.h"
+#include "assemble/deploy/quantised_weights.h"
+#include "engines/observer.h"
 
 namespace assemble {
 namespace {
 
-using torch::Tensor;
-
-constexpr int64_t kBins = 2048;
+constexpr size_t kBins = 2048;
 constexpr int kSignedSteps = 127;
 constexpr int kUnsignedSteps = 255;
 /// Magnitudes up to this are taken for zero.
@@ -84,39 +86,68 @@ class Plan {
   std::vector<bool> tensors_;
 };
 
-void require_finite(const Tensor& activations, const std::string& name) {
-  if (activations.isfinite().all().item<bool>()) return;
-  throw InputError(concat("the output of ", name), "is NaN or infinite on calibration images",
-                   "the network's training diverged, or its file is damaged: take an earlier checkpoint");
-}
-
 struct Seen {
-  double least = 0, largest = 0;  ///< least value; largest magnitude
-  Tensor histogram = torch::zeros(kBins, torch::kDouble);
+  float least = 0, largest = 0;  ///< least value; largest magnitude
+  std::vector<double> histogram = std::vector<double>(kBins);
+
+  void look(std::span<const float> values, const std::string& name) {
+    float sum = 0;  // NaN and infinity are in no minimum, but in this
+    for (const float value : values) {
+      least = std::min(least, value);
+      largest = std::max(largest, std::abs(value));
+      sum += value - value;
+    }
+    if (sum == 0) return;
+    throw InputError(concat("the output of ", name), "is NaN or infinite on calibration images",
+                     "the network's training diverged, or its file is damaged: take an earlier checkpoint");
+  }
+  void count(std::span<const float> values) {
+    const float bins_per_value = static_cast<float>(kBins) / largest;
+    for (const float value : values) {
+      ++histogram[std::min(static_cast<size_t>(std::abs(value) * bins_per_value), kBins - 1)];
+    }
+  }
 };
+
+/// What 8 bits do to the output of one convolution before its ReLU, for inputs as in f32.
+struct Errors {
+  std::vector<double> sums;  ///< a value a channel
+  double squares = 0;        ///< of the error
+  double output = 0;         ///< squares of the output
+  double positions = 0;      ///< that a channel has in all images together
+
+  std::vector<float> mean() const {
+    std::vector<float> means;
+    for (const double sum : sums) means.push_back(static_cast<float>(sum / positions));
+    return means;
+  }
+  /// @param corrected whether the mean goes into the bias, and is no error then
+  double relative(bool corrected) const {
+    double left = squares;
+    for (const double sum : sums) left -= corrected ? sum * sum / positions : 0;
+    return std::sqrt(std::max(left, 0.0) / std::max(output, 1e-30));
+  }
+};
+
+int64_t count_of(const std::vector<Images>& batches) {
+  int64_t count = 0;
+  for (const Images& batch : batches) count += batch.count;
+  return count;
+}
 
 /// What the images tell of a graph: the ranges of its tensors and the errors of its convolutions. Neither depends on
 /// what else is kept in f32, so that one calibration serves every choice of layers.
 class Calibration {
  public:
-  Calibration(const Graph& graph, const std::vector<Tensor>& images, const QuantiseOptions& options)
-      : graph_(graph), images_(images), options_(options) {
-    if (images.empty()) throw UsageError("calibration", "there are no images", "give a folder of images or TFRecords");
-    const Plan plan(graph, options.keep);
-    Progress progress("calibrating", static_cast<int64_t>(images_.size()) * 3, "batches");
-    const std::map<NodeId, Seen> seen = see(plan, progress);
-    for (const auto& [id, values] : seen) {
-      const bool is_signed = values.least < 0;
-      const int steps = is_signed ? kSignedSteps : kUnsignedSteps;
-      double range = 1;  // of a tensor that was zero in every image: any would do
-      if (values.largest > kDead) {
-        range = choose_range(options_.range, values.histogram, values.largest, steps, options_.percentile);
-      }
-      tensors_[id] = {static_cast<float>(std::max(range, kDead) / steps), is_signed};
+  Calibration(const Graph& graph, const std::vector<Images>& images, const QuantiseOptions& options)
+      : graph_(graph), options_(options) {
+    if (count_of(images) == 0) {
+      throw UsageError("calibration", "there are no images", "give a folder of images or TFRecords");
     }
-    watch(progress, [&](NodeId id, const auto& inputs, const Tensor&) {
-      if (plan.quantised(id)) compare(id, inputs[0], input_of(plan, id));
-    });
+    const Plan plan(graph, options.keep);
+    Progress progress("calibrating", count_of(images) * 3, "images");
+    choose_ranges(plan, images, progress);
+    compare(plan, images, progress);
   }
 
   /// @param keep no fewer layers than the options of the calibration keep
@@ -125,7 +156,7 @@ class Calibration {
     QuantisedGraph result;
     for (const NodeId id : plan.candidates()) {
       const bool quantised = plan.quantised(id);
-      result.layers.push_back({graph_.node(id).name, quantised, quantised ? errors_.at(id).relative() : 0});
+      result.layers.push_back({graph_.node(id).name, quantised, quantised ? errors_.at(id).relative(options_.correct_bias) : 0});
     }
     result.graph = rewrite(graph_, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
       NodeId copy = copy_node(rewritten, graph_.node(old), inputs);
@@ -133,11 +164,7 @@ class Calibration {
         auto& conv = std::get<ops::Convolution>(rewritten.node(copy).op);
         conv.quantised = true;
         conv.input_scale = input_of(plan, old).scale;
-        const Errors& errors = errors_.at(old);
-        if (options_.correct_bias) {
-          const Tensor correction = errors.mean / static_cast<double>(errors.batches);
-          conv.bias = conv.bias.defined() ? conv.bias + correction : correction;
-        }
+        if (options_.correct_bias) conv.bias = sum_of(conv.bias, errors_.at(old).mean());
       }
       if (plan.tensor(old)) {
         copy = rewritten.add(ops::Quantise{tensors_.at(old)}, {copy}, graph_.node(old).name + "/q");
@@ -148,134 +175,131 @@ class Calibration {
   }
 
  private:
-  struct Errors {
-    Tensor mean;         ///< a value a channel
-    double squares = 0;  ///< of the error
-    double output = 0;   ///< squares of the output
-    int64_t batches = 0;
-    double relative() const { return std::sqrt(std::max(squares, 0.0) / std::max(output, 1e-30)); }
-  };
+  static Array sum_of(const Array& bias, std::vector<float> correction) {
+    for (size_t c = 0; c < correction.size() && bias.defined(); ++c) correction[c] += bias.values()[c];
+    return Array({static_cast<int64_t>(correction.size())}, std::move(correction));
+  }
 
   /// The 8 bits that a quantised convolution reads.
   const TensorQuantisation& input_of(const Plan& plan, NodeId convolution) const {
     return tensors_.at(plan.source(graph_.node(convolution).inputs[0]));
   }
 
-  template <typename Watch>
-  void watch(Progress& progress, Watch&& watch) {
-    for (const Tensor& batch : images_) {
-      interpret(graph_, batch, [&](const Graph&, NodeId id, const std::vector<Tensor>& inputs, const Tensor& output) {
-        watch(id, inputs, output);
-      });
-      progress.advance(1);
+  static void observe(GraphObserver& observer, const std::vector<Images>& images, Progress& progress,
+                      const GraphObserver::See& see) {
+    for (const Images& batch : images) {
+      observer.run(batch, see);
+      progress.advance(batch.count);
     }
   }
 
-  std::map<NodeId, Seen> see(const Plan& plan, Progress& progress) {
-    std::map<NodeId, Seen> seen;
-    watch(progress, [&](NodeId id, const auto&, const Tensor& output) {
-      if (!plan.tensor(id) && id + 1 < graph_.nodes().size()) return;
-      require_finite(output, graph_.node(id).name);
-      if (!plan.tensor(id)) return;
-      seen[id].least = std::min(seen[id].least, output.min().item<double>());
-      seen[id].largest = std::max(seen[id].largest, output.abs().max().item<double>());
+  void choose_ranges(const Plan& plan, const std::vector<Images>& images, Progress& progress) {
+    std::vector<NodeId> watched;
+    for (NodeId id = 0; id < graph_.nodes().size(); ++id) {
+      if (plan.tensor(id)) watched.push_back(id);
+    }
+    const size_t ranges = watched.size();
+    watched.push_back(graph_.nodes().size() - 1);  // the logits must be finite
+    GraphObserver observer(graph_, watched);
+    std::vector<Seen> seen(watched.size());
+    observe(observer, images, progress, [&](size_t i, std::span<const float> values) {
+      seen[i].look(values, graph_.node(watched[i]).name);
     });
-    watch(progress, [&](NodeId id, const auto&, const Tensor& output) {
-      if (!plan.tensor(id) || seen[id].largest <= kDead) return;
-      seen[id].histogram += torch::histc(output.abs(), kBins, 0, seen[id].largest).to(torch::kDouble);
+    observe(observer, images, progress, [&](size_t i, std::span<const float> values) {
+      if (i < ranges && seen[i].largest > kDead) seen[i].count(values);
     });
-    return seen;
+    for (size_t i = 0; i < ranges; ++i) tensors_[watched[i]] = quantisation_of(seen[i]);
   }
 
-  /// Errors of one convolution before its ReLU, for the inputs of f32.
-  void compare(NodeId id, const Tensor& input, const TensorQuantisation& quantisation) {
-    ops::Convolution conv = *graph_.node(id).as<ops::Convolution>();
-    conv.relu = false;
-    const Tensor wanted = compute(conv, {input});
-    conv.quantised = true;
-    conv.input_scale = quantisation.scale;
-    const Tensor error = wanted - compute(conv, {fake_quantise(input, quantisation)});
-    Errors& errors = errors_[id];
-    const Tensor mean = error.mean({0, 2, 3});
-    errors.mean = errors.mean.defined() ? errors.mean + mean : mean;
-    errors.squares += error.square().sum().item<double>();
-    errors.output += wanted.square().sum().item<double>();
-    ++errors.batches;
-    if (options_.correct_bias) {
-      const double corrected =
-          mean.square().sum().item<double>() * static_cast<double>(error.numel()) / static_cast<double>(mean.numel());
-      errors.squares -= corrected;
+  TensorQuantisation quantisation_of(const Seen& seen) const {
+    const bool is_signed = seen.least < 0;
+    const int steps = is_signed ? kSignedSteps : kUnsignedSteps;
+    double range = 1;  // of a tensor that was zero in every image: any would do
+    if (seen.largest > kDead) {
+      range = choose_range(options_.range, seen.histogram, seen.largest, steps, options_.percentile);
     }
+    return {static_cast<float>(std::max(range, kDead) / steps), is_signed};
+  }
+
+  /// Beside each convolution stands the same one with 8 bits; what is looked at are means over the image: of their
+  /// difference, of its square and of the output's square.
+  void compare(const Plan& plan, const std::vector<Images>& images, Progress& progress) {
+    constexpr size_t kMeasures = 3;
+    Graph both = graph_;
+    std::vector<NodeId> convolutions, watched;
+    for (const NodeId id : plan.candidates()) {
+      if (!plan.quantised(id)) continue;
+      convolutions.push_back(id);
+      const NodeId input = graph_.node(id).inputs[0];
+      ops::Convolution conv = *graph_.node(id).as<ops::Convolution>();
+      conv.relu = false;
+      const NodeId wanted = both.add(conv, {input});
+      conv.input_scale = input_of(plan, id).scale;
+      conv.weight = quantise_convolution(conv).weights.dequantised(conv.weight.shape());
+      const NodeId rounded = both.add(ops::Quantise{input_of(plan, id)}, {input});
+      const NodeId error = both.add(ops::Subtract{}, {wanted, both.add(conv, {rounded})});
+      watched.push_back(both.add(ops::Mean{}, {error}));
+      for (const NodeId squared : {error, wanted}) {
+        watched.push_back(both.add(ops::Mean{}, {both.add(ops::Multiply{}, {squared, squared})}));
+      }
+    }
+    GraphObserver observer(both, watched);
+    observe(observer, images, progress, [&](size_t i, std::span<const float> means) {
+      const NodeId id = convolutions[i / kMeasures];
+      const Node& node = graph_.node(id);
+      add_means(errors_[id], i % kMeasures, means, static_cast<double>(node.shape[1] * node.shape[2]));
+    });
+  }
+
+  static void add_means(Errors& errors, size_t measure, std::span<const float> means, double positions) {
+    double total = 0;
+    for (const float mean : means) total += static_cast<double>(mean) * positions;
+    if (measure == 1) errors.squares += total;
+    if (measure == 2) errors.output += total;
+    if (measure != 0) return;
+    errors.positions += positions;
+    errors.sums.resize(means.size());
+    for (size_t c = 0; c < means.size(); ++c) errors.sums[c] += static_cast<double>(means[c]) * positions;
   }
 
   const Graph& graph_;
-  const std::vector<Tensor>& images_;
   const QuantiseOptions& options_;
   std::map<NodeId, TensorQuantisation> tensors_;
   std::map<NodeId, Errors> errors_;
 };
 
-struct Moments {
-  Tensor mean, variance;  ///< [C], f64
-};
-
-Tensor output_of(const Graph& graph, NodeId id, const Tensor& images) {
-  const Node& node = graph.node(id);
-  if (node.as<ops::Input>()) return images;
-  std::vector<Tensor> inputs;
-  for (const NodeId input : node.inputs) inputs.push_back(output_of(graph, input, images));
-  return compute(node.op, inputs);
+double percentile_range(std::span<const double> histogram, double largest, double percentile) {
+  const double wanted = percentile / 100 * std::accumulate(histogram.begin(), histogram.end(), 0.0);
+  double below = 0;
+  size_t bins = 0;
+  while (bins < histogram.size() && below + histogram[bins] < wanted) below += histogram[bins++];
+  return largest * static_cast<double>(std::min(bins + 1, histogram.size())) / static_cast<double>(histogram.size());
 }
 
-/// Of each channel of a node's output, over all images.
-Moments moments_of(const Graph& graph, NodeId id, const std::vector<Tensor>& images) {
-  Tensor sum, squares;
-  double count = 0;
-  for (const Tensor& batch : images) {
-    const Tensor values = output_of(graph, id, batch).to(torch::kDouble);
-    const Tensor batch_sum = values.sum({0, 2, 3}), batch_squares = values.square().sum({0, 2, 3});
-    sum = sum.defined() ? sum + batch_sum : batch_sum;
-    squares = squares.defined() ? squares + batch_squares : batch_squares;
-    count += static_cast<double>(values.numel()) / static_cast<double>(values.size(1));
-  }
-  const Tensor mean = sum / count;
-  return {mean, (squares / count - mean.square()).clamp_min(0)};
-}
-
-double percentile_range(const Tensor& histogram, double largest, double percentile) {
-  const Tensor below = histogram.cumsum(0) / histogram.sum();
-  const int64_t bins = (below < percentile / 100).sum().item<int64_t>();
-  return largest * static_cast<double>(std::min(bins + 1, histogram.size(0))) / static_cast<double>(histogram.size(0));
-}
-
-double mse_range(const Tensor& histogram, double largest, int steps) {
-  const int64_t bins = histogram.size(0);
-  const Tensor values = (torch::arange(bins, torch::kDouble) + 0.5) * (largest / static_cast<double>(bins));
+double mse_range(std::span<const double> histogram, double largest, int steps) {
+  const double width = largest / static_cast<double>(histogram.size());
   double best = largest, least = std::numeric_limits<double>::infinity();
   for (double range = largest; range > largest / 20; range *= 0.97) {
     const double step = range / steps;
-    const Tensor error =
-        torch::where(values <= range, torch::full_like(values, step * step / 12), (values - range).square());
-    const double total = (error * histogram).sum().item<double>();
-    if (total < least) {
-      least = total;
-      best = range;
+    double total = 0;
+    for (size_t bin = 0; bin < histogram.size(); ++bin) {
+      const double value = (static_cast<double>(bin) + 0.5) * width;
+      total += histogram[bin] * (value <= range ? step * step / 12 : (value - range) * (value - range));
     }
+    if (total >= least) continue;
+    least = total;
+    best = range;
   }
   return best;
 }
 
 }  // namespace
 
-RangeMethod parse_range_method(const std::string& name) {
-  if (name == "min-max") return RangeMethod::kMinMax;
-  if (name == "percentile") return RangeMethod::kPercentile;
-  if (name == "mse") return RangeMethod::kMse;
-  throw UsageError("range", concat("'", name, "' is no method"), "methods are min-max, percentile and mse");
-}
+RangeMethod parse_range_method(const std::string& name) { return kRangeMethods.parse(name); }
 
-double choose_range(RangeMethod method, const Tensor& histogram, double largest, int steps, double percentile) {
-  if (histogram.sum().item<double>() == 0) return largest;
+double choose_range(RangeMethod method, std::span<const double> histogram, double largest, int steps,
+                    double percentile) {
+  if (std::ranges::all_of(histogram, [](double count) { return count == 0; })) return largest;
   switch (method) {
     case RangeMethod::kPercentile:
       return percentile_range(histogram, largest, percentile);
@@ -287,7 +311,7 @@ double choose_range(RangeMethod method, const Tensor& histogram, double largest,
   return largest;
 }
 
-QuantisedGraph quantise_within(const Graph& graph, const std::vector<Tensor>& images, const QuantiseOptions& options,
+QuantisedGraph quantise_within(const Graph& graph, const std::vector<Images>& images, const QuantiseOptions& options,
                                const std::function<double(const Graph& quantised)>& accuracy, double reference,
                                double max_drop) {
   const Calibration calibration(graph, images, options);
@@ -308,24 +332,39 @@ QuantisedGraph quantise_within(const Graph& graph, const std::vector<Tensor>& im
   return result;
 }
 
-double distance_from_training(const ClassifierImpl& model, const Graph& traced, const std::vector<Tensor>& images,
-                              double initial_share) {
+double distance_from_training(const Graph& traced, const std::vector<Images>& images, double initial_share) {
   const auto& nodes = traced.nodes();
-  const auto norm = std::find_if(nodes.begin(), nodes.end(), [](const Node& node) { return node.as<ops::Affine>(); });
-  const auto buffers = model.named_buffers();
-  const Tensor* mean = norm == nodes.end() ? nullptr : buffers.find(norm->name + ".running_mean");
-  const Tensor* variance = norm == nodes.end() ? nullptr : buffers.find(norm->name + ".running_var");
-  if (!mean || !variance) throw UsageError(model.arch().str(), "has no batch norm");
-  const Moments seen = moments_of(traced, norm->inputs[0], images);
-
+  const auto found =
+      std::find_if(nodes.begin(), nodes.end(), [](const Node& node) { return node.as<ops::BatchNorm>(); });
+  if (found == nodes.end()) throw UsageError("the network", "has no batch norm");
+  const NodeId input = found->inputs[0];
+  const ops::BatchNorm& norm = *found->as<ops::BatchNorm>();
+  const auto channels = static_cast<size_t>(norm.mean.count());
+  const auto positions = static_cast<size_t>(traced.node(input).shape[1] * traced.node(input).shape[2]);
+  std::vector<double> sums(channels), squares(channels);
+  GraphObserver observer(traced, {input});
+  for (const Images& batch : images) {
+    observer.run(batch, [&](size_t, std::span<const float> values) {
+      for (size_t i = 0; i < values.size(); ++i) {
+        sums[i / positions] += static_cast<double>(values[i]);
+        squares[i / positions] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+      }
+    });
+  }
+  const double count = static_cast<double>(positions) * static_cast<double>(count_of(images));
   const double settled = std::max(1 - initial_share, 1e-6);
-  const Tensor trained_mean = mean->to(torch::kDouble) / settled;
-  const Tensor trained_variance = ((variance->to(torch::kDouble) - initial_share) / settled).clamp_min(0) + 1e-5;
-  const Tensor deviations = seen.variance.sqrt() - trained_variance.sqrt();
-  return (((seen.mean - trained_mean).square() + deviations.square()) / trained_variance).sqrt().mean().item<double>();
+  double total = 0;
+  for (size_t c = 0; c < channels; ++c) {
+    const double mean = sums[c] / count, variance = std::max(squares[c] / count - mean * mean, 0.0);
+    const double trained_mean = norm.mean.values()[c] / settled;
+    const double trained_variance = std::max((norm.variance.values()[c] - initial_share) / settled, 0.0) + 1e-5;
+    const double shift = mean - trained_mean, spread = std::sqrt(variance) - std::sqrt(trained_variance);
+    total += std::sqrt((shift * shift + spread * spread) / trained_variance);
+  }
+  return total / static_cast<double>(channels);
 }
 
-QuantisedGraph quantise(const Graph& graph, const std::vector<Tensor>& images, const QuantiseOptions& options) {
+QuantisedGraph quantise(const Graph& graph, const std::vector<Images>& images, const QuantiseOptions& options) {
   return Calibration(graph, images, options).apply(options.keep);
 }
 

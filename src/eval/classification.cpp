@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 
 #include "assemble/core/error.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
-#include "assemble/nn/eval_mode.h"
 
 namespace assemble {
 namespace {
@@ -19,17 +19,6 @@ constexpr int64_t kTop = 5;
 constexpr size_t kLargestConfusionTable = 24;
 
 std::string percent(double share) { return format_number(100 * share, 2) + " %"; }
-
-/// Summed over the images.
-double total_loss(const torch::Tensor& logits, const torch::Tensor& labels, LossType loss) {
-  if (loss == LossType::kSigmoid) {
-    const torch::Tensor truth = torch::one_hot(labels, logits.size(1)).to(torch::kFloat32);
-    return torch::binary_cross_entropy_with_logits(logits, truth, {}, {}, at::Reduction::Sum).item<double>();
-  }
-  return torch::nn::functional::cross_entropy(logits, labels,
-                                              torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum))
-      .item<double>();
-}
 
 std::string confusion_table(const ClassificationResult& result, const std::vector<std::string>& class_names) {
   std::vector<std::vector<std::string>> rows{{"true \\ predicted"}};
@@ -54,37 +43,30 @@ ClassificationMeter::ClassificationMeter(int64_t classes, LossType loss) : loss_
   sums_.confusion.assign(static_cast<size_t>(classes), std::vector<int64_t>(static_cast<size_t>(classes), 0));
 }
 
-void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& labels) {
-  torch::NoGradGuard no_grad;
-  const torch::Tensor logits_f32 = logits.to(torch::kCPU, torch::kFloat32);
-  const torch::Tensor truth = labels.to(torch::kCPU).contiguous();
-  const torch::Tensor finite = logits_f32.isfinite().all(1);
-  if (const int64_t usable = finite.sum().item<int64_t>(); usable < truth.size(0)) {
-    add_unusable(truth.size(0) - usable);
-    if (usable > 0) add(logits_f32.index({finite}), truth.index({finite}));
+void ClassificationMeter::add(std::span<const float> logits, int64_t label) {
+  ++sums_.images;
+  if (!std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); })) {
+    sums_.loss = std::numeric_limits<double>::infinity();
+    calibration_.add(1, false);
     return;
   }
-  sums_.loss += total_loss(logits_f32, truth, loss_);
-  const int64_t top = std::min<int64_t>(kTop, logits_f32.size(1));
+  const auto truth = static_cast<size_t>(label);
+  std::vector<double> logs(logits.size()), others(loss_ == LossType::kSigmoid ? logits.size() : 0);
+  log_probabilities(logits, loss_, logs, others);
+  sums_.loss -= logs[truth];
+  if (loss_ == LossType::kSigmoid) sums_.loss -= std::accumulate(others.begin(), others.end(), -others[truth]);
   // By the logits: probabilities near 1 may be equal where logits are not.
-  const torch::Tensor best = std::get<1>(logits_f32.topk(top, 1)).contiguous();
-  const torch::Tensor confidence = to_probabilities(logits_f32, loss_).gather(1, best).contiguous();
-  for (int64_t i = 0; i < truth.size(0); ++i) {
-    const int64_t label = truth.data_ptr<int64_t>()[i];
-    const int64_t* predicted = best.data_ptr<int64_t>() + i * top;
-    const bool correct = predicted[0] == label;
-    sums_.top1 += correct;
-    sums_.top5 += std::find(predicted, predicted + top, label) != predicted + top;
-    ++sums_.confusion[static_cast<size_t>(label)][static_cast<size_t>(predicted[0])];
-    calibration_.add(confidence.data_ptr<float>()[i * top], correct);
-    ++sums_.images;
-  }
+  const std::vector<int64_t> best = best_classes(logits, kTop);
+  const bool correct = best[0] == label;
+  sums_.top1 += correct;
+  sums_.top5 += std::find(best.begin(), best.end(), label) != best.end();
+  ++sums_.confusion[truth][static_cast<size_t>(best[0])];
+  // Rounded to f32, as networks give probabilities, so that a confidence on a border of two bins stays on it.
+  calibration_.add(static_cast<double>(static_cast<float>(std::exp(logs[static_cast<size_t>(best[0])]))), correct);
 }
 
-void ClassificationMeter::add_unusable(int64_t images) {
-  sums_.images += images;
-  sums_.loss = std::numeric_limits<double>::infinity();
-  for (int64_t i = 0; i < images; ++i) calibration_.add(1, false);
+void ClassificationMeter::add(const Matrix& logits, std::span<const int64_t> labels) {
+  for (int64_t i = 0; i < logits.rows; ++i) add(logits.row(i), labels[static_cast<size_t>(i)]);
 }
 
 std::string ClassificationMeter::sums() const {
@@ -128,76 +110,70 @@ ClassificationResult ClassificationMeter::result() const {
   return result;
 }
 
-torch::Tensor image_tensor(const Batch& batch, torch::Device device) {
-  // NHWC floats are the memory of a channels_last NCHW tensor; from_blob does not write.
-  float* pixels = const_cast<float*>(batch.images.data());
-  return torch::from_blob(pixels, {batch.size * batch.views, batch.side, batch.side, 3})
-      .permute({0, 3, 1, 2})
-      .to(device);
-}
-
-torch::Tensor average_views(const torch::Tensor& logits, int64_t views, LossType loss) {
-  if (views == 1) return logits;
-  const torch::Tensor logits_f32 = logits.to(torch::kFloat32);
-  const auto log_of_sum = [&](const torch::Tensor& log_probabilities) {
-    return log_probabilities.reshape({-1, views, logits.size(1)}).logsumexp(1);
-  };
-  if (loss == LossType::kSigmoid) {
-    return log_of_sum(torch::log_sigmoid(logits_f32)) - log_of_sum(torch::log_sigmoid(-logits_f32));
-  }
-  return log_of_sum(torch::log_softmax(logits_f32, 1)) - std::log(static_cast<double>(views));
-}
-
-std::string name_of(const Loader& loader, const Batch& batch, int64_t row) {
-  return loader.dataset().read(batch.indices[static_cast<size_t>(row / batch.views)]).name;
-}
-
 namespace {
 
-/// @param check called with the logits of each batch
-template <typename Check>
-ClassificationMeter measure(const Network& network, const Outputs& outputs, Loader& loader, const std::string& progress,
-                            const Check& check) {
-  const torch::NoGradGuard no_grad;
+/// ln Σ exp over an image's views of what `log_of` writes for one view, a value a class.
+template <typename LogOf>
+std::vector<double> log_of_sum(const Matrix& logits, int64_t first, int64_t views, const LogOf& log_of) {
+  const auto classes = static_cast<size_t>(logits.columns);
+  std::vector<double> largest(classes, -std::numeric_limits<double>::infinity()), sums(classes);
+  std::vector<std::vector<double>> logs(static_cast<size_t>(views), std::vector<double>(classes));
+  for (int64_t v = 0; v < views; ++v) {
+    std::vector<double>& of_view = logs[static_cast<size_t>(v)];
+    log_of(logits.row(first + v), of_view);
+    for (size_t c = 0; c < classes; ++c) largest[c] = std::max(largest[c], of_view[c]);
+  }
+  for (const std::vector<double>& of_view : logs) {
+    for (size_t c = 0; c < classes; ++c) sums[c] += std::exp(of_view[c] - largest[c]);
+  }
+  for (size_t c = 0; c < classes; ++c) sums[c] = largest[c] + std::log(sums[c]);
+  return sums;
+}
+
+}  // namespace
+
+Matrix average_views(Matrix logits, int64_t views, LossType loss) {
+  if (views == 1) return logits;
+  Matrix averaged(logits.rows / views, logits.columns);
+  std::vector<double> unused(static_cast<size_t>(logits.columns));
+  for (int64_t i = 0; i < averaged.rows; ++i) {
+    std::vector<double> logs = log_of_sum(logits, i * views, views, [&](auto row, std::vector<double>& of_view) {
+      log_probabilities(row, loss, of_view);
+    });
+    if (loss == LossType::kSigmoid) {
+      const auto others = log_of_sum(logits, i * views, views, [&](auto row, std::vector<double>& of_view) {
+        log_probabilities(row, loss, unused, of_view);
+      });
+      for (size_t c = 0; c < logs.size(); ++c) logs[c] -= others[c];
+    } else {
+      for (double& log : logs) log -= std::log(static_cast<double>(views));
+    }
+    std::ranges::transform(logs, averaged.row(i).begin(), [](double log) { return static_cast<float>(log); });
+  }
+  return averaged;
+}
+
+ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
+                                  const std::string& progress, NotFinite not_finite) {
   ClassificationMeter meter(outputs.classes, outputs.loss);
   std::optional<Progress> bar;
   if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
   Batch batch;
   loader.start(0);
   while (loader.next(batch)) {
-    const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
-    const torch::Tensor logits = network(image_tensor(batch, torch::kCPU));
-    check(logits, batch);
-    meter.add(average_views(logits, batch.views, outputs.loss), labels);
+    Matrix logits = network(images_of(batch));
+    if (not_finite == NotFinite::kError) {
+      require_finite(logits, outputs.network, [&](int64_t row) { return name_of(loader, batch, row); });
+    }
+    meter.add(average_views(std::move(logits), batch.views, outputs.loss), batch.labels);
     if (bar) bar->advance(batch.size);
   }
   return meter;
 }
 
-}  // namespace
-
-ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
-                                  const std::string& progress) {
-  return measure(network, outputs, loader, progress, [&](const torch::Tensor& logits, const Batch& batch) {
-    require_finite(logits, outputs.network, [&](int64_t row) { return name_of(loader, batch, row); });
-  });
-}
-
 ClassificationResult evaluate(const Network& network, const Outputs& outputs, Loader& loader,
-                              const std::string& progress) {
-  return evaluate_part(network, outputs, loader, progress).result();
-}
-
-ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision) {
-  const nn::EvalMode evaluating(model);
-  const auto network = [&](const torch::Tensor& images) {
-    const AutocastGuard autocast(device, precision);
-    return model.forward(images.to(device));
-  };
-  const ClassifierOptions& options = model.options();
-  const LossType loss = options.sigmoid_loss ? LossType::kSigmoid : LossType::kSoftmax;
-  const Outputs outputs{options.classes, loss, model.arch().str()};
-  return measure(network, outputs, loader, "", [](const torch::Tensor&, const Batch&) {}).result();
+                              const std::string& progress, NotFinite not_finite) {
+  return evaluate_part(network, outputs, loader, progress, not_finite).result();
 }
 
 nlohmann::ordered_json to_json(const ClassificationResult& result, const std::vector<std::string>& class_names) {

@@ -2,6 +2,7 @@
 #include "assemble/eval/corruption_robustness.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
@@ -22,19 +23,14 @@ fs::path part_of(const CorruptionSource& source, const std::string& corruption, 
 /// Runs the network over a loader whose samples belong to `groups` kinds in turn, and measures each kind.
 std::vector<CorruptionResult> evaluate_in_turn(const MeasuredNetwork& network, Loader& loader, size_t groups,
                                                Progress& progress) {
-  torch::NoGradGuard no_grad;
   std::vector<ClassificationMeter> meters(groups, ClassificationMeter(network.outputs.classes, network.outputs.loss));
   Batch batch;
   loader.start(0);
   while (loader.next(batch)) {
-    const torch::Tensor logits = network.network(image_tensor(batch, torch::kCPU));
+    const Matrix logits = network.network(images_of(batch));
     require_finite(logits, network.outputs.network, [&](int64_t row) { return name_of(loader, batch, row); });
-    const torch::Tensor labels = torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong);
-    const torch::Tensor group =
-        torch::from_blob(batch.indices.data(), {batch.size}, torch::kLong).remainder(static_cast<int64_t>(groups));
-    for (size_t g = 0; g < groups; ++g) {
-      const torch::Tensor members = group.eq(static_cast<int64_t>(g)).nonzero().squeeze(1);
-      if (members.numel() > 0) meters[g].add(logits.index_select(0, members), labels.index_select(0, members));
+    for (size_t i = 0; i < batch.indices.size(); ++i) {
+      meters[static_cast<size_t>(batch.indices[i]) % groups].add(logits.row(static_cast<int64_t>(i)), batch.labels[i]);
     }
     progress.advance(batch.size);
   }

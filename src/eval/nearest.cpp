@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/eval/nearest.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -10,6 +8,8 @@
 #include <vector>
 
 #include "assemble/core/error.h"
+#include "assemble/core/thread_pool.h"
+#include "panel_product.h"
 
 namespace assemble {
 namespace {
@@ -35,18 +35,21 @@ double sum(int64_t n, Term term) {
 /// by the largest norm left. There, for a given query q, similarity(q, p) = square · (q'·p' + bias_p) + offset_q.
 class Space {
  public:
-  Space(const torch::Tensor& embeddings, Similarity similarity)
-      : embeddings_(embeddings.contiguous()),
-        similarity_(similarity),
-        count_(embeddings_.size(0)),
-        width_(embeddings_.size(1)) {
+  Space(const Matrix& embeddings, Similarity similarity)
+      : embeddings_(embeddings), similarity_(similarity), count_(embeddings.rows), width_(embeddings.columns) {
     measure_norms();
     find_centre();
     fill_filter();
   }
 
   int64_t count() const { return count_; }
-  const torch::Tensor& filter() const { return filter_; }
+  /// A row of the picture.
+  void copy_filter(int64_t row, std::span<float> values) const {
+    for (int64_t i = 0; i < width_; ++i) values[static_cast<size_t>(i)] = filter_[place(row, i)];
+  }
+  /// Rows kPanel · number … of the picture, as multiply_panel() takes them.
+  const float* panel(int64_t number) const { return filter_.data() + number * width_ * kPanel; }
+  int64_t width() const { return width_; }
   const float* biases() const { return bias_.data(); }
 
   double similarity(int64_t a, int64_t b) const {
@@ -91,7 +94,10 @@ class Space {
   }
 
  private:
-  const float* values(int64_t row) const { return embeddings_.data_ptr<float>() + row * width_; }
+  size_t place(int64_t row, int64_t i) const {
+    return static_cast<size_t>((row / kPanel * width_ + i) * kPanel + row % kPanel);
+  }
+  const float* values(int64_t row) const { return embeddings_.row(row).data(); }
   double inverse(int64_t row) const { return inverse_.empty() ? 1 : inverse_[static_cast<size_t>(row)]; }
 
   void measure_norms() {
@@ -134,10 +140,9 @@ class Space {
     }
     if (square_ == 0) square_ = 1;
     const double scale = std::sqrt(square_);
-    filter_ = torch::empty({count_, width_});
-    float* out = filter_.data_ptr<float>();
+    filter_.resize(static_cast<size_t>((count_ + kPanel - 1) / kPanel * kPanel * width_));
     for (int64_t row = 0; row < count_; ++row) {
-      for (int64_t i = 0; i < width_; ++i) out[row * width_ + i] = static_cast<float>(shifted(row, i) / scale);
+      for (int64_t i = 0; i < width_; ++i) filter_[place(row, i)] = static_cast<float>(shifted(row, i) / scale);
       double& norm = norms_[static_cast<size_t>(row)];
       norm /= scale;
       const double centred = sum(width_, [&](int64_t i) { return centre_[static_cast<size_t>(i)] * shifted(row, i); });
@@ -150,7 +155,7 @@ class Space {
     }
   }
 
-  torch::Tensor embeddings_;
+  const Matrix& embeddings_;
   Similarity similarity_;
   int64_t count_;
   int64_t width_;
@@ -158,7 +163,7 @@ class Space {
   double square_ = 0;   // largest squared norm after the shift
   std::vector<double> inverse_, centre_, norms_, offset_;
   std::vector<float> bias_;
-  torch::Tensor filter_;
+  std::vector<float> filter_;  // in panels of kPanel rows, each [width, kPanel]
 };
 
 /// The k best of what was offered; offers must come in ascending order of their rows.
@@ -193,7 +198,7 @@ class Shortlist {
 };
 
 /// Offers a query the rows of a tile whose scores may reach its shortlist.
-void offer_tile(const Space& space, const Space::Tile& tile, const float* scores, int64_t query, Shortlist& shortlist) {
+void offer_row(const Space& space, const Space::Tile& tile, const float* scores, int64_t query, Shortlist& shortlist) {
   const float* biases = space.biases() + tile.begin;
   const int64_t count = tile.end - tile.begin;
   float bound = space.bound(query, shortlist.least(), tile);
@@ -210,21 +215,41 @@ void offer_tile(const Space& space, const Space::Tile& tile, const float* scores
   }
 }
 
-void check(const torch::Tensor& embeddings, const torch::Tensor& queries, const NearestOptions& options) {
-  if (embeddings.dim() != 2 || embeddings.scalar_type() != torch::kFloat32 || !embeddings.is_cpu()) {
-    throw UsageError("embeddings",
-                     concat("expected f32 [N, E] on the CPU, got ", embeddings.toString(), " ", embeddings.sizes()));
-  }
+/// The same for several queries: their scores are a product of matrices, which threads share by the queries.
+void offer_tile(const Space& space, const Space::Tile& tile, std::span<const int64_t> queries,
+                std::vector<Shortlist>& shortlists, ThreadPool& pool) {
+  constexpr int64_t kQueries = 16;  // a thread takes at a time
+  const auto count = static_cast<int64_t>(queries.size());
+  const int64_t first_panel = tile.begin / kPanel, panels = (tile.end + kPanel - 1) / kPanel - first_panel;
+  pool.parallel_for((count + kQueries - 1) / kQueries, [&](int64_t part) {
+    const int64_t begin = part * kQueries, end = std::min(begin + kQueries, count);
+    Matrix picked(end - begin, space.width()), scores(end - begin, panels * kPanel);
+    for (int64_t q = begin; q < end; ++q) {
+      space.copy_filter(queries[static_cast<size_t>(q)], picked.row(q - begin));
+    }
+    for (int64_t p = 0; p < panels; ++p) {
+      multiply_panel(picked.values.data(), picked.rows, picked.columns, space.panel(first_panel + p),
+                     scores.values.data() + p * kPanel, scores.columns);
+    }
+    for (int64_t q = begin; q < end; ++q) {
+      const auto query = static_cast<size_t>(q);
+      const float* of_query = scores.row(q - begin).data() + (tile.begin - first_panel * kPanel);
+      offer_row(space, tile, of_query, queries[query], shortlists[query]);
+    }
+  });
+}
+
+void check(const Matrix& embeddings, std::span<const int64_t> queries, const NearestOptions& options) {
   if (options.query_tile < 1 || options.index_tile < 1) throw UsageError("tile", "must be at least 1");
-  const int64_t count = embeddings.size(0);
+  const int64_t count = embeddings.rows;
   if (options.k < 1 || options.k >= count) {
     throw UsageError(concat("k = ", options.k),
                      concat("expected 1…", std::max<int64_t>(count - 1, 0), ": the index holds ", count,
                             " embeddings, the query among them"),
                      "ask for fewer neighbours");
   }
-  if (queries.numel() == 0) return;
-  const int64_t low = queries.min().item<int64_t>(), high = queries.max().item<int64_t>();
+  if (queries.empty()) return;
+  const auto [low, high] = std::ranges::minmax(queries);
   if (low < 0 || high >= count) {
     throw UsageError("queries", concat("rows ", low, "…", high, " of ", count, " embeddings"));
   }
@@ -232,46 +257,29 @@ void check(const torch::Tensor& embeddings, const torch::Tensor& queries, const 
 
 }  // namespace
 
-Similarity parse_similarity(const std::string& name) {
-  if (name == "cosine") return Similarity::kCosine;
-  if (name == "euclidean") return Similarity::kEuclidean;
-  throw UsageError("--similarity", concat("'", name, "' is unknown, expected cosine or euclidean"));
-}
+Similarity parse_similarity(const std::string& name) { return kSimilarities.parse(name); }
 
-const char* similarity_name(Similarity similarity) {
-  return similarity == Similarity::kCosine ? "cosine" : "euclidean";
-}
+const char* similarity_name(Similarity similarity) { return kSimilarities.name(similarity); }
 
-torch::Tensor nearest_others(const torch::Tensor& embeddings, const torch::Tensor& queries,
-                             const NearestOptions& options) {
-  torch::NoGradGuard no_grad;
+std::vector<int64_t> nearest_others(const Matrix& embeddings, std::span<const int64_t> queries,
+                                    const NearestOptions& options) {
   check(embeddings, queries, options);
   const Space space(embeddings, options.similarity);
-  const torch::Tensor rows = queries.contiguous();
-  torch::Tensor result = torch::empty({rows.numel(), options.k}, torch::kLong);
   std::vector<Space::Tile> tiles;
   for (int64_t begin = 0; begin < space.count(); begin += options.index_tile) {
     tiles.push_back(space.tile(begin, std::min(begin + options.index_tile, space.count())));
   }
-  const torch::Tensor buffer =
-      torch::empty({std::min(options.query_tile, rows.numel()) * std::min(options.index_tile, space.count())});
-  for (int64_t first = 0; first < rows.numel(); first += options.query_tile) {
-    const int64_t count = std::min(options.query_tile, rows.numel() - first);
-    const int64_t* wanted = rows.data_ptr<int64_t>() + first;
-    const torch::Tensor picked = space.filter().index_select(0, rows.narrow(0, first, count));
+  std::vector<int64_t> result(queries.size() * static_cast<size_t>(options.k));
+  ThreadPool pool(available_cores());
+  const auto all = static_cast<int64_t>(queries.size());
+  for (int64_t first = 0; first < all; first += options.query_tile) {
+    const int64_t count = std::min(options.query_tile, all - first);
     std::vector<Shortlist> shortlists(static_cast<size_t>(count), Shortlist(options.k));
     for (const Space::Tile& tile : tiles) {
-      const int64_t width = tile.end - tile.begin;
-      torch::Tensor scores = buffer.narrow(0, 0, count * width).view({count, width});
-      torch::mm_out(scores, picked, space.filter().narrow(0, tile.begin, width).t());
-      at::parallel_for(0, count, 1, [&](int64_t from, int64_t to) {
-        for (int64_t q = from; q < to; ++q) {
-          offer_tile(space, tile, scores.data_ptr<float>() + q * width, wanted[q], shortlists[static_cast<size_t>(q)]);
-        }
-      });
+      offer_tile(space, tile, queries.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), shortlists, pool);
     }
     for (int64_t q = 0; q < count; ++q) {
-      shortlists[static_cast<size_t>(q)].write(result.data_ptr<int64_t>() + (first + q) * options.k);
+      shortlists[static_cast<size_t>(q)].write(result.data() + (first + q) * options.k);
     }
   }
   return result;

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
 #include "assemble/core/progress.h"
@@ -62,9 +62,8 @@ double mean_difference(int64_t frames, bool to_first, Difference&& difference) {
   return frames > 1 ? sum / static_cast<double>(frames - 1) : 0;
 }
 
-torch::Tensor forward(const MeasuredNetwork& network, FrameGroup& group) {
-  const torch::Tensor images = torch::from_blob(group.images.data(), {group.frames, group.side, group.side, 3});
-  torch::Tensor logits = network.network(images.permute({0, 3, 1, 2}));
+Matrix forward(const MeasuredNetwork& network, const FrameGroup& group) {
+  Matrix logits = network.network(images_of(group));
   require_finite(logits, network.outputs.network,
                  [&](int64_t row) { return concat("frame ", row, " of sequence ", group.index); });
   return logits;
@@ -72,23 +71,26 @@ torch::Tensor forward(const MeasuredNetwork& network, FrameGroup& group) {
 
 }  // namespace
 
-double flip_share(const torch::Tensor& logits, bool to_first) {
-  const torch::Tensor best = logits.argmax(1).to(torch::kLong).contiguous();
-  const int64_t* classes = best.data_ptr<int64_t>();
-  return mean_difference(logits.size(0), to_first,
-                         [&](int64_t a, int64_t b) { return classes[a] != classes[b] ? 1.0 : 0.0; });
+double flip_share(const Matrix& logits, bool to_first) {
+  std::vector<int64_t> classes;
+  for (int64_t f = 0; f < logits.rows; ++f) classes.push_back(best_classes(logits.row(f), 1)[0]);
+  return mean_difference(logits.rows, to_first, [&](int64_t a, int64_t b) {
+    return classes[static_cast<size_t>(a)] != classes[static_cast<size_t>(b)] ? 1.0 : 0.0;
+  });
 }
 
-double top5_distance(const torch::Tensor& logits, bool to_first) {
-  const int64_t top = std::min(kTop, logits.size(1));
-  // order[f][r] is the class at rank r in frame f; ranks is its inverse. Equal logits rank by class, as rankdata's
-  // 'ordinal' does.
-  const torch::Tensor order = std::get<1>(logits.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true)).contiguous();
-  const torch::Tensor ranks = std::get<1>(order.sort(1)).contiguous();
-  const auto classes = order.accessor<int64_t, 2>(), rank_of = ranks.accessor<int64_t, 2>();
-  return mean_difference(logits.size(0), to_first, [&](int64_t a, int64_t b) {
+double top5_distance(const Matrix& logits, bool to_first) {
+  // Equal logits rank by class, as rankdata's 'ordinal' does. Ranks below the first five count alike.
+  std::vector<std::vector<int64_t>> best;
+  for (int64_t f = 0; f < logits.rows; ++f) best.push_back(best_classes(logits.row(f), kTop));
+  return mean_difference(logits.rows, to_first, [&](int64_t a, int64_t b) {
+    const std::vector<int64_t>& before = best[static_cast<size_t>(a)];
+    const std::vector<int64_t>& now = best[static_cast<size_t>(b)];
     int64_t sum = 0;
-    for (int64_t j = 0; j < top; ++j) sum += std::abs(j - std::min(rank_of[b][classes[a][j]], kTop));
+    for (size_t j = 0; j < before.size(); ++j) {
+      const auto found = std::find(now.begin(), now.end(), before[j]);
+      sum += std::abs(static_cast<int64_t>(j) - (found == now.end() ? kTop : found - now.begin()));
+    }
     return static_cast<double>(sum);
   });
 }
@@ -172,7 +174,6 @@ PerturbationScores score_perturbations(const PerturbationResults& results, const
 
 PerturbationResult measure_perturbation(const MeasuredNetwork& network, const std::string& kind,
                                         const Sequences& sequences, int64_t limit) {
-  torch::NoGradGuard no_grad;
   const bool to_first = compares_to_first_frame(kind);
   const int64_t count = limit > 0 ? std::min(limit, sequences.size()) : sequences.size();
   FrameLoader loader(count, [&](int64_t index) { return sequences.read(index * sequences.size() / count); },
@@ -181,7 +182,7 @@ PerturbationResult measure_perturbation(const MeasuredNetwork& network, const st
   PerturbationResult result;
   FrameGroup group;
   while (loader.next(group)) {
-    const torch::Tensor logits = forward(network, group);
+    const Matrix logits = forward(network, group);
     result.flip_probability += flip_share(logits, to_first);
     result.top5_distance += top5_distance(logits, to_first);
     ++result.sequences;

@@ -2,6 +2,8 @@
 #include "assemble/eval/predict.h"
 
 #include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
@@ -20,13 +22,12 @@ std::string csv_field(const std::string& text) {
 }
 
 /// By the logits: probabilities near 1 may be equal where logits are not.
-std::vector<Prediction::Class> best_classes(const torch::Tensor& logits, const torch::Tensor& probabilities,
-                                            const ModelCard& card, int64_t top) {
-  const torch::Tensor labels = std::get<1>(logits.topk(std::min(top, card.classes())));
+std::vector<Prediction::Class> classes_of(std::span<const float> logits, std::span<const float> probabilities,
+                                          const ModelCard& card, int64_t top) {
   std::vector<Prediction::Class> classes;
-  for (int64_t k = 0; k < labels.size(0); ++k) {
-    const int64_t label = labels[k].item<int64_t>();
-    classes.push_back({label, card.class_names[static_cast<size_t>(label)], probabilities[label].item<double>()});
+  for (const int64_t label : best_classes(logits, std::min(top, card.classes()))) {
+    const auto place = static_cast<size_t>(label);
+    classes.push_back({label, card.class_names[place], static_cast<double>(probabilities[place])});
   }
   return classes;
 }
@@ -35,28 +36,26 @@ std::vector<Prediction::Class> best_classes(const torch::Tensor& logits, const t
 
 std::vector<Prediction> classify_batch(const Network& network, const ModelCard& card, int64_t count,
                                        const PrepareImage& prepare, int64_t top, ThreadPool& pool) {
-  const torch::NoGradGuard no_grad;
   const int64_t side = card.preprocessing.eval_size;
   const int64_t pixels = side * side * 3;
   std::vector<Prediction> predictions(static_cast<size_t>(count));
-  const torch::Tensor images = torch::zeros({count, side, side, 3});
+  std::vector<float> images(static_cast<size_t>(count * pixels));
   pool.parallel_for(count, [&](int64_t i) {
     try {
-      prepare(i, {images.data_ptr<float>() + i * pixels, static_cast<size_t>(pixels)});
+      prepare(i, {images.data() + i * pixels, static_cast<size_t>(pixels)});
     } catch (const InputError& error) {
       predictions[static_cast<size_t>(i)].error = to_utf8(error.what());
     }
   });
   const auto unreadable = [](const Prediction& prediction) { return !prediction.error.empty(); };
   if (std::all_of(predictions.begin(), predictions.end(), unreadable)) return predictions;
-  const torch::Tensor logits = network(images.permute({0, 3, 1, 2}));
-  const torch::Tensor probabilities = to_probabilities(logits, parse_loss_type(card.loss));
-  const torch::Tensor finite = logits.isfinite().all(1);
+  const Matrix logits = network({count, side, side, images.data()});
+  const Matrix probabilities = to_probabilities(logits, card.loss);
   for (int64_t i = 0; i < count; ++i) {
     Prediction& prediction = predictions[static_cast<size_t>(i)];
     if (!prediction.error.empty()) continue;
-    if (finite[i].item<bool>()) {
-      prediction.classes = best_classes(logits[i], probabilities[i], card, top);
+    if (std::ranges::all_of(logits.row(i), [](float logit) { return std::isfinite(logit); })) {
+      prediction.classes = classes_of(logits.row(i), probabilities.row(i), card, top);
     } else {
       prediction.error = "the network's outputs are not finite (its training diverged, or the file is damaged)";
     }

@@ -3,37 +3,34 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "assemble/core/error.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
-#include "assemble/eval/classification.h"
-#include "assemble/nn/eval_mode.h"
 
 namespace assemble {
 namespace {
 
-/// Place of the first neighbour of the query's class, from 0; `neighbours.size(1)` when there is none.
-std::vector<int64_t> first_matches(const torch::Tensor& queries, const torch::Tensor& neighbours,
-                                   const torch::Tensor& labels) {
-  const auto label = labels.accessor<int64_t, 1>();
-  const auto query = queries.accessor<int64_t, 1>();
-  const auto rows = neighbours.accessor<int64_t, 2>();
+/// Place of the first neighbour of the query's class, from 0; k when there is none.
+/// @param neighbours k of each query
+std::vector<int64_t> first_matches(std::span<const int64_t> queries, std::span<const int64_t> neighbours, int64_t k,
+                                   std::span<const int64_t> labels) {
   std::vector<int64_t> places;
-  for (int64_t q = 0; q < query.size(0); ++q) {
-    int64_t place = 0;
-    while (place < rows.size(1) && label[rows[q][place]] != label[query[q]]) ++place;
-    places.push_back(place);
+  for (size_t q = 0; q < queries.size(); ++q) {
+    const auto of_query = neighbours.subspan(q * static_cast<size_t>(k), static_cast<size_t>(k));
+    const int64_t label = labels[static_cast<size_t>(queries[q])];
+    const auto match = std::ranges::find(of_query, label, [&](int64_t row) { return labels[static_cast<size_t>(row)]; });
+    places.push_back(match - of_query.begin());
   }
   return places;
 }
 
-void count_classes(const torch::Tensor& labels, RetrievalResult& result) {
+void count_classes(std::span<const int64_t> labels, RetrievalResult& result) {
   std::map<int64_t, int64_t> images;
-  const auto label = labels.accessor<int64_t, 1>();
-  for (int64_t i = 0; i < label.size(0); ++i) {
-    if (label[i] != kDistractor) ++images[label[i]];
+  for (const int64_t label : labels) {
+    if (label != kDistractor) ++images[label];
   }
   result.classes = static_cast<int64_t>(images.size());
   result.without_match = std::count_if(images.begin(), images.end(), [](const auto& c) { return c.second == 1; });
@@ -41,38 +38,35 @@ void count_classes(const torch::Tensor& labels, RetrievalResult& result) {
 
 }  // namespace
 
-EmbeddedImages embed_images(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
+EmbeddedImages embed_images(const Network& embedder, const std::string& name, Loader& loader,
                             const std::string& progress) {
-  torch::NoGradGuard no_grad;
-  const nn::EvalMode evaluating(model);
   std::optional<Progress> bar;
   if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
-  torch::Tensor embeddings;
-  const torch::Tensor labels = torch::empty({loader.images()}, torch::kLong);
+  EmbeddedImages images;
   Batch batch;
-  int64_t done = 0;
   loader.start(0);
   while (loader.next(batch)) {
-    const AutocastGuard autocast(device, precision);
-    const torch::Tensor embedded = model.embed(image_tensor(batch, device)).to(torch::kCPU, torch::kFloat32);
-    require_finite(embedded, model.arch().str(), [&](int64_t row) { return name_of(loader, batch, row); });
-    if (!embeddings.defined()) embeddings = torch::empty({loader.images(), embedded.size(1)});
-    embeddings.narrow(0, done, batch.size).copy_(embedded);
-    labels.narrow(0, done, batch.size).copy_(torch::from_blob(batch.labels.data(), {batch.size}, torch::kLong));
-    done += batch.size;
+    const Matrix embedded = embedder(images_of(batch));
+    require_finite(embedded, name, [&](int64_t row) { return name_of(loader, batch, row); });
+    if (images.labels.empty()) {
+      images.embeddings.values.reserve(static_cast<size_t>(loader.images() * embedded.columns));
+    }
+    images.embeddings.append(embedded);
+    images.labels.insert(images.labels.end(), batch.labels.begin(), batch.labels.end());
     if (bar) bar->advance(batch.size);
   }
-  if (done == 0) throw InputError("retrieval", "not one image could be read", "see the warnings above");
-  return {embeddings.narrow(0, 0, done), labels.narrow(0, 0, done)};
+  if (images.labels.empty()) throw InputError("retrieval", "not one image could be read", "see the warnings above");
+  return images;
 }
 
-EmbeddedImages with_distractors(const EmbeddedImages& images, const torch::Tensor& distractors) {
-  if (distractors.dim() != 2 || distractors.size(1) != images.embeddings.size(1)) {
-    throw UsageError("distractors", concat("have embeddings of shape ", distractors.sizes(), ", the images of ",
-                                           images.embeddings.sizes()));
+EmbeddedImages with_distractors(EmbeddedImages images, const Matrix& distractors) {
+  if (distractors.columns != images.embeddings.columns) {
+    throw UsageError("distractors", concat("have embeddings of ", distractors.columns, " values, the images of ",
+                                           images.embeddings.columns));
   }
-  return {torch::cat({images.embeddings, distractors}),
-          torch::cat({images.labels, torch::full({distractors.size(0)}, kDistractor, torch::kLong)})};
+  images.embeddings.append(distractors);
+  images.labels.resize(images.labels.size() + static_cast<size_t>(distractors.rows), kDistractor);
+  return images;
 }
 
 RetrievalResult measure_retrieval(const EmbeddedImages& images, Similarity similarity,
@@ -81,24 +75,27 @@ RetrievalResult measure_retrieval(const EmbeddedImages& images, Similarity simil
   for (const int64_t k : recall_at) {
     if (k < 1) throw UsageError("--recall-at", concat(k, " is below 1"));
   }
-  const torch::Tensor labels = images.labels.contiguous();
-  const torch::Tensor queries = labels.ne(kDistractor).nonzero().flatten();
+  const auto count = static_cast<int64_t>(images.labels.size());
+  std::vector<int64_t> queries;
+  for (int64_t row = 0; row < count; ++row) {
+    if (images.labels[static_cast<size_t>(row)] != kDistractor) queries.push_back(row);
+  }
   RetrievalResult result;
-  result.queries = queries.numel();
-  result.distractors = labels.numel() - result.queries;
-  result.embedding_size = images.embeddings.size(1);
+  result.queries = static_cast<int64_t>(queries.size());
+  result.distractors = count - result.queries;
+  result.embedding_size = images.embeddings.columns;
   result.similarity = similarity;
   if (result.queries == 0) throw UsageError("retrieval", "all images are distractors: there is nothing to query");
-  count_classes(labels, result);
+  count_classes(images.labels, result);
   const int64_t most = *std::max_element(recall_at.begin(), recall_at.end());
-  if (most >= labels.numel()) {
+  if (most >= count) {
     throw UsageError(
         concat("--recall-at ", most),
-        concat("the index holds ", labels.numel(), " images, each query has ", labels.numel() - 1, " others"),
-        concat("ask for at most ", labels.numel() - 1));
+        concat("the index holds ", count, " images, each query has ", count - 1, " others"),
+        concat("ask for at most ", count - 1));
   }
-  const torch::Tensor neighbours = nearest_others(images.embeddings, queries, {.similarity = similarity, .k = most});
-  const std::vector<int64_t> places = first_matches(queries, neighbours, labels);
+  const auto neighbours = nearest_others(images.embeddings, queries, {.similarity = similarity, .k = most});
+  const std::vector<int64_t> places = first_matches(queries, neighbours, most, images.labels);
   for (const int64_t k : recall_at) {
     const auto hits = std::count_if(places.begin(), places.end(), [k](int64_t place) { return place < k; });
     result.recall.emplace_back(k, static_cast<double>(hits) / static_cast<double>(result.queries));

@@ -41,7 +41,6 @@ int shifts_with_room(const Preprocessing& preprocessing, int wanted) {
 }  // namespace
 
 ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const Dataset& dataset, int wanted) {
-  torch::NoGradGuard no_grad;
   const Preprocessing& preprocessing = network.loader.preprocessing;
   const int shifts = shifts_with_room(preprocessing, wanted);
   FrameLoader loader(dataset.size(),
@@ -56,14 +55,15 @@ ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const
   Progress progress("shifting crops", dataset.size(), "images");
   FrameGroup group;
   while (loader.next(group)) {
-    const torch::Tensor images = torch::from_blob(group.images.data(), {group.frames, group.side, group.side, 3});
-    const torch::Tensor logits = network.network(images.permute({0, 3, 1, 2}));
+    const Matrix logits = network.network(images_of(group));
     require_finite(logits, network.outputs.network, [&](int64_t) { return dataset.read(group.index).name; });
-    const torch::Tensor best = logits.argmax(1);
+    std::vector<int64_t> best;
+    for (int64_t f = 0; f < group.frames; ++f) best.push_back(best_classes(logits.row(f), 1)[0]);
     for (int d = 1; d <= shifts; ++d) {
-      const int64_t pairs = group.frames - d;
-      result.agreement[static_cast<size_t>(d - 1)] +=
-          best.narrow(0, 0, pairs).eq(best.narrow(0, d, pairs)).to(torch::kFloat64).mean().item<double>();
+      const auto pairs = static_cast<int>(group.frames) - d;
+      int alike = 0;
+      for (int i = 0; i < pairs; ++i) alike += best[static_cast<size_t>(i)] == best[static_cast<size_t>(i + d)];
+      result.agreement[static_cast<size_t>(d - 1)] += static_cast<double>(alike) / pairs;
     }
     ++result.images;
     progress.advance(1);

@@ -2,10 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
-
-#include "assemble/core/text.h"
 
 namespace assemble {
 
@@ -16,14 +13,6 @@ inline bool byte_count(const std::vector<int64_t>& shape, int64_t element_size, 
     if (extent < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(extent), &bytes)) return false;
   }
   return true;
-}
-
-/// "[3, 3, 64]"
-inline std::string show_shape(const std::vector<int64_t>& shape) {
-  std::vector<std::string> parts;
-  parts.reserve(shape.size());
-  for (int64_t extent : shape) parts.push_back(std::to_string(extent));
-  return "[" + join(parts, ", ") + "]";
 }
 
 }  // namespace assemble

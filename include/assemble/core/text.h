@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 
 /// Rows of cells as an aligned plain-text table; the first row is the header. Numbers are right-aligned.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);
+
+/// "[3, 3, 64]"
+std::string show_shape(const std::vector<int64_t>& shape);
 
 /// A number with a fixed count of decimals.
 std::string format_number(double value, int decimals);

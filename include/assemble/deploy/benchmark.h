@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,11 +9,23 @@
 
 namespace assemble {
 
+/// A batch of noise: normal values, as preprocessed images have them.
+class RandomImages {
+ public:
+  RandomImages(int64_t count, int64_t side, float deviation = 60);
+  /// As long as this lives.
+  Images view() const { return {count_, side_, side_, pixels_.data()}; }
+
+ private:
+  int64_t count_, side_;
+  std::vector<float> pixels_;
+};
+
 /// One network in a measurement.
 struct BenchmarkEntry {
   std::string name;
   std::shared_ptr<Engine> engine;
-  torch::Tensor images;       ///< one batch
+  std::shared_ptr<const RandomImages> images;  ///< one batch
   int64_t multiply_adds = 0;  ///< of the network for one image
   double start_seconds = 0;   ///< what opening it took
 };
@@ -27,7 +39,7 @@ struct BenchmarkOptions {
 struct BenchmarkResult {
   std::string name;
   std::string description;  ///< of the engine
-  EnginePrecision precision = EnginePrecision::kF32;
+  Precision precision = Precision::kF32;
   int64_t batch = 0;
   double start_seconds = 0;
   double images_per_second = 0;      ///< at the median time

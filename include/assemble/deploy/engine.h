@@ -1,68 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 #include <string>
 
+#include "assemble/core/choice.h"
 #include "assemble/core/file.h"
+#include "assemble/core/precision.h"
 #include "assemble/deploy/graph.h"
-#include "assemble/models/model_file.h"
+#include "assemble/deploy/model_file.h"
 
 namespace assemble {
 
-enum class EngineKind { kTorch, kOpenvino };
-enum class EnginePrecision { kF32, kBf16, kInt8 };
+enum class EngineKind {
+  kTorch,  ///< of the half with LibTorch: see torch_backend.h
+  kOpenvino,
+};
+inline constexpr auto kEngineKinds =
+    choices<EngineKind>("engine", {{EngineKind::kOpenvino, "openvino"}, {EngineKind::kTorch, "torch"}});
+
 /// How OpenVINO uses the threads for a batch.
 enum class EngineHint {
   kAuto,        ///< from 4 images up shared between streams, at least two images each; else one stream on all threads
   kThroughput,  ///< shared between as many streams as there are threads, at least one image each
   kLatency,     ///< one stream on all threads
 };
+inline constexpr auto kEngineHints = choices<EngineHint>("hint", {{EngineHint::kAuto, "auto"},
+                                                                  {EngineHint::kThroughput, "throughput"},
+                                                                  {EngineHint::kLatency, "latency"}});
 
-/// "torch" or "openvino". @throws UsageError otherwise, or when this build has no such engine
-EngineKind parse_engine(const std::string& name);
-/// "f32", "bf16" or "int8". @throws UsageError otherwise
-EnginePrecision parse_engine_precision(const std::string& name);
-/// "auto", "throughput" or "latency". @throws UsageError otherwise
-EngineHint parse_engine_hint(const std::string& name);
 /// OpenVINO on the CPU where this build has it, else LibTorch.
-EngineKind default_engine(torch::Device device);
-const char* engine_name(EngineKind kind);
-const char* precision_name(EnginePrecision precision);
+/// @param device "auto" (CUDA where the half with LibTorch is linked and finds it), "cpu", "cuda" or "cuda:N"
+EngineKind default_engine(const std::string& device);
 
 struct EngineOptions {
   EngineKind kind = EngineKind::kOpenvino;
-  EnginePrecision precision = EnginePrecision::kF32;
+  Precision precision = Precision::kF32;
   int64_t batch = 1;       ///< images that are computed at once; larger inputs are cut, the last part is filled up
   int threads = 0;         ///< of the processor; 0: every core
   int64_t image_size = 0;  ///< of open_engine(): side of the input, pixels; 0: the model's own
   EngineHint hint = EngineHint::kAuto;
-  torch::Device device = torch::kCPU;  ///< of the LibTorch engine
+  std::string device = "cpu";  ///< of the LibTorch engine, as in default_engine()
   /// Folder of compiled models (OpenVINO); empty: compile anew. Its files may be removed at any time.
   fs::path cache = {};
+  /// The network as it is written, without the rewrites of optimise(): to compare with.
+  bool plain = false;
 };
 
 /// A network compiled for inference. One thread at a time.
 class Engine {
  public:
   virtual ~Engine() = default;
-  /// @param images any number of them, as the graph's input says: [N, 3, H, W] f32 (best in channels_last memory), or
-  ///        [N, H, W, 3] bytes when the preprocessing is inside; then also [N, 3, H, W] f32 in [0, 255], rounded
-  /// @return logits [N, classes], f32, on the CPU
+  /// @param images any number of them, of the size that the graph's input says. Where the preprocessing is inside they
+  ///        are bytes, or floats in [0, 255], which are rounded
+  /// @return logits [N, classes]
   /// @throws UsageError when the images are of another size or kind
-  virtual torch::Tensor run(const torch::Tensor& images) = 0;
+  virtual Matrix run(const Images& images) = 0;
   /// Side of the input, pixels.
   virtual int64_t image_size() const = 0;
   /// For people: engine, its version, precision, threads.
   virtual std::string description() const = 0;
   /// The precision in use, which is f32 where the processor lacks the one asked for.
-  virtual EnginePrecision precision() const = 0;
+  virtual Precision precision() const = 0;
 };
 
+/// @throws UsageError when the images are not of the size that a network takes, or bytes where it takes floats
+/// @param pixels whether its preprocessing is inside
+void require_images(const Images& images, int64_t height, int64_t width, bool pixels);
+
 /// An engine for a graph that is optimised (and quantised) already. Precision kInt8 asks for a quantised graph.
-/// @throws UsageError when this build lacks the engine, RunError when it cannot compile the graph
+/// @throws UsageError when this build lacks the engine (NeedsTorch for LibTorch's), RunError when it cannot compile the
+///         graph
 std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options);
 
 /// A model on disk as an engine runs it.
@@ -74,8 +82,12 @@ struct DeployedModel {
 /// Opens a model file (.safetensors) or an .onnx file that `assemble export` wrote.
 /// @param options its precision is replaced by int8 for an .onnx file with 8-bit weights
 /// @throws InputError when the file cannot be used; UsageError for int8 on a model file, which has no 8-bit weights,
-///         and for an .onnx file on the LibTorch engine
+///         and for an .onnx file on the LibTorch engine; NeedsTorch as read_graph()
 DeployedModel open_engine(const fs::path& model, const EngineOptions& options);
+
+/// The same for embeddings: run() gives the input of the classifier's dense layer before any activation, [N, E].
+/// @throws as above, and UsageError for an .onnx file
+DeployedModel open_embedder(const fs::path& model, const EngineOptions& options);
 
 /// Opens a network that others wrote, to compare speeds with: .onnx, or OpenVINO's .xml, of one input [N, 3, S, S] and
 /// one output [N, classes]. It is compiled as open_engine() compiles its own.
@@ -86,7 +98,7 @@ std::unique_ptr<Engine> open_foreign(const fs::path& path, const EngineOptions& 
 fs::path default_engine_cache();
 
 /// The metadata of an exported .onnx file, and the card in it.
-Metadata to_metadata(const ModelCard& card, EnginePrecision precision);
+Metadata to_metadata(const ModelCard& card, Precision precision);
 /// @throws InputError when a key is missing: the file was not written by `assemble export`
 ModelCard card_of_onnx(const fs::path& path, bool* quantised = nullptr);
 

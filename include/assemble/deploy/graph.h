@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "assemble/deploy/array.h"
 
 namespace assemble {
 
@@ -38,8 +39,8 @@ struct Normalise {
 };
 /// Zero padding, convolution, bias, and ReLU when asked. Also the dense layer, on [N, C, 1, 1].
 struct Convolution {
-  torch::Tensor weight;  ///< [out, in / groups, k, k]
-  torch::Tensor bias;    ///< [out], or undefined
+  Array weight;  ///< [out, in / groups, k, k]
+  Array bias;    ///< [out], or undefined
   int64_t stride = 1;
   int64_t groups = 1;
   Padding padding;
@@ -47,9 +48,14 @@ struct Convolution {
   bool quantised = false;  ///< weights are stored in 8 bits, a scale for each output channel
   float input_scale = 0;   ///< when quantised: of the 8-bit values that it reads; 0: not known, so it has no bias
 };
-/// y = scale · x + shift, a value a channel: a batch norm that is not folded.
-struct Affine {
-  torch::Tensor scale, shift;  ///< [C]
+/// y = weight · (x - mean) / √(variance + epsilon) + bias, a value a channel: a batch norm that is not folded.
+struct BatchNorm {
+  Array weight, bias, mean, variance;  ///< [C]
+  double epsilon = 1e-5;
+
+  /// The same as y = scale · x + shift.
+  std::vector<float> scale() const;
+  std::vector<float> shift() const;
 };
 struct Relu {};
 struct Sigmoid {};
@@ -66,12 +72,14 @@ struct Mix {};
 struct MaxPool {
   int64_t kernel = 1, stride = 1;
   Padding padding;
+  bool ceil_mode = false;  ///< so much is padded below and to the right that windows cover every pixel: see add()
 };
 /// Zeros beyond the edge count, or only pixels that exist do.
 struct AveragePool {
   int64_t kernel = 1, stride = 1;
   Padding padding;
   bool count_padding = true;
+  bool ceil_mode = false;  ///< as MaxPool's
 };
 enum class PadMode { kReflect, kEdge };
 /// Mirrors without repeating the edge, or repeats the edge.
@@ -98,8 +106,9 @@ struct Upsample {};
 struct UpsampleAdd {
   bool relu = false;
 };
-/// begin, begin + step, … below end, in one dimension.
+/// begin, begin + step, … below end, in one dimension; kToEnd takes all there are.
 struct Slice {
+  static constexpr int64_t kToEnd = std::numeric_limits<int64_t>::max();
   int64_t dimension = 1, begin = 0, end = 0, step = 1;
 };
 struct Transpose {
@@ -116,7 +125,7 @@ struct Quantise {
 
 }  // namespace ops
 
-using Op = std::variant<ops::Input, ops::Normalise, ops::Convolution, ops::Affine, ops::Relu, ops::Sigmoid, ops::Add,
+using Op = std::variant<ops::Input, ops::Normalise, ops::Convolution, ops::BatchNorm, ops::Relu, ops::Sigmoid, ops::Add,
                         ops::Subtract, ops::Multiply, ops::Mix, ops::MaxPool, ops::AveragePool, ops::Pad, ops::Mean,
                         ops::Sum, ops::Clamp, ops::Power, ops::Scale, ops::Upsample, ops::UpsampleAdd, ops::Slice,
                         ops::Transpose, ops::Reshape, ops::Quantise>;
@@ -141,7 +150,8 @@ class Graph {
  public:
   /// @param inputs nodes that are there already
   /// @param name made unique by a number when it is taken; empty: named after the operation
-  /// @return the new node's number; its shape is worked out here
+  /// @return the new node's number; its shape is worked out here, and with ceil_mode a pooling's padding at the end
+  /// @throws InputError naming the node when the operation does not fit its inputs
   NodeId add(Op op, std::vector<NodeId> inputs, const std::string& name = "");
   /// As add(), for the first node, whose shape cannot be worked out.
   NodeId add_input(const ops::Input& input, std::vector<int64_t> shape);
@@ -170,6 +180,15 @@ using RewriteNode = std::function<NodeId(Graph& rewritten, NodeId old, const std
 Graph rewrite(const Graph& graph, const RewriteNode& rewrite_node);
 /// What a rewrite does with a node that it leaves as it is.
 NodeId copy_node(Graph& rewritten, const Node& node, const std::vector<NodeId>& inputs);
+
+/// The graph for input images of another size. Every size that the network itself takes will do, for a graph that
+/// depends on its size nowhere but there: see StoredGraph.
+/// @throws InputError naming the node that does not fit
+Graph at_size(const Graph& graph, int64_t height, int64_t width);
+
+/// The graph that ends where the last dense layer begins: embeddings [N, E], before any activation.
+/// @throws UsageError when the graph does not end in a dense layer
+Graph embedding_of(const Graph& graph);
 
 /// The graph without nodes that the output does not depend on.
 Graph remove_dead(const Graph& graph);

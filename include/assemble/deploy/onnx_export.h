@@ -13,6 +13,9 @@ namespace assemble {
 /// (bytes when the preprocessing is inside). Quantisation is written as pairs of QuantizeLinear and DequantizeLinear;
 /// weights of quantised convolutions are int8 with a scale a channel, their biases int32.
 /// @param metadata goes into the file as it is
-OnnxModel to_onnx(const Graph& graph, const std::map<std::string, std::string>& metadata = {});
+/// @param observed nodes whose values are further outputs, "observed_0" and so on
+/// @throws InputError naming a layer whose weights are not finite
+OnnxModel to_onnx(const Graph& graph, const std::map<std::string, std::string>& metadata = {},
+                  const std::vector<NodeId>& observed = {});
 
 }  // namespace assemble

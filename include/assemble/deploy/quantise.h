@@ -3,11 +3,12 @@
 
 #include <functional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "assemble/core/choice.h"
 #include "assemble/deploy/graph.h"
-#include "assemble/models/classifier.h"
 
 namespace assemble {
 
@@ -17,6 +18,10 @@ enum class RangeMethod {
   kPercentile,  ///< a share of the values is clipped
   kMse,         ///< the least mean squared error of rounding and clipping
 };
+
+inline constexpr auto kRangeMethods = choices<RangeMethod>("range", {{RangeMethod::kMinMax, "min-max"},
+                                                                     {RangeMethod::kPercentile, "percentile"},
+                                                                     {RangeMethod::kMse, "mse"}});
 
 /// "min-max", "percentile" or "mse". @throws UsageError otherwise
 RangeMethod parse_range_method(const std::string& name);
@@ -50,15 +55,17 @@ struct QuantisedGraph {
 /// one of them while it writes.) The small convolutions of attention (SK, SE) stay in f32: they cost nothing and
 /// everything passes through them.
 /// @param graph optimised
-/// @param images batches [N, 3, H, W] as the network takes them, on the CPU
-/// @throws UsageError when there are no images, or `keep` names no convolution of the graph
-QuantisedGraph quantise(const Graph& graph, const std::vector<torch::Tensor>& images, const QuantiseOptions& options);
+/// OpenVINO computes what calibration looks at.
+/// @param images batches as the network takes them
+/// @throws UsageError when there are no images, `keep` names no convolution of the graph, or this build has no OpenVINO;
+///         InputError naming the node whose values are not finite
+QuantisedGraph quantise(const Graph& graph, const std::vector<Images>& images, const QuantiseOptions& options);
 
 /// Quantises, and keeps the layers with the largest errors in f32, twice as many each time, until the accuracy is
 /// within `max_drop` of the reference or none is left. It calibrates once: a try costs one call of `accuracy`.
 /// @param accuracy measures a graph; in the unit of max_drop
 /// @return what quantise() gives with options.keep enlarged by the layers that were kept
-QuantisedGraph quantise_within(const Graph& graph, const std::vector<torch::Tensor>& images,
+QuantisedGraph quantise_within(const Graph& graph, const std::vector<Images>& images,
                                const QuantiseOptions& options,
                                const std::function<double(const Graph& quantised)>& accuracy, double reference,
                                double max_drop);
@@ -71,12 +78,12 @@ QuantisedGraph quantise_within(const Graph& graph, const std::vector<torch::Tens
 /// @param initial_share of the running statistics: what their initial values (mean 0, variance 1) still weigh, from 0
 ///        up to 1. After a few epochs with a momentum of 0.997 that is much; it is taken out
 /// @throws UsageError when the network has no batch norm
-double distance_from_training(const ClassifierImpl& model, const Graph& traced,
-                              const std::vector<torch::Tensor>& images, double initial_share = 0);
+double distance_from_training(const Graph& traced, const std::vector<Images>& images, double initial_share = 0);
 
 /// The range that a method chooses for magnitudes: values above it are clipped.
 /// @param histogram counts of |x| in equal bins from 0 to `largest`
 /// @param steps 255 for unsigned, 127 for signed tensors
-double choose_range(RangeMethod method, const torch::Tensor& histogram, double largest, int steps, double percentile);
+double choose_range(RangeMethod method, std::span<const double> histogram, double largest, int steps,
+                    double percentile);
 
 }  // namespace assemble

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,9 +33,9 @@ class ClassificationMeter {
   explicit ClassificationMeter(int64_t classes, LossType loss = LossType::kSoftmax);
   /// An image whose logits are not finite counts as wrong with full confidence, and makes the loss infinite; it is in
   /// no column of the confusion.
-  /// @param logits [N, classes], any floating type and device
-  /// @param labels [N], int64
-  void add(const torch::Tensor& logits, const torch::Tensor& labels);
+  void add(std::span<const float> logits, int64_t label);
+  /// The same for many. @param logits [N, classes], with as many labels
+  void add(const Matrix& logits, std::span<const int64_t> labels);
   /// Adds what another meter of as many classes counted, as sums() wrote it. Counts of parts add up to those of the
   /// whole exactly, mean loss and confidence but for rounding.
   /// @throws InputError for other text
@@ -46,39 +45,31 @@ class ClassificationMeter {
   ClassificationResult result() const;
 
  private:
-  void add_unusable(int64_t images);
-
   LossType loss_;
   ClassificationResult sums_;  // top1, top5 and loss hold sums
   CalibrationMeter calibration_;
 };
 
+/// What becomes of logits that are not finite.
+enum class NotFinite {
+  kError,  ///< RunError naming network and image
+  kWrong,  ///< the image counts as wrong: until the running statistics of batch norms have settled, they may overflow
+};
+
 /// Runs the network over an evaluation loader (its epoch 0). Of several views of an image the probabilities are
 /// averaged.
 /// @param progress shown while it runs; empty for none
-/// @throws RunError naming network and image when its logits are not finite; InputError when not one image could be
-/// read
+/// @throws RunError as NotFinite says; InputError when not one image could be read
 ClassificationResult evaluate(const Network& network, const Outputs& outputs, Loader& loader,
-                              const std::string& progress = "");
-
-/// The same for a network that is being trained, on its device: in evaluation mode; the mode is put back. Outputs that
-/// are not finite are no error: until the running statistics of batch norms have settled, they may overflow.
-ClassificationResult evaluate(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision);
+                              const std::string& progress = "", NotFinite not_finite = NotFinite::kError);
 
 /// The same, as sums to which those of other parts of the data set (LoaderOptions::rank) can be added.
 ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
-                                  const std::string& progress = "");
+                                  const std::string& progress = "", NotFinite not_finite = NotFinite::kError);
 
 /// Logits [N, classes] whose probabilities are the means over an image's views.
 /// @param logits [N · views, classes], the views of an image one after the other; returned as they are for one view
-torch::Tensor average_views(const torch::Tensor& logits, int64_t views, LossType loss);
-
-/// The file or record that row `row` of a network's outputs for a batch was computed from.
-std::string name_of(const Loader& loader, const Batch& batch, int64_t row);
-
-/// NCHW view (channels_last memory) of a batch's images and their views, on `device`. Borrows the batch's memory on the
-/// CPU.
-torch::Tensor image_tensor(const Batch& batch, torch::Device device);
+Matrix average_views(Matrix logits, int64_t views, LossType loss);
 
 /// The result as `eval` prints it.
 nlohmann::ordered_json to_json(const ClassificationResult& result, const std::vector<std::string>& class_names);

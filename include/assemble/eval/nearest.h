@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
+
+#include "assemble/core/choice.h"
+#include "assemble/deploy/array.h"
 
 namespace assemble {
 
@@ -13,6 +16,9 @@ enum class Similarity {
   kCosine,     ///< a·b / (‖a‖ ‖b‖), with ‖x‖ = √max(Σx², 1e-12) as the original's l2_normalize
   kEuclidean,  ///< -½ ‖a - b‖²: the smaller the distance, the more alike
 };
+
+inline constexpr auto kSimilarities = choices<Similarity>(
+    "similarity", {{Similarity::kCosine, "cosine"}, {Similarity::kEuclidean, "euclidean"}});
 
 /// "cosine" or "euclidean". @throws UsageError otherwise
 Similarity parse_similarity(const std::string& name);
@@ -35,12 +41,12 @@ struct NearestOptions {
 /// query_tile · index_tile · 4 bytes and the result of Q·k·8 bytes; no N×N matrix is made. 50,000 × 128: 34 MiB at k
 /// = 8.
 ///
-/// @param embeddings [N, E], f32, on the CPU
-/// @param queries [Q], int64: rows of `embeddings`
-/// @return [Q, k], int64: rows of `embeddings`
+/// @param embeddings [N, E]
+/// @param queries rows of `embeddings`
+/// @return for each query its k rows of `embeddings`, one query after the other
 /// @throws UsageError unless 1 <= k < N, or for a query that is no row; InputError naming the first embedding that is
 ///         not finite
-torch::Tensor nearest_others(const torch::Tensor& embeddings, const torch::Tensor& queries,
-                             const NearestOptions& options);
+std::vector<int64_t> nearest_others(const Matrix& embeddings, std::span<const int64_t> queries,
+                                    const NearestOptions& options);
 
 }  // namespace assemble

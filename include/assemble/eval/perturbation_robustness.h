@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/torch.h>
-
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -25,8 +23,8 @@ namespace assemble {
 
 /// @param logits [frames, classes] of one sequence, at least two frames
 /// @param to_first compare to the first frame instead of the previous one
-double flip_share(const torch::Tensor& logits, bool to_first);
-double top5_distance(const torch::Tensor& logits, bool to_first);
+double flip_share(const Matrix& logits, bool to_first);
+double top5_distance(const Matrix& logits, bool to_first);
 
 struct PerturbationResult {
   int64_t sequences = 0;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/torch.h>
-
 #include <functional>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,7 +10,7 @@
 #include "assemble/core/file.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/eval/network.h"
-#include "assemble/models/model_file.h"
+#include "assemble/deploy/model_file.h"
 
 namespace assemble {
 

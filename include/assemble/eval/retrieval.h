@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/torch.h>
-
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "assemble/data/loader.h"
 #include "assemble/eval/nearest.h"
-#include "assemble/models/classifier.h"
-#include "assemble/nn/autocast.h"
+#include "assemble/eval/network.h"
 
 namespace assemble {
 
@@ -20,19 +17,21 @@ inline constexpr int64_t kDistractor = -1;
 
 /// Embeddings of a set of images.
 struct EmbeddedImages {
-  torch::Tensor embeddings;  ///< [N, E], f32, on the CPU
-  torch::Tensor labels;      ///< [N], int64; kDistractor for distractors
+  Matrix embeddings;            ///< [N, E]
+  std::vector<int64_t> labels;  ///< kDistractor for distractors
 };
 
-/// Runs the network (ClassifierImpl::embed) over an evaluation loader in evaluation mode; the mode is put back.
-/// Memory: N·E·4 bytes beside the loader's.
+/// Runs a network over an evaluation loader. Memory: N·E·4 bytes beside the loader's.
+/// @param embedder gives embeddings, as open_embedder()'s engine
+/// @param name of the network, for errors
 /// @param progress shown while it runs; empty for none
-EmbeddedImages embed_images(ClassifierImpl& model, Loader& loader, torch::Device device, Precision precision,
+/// @throws RunError naming the image whose embedding is not finite; InputError when not one image could be read
+EmbeddedImages embed_images(const Network& embedder, const std::string& name, Loader& loader,
                             const std::string& progress = "");
 
 /// Adds images to the index as distractors, whatever their labels are.
 /// @throws UsageError when the embeddings have another size
-EmbeddedImages with_distractors(const EmbeddedImages& images, const torch::Tensor& distractors);
+EmbeddedImages with_distractors(EmbeddedImages images, const Matrix& distractors);
 
 /// Measures of retrieval.
 struct RetrievalResult {

@@ -2,18 +2,13 @@
 // What each engine's file defines, for engine.cpp.
 #pragma once
 
-#include <array>
+#include <functional>
+#include <memory>
+#include <string>
 
 #include "assemble/deploy/engine.h"
 
 namespace assemble {
-
-/// @param sides height, width and channels of the images that a network takes
-/// @param pixels whether its preprocessing is inside
-/// @throws UsageError when the images are others
-void require_images(const torch::Tensor& images, const std::array<int64_t, 3>& sides, bool pixels);
-
-std::unique_ptr<Engine> make_torch_engine(const Graph& graph, const EngineOptions& options);
 
 #ifdef ASSEMBLE_OPENVINO
 /// @param onnx bytes of an ONNX model; called only when no compiled model is in the cache. Empty: OpenVINO reads
@@ -23,7 +18,7 @@ std::unique_ptr<Engine> make_torch_engine(const Graph& graph, const EngineOption
 std::unique_ptr<Engine> make_openvino_engine(const std::function<std::string()>& onnx, const EngineOptions& options,
                                              const std::string& identity, const std::string& where);
 /// Whether this processor computes in that precision.
-bool openvino_supports(EnginePrecision precision);
+bool openvino_supports(Precision precision);
 #endif
 
 }  // namespace assemble

@@ -19,19 +19,30 @@ NodeId replace(Graph& graph, NodeId original, Op op) {
   return graph.add(std::move(op), node.inputs, node.name);
 }
 
+/// w · scale, bias · scale + shift
+ops::Convolution folded(ops::Convolution conv, const ops::BatchNorm& norm) {
+  const std::vector<float> scale = norm.scale();
+  std::vector<float> bias = norm.shift(), weight;
+  weight.reserve(conv.weight.values().size());
+  for (size_t c = 0; c < scale.size(); ++c) {
+    for (const float w : conv.weight.row(static_cast<int64_t>(c))) weight.push_back(w * scale[c]);
+    if (conv.bias.defined()) bias[c] += conv.bias.values()[c] * scale[c];
+  }
+  conv.weight = Array(conv.weight.shape(), std::move(weight));
+  conv.bias = Array({static_cast<int64_t>(bias.size())}, std::move(bias));
+  return conv;
+}
+
 }  // namespace
 
 Graph fold_batch_norm(const Graph& graph) {
   const auto readers = graph.readers();
   return rewrite(graph, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
-    const auto* affine = graph.node(old).as<ops::Affine>();
-    if (!affine || !only_input<ops::Convolution>(graph, readers, old)) {
+    const auto* norm = graph.node(old).as<ops::BatchNorm>();
+    if (!norm || !only_input<ops::Convolution>(graph, readers, old)) {
       return copy_node(rewritten, graph.node(old), inputs);
     }
-    ops::Convolution conv = *rewritten.node(inputs[0]).as<ops::Convolution>();
-    conv.weight = conv.weight * affine->scale.view({-1, 1, 1, 1});
-    conv.bias = conv.bias.defined() ? conv.bias * affine->scale + affine->shift : affine->shift;
-    return replace(rewritten, inputs[0], conv);
+    return replace(rewritten, inputs[0], folded(*rewritten.node(inputs[0]).as<ops::Convolution>(), *norm));
   });
 }
 
@@ -83,8 +94,8 @@ Graph pools_as_convolutions(const Graph& graph) {
     const auto* pool = node.as<ops::AveragePool>();
     if (!pool || !pool->count_padding) return copy_node(rewritten, node, inputs);
     const int64_t channels = node.shape[0], taps = pool->kernel * pool->kernel;
-    return rewritten.add(ops::Convolution{.weight = torch::full({channels, 1, pool->kernel, pool->kernel},
-                                                                1.0 / static_cast<double>(taps)),
+    const std::vector<float> equal(static_cast<size_t>(channels * taps), 1.f / static_cast<float>(taps));
+    return rewritten.add(ops::Convolution{.weight = Array({channels, 1, pool->kernel, pool->kernel}, equal),
                                           .bias = {},
                                           .stride = pool->stride,
                                           .groups = channels,

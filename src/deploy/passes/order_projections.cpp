@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 #include "assemble/deploy/passes.h"
 
 namespace assemble {
@@ -14,11 +18,21 @@ bool is_blur(const ops::Convolution* conv) {
   if (!conv || conv->groups != conv->weight.size(0) || conv->relu || conv->bias.defined() || conv->padding.any()) {
     return false;
   }
-  const torch::Tensor first = conv->weight.slice(0, 0, 1);
-  return (conv->weight - first).abs().max().item<double>() == 0 && std::abs(first.sum().item<double>() - 1) < 1e-6;
+  const std::span<const float> first = conv->weight.row(0);
+  for (int64_t c = 1; c < conv->weight.size(0); ++c) {
+    if (!std::ranges::equal(conv->weight.row(c), first)) return false;
+  }
+  return std::abs(std::accumulate(first.begin(), first.end(), 0.0) - 1) < 1e-6;
 }
 
 bool keeps_constants(const ops::AveragePool* pool) { return pool && (!pool->padding.any() || !pool->count_padding); }
+
+/// One filter for each of `channels`.
+Array repeated(std::span<const float> filter, int64_t channels, int64_t kernel) {
+  std::vector<float> values;
+  for (int64_t c = 0; c < channels; ++c) values.insert(values.end(), filter.begin(), filter.end());
+  return Array({channels, 1, kernel, kernel}, std::move(values));
+}
 
 int64_t pixels(const Node& node) { return node.shape.at(1) * node.shape.at(2); }
 
@@ -53,8 +67,7 @@ Graph order_projections(const Graph& graph) {
     if (blur) {
       ops::Convolution narrow = *blur;
       narrow.groups = in;
-      narrow.weight =
-          blur->weight.slice(0, 0, 1).expand({in, 1, blur->weight.size(2), blur->weight.size(3)}).contiguous();
+      narrow.weight = repeated(blur->weight.row(0), in, blur->weight.size(2));
       filter = narrow;
     }
     source = rewritten.add(filter, {source});

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <functional>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "assemble/deploy/passes.h"
@@ -24,7 +26,8 @@ class Splitter {
     const Node& node = graph_.node(old);
     if (splits_channels(node)) {
       const auto& slice = *node.as<ops::Slice>();
-      if (const auto part = part_of(rewritten, node.inputs[0], inputs[0], slice.begin, slice.end)) return *part;
+      const int64_t end = slice.begin + node.shape[0];
+      if (const auto part = part_of(rewritten, node.inputs[0], inputs[0], slice.begin, end)) return *part;
     }
     if (node.as<ops::Subtract>()) {
       if (const auto difference = subtract(rewritten, node, inputs)) return *difference;
@@ -41,8 +44,8 @@ class Splitter {
     const std::string name = node.name + "." + std::to_string(begin / (end - begin));
     if (const auto* conv = node.as<ops::Convolution>(); conv && conv->groups == 1 && only_split(whole)) {
       ops::Convolution part = *conv;
-      part.weight = conv->weight.slice(0, begin, end);
-      if (conv->bias.defined()) part.bias = conv->bias.slice(0, begin, end);
+      part.weight = conv->weight.rows(begin, end);
+      if (conv->bias.defined()) part.bias = conv->bias.rows(begin, end);
       return parts_[key] = rewritten.add(part, node.inputs, name);
     }
     if (node.as<ops::Mean>()) {
@@ -69,13 +72,19 @@ class Splitter {
     if (!first || !second || first->relu || second->relu || first->bias.defined() != second->bias.defined() ||
         rewritten.node(inputs[0]).inputs != rewritten.node(inputs[1]).inputs || first->stride != second->stride ||
         first->groups != second->groups || !(first->padding == second->padding) ||
-        first->weight.sizes() != second->weight.sizes()) {
+        first->weight.shape() != second->weight.shape()) {
       return {};
     }
     ops::Convolution difference = *first;
-    difference.weight = first->weight - second->weight;
-    if (first->bias.defined()) difference.bias = first->bias - second->bias;
+    difference.weight = minus(first->weight, second->weight);
+    if (first->bias.defined()) difference.bias = minus(first->bias, second->bias);
     return rewritten.add(difference, rewritten.node(inputs[0]).inputs, node.name);
+  }
+
+  static Array minus(const Array& a, const Array& b) {
+    std::vector<float> values(a.values().begin(), a.values().end());
+    for (size_t i = 0; i < values.size(); ++i) values[i] -= b.values()[i];
+    return Array(a.shape(), std::move(values));
   }
 
   const Graph& graph_;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "assemble/deploy/graph.h"
+
+namespace assemble {
+
+/// A traced graph as it lies in a model file: JSON that names the file's tensors in place of weights.
+struct StoredGraph {
+  Graph graph;
+  bool any_size = false;      ///< the graph depends on the size of its input nowhere but there: at_size() may change it
+  int64_t size_multiple = 1;  ///< sides that the network takes are multiples of it
+};
+
+/// Names of tensors by where their values begin.
+using WeightNames = std::map<const float*, std::string>;
+/// Finds a tensor of the file. @throws InputError when there is none
+using FindWeight = std::function<Array(const std::string& name)>;
+
+/// Weights without a name that are one filter for all channels, such as a blur's, are written out.
+/// @throws UsageError for other weights without a name, and for operations that no traced graph has
+std::string to_text(const StoredGraph& stored, const WeightNames& names);
+
+/// Nothing in the text is trusted.
+/// @param where the file, for errors
+/// @throws InputError for text that is no such graph
+StoredGraph graph_from_text(const std::string& text, const FindWeight& find, const std::string& where);
+
+}  // namespace assemble

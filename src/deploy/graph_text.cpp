@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/deploy/graph_text.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "assemble/core/error.h"
+#include "assemble/core/json.h"
+#include "assemble/core/overloaded.h"
+#include "assemble/core/text.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kVersion = 1;
+constexpr size_t kMostNodes = 1 << 14;
+constexpr int64_t kMostRepeated = int64_t{1} << 20;  // channels of a filter that is the same for all
+constexpr int64_t kLargestFilter = 1024;             // values
+
+json padding_json(const Padding& p) { return {p.top, p.left, p.bottom, p.right}; }
+
+/// One filter for all channels, and how many those are.
+json repeated_json(const Array& weight, const std::string& node) {
+  const std::span<const float> first = weight.row(0);
+  for (int64_t c = 1; c < weight.size(0); ++c) {
+    if (!std::ranges::equal(weight.row(c), first)) {
+      throw UsageError(concat("graph node '", node, "'"), "has weights that are neither a parameter nor a buffer",
+                       "register them in the network's module");
+    }
+  }
+  return {{"filter", std::vector<float>(first.begin(), first.end())}, {"channels", weight.size(0)}};
+}
+
+class Writer {
+ public:
+  explicit Writer(const WeightNames& names) : names_(names) {}
+
+  json operator()(const Node& node) const {
+    json entry = std::visit([&](const auto& op) { return write(op, node.name); }, node.op);
+    entry["op"] = op_name(node.op);
+    entry["name"] = node.name;
+    entry["inputs"] = node.inputs;
+    return entry;
+  }
+
+ private:
+  json weight(const Array& values, const std::string& node) const {
+    const auto named = names_.find(values.data());
+    return named != names_.end() ? json(named->second) : repeated_json(values, node);
+  }
+
+  json write(const ops::Convolution& conv, const std::string& node) const {
+    json entry{{"weight", weight(conv.weight, node)},
+               {"stride", conv.stride},
+               {"groups", conv.groups},
+               {"padding", padding_json(conv.padding)}};
+    if (conv.bias.defined()) entry["bias"] = weight(conv.bias, node);
+    return entry;
+  }
+  json write(const ops::BatchNorm& norm, const std::string& node) const {
+    return {{"weight", weight(norm.weight, node)},
+            {"bias", weight(norm.bias, node)},
+            {"mean", weight(norm.mean, node)},
+            {"variance", weight(norm.variance, node)},
+            {"epsilon", norm.epsilon}};
+  }
+  json write(const ops::MaxPool& pool, const std::string&) const {
+    return {{"kernel", pool.kernel},
+            {"stride", pool.stride},
+            {"padding", padding_json(pool.padding)},
+            {"ceil_mode", pool.ceil_mode}};
+  }
+  json write(const ops::AveragePool& pool, const std::string&) const {
+    return {{"kernel", pool.kernel},
+            {"stride", pool.stride},
+            {"padding", padding_json(pool.padding)},
+            {"count_padding", pool.count_padding},
+            {"ceil_mode", pool.ceil_mode}};
+  }
+  json write(const ops::Pad& pad, const std::string&) const {
+    return {{"padding", padding_json(pad.padding)}, {"mode", pad.mode == ops::PadMode::kReflect ? "reflect" : "edge"}};
+  }
+  json write(const ops::Clamp& clamp, const std::string&) const { return {{"min", clamp.min}, {"max", clamp.max}}; }
+  json write(const ops::Power& power, const std::string&) const { return {{"exponent", power.exponent}}; }
+  json write(const ops::Scale& scale, const std::string&) const { return {{"factor", scale.factor}}; }
+  json write(const ops::Slice& slice, const std::string&) const {
+    json entry{{"dimension", slice.dimension}, {"begin", slice.begin}, {"step", slice.step}};
+    if (slice.end != ops::Slice::kToEnd) entry["end"] = slice.end;
+    return entry;
+  }
+  json write(const ops::Transpose& transpose, const std::string&) const { return {{"order", transpose.order}}; }
+  json write(const ops::Reshape& reshape, const std::string&) const { return {{"sizes", reshape.sizes}}; }
+  template <typename Plain>
+    requires std::is_empty_v<Plain>
+  json write(const Plain&, const std::string&) const {
+    return json::object();
+  }
+  json write(const ops::Add& add, const std::string& node) const {
+    if (add.relu) throw optimised(node);
+    return json::object();
+  }
+  json write(const ops::Input&, const std::string& node) const { throw optimised(node); }
+  json write(const ops::Normalise&, const std::string& node) const { throw optimised(node); }
+  json write(const ops::UpsampleAdd&, const std::string& node) const { throw optimised(node); }
+  json write(const ops::Quantise&, const std::string& node) const { throw optimised(node); }
+
+  static UsageError optimised(const std::string& node) {
+    return UsageError(concat("graph node '", node, "'"), "is of no traced graph", "store graphs as trace() gives them");
+  }
+
+  const WeightNames& names_;
+};
+
+class Reader {
+ public:
+  explicit Reader(const FindWeight& find) : find_(find) {}
+
+  Op operator()(const json& entry) const {
+    const auto name = entry.at("op").get<std::string>();
+    const auto maker = makers().find(name);
+    if (maker == makers().end()) {
+      throw InputError("", concat("operation '", name, "' is unknown"), "was it written by a newer version?");
+    }
+    return (this->*maker->second)(entry);
+  }
+
+ private:
+  using Make = Op (Reader::*)(const json&) const;
+
+  static Padding padding(const json& entry) {
+    const json& p = entry.at("padding");
+    return {p.at(0), p.at(1), p.at(2), p.at(3)};
+  }
+
+  Array weight(const json& value) const {
+    if (value.is_string()) return find_(value.get<std::string>());
+    const auto filter = value.at("filter").get<std::vector<float>>();
+    const auto channels = value.at("channels").get<int64_t>();
+    const auto taps = static_cast<int64_t>(filter.size());
+    auto side = static_cast<int64_t>(1);
+    while (side * side < taps) ++side;
+    if (taps > kLargestFilter || side * side != taps || channels < 1 || channels > kMostRepeated) {
+      throw InputError("", concat("a filter of ", taps, " values for ", channels, " channels"));
+    }
+    std::vector<float> values;
+    for (int64_t c = 0; c < channels; ++c) values.insert(values.end(), filter.begin(), filter.end());
+    return Array({channels, 1, side, side}, std::move(values));
+  }
+
+  Op convolution(const json& entry) const {
+    Array values = weight(entry.at("weight"));
+    if (values.shape().size() == 2) values = values.reshaped({values.size(0), values.size(1), 1, 1});  // a dense layer
+    return ops::Convolution{.weight = values,
+                            .bias = entry.contains("bias") ? weight(entry.at("bias")) : Array(),
+                            .stride = entry.at("stride"),
+                            .groups = entry.at("groups"),
+                            .padding = padding(entry)};
+  }
+  Op batch_norm(const json& entry) const {
+    return ops::BatchNorm{weight(entry.at("weight")), weight(entry.at("bias")), weight(entry.at("mean")),
+                          weight(entry.at("variance")), entry.at("epsilon")};
+  }
+  Op max_pool(const json& entry) const {
+    return ops::MaxPool{entry.at("kernel"), entry.at("stride"), padding(entry), entry.at("ceil_mode")};
+  }
+  Op average_pool(const json& entry) const {
+    return ops::AveragePool{entry.at("kernel"), entry.at("stride"), padding(entry), entry.at("count_padding"),
+                            entry.at("ceil_mode")};
+  }
+  Op pad(const json& entry) const {
+    const auto mode = entry.at("mode").get<std::string>();
+    if (mode != "reflect" && mode != "edge") throw InputError("", concat("padding of mode '", mode, "'"));
+    return ops::Pad{padding(entry), mode == "reflect" ? ops::PadMode::kReflect : ops::PadMode::kEdge};
+  }
+  Op clamp(const json& entry) const { return ops::Clamp{entry.at("min"), entry.at("max")}; }
+  Op power(const json& entry) const { return ops::Power{entry.at("exponent")}; }
+  Op scale(const json& entry) const { return ops::Scale{entry.at("factor")}; }
+  Op slice(const json& entry) const {
+    const int64_t end = entry.contains("end") ? entry.at("end").get<int64_t>() : ops::Slice::kToEnd;
+    return ops::Slice{entry.at("dimension"), entry.at("begin"), end, entry.at("step")};
+  }
+  Op transpose(const json& entry) const { return ops::Transpose{entry.at("order").get<std::vector<int64_t>>()}; }
+  Op reshape(const json& entry) const { return ops::Reshape{entry.at("sizes").get<std::vector<int64_t>>()}; }
+  template <typename Plain>
+  Op plain(const json&) const {
+    return Plain{};
+  }
+
+  static const std::map<std::string, Make>& makers() {
+    static const std::map<std::string, Make> all{{"Convolution", &Reader::convolution},
+                                                 {"BatchNorm", &Reader::batch_norm},
+                                                 {"Relu", &Reader::plain<ops::Relu>},
+                                                 {"Sigmoid", &Reader::plain<ops::Sigmoid>},
+                                                 {"Add", &Reader::plain<ops::Add>},
+                                                 {"Subtract", &Reader::plain<ops::Subtract>},
+                                                 {"Multiply", &Reader::plain<ops::Multiply>},
+                                                 {"Mix", &Reader::plain<ops::Mix>},
+                                                 {"MaxPool", &Reader::max_pool},
+                                                 {"AveragePool", &Reader::average_pool},
+                                                 {"Pad", &Reader::pad},
+                                                 {"Mean", &Reader::plain<ops::Mean>},
+                                                 {"Sum", &Reader::plain<ops::Sum>},
+                                                 {"Clamp", &Reader::clamp},
+                                                 {"Power", &Reader::power},
+                                                 {"Scale", &Reader::scale},
+                                                 {"Upsample", &Reader::plain<ops::Upsample>},
+                                                 {"Slice", &Reader::slice},
+                                                 {"Transpose", &Reader::transpose},
+                                                 {"Reshape", &Reader::reshape}};
+    return all;
+  }
+
+  const FindWeight& find_;
+};
+
+StoredGraph read(const json& text, const FindWeight& find) {
+  if (text.at("version") != kVersion) {
+    throw InputError("", concat("version ", text.at("version").dump(), ", this program reads ", kVersion),
+                     "use the version of assemble that wrote it");
+  }
+  StoredGraph stored{{}, text.at("any_size"), text.at("size_multiple")};
+  const auto shape = text.at("input").get<std::vector<int64_t>>();
+  if (stored.size_multiple < 1 || shape.size() != 3 || shape[0] != Images::kChannels) {
+    throw InputError("", concat("an input of shape ", show_shape(shape)));
+  }
+  stored.graph.add_input({}, shape);
+  const Reader read_op(find);
+  const json& nodes = text.at("nodes");
+  if (nodes.size() > kMostNodes) throw InputError("", concat("a graph of ", nodes.size(), " nodes"));
+  for (const json& entry : nodes) {
+    stored.graph.add(read_op(entry), entry.at("inputs").get<std::vector<NodeId>>(), entry.at("name"));
+  }
+  if (stored.graph.output().shape.size() != 1) throw InputError("", "its last node gives no logits [N, classes]");
+  return stored;
+}
+
+}  // namespace
+
+std::string to_text(const StoredGraph& stored, const WeightNames& names) {
+  json nodes = json::array();
+  const Writer write(names);
+  const std::vector<Node>& all = stored.graph.nodes();
+  std::transform(all.begin() + 1, all.end(), std::back_inserter(nodes), write);
+  return json{{"version", kVersion},
+              {"any_size", stored.any_size},
+              {"size_multiple", stored.size_multiple},
+              {"input", stored.graph.input().shape},
+              {"nodes", nodes}}
+      .dump();
+}
+
+StoredGraph graph_from_text(const std::string& text, const FindWeight& find, const std::string& where) {
+  const std::string place = concat(where, " metadata 'graph'");
+  try {
+    return read(json::parse(text), find);
+  } catch (const json::exception& error) {
+    throw InputError(place, error.what(), "the file is damaged");
+  } catch (const UsageError& error) {
+    throw InputError(place, error.what(), "the file is damaged");
+  } catch (const InputError& error) {
+    throw InputError(place, error.what(), "the file is damaged");
+  }
+}
+
+}  // namespace assemble

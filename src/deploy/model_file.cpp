@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/deploy/model_file.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "assemble/core/encoding.h"
+#include "assemble/core/error.h"
+#include "assemble/core/json.h"
+#include "assemble/core/text.h"
+#include "assemble/deploy/graph_text.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kFormat = "assemble";
+constexpr const char* kFormatVersion = "1";
+constexpr const char* kGraph = "graph";
+constexpr const char* kInitialStatistics = "initial_statistics";
+
+constexpr const char* kExpected =
+    "give a file that `assemble train` wrote, or import foreign weights with `assemble convert`";
+
+const std::string& require(const SafetensorsFile& file, const std::string& key) {
+  return require_metadata(file.metadata(), key, file.path().string(), kExpected);
+}
+
+void check_format(const SafetensorsFile& file) {
+  const std::string& format = require(file, "format");
+  if (format != kFormat) {
+    throw InputError(file.path().string(), concat("its format is '", format, "', expected '", kFormat, "'"), kExpected);
+  }
+  const std::string& version = require(file, "format_version");
+  if (version != kFormatVersion) {
+    throw InputError(file.path().string(),
+                     concat("its format version is '", version, "', this program reads '", kFormatVersion, "'"),
+                     "use the version of assemble that wrote it");
+  }
+}
+
+template <typename Value>
+Value parse_value(const std::string& text, const std::string& key, const std::string& where) {
+  try {
+    return json::parse(text).get<Value>();
+  } catch (const json::exception& error) {
+    throw InputError(concat(where, " metadata '", key, "'"), error.what(), "the file is damaged");
+  }
+}
+
+/// JSON text of names. @throws InputError for one that is not UTF-8
+std::string names_to_json(const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (is_utf8(names[i])) continue;
+    throw InputError(concat("class ", i), concat("its name '", names[i], "' is not UTF-8"),
+                     "rename its folder, or write the list of names as UTF-8");
+  }
+  return json(names).dump();
+}
+
+Array read_weight(const SafetensorsFile& file, const std::string& name) {
+  Array weight(file.entry(name).shape, file.read_f32(name));
+  if (std::ranges::all_of(weight.values(), [](float value) { return std::isfinite(value); })) return weight;
+  throw InputError(file.path().string(), concat("holds a network that computes nothing:\n  1 not finite: ", name),
+                   "its training diverged, or the file is damaged: use an earlier model");
+}
+
+std::string nearest_sizes(int64_t size, int64_t multiple) {
+  const int64_t below = size / multiple * multiple;
+  return below == 0 ? concat(multiple) : concat(below, " or ", below + multiple);
+}
+
+}  // namespace
+
+const std::string& require_metadata(const Metadata& metadata, const std::string& key, const std::string& where,
+                                    const std::string& hint) {
+  const auto found = metadata.find(key);
+  if (found != metadata.end()) return found->second;
+  throw InputError(where, concat("has no '", key, "' in its metadata: it is no model file of assemble"), hint);
+}
+
+double initial_statistics(const ModelCard& card) {
+  const auto noted = card.training.find(kInitialStatistics);
+  double share = 0;
+  if (noted != card.training.end()) {
+    std::from_chars(noted->second.data(), noted->second.data() + noted->second.size(), share);
+  }
+  return share >= 0 && share < 1 ? share : 0;
+}
+
+void note_initial_statistics(ModelCard& card, double share) {
+  card.training.erase(kInitialStatistics);
+  if (share >= 1e-6) card.training[kInitialStatistics] = format_number(share, 6);
+}
+
+Metadata to_metadata(const ModelCard& card) {
+  return {{"arch", card.arch},
+          {"class_names", names_to_json(card.class_names)},
+          {"preprocessing", card.preprocessing.to_json()},
+          {"loss", kLossTypes.name(card.loss)},
+          {"training", json_text(json(card.training))}};
+}
+
+ModelCard card_from_metadata(const Metadata& metadata, const std::string& where, const std::string& hint) {
+  const auto value = [&](const char* key) -> const std::string& {
+    return require_metadata(metadata, key, where, hint);
+  };
+  ModelCard card;
+  card.arch = value("arch");
+  card.class_names = parse_value<std::vector<std::string>>(value("class_names"), "class_names", where);
+  for (std::string& name : card.class_names) name = name_text(name);
+  card.preprocessing = Preprocessing::from_json(value("preprocessing"), where);
+  try {
+    card.loss = parse_loss_type(value("loss"));
+  } catch (const UsageError&) {
+    throw InputError(concat(where, " metadata 'loss'"), concat("'", value("loss"), "' is neither softmax nor sigmoid"));
+  }
+  card.training = parse_value<std::map<std::string, std::string>>(value("training"), "training", where);
+  return card;
+}
+
+Metadata model_file_format() { return {{"format", kFormat}, {"format_version", kFormatVersion}}; }
+
+ModelCard read_model_card(const SafetensorsFile& file) {
+  check_format(file);
+  return card_from_metadata(file.metadata(), file.path().string(), kExpected);
+}
+
+ModelCard read_model_card(const fs::path& path) { return read_model_card(SafetensorsFile(path)); }
+
+bool has_graph(const SafetensorsFile& file) { return file.metadata().contains(kGraph); }
+
+Graph read_graph(const fs::path& path, int64_t image_size) {
+  const SafetensorsFile file(path);
+  check_format(file);
+  if (!has_graph(file)) {
+    throw NeedsTorch(concat(path.string(), " (of an earlier version, without a graph: `assemble convert` adds it)"));
+  }
+  const StoredGraph stored = graph_from_text(
+      file.metadata().at(kGraph), [&](const std::string& name) { return read_weight(file, name); }, path.string());
+  const std::vector<int64_t>& shape = stored.graph.input().shape;
+  if (shape[1] == image_size && shape[2] == image_size) return stored.graph;
+  if (image_size % stored.size_multiple != 0) {
+    throw UsageError(concat("image size ", image_size, "x", image_size),
+                     concat("the network of ", path.string(), " needs sides that are multiples of ",
+                            stored.size_multiple),
+                     concat("the nearest for ", image_size, ": ", nearest_sizes(image_size, stored.size_multiple)));
+  }
+  if (!stored.any_size) {
+    throw NeedsTorch(concat(path.string(), " at image size ", image_size, " (its graph is for ", shape[1], " alone)"));
+  }
+  return at_size(stored.graph, image_size, image_size);
+}
+
+void require_classes(const ModelCard& card, const std::string& model, const Dataset& dataset,
+                     const std::string& where) {
+  if (dataset.class_names() == card.class_names) return;
+  if (dataset.classes() != card.classes()) {
+    throw InputError(where, concat("has ", dataset.classes(), " classes, the model ", model, " has ", card.classes()),
+                     "measure on the data set it was trained on, or fine-tune it with train --pretrained");
+  }
+  for (size_t c = 0; c < card.class_names.size(); ++c) {
+    if (dataset.class_names()[c] == card.class_names[c]) continue;
+    throw InputError(
+        where, concat("class ", c, " is '", dataset.class_names()[c], "', in the model '", card.class_names[c], "'"),
+        "name the class folders as the model does");
+  }
+}
+
+}  // namespace assemble
