@@ -8,8 +8,8 @@
 #include "assemble/core/system.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
-#include "assemble/trace/trace.h"
 #include "assemble/io/onnx_writer.h"
+#include "assemble/trace/trace.h"
 #include "engines/engines.h"
 
 namespace assemble {
@@ -58,37 +58,15 @@ void check_options(const EngineOptions& options) {
 
 }  // namespace
 
-EngineKind parse_engine(const std::string& name) {
-  if (name == "torch") return EngineKind::kTorch;
-  if (name == "openvino") return EngineKind::kOpenvino;
-  throw UsageError("engine", concat("'", name, "' is none"), "engines are openvino and torch");
-}
-
-EnginePrecision parse_engine_precision(const std::string& name) {
-  if (name == "f32") return EnginePrecision::kF32;
-  if (name == "bf16") return EnginePrecision::kBf16;
-  if (name == "int8") return EnginePrecision::kInt8;
-  throw UsageError("precision", concat("'", name, "' is none"), "precisions are f32, bf16 and int8");
-}
-
-EngineHint parse_engine_hint(const std::string& name) {
-  if (name == "auto") return EngineHint::kAuto;
-  if (name == "throughput") return EngineHint::kThroughput;
-  if (name == "latency") return EngineHint::kLatency;
-  throw UsageError("hint", concat("'", name, "' is none"), "hints are auto, throughput and latency");
-}
+EngineKind parse_engine(const std::string& name) { return kEngineKinds.parse(name); }
+EngineHint parse_engine_hint(const std::string& name) { return kEngineHints.parse(name); }
+const char* engine_name(EngineKind kind) { return kEngineKinds.name(kind); }
 
 EngineKind default_engine([[maybe_unused]] torch::Device device) {
 #ifdef ASSEMBLE_OPENVINO
   if (device.is_cpu()) return EngineKind::kOpenvino;
 #endif
   return EngineKind::kTorch;
-}
-
-const char* engine_name(EngineKind kind) { return kind == EngineKind::kTorch ? "torch" : "openvino"; }
-
-const char* precision_name(EnginePrecision precision) {
-  return precision == EnginePrecision::kF32 ? "f32" : precision == EnginePrecision::kBf16 ? "bf16" : "int8";
 }
 
 void require_images(const torch::Tensor& images, const std::array<int64_t, 3>& sides, bool pixels) {

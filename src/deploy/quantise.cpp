@@ -267,12 +267,7 @@ double mse_range(const Tensor& histogram, double largest, int steps) {
 
 }  // namespace
 
-RangeMethod parse_range_method(const std::string& name) {
-  if (name == "min-max") return RangeMethod::kMinMax;
-  if (name == "percentile") return RangeMethod::kPercentile;
-  if (name == "mse") return RangeMethod::kMse;
-  throw UsageError("range", concat("'", name, "' is no method"), "methods are min-max, percentile and mse");
-}
+RangeMethod parse_range_method(const std::string& name) { return kRangeMethods.parse(name); }
 
 double choose_range(RangeMethod method, const Tensor& histogram, double largest, int steps, double percentile) {
   if (histogram.sum().item<double>() == 0) return largest;

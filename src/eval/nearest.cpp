@@ -232,15 +232,8 @@ void check(const torch::Tensor& embeddings, const torch::Tensor& queries, const 
 
 }  // namespace
 
-Similarity parse_similarity(const std::string& name) {
-  if (name == "cosine") return Similarity::kCosine;
-  if (name == "euclidean") return Similarity::kEuclidean;
-  throw UsageError("--similarity", concat("'", name, "' is unknown, expected cosine or euclidean"));
-}
-
-const char* similarity_name(Similarity similarity) {
-  return similarity == Similarity::kCosine ? "cosine" : "euclidean";
-}
+Similarity parse_similarity(const std::string& name) { return kSimilarities.parse(name); }
+const char* similarity_name(Similarity similarity) { return kSimilarities.name(similarity); }
 
 torch::Tensor nearest_others(const torch::Tensor& embeddings, const torch::Tensor& queries,
                              const NearestOptions& options) {

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/models/loss_type.h"
 
-#include "assemble/core/error.h"
-
 namespace assemble {
 
-LossType parse_loss_type(const std::string& name) {
-  if (name == "softmax") return LossType::kSoftmax;
-  if (name == "sigmoid") return LossType::kSigmoid;
-  throw UsageError("--loss", concat("'", name, "' is unknown, expected softmax or sigmoid"));
-}
+LossType parse_loss_type(const std::string& name) { return kLossTypes.parse(name); }
 
 torch::Tensor to_probabilities(const torch::Tensor& logits, LossType loss) {
   const torch::Tensor logits_f32 = logits.to(torch::kFloat32);

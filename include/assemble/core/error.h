@@ -48,6 +48,15 @@ struct UsageError : Error {
       : Error(ExitCode::kUsage, where, what, hint) {}
 };
 
+/// What only the half with LibTorch can do was asked of the other half (exit status 2). The command `assemble` hands
+/// such work over to its second program, so throw it before anything is written.
+struct NeedsTorch : UsageError {
+  /// @param what needs it, for example "--engine torch"
+  explicit NeedsTorch(const std::string& what)
+      : UsageError(what, "needs LibTorch, which this program is built without",
+                   "install the package assemble-torch, or build it with 'make build'") {}
+};
+
 /// A file or a value read from a file that cannot be used (exit status 3).
 struct InputError : Error {
   InputError(const std::string& where, const std::string& what, const std::string& hint = "")

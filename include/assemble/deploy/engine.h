@@ -6,31 +6,36 @@
 #include <memory>
 #include <string>
 
+#include "assemble/core/choice.h"
 #include "assemble/core/file.h"
+#include "assemble/core/precision.h"
 #include "assemble/deploy/graph.h"
 #include "assemble/models/model_file.h"
 
 namespace assemble {
 
 enum class EngineKind { kTorch, kOpenvino };
-enum class EnginePrecision { kF32, kBf16, kInt8 };
+inline constexpr auto kEngineKinds =
+    choices<EngineKind>("engine", {{EngineKind::kOpenvino, "openvino"}, {EngineKind::kTorch, "torch"}});
+
+using EnginePrecision = Precision;
+
 /// How OpenVINO uses the threads for a batch.
 enum class EngineHint {
   kAuto,        ///< from 4 images up shared between streams, at least two images each; else one stream on all threads
   kThroughput,  ///< shared between as many streams as there are threads, at least one image each
   kLatency,     ///< one stream on all threads
 };
+inline constexpr auto kEngineHints = choices<EngineHint>(
+    "hint", {{EngineHint::kAuto, "auto"}, {EngineHint::kThroughput, "throughput"}, {EngineHint::kLatency, "latency"}});
 
 /// "torch" or "openvino". @throws UsageError otherwise, or when this build has no such engine
 EngineKind parse_engine(const std::string& name);
-/// "f32", "bf16" or "int8". @throws UsageError otherwise
-EnginePrecision parse_engine_precision(const std::string& name);
 /// "auto", "throughput" or "latency". @throws UsageError otherwise
 EngineHint parse_engine_hint(const std::string& name);
 /// OpenVINO on the CPU where this build has it, else LibTorch.
 EngineKind default_engine(torch::Device device);
 const char* engine_name(EngineKind kind);
-const char* precision_name(EnginePrecision precision);
 
 struct EngineOptions {
   EngineKind kind = EngineKind::kOpenvino;

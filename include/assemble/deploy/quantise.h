@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/choice.h"
 #include "assemble/deploy/graph.h"
 #include "assemble/models/classifier.h"
 
@@ -17,6 +18,8 @@ enum class RangeMethod {
   kPercentile,  ///< a share of the values is clipped
   kMse,         ///< the least mean squared error of rounding and clipping
 };
+inline constexpr auto kRangeMethods = choices<RangeMethod>(
+    "range", {{RangeMethod::kMinMax, "min-max"}, {RangeMethod::kPercentile, "percentile"}, {RangeMethod::kMse, "mse"}});
 
 /// "min-max", "percentile" or "mse". @throws UsageError otherwise
 RangeMethod parse_range_method(const std::string& name);

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "assemble/core/choice.h"
+
 namespace assemble {
 
 /// How alike two embeddings a and b are.
@@ -13,6 +15,8 @@ enum class Similarity {
   kCosine,     ///< a·b / (‖a‖ ‖b‖), with ‖x‖ = √max(Σx², 1e-12) as the original's l2_normalize
   kEuclidean,  ///< -½ ‖a - b‖²: the smaller the distance, the more alike
 };
+inline constexpr auto kSimilarities =
+    choices<Similarity>("similarity", {{Similarity::kCosine, "cosine"}, {Similarity::kEuclidean, "euclidean"}});
 
 /// "cosine" or "euclidean". @throws UsageError otherwise
 Similarity parse_similarity(const std::string& name);

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "assemble/core/choice.h"
+
 namespace assemble {
 
 /// The loss a network is trained with, which says what its logits mean.
@@ -12,6 +14,8 @@ enum class LossType {
   kSoftmax,  ///< one class is right: probabilities are the softmax of the logits
   kSigmoid,  ///< a yes or no for every class: probabilities are the sigmoids, and need not add up to 1
 };
+inline constexpr auto kLossTypes =
+    choices<LossType>("loss", {{LossType::kSoftmax, "softmax"}, {LossType::kSigmoid, "sigmoid"}});
 
 /// "softmax" or "sigmoid". @throws UsageError otherwise
 LossType parse_loss_type(const std::string& name);
