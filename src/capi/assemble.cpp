@@ -100,7 +100,7 @@ EngineOptions to_engine_options(const assemble_options& options) {
   if (result.kind == EngineKind::kOpenvino && !result.device.is_cpu()) {
     throw UsageError("engine openvino", concat("does not compute on ", result.device.str()), "take the engine torch");
   }
-  result.precision = parse_engine_precision(text_or(options.precision, "f32"));
+  result.precision = parse_precision(text_or(options.precision, "f32"));
   result.batch = options.batch;
   result.threads = options.threads;
   result.cache = text_or(options.cache, "");

@@ -7,11 +7,7 @@
 
 namespace assemble {
 
-Precision parse_precision(const std::string& name) {
-  if (name == "f32") return Precision::kF32;
-  if (name == "bf16") return Precision::kBF16;
-  throw UsageError("--precision", concat("'", name, "' is unknown, expected f32 or bf16"));
-}
+Precision autocast_precision(Precision precision) { return kAutocastPrecisions.parse(precision_name(precision)); }
 
 torch::Device parse_device(const std::string& name) {
   const bool has_cuda = torch::cuda::is_available();
@@ -30,7 +26,7 @@ torch::Device parse_device(const std::string& name) {
 }
 
 AutocastGuard::AutocastGuard(torch::Device device, Precision precision)
-    : device_(device.type()), active_(precision == Precision::kBF16) {
+    : device_(device.type()), active_(precision == Precision::kBf16) {
   if (!active_) return;
   was_enabled_ = at::autocast::is_autocast_enabled(device_);
   type_before_ = at::autocast::get_autocast_dtype(device_);

@@ -2,8 +2,8 @@
 #include <ATen/Parallel.h>
 
 #include "assemble/core/error.h"
-#include "assemble/trace/interpreter.h"
 #include "assemble/nn/autocast.h"
+#include "assemble/trace/interpreter.h"
 #include "engines/engines.h"
 
 namespace assemble {
@@ -31,8 +31,7 @@ class TorchEngine : public Engine {
     const std::array<int64_t, 3> as_pixels{shape.at(0), shape.at(1), shape.at(2)};
     require_images(images, pixels ? as_pixels : std::array{shape[1], shape[2], shape[0]}, pixels);
     const c10::InferenceMode inference;
-    const AutocastGuard autocast(options_.device,
-                                 options_.precision == EnginePrecision::kBf16 ? Precision::kBF16 : Precision::kF32);
+    const AutocastGuard autocast(options_.device, options_.precision);
     std::vector<torch::Tensor> logits;
     for (torch::Tensor part : images.split(options_.batch)) {
       if (pixels && part.scalar_type() != torch::kByte) {

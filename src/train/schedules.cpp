@@ -5,7 +5,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "assemble/core/choice.h"
 #include "assemble/core/error.h"
 
 namespace assemble {
@@ -21,10 +20,7 @@ void require_rate(const char* option, double value) {
 
 }  // namespace
 
-DecayType parse_decay_type(const std::string& name) {
-  const std::vector<std::string> names{"fixed", "exponential", "polynomial", "piecewise", "cosine"};
-  return static_cast<DecayType>(find_choice("--lr-schedule", name, names));
-}
+DecayType parse_decay_type(const std::string& name) { return kDecayTypes.parse(name); }
 
 void LearningRateSchedule::check() const {
   if (!(base > 0 && std::isfinite(base))) throw UsageError("--lr", concat(base, " is not above 0"));

@@ -27,6 +27,7 @@ void require_below_1(double value, const char* option) { require(value >= 0 && v
 }  // namespace
 
 void TrainOptions::check() const {
+  (void)autocast_precision(precision);
   const int multiple = Arch::parse(arch).size_multiple();
   for (const int side : {preprocessing.train_size, preprocessing.eval_size, small_size}) {
     require(side >= 0 && side <= kLargestSide, "image side", concat("at most ", kLargestSide, " pixels"));

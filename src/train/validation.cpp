@@ -7,14 +7,8 @@
 
 namespace assemble {
 
-ValidationMetric parse_validation_metric(const std::string& name) {
-  for (const ValidationMetric metric : {ValidationMetric::kTop1, ValidationMetric::kRecallAt1}) {
-    if (name == metric_name(metric)) return metric;
-  }
-  throw UsageError("--validation-metric", concat("'", name, "' is unknown, expected top1 or recall@1"));
-}
-
-const char* metric_name(ValidationMetric metric) { return metric == ValidationMetric::kTop1 ? "top1" : "recall@1"; }
+ValidationMetric parse_validation_metric(const std::string& name) { return kValidationMetrics.parse(name); }
+const char* metric_name(ValidationMetric metric) { return kValidationMetrics.name(metric); }
 
 double ValidationResult::score() const {
   if (retrieval) return retrieval->recall.front().second;

@@ -15,9 +15,30 @@ TEST(FindChoice, GivesThePlace) { EXPECT_EQ(find_choice("--season", "autumn", kS
 
 TEST(FindChoice, NamesTheNearestOfAll) {
   EXPECT_EQ(test::error_of<UsageError>([] { find_choice("--season", "sumer", kSeasons); }),
-            "--season: 'sumer' is unknown, expected one of spring, summer, autumn (did you mean summer?)");
+            "--season: 'sumer' is unknown, expected spring, summer or autumn (did you mean summer?)");
   EXPECT_EQ(test::error_of<UsageError>([] { find_choice("--season", "x", kSeasons); }),
-            "--season: 'x' is unknown, expected one of spring, summer, autumn");
+            "--season: 'x' is unknown, expected spring, summer or autumn");
+}
+
+enum class Season { kSpring, kSummer, kAutumn };
+constexpr auto kTable =
+    choices<Season>("season", {{Season::kSpring, "spring"}, {Season::kSummer, "summer"}, {Season::kAutumn, "autumn"}});
+
+TEST(Choices, OneTableParsesPrintsAndHelps) {
+  for (const Season season : {Season::kSpring, Season::kSummer, Season::kAutumn}) {
+    EXPECT_EQ(kTable.parse(kTable.name(season)), season);
+  }
+  EXPECT_EQ(kTable.names(), kSeasons);
+  EXPECT_EQ(kTable.text(), "spring, summer or autumn");
+  EXPECT_EQ(test::error_of<UsageError>([] { kTable.parse("autum"); }),
+            "season: 'autum' is unknown, expected spring, summer or autumn (did you mean autumn?)");
+  static_assert(kTable.name(Season::kSummer)[0] == 's');
+}
+
+TEST(Alternatives, AreReadAsASentence) {
+  EXPECT_EQ(alternatives({}), "");
+  EXPECT_EQ(alternatives({"one"}), "one");
+  EXPECT_EQ(alternatives({"one", "two"}), "one or two");
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ TEST(Error, ReadsWhereWhatHint) {
 
 TEST(Error, KindsHaveTheirExitStatus) {
   EXPECT_EQ(static_cast<int>(UsageError("", "").code()), 2);
+  EXPECT_EQ(static_cast<int>(NeedsTorch("").code()), 2);
   EXPECT_EQ(static_cast<int>(InputError("", "").code()), 3);
   EXPECT_EQ(static_cast<int>(RunError("", "").code()), 4);
 }

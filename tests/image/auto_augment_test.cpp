@@ -94,7 +94,7 @@ TEST(AutoAugmentPolicies, EqualTheOriginal) {
 TEST(AutoAugmentPolicies, UnknownNamesAreErrorsThatListThem) {
   EXPECT_THAT(auto_augment_policy_names(), ElementsAre("imagenet", "good", "cifar10", "svhn", "v0"));
   EXPECT_THAT(error_of<UsageError>([] { auto_augment_policy("imagnet"); }),
-              HasSubstr("expected one of imagenet, good, cifar10, svhn, v0 (did you mean imagenet?)"));
+              HasSubstr("expected imagenet, good, cifar10, svhn or v0 (did you mean imagenet?)"));
   EXPECT_THAT(error_of<UsageError>([] { parse_augment_operation("Blur"); }), HasSubstr("AutoContrast, Equalize"));
 }
 

@@ -278,7 +278,7 @@ TEST(DecodeJpeg, FastShrinksWindowsMoreThanTwiceAsLargeAsWanted) {
   EXPECT_EQ(size_for({3, 5, 200, 296}, 1), (std::array{26, 38}));
   options.decoding = Decoding::kExact;
   EXPECT_EQ(size_for({0, 0, 203, 301}, 10), (std::array{203, 301}));
-  EXPECT_THAT(error_of<UsageError>([] { parse_decoding("quick"); }), HasSubstr("use exact or fast"));
+  EXPECT_THAT(error_of<UsageError>([] { parse_decoding("quick"); }), HasSubstr("expected exact or fast"));
 }
 
 }  // namespace

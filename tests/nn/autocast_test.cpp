@@ -12,8 +12,8 @@ TEST(AutocastGuard, LeavesAutocastAsItWas) {
   at::autocast::set_autocast_enabled(device, true);
   at::autocast::set_autocast_dtype(device, torch::kHalf);
   {
-    const AutocastGuard outer(device, Precision::kBF16);
-    { const AutocastGuard inner(device, Precision::kBF16); }
+    const AutocastGuard outer(device, Precision::kBf16);
+    { const AutocastGuard inner(device, Precision::kBf16); }
     EXPECT_TRUE(at::autocast::is_autocast_enabled(device)) << "still in the outer one";
     EXPECT_EQ(at::autocast::get_autocast_dtype(device), torch::kBFloat16);
   }
@@ -21,7 +21,7 @@ TEST(AutocastGuard, LeavesAutocastAsItWas) {
   EXPECT_EQ(at::autocast::get_autocast_dtype(device), torch::kHalf);
   at::autocast::set_autocast_enabled(device, false);
   at::autocast::set_autocast_dtype(device, torch::kBFloat16);
-  { const AutocastGuard guard(device, Precision::kBF16); }
+  { const AutocastGuard guard(device, Precision::kBf16); }
   EXPECT_FALSE(at::autocast::is_autocast_enabled(device));
 }
 

@@ -297,7 +297,7 @@ TEST_F(TrainerTest, FineTunesAModelOfOtherClasses) {
 TEST_F(TrainerTest, ABf16RunLearnsToo) {
   TrainOptions bf16 = options();
   bf16.epochs = 1;
-  bf16.precision = Precision::kBF16;
+  bf16.precision = Precision::kBf16;
   EXPECT_TRUE(std::isfinite(train(bf16, "bf16").last.classification->loss));
 }
 

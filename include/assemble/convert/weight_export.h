@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/choice.h"
 #include "assemble/core/file.h"
 #include "assemble/models/classifier.h"
 
@@ -12,6 +13,9 @@ namespace assemble {
 
 /// Whose names, and network, the exported weights are for.
 enum class ExportTarget { kTensorFlow, kTorchvision, kTimm };
+inline constexpr auto kExportTargets = choices<ExportTarget>("target", {{ExportTarget::kTensorFlow, "tensorflow"},
+                                                                        {ExportTarget::kTorchvision, "torchvision"},
+                                                                        {ExportTarget::kTimm, "timm"}});
 
 struct ExportOptions {
   bool strict = true;       ///< refuse when the target's network would compute other numbers with these weights

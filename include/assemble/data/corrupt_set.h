@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/choice.h"
 #include "assemble/data/dataset.h"
 #include "assemble/image/corruptions.h"
 
@@ -17,6 +18,8 @@ enum class CorruptFormat {
   kJpeg,  ///< as published
   kPng    ///< without loss
 };
+inline constexpr auto kCorruptFormats =
+    choices<CorruptFormat>("format", {{CorruptFormat::kJpeg, "jpeg"}, {CorruptFormat::kPng, "png"}});
 
 struct CorruptSetOptions {
   std::vector<std::string> corruptions = corruption_names();

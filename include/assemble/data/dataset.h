@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/choice.h"
 #include "assemble/core/file.h"
 #include "assemble/image/image.h"
 #include "assemble/io/tf_example.h"
@@ -100,6 +101,7 @@ Example make_example(const Sample& sample, const std::string& class_name);
 
 /// Which part of a data set.
 enum class Split { kTrain, kValidation };
+inline constexpr auto kSplits = choices<Split>("split", {{Split::kTrain, "train"}, {Split::kValidation, "validation"}});
 
 /// "train" or "validation".
 const char* split_name(Split split);

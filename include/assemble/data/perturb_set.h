@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/choice.h"
 #include "assemble/data/dataset.h"
 #include "assemble/image/perturbations.h"
 
@@ -17,6 +18,8 @@ enum class PerturbFormat {
   kMp4,    ///< as published: OUT/KIND/CLASS/NAME.mp4
   kFrames  ///< without loss: OUT/KIND/CLASS/NAME/frame_00.png …
 };
+inline constexpr auto kPerturbFormats =
+    choices<PerturbFormat>("format", {{PerturbFormat::kMp4, "mp4"}, {PerturbFormat::kFrames, "frames"}});
 
 struct PerturbSetOptions {
   std::vector<std::string> kinds{perturbation_names().begin(), perturbation_names().begin() + kOfficialPerturbations};

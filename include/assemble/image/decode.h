@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "assemble/core/choice.h"
 #include "assemble/image/image.h"
 
 namespace assemble {
@@ -25,6 +26,8 @@ enum class Decoding {
   /// then the mean of a square, which also takes away aliasing).
   kFast,
 };
+inline constexpr auto kDecodings =
+    choices<Decoding>("decoding", {{Decoding::kExact, "exact"}, {Decoding::kFast, "fast"}});
 /// From "exact" or "fast". @throws UsageError for anything else
 Decoding parse_decoding(const std::string& text);
 

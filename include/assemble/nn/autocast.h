@@ -5,19 +5,23 @@
 
 #include <string>
 
+#include "assemble/core/precision.h"
+
 namespace assemble {
 
-enum class Precision { kF32, kBF16 };
+/// The precisions of LibTorch's networks.
+inline constexpr auto kAutocastPrecisions =
+    choices<Precision>("precision", {{Precision::kF32, "f32"}, {Precision::kBf16, "bf16"}});
 
-/// "f32" or "bf16". @throws UsageError otherwise
-Precision parse_precision(const std::string& name);
+/// The same precision. @throws UsageError for one that LibTorch's networks lack
+Precision autocast_precision(Precision precision);
 
 /// "auto" (CUDA when there), "cpu", "cuda" or "cuda:N".
 /// @throws UsageError for other names, RunError when there is no such device
 torch::Device parse_device(const std::string& name);
 
 /// While alive, convolutions and dense layers on `device` run in bf16 (autocast); then autocast is as it was. Nothing
-/// for f32.
+/// for other precisions.
 class AutocastGuard {
  public:
   AutocastGuard(torch::Device device, Precision precision);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "assemble/core/choice.h"
 #include "assemble/data/dataset.h"
 #include "assemble/data/loader.h"
 #include "assemble/eval/classification.h"
@@ -19,6 +20,8 @@ enum class ValidationMetric {
   kTop1,       ///< classification; the best have the highest top-1
   kRecallAt1,  ///< retrieval, whose classes need not be those of training (zero-shot); the highest recall\@1
 };
+inline constexpr auto kValidationMetrics = choices<ValidationMetric>(
+    "validation metric", {{ValidationMetric::kTop1, "top1"}, {ValidationMetric::kRecallAt1, "recall@1"}});
 
 /// "top1" or "recall\@1". @throws UsageError otherwise
 ValidationMetric parse_validation_metric(const std::string& name);

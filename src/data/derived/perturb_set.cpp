@@ -27,7 +27,7 @@ ordered_json settings_of(const Dataset& dataset, const PerturbSetOptions& option
           {"resize", options.resize},
           {"crop", options.crop},
           {"seed", options.seed},
-          {"format", options.format == PerturbFormat::kMp4 ? "mp4" : "frames"}};
+          {"format", kPerturbFormats.name(options.format)}};
 }
 
 /// The kinds of the set, old and new.

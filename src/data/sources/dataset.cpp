@@ -234,7 +234,7 @@ EvenlySpread::EvenlySpread(const Dataset& whole, int64_t count) : whole_(whole),
   }
 }
 
-const char* split_name(Split split) { return split == Split::kTrain ? "train" : "validation"; }
+const char* split_name(Split split) { return kSplits.name(split); }
 
 std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule) {
   std::error_code code;

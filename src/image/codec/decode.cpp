@@ -59,11 +59,7 @@ void check_window(const Window& window, ImageSize size, const std::string& where
 
 }  // namespace
 
-Decoding parse_decoding(const std::string& text) {
-  if (text == "exact") return Decoding::kExact;
-  if (text == "fast") return Decoding::kFast;
-  throw UsageError("decode '" + text + "'", "unknown", "use exact or fast");
-}
+Decoding parse_decoding(const std::string& text) { return kDecodings.parse(text); }
 
 int decode_reduction(const Window& window, const DecodeOptions& options) {
   int reduction = 1;
