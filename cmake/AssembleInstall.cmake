@@ -1,12 +1,12 @@
 # Installs the command, the libraries with their headers, and packages: one that find_package(assemble) reads, and for the
-# C API alone assemble.pc.
+# C API alone assemble.pc. In two components, so that either can be packed: `runtime` and `torch`.
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/assemble")
 
-install(TARGETS assemble EXPORT assembleTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/assemble" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+install(TARGETS assemble_runtime EXPORT assembleTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/assemble" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT runtime
         FILES_MATCHING PATTERN "*.h")
-install(EXPORT assembleTargets NAMESPACE assemble:: DESTINATION "${package_dir}")
+install(EXPORT assembleTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT runtime)
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/assembleConfig.cmake.in"
                               "${PROJECT_BINARY_DIR}/assembleConfig.cmake" INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/assembleConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
@@ -14,20 +14,25 @@ install(FILES "${PROJECT_BINARY_DIR}/assembleConfig.cmake" "${PROJECT_BINARY_DIR
               "${PROJECT_SOURCE_DIR}/cmake/AssembleDependencies.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/AssembleTorch.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/AssembleOpenvino.cmake"
-        DESTINATION "${package_dir}")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+        DESTINATION "${package_dir}" COMPONENT runtime)
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+        COMPONENT runtime)
+
+# What is installed finds the libraries it was linked with. (INSTALL_RPATH_USE_LINK_PATH would leave out .venv, as every
+# folder inside the project's.)
+set_target_properties(assemble_command assemble_c PROPERTIES INSTALL_RPATH "${ASSEMBLE_OPENVINO_LIBRARY_DIR}")
+install(TARGETS assemble_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT runtime)
+install(TARGETS assemble_c EXPORT assembleCTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
+install(EXPORT assembleCTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT runtime)
+# Relative to the file, so that the installation can be moved.
+file(RELATIVE_PATH assemble_pc_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/assemble.pc.in" "${PROJECT_BINARY_DIR}/assemble.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/assemble.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT runtime)
 
 if(ASSEMBLE_TORCH)
-  # What is installed finds the LibTorch it was linked with. (INSTALL_RPATH_USE_LINK_PATH would leave out .venv, as every
-  # folder inside the project's.)
-  set_target_properties(assemble_command assemble_c PROPERTIES
+  install(TARGETS assemble EXPORT assembleTorchTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT torch)
+  install(EXPORT assembleTorchTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT torch)
+  set_target_properties(assemble_torch_command PROPERTIES
                         INSTALL_RPATH "${ASSEMBLE_TORCH_ROOT}/lib;${ASSEMBLE_OPENVINO_LIBRARY_DIR}")
-  install(TARGETS assemble_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-
-  install(TARGETS assemble_c EXPORT assembleCTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-  install(EXPORT assembleCTargets NAMESPACE assemble:: DESTINATION "${package_dir}")
-  # Relative to the file, so that the installation can be moved.
-  file(RELATIVE_PATH assemble_pc_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
-  configure_file("${PROJECT_SOURCE_DIR}/cmake/assemble.pc.in" "${PROJECT_BINARY_DIR}/assemble.pc" @ONLY)
-  install(FILES "${PROJECT_BINARY_DIR}/assemble.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  install(TARGETS assemble_torch_command RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/assemble" COMPONENT torch)
 endif()

@@ -18,7 +18,6 @@ endif()
 
 add_library(assemble_settings INTERFACE)
 target_compile_definitions(assemble_settings INTERFACE ASSEMBLE_VERSION="${PROJECT_VERSION}")
-target_include_directories(assemble_settings INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
 target_compile_features(assemble_settings INTERFACE cxx_std_20)
 target_compile_options(assemble_settings INTERFACE $<BUILD_INTERFACE:-Wall -Wextra -Wno-unused-parameter>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

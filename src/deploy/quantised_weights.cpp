@@ -104,9 +104,4 @@ QuantisedConvolution quantise_convolution(const ops::Convolution& conv) {
   return result;
 }
 
-float fake_quantise(float value, const TensorQuantisation& quantisation) {
-  const float low = quantisation.is_signed ? -128.f : 0.f, high = quantisation.is_signed ? 127.f : 255.f;
-  return std::clamp(rounded(value / quantisation.scale), low, high) * quantisation.scale;
-}
-
 }  // namespace assemble

@@ -7,6 +7,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "assemble/io/tf_checkpoint.h"
 #include "assemble/io/tfrecord.h"
 #include "shape.h"

@@ -6,6 +6,7 @@
 
 #include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "assemble/io/torch_archive.h"
 #include "shape.h"
 

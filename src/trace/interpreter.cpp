@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/trace/interpreter.h"
 
-#include "assemble/core/error.h"
+#include <torch/torch.h>
+
+#include "assemble/deploy/quantised_weights.h"
+#include "assemble/trace/arrays.h"
 
 namespace assemble {
 namespace {
@@ -23,48 +26,34 @@ Tensor run(const ops::Normalise& normalise, const std::vector<Tensor>& in) {
   return ((in[0].to(torch::kFloat) - row(normalise.mean)) / row(normalise.deviation)).permute({0, 3, 1, 2});
 }
 
-Tensor by_channel(const Tensor& values) { return values.view({-1, 1, 1, 1}); }
-
-/// |w| that the scale of each filter stands for. One of zeros takes its layer's: any would do.
-Tensor largest_weights(const Tensor& weight) {
-  const Tensor largest = std::get<0>(weight.abs().flatten(1).max(1));
-  const Tensor of_layer = largest.max();
-  const Tensor otherwise = torch::where(of_layer == 0, torch::ones_like(of_layer), of_layer);
-  return torch::where(largest == 0, otherwise, largest.clamp_min(1e-12));
-}
-
-/// Stores a filter's weights with a larger scale where it is below `least`.
-void raise_scales(QuantisedWeights& weights, const Tensor& weight, const Tensor& least) {
-  const Tensor raised = weights.scales < least;
-  weights.scales = torch::where(raised, least, weights.scales);
-  weights.values =
-      torch::where(by_channel(raised), (weight / by_channel(weights.scales)).round_().to(torch::kChar), weights.values);
-}
-
-Tensor quantise_bias(const Tensor& bias, const Tensor& scales) {
-  constexpr double kExactInF32 = 1 << 22;
-  const Tensor quotient = bias / scales;
-  const Tensor exact = bias.to(torch::kDouble) / scales.to(torch::kDouble);
-  return torch::where(quotient.abs() < kExactInF32, quotient.to(torch::kDouble), exact).round_().to(torch::kInt);
-}
-
-Tensor run(const ops::Convolution& conv, const std::vector<Tensor>& in) {
-  Tensor weight = conv.weight;
-  if (conv.quantised) {
-    const QuantisedWeights quantised = quantise_convolution(conv).weights;
-    weight = quantised.values.to(torch::kFloat) * by_channel(quantised.scales);
+NodeWeights prepare(const Op& op, torch::Device device) {
+  const auto moved = [&](const Tensor& values) { return values.defined() ? values.to(device) : values; };
+  if (const auto* conv = std::get_if<ops::Convolution>(&op)) {
+    const Array weight =
+        conv->quantised ? quantise_convolution(*conv).weights.dequantised(conv->weight.shape()) : conv->weight;
+    return {moved(to_tensor(weight)).contiguous(torch::MemoryFormat::ChannelsLast), moved(to_tensor(conv->bias))};
   }
+  if (const auto* norm = std::get_if<ops::BatchNorm>(&op)) {
+    const auto by_channel = [&](const std::vector<float>& values) {
+      return moved(torch::tensor(values)).view({1, -1, 1, 1});
+    };
+    return {by_channel(norm->scale()), by_channel(norm->shift())};
+  }
+  return {};
+}
+
+Tensor run(const ops::Convolution& conv, const std::vector<Tensor>& in, const NodeWeights& weights) {
   const Padding& padding = conv.padding;
   const bool even = padding.top == padding.bottom && padding.left == padding.right;
   const Tensor input = even ? in[0] : zero_padded(in[0], padding);
   const std::vector<int64_t> sides =
       even ? std::vector<int64_t>{padding.top, padding.left} : std::vector<int64_t>{0, 0};
-  Tensor output = torch::conv2d(input, weight, conv.bias, {conv.stride, conv.stride}, sides, {1, 1}, conv.groups);
+  Tensor output = torch::conv2d(input, weights.weight, weights.bias, {conv.stride, conv.stride}, sides, {1, 1}, conv.groups);
   return conv.relu ? output.relu_() : output;
 }
 
-Tensor run(const ops::Affine& affine, const std::vector<Tensor>& in) {
-  return in[0] * affine.scale.view({1, -1, 1, 1}) + affine.shift.view({1, -1, 1, 1});
+Tensor run(const ops::BatchNorm&, const std::vector<Tensor>& in, const NodeWeights& weights) {
+  return in[0] * weights.weight + weights.bias;
 }
 
 Tensor run(const ops::Relu&, const std::vector<Tensor>& in) { return in[0].relu(); }
@@ -128,27 +117,44 @@ Tensor run(const ops::Reshape& reshape, const std::vector<Tensor>& in) {
 }
 
 Tensor run(const ops::Quantise& quantise, const std::vector<Tensor>& in) {
-  return fake_quantise(in[0], quantise.quantisation);
+  const auto& [scale, is_signed] = quantise.quantisation;
+  return (in[0] / scale).round_().clamp_(is_signed ? -128 : 0, is_signed ? 127 : 255).mul_(scale);
+}
+
+Tensor compute(const Op& op, const std::vector<Tensor>& inputs, const NodeWeights& weights) {
+  return std::visit(
+      [&](const auto& kind) {
+        if constexpr (requires { run(kind, inputs, weights); }) {
+          return run(kind, inputs, weights);
+        } else {
+          return run(kind, inputs);
+        }
+      },
+      op);
 }
 
 }  // namespace
 
 Tensor compute(const Op& op, const std::vector<Tensor>& inputs) {
-  return std::visit([&](const auto& kind) { return run(kind, inputs); }, op);
+  return compute(op, inputs, prepare(op, inputs.at(0).device()));
 }
 
-Tensor interpret(const Graph& graph, const Tensor& images, const Observe& observe) {
+Interpreter::Interpreter(const Graph& graph, torch::Device device) : graph_(graph) {
+  for (const Node& node : graph_.nodes()) weights_.push_back(prepare(node.op, device));
+}
+
+Tensor Interpreter::run(const Tensor& images, const Observe& observe) const {
   const torch::NoGradGuard no_grad;
-  std::vector<Tensor> values(graph.nodes().size());
+  std::vector<Tensor> values(graph_.nodes().size());
   std::vector<size_t> readers_left;
-  for (const auto& readers : graph.readers()) readers_left.push_back(readers.size());
-  for (NodeId id = 0; id < graph.nodes().size(); ++id) {
-    const Node& node = graph.node(id);
+  for (const auto& readers : graph_.readers()) readers_left.push_back(readers.size());
+  for (NodeId id = 0; id < graph_.nodes().size(); ++id) {
+    const Node& node = graph_.node(id);
     std::vector<Tensor> inputs;
     for (const NodeId input : node.inputs) inputs.push_back(values[input]);
     if (inputs.empty()) inputs.push_back(images);
-    values[id] = compute(node.op, inputs);
-    if (observe) observe(graph, id, inputs, values[id]);
+    values[id] = compute(node.op, inputs, weights_[id]);
+    if (observe) observe(graph_, id, inputs, values[id]);
     for (const NodeId input : node.inputs) {
       if (--readers_left[input] == 0) values[input] = Tensor();
     }
@@ -156,44 +162,8 @@ Tensor interpret(const Graph& graph, const Tensor& images, const Observe& observ
   return values.back();
 }
 
-Tensor fake_quantise(const Tensor& values, const TensorQuantisation& quantisation) {
-  const double low = quantisation.is_signed ? -128 : 0;
-  const double high = quantisation.is_signed ? 127 : 255;
-  return (values / quantisation.scale).round_().clamp_(low, high).mul_(quantisation.scale);
-}
-
-QuantisedWeights quantise_weights(const Tensor& weight) {
-  const Tensor largest = largest_weights(weight);
-  QuantisedWeights best;
-  Tensor least;
-  for (const int steps : {127, 126, 125, 124}) {
-    const Tensor scales = by_channel(largest / steps);
-    const Tensor values = (weight / scales).round_();
-    const Tensor error = (values * scales - weight).square().flatten(1).sum(1);
-    if (!least.defined()) {
-      best = {values, scales};
-      least = error;
-      continue;
-    }
-    const Tensor better = by_channel(error < least);
-    best.values = torch::where(better, values, best.values);
-    best.scales = torch::where(better, scales, best.scales);
-    least = torch::minimum(least, error);
-  }
-  return {best.values.to(torch::kChar), best.scales.flatten()};
-}
-
-QuantisedConvolution quantise_convolution(const ops::Convolution& conv) {
-  constexpr double kLargestBias = 1 << 30;  // as much again is left for the sum of products
-  const Tensor weight = conv.weight.to(torch::kFloat);
-  QuantisedConvolution result{quantise_weights(weight), {}, {}};
-  if (!conv.bias.defined()) return result;
-  TORCH_CHECK(conv.input_scale > 0, "a quantised convolution with a bias needs the scale of its input");
-  const Tensor bias = conv.bias.to(torch::kFloat);
-  raise_scales(result.weights, weight, bias.abs() / (kLargestBias * conv.input_scale));
-  result.bias_scales = result.weights.scales * conv.input_scale;
-  result.bias = quantise_bias(bias, result.bias_scales);
-  return result;
+Tensor interpret(const Graph& graph, const Tensor& images, const Observe& observe) {
+  return Interpreter(graph, images.device()).run(images, observe);
 }
 
 }  // namespace assemble

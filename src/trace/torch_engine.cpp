@@ -1,58 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "assemble/trace/torch_engine.h"
+
 #include <ATen/Parallel.h>
+#include <torch/torch.h>
 
 #include "assemble/core/error.h"
 #include "assemble/nn/autocast.h"
+#include "assemble/trace/arrays.h"
 #include "assemble/trace/interpreter.h"
-#include "engines/engines.h"
 
 namespace assemble {
 namespace {
 
 class TorchEngine : public Engine {
  public:
-  TorchEngine(const Graph& graph, const EngineOptions& options) : graph_(graph), options_(options) {
+  TorchEngine(const Graph& graph, const EngineOptions& options)
+      : options_(options), device_(parse_device(options.device)), interpreter_(graph, device_) {
     if (options.threads > 0) torch::set_num_threads(options.threads);
-    for (NodeId id = 0; id < graph_.nodes().size(); ++id) {
-      if (auto* conv = std::get_if<ops::Convolution>(&graph_.node(id).op)) {
-        conv->weight = conv->weight.to(options.device, torch::kFloat).contiguous(torch::MemoryFormat::ChannelsLast);
-        if (conv->bias.defined()) conv->bias = conv->bias.to(options.device, torch::kFloat);
-      }
-      if (auto* affine = std::get_if<ops::Affine>(&graph_.node(id).op)) {
-        affine->scale = affine->scale.to(options.device);
-        affine->shift = affine->shift.to(options.device);
-      }
-    }
   }
 
-  torch::Tensor run(const torch::Tensor& images) override {
-    const bool pixels = graph_.input().as<ops::Input>()->pixels;
-    const std::vector<int64_t>& shape = graph_.input().shape;
-    const std::array<int64_t, 3> as_pixels{shape.at(0), shape.at(1), shape.at(2)};
-    require_images(images, pixels ? as_pixels : std::array{shape[1], shape[2], shape[0]}, pixels);
+  Matrix run(const Images& images) override {
+    const Node& input = interpreter_.graph().input();
+    const bool pixels = input.as<ops::Input>()->pixels;
+    require_images(images, input.shape.at(pixels ? 0 : 1), input.shape.at(pixels ? 1 : 2), pixels);
     const c10::InferenceMode inference;
-    const AutocastGuard autocast(options_.device, options_.precision);
-    std::vector<torch::Tensor> logits;
-    for (torch::Tensor part : images.split(options_.batch)) {
-      if (pixels && part.scalar_type() != torch::kByte) {
-        part = part.permute({0, 2, 3, 1}).round().clamp(0, 255).to(torch::kByte);
-      }
-      logits.push_back(interpret(graph_, part.to(options_.device)).to(torch::kCPU, torch::kFloat));
+    const AutocastGuard autocast(device_, options_.precision == Precision::kBf16 ? Precision::kBf16 : Precision::kF32);
+    Matrix logits;
+    for (int64_t begin = 0; begin < images.count; begin += options_.batch) {
+      torch::Tensor part = to_tensor(images.part(begin, std::min(begin + options_.batch, images.count)));
+      if (pixels && !images.bytes()) part = part.permute({0, 2, 3, 1}).round().clamp(0, 255).to(torch::kByte);
+      logits.append(to_matrix(interpreter_.run(part.to(device_))));
     }
-    return torch::cat(logits);
+    return logits;
   }
 
-  int64_t image_size() const override { return graph_.input().shape.at(1); }
+  int64_t image_size() const override { return interpreter_.graph().input().shape.at(1); }
   std::string description() const override {
-    return concat("LibTorch ", TORCH_VERSION, " on ", options_.device.str(), ", ", precision_name(precision()),
-                  precision() == EnginePrecision::kInt8 ? " (computed in f32)" : "", ", ", at::get_num_threads(),
-                  " threads");
+    return concat("LibTorch ", TORCH_VERSION, " on ", device_.str(), ", ", precision_name(precision()),
+                  precision() == Precision::kInt8 ? " (computed in f32)" : "", ", ", at::get_num_threads(), " threads");
   }
-  EnginePrecision precision() const override { return options_.precision; }
+  Precision precision() const override { return options_.precision; }
 
  private:
-  Graph graph_;
   EngineOptions options_;
+  torch::Device device_;
+  Interpreter interpreter_;
 };
 
 }  // namespace

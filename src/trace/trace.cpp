@@ -10,6 +10,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/nn/eval_mode.h"
+#include "assemble/trace/arrays.h"
 
 // LibTorch's dispatcher hands every operation of the running network to record(), which notes it and passes it on: no
 // TorchScript, no second description of the networks.
@@ -24,9 +25,10 @@ constexpr c10::DispatchKey kRecording = c10::DispatchKey::TESTING_ONLY_GenericMo
 
 class Recorder {
  public:
-  Recorder(ClassifierImpl& model, int64_t image_size) {
-    for (const auto& item : model.named_parameters()) module_names_[item.value().unsafeGetTensorImpl()] = item.key();
-    images_ = torch::empty({0, 3, image_size, image_size}, model.parameters().at(0).options());
+  Recorder(torch::nn::Module& module, int64_t image_size) {
+    for (const auto& item : module.named_parameters()) tensor_names_[item.value().unsafeGetTensorImpl()] = item.key();
+    for (const auto& item : module.named_buffers()) tensor_names_[item.value().unsafeGetTensorImpl()] = item.key();
+    images_ = torch::empty({0, 3, image_size, image_size}, module.parameters().at(0).options());
     remember(images_, graph_.add_input({}, {3, image_size, image_size}));
   }
 
@@ -42,9 +44,9 @@ class Recorder {
     (this->*handler->second)(arguments, results);
   }
 
-  Graph graph(const Tensor& logits) {
+  TracedNetwork traced(const Tensor& logits) {
     TORCH_CHECK(number(logits) + 1 == graph_.nodes().size(), "the logits are computed last");
-    return graph_;
+    return {std::move(graph_), std::move(weight_names_)};
   }
 
  private:
@@ -66,8 +68,17 @@ class Recorder {
 
   /// "layer1.0.conv1" for a tensor that is the parameter "layer1.0.conv1.weight".
   std::string module_name(const Tensor& parameter) const {
-    const auto found = module_names_.find(parameter.unsafeGetTensorImpl());
-    return found == module_names_.end() ? "" : found->second.substr(0, found->second.rfind('.'));
+    const auto found = tensor_names_.find(parameter.unsafeGetTensorImpl());
+    return found == tensor_names_.end() ? "" : found->second.substr(0, found->second.rfind('.'));
+  }
+
+  /// A weight, whose name is noted where it has one; undefined for none.
+  Array weight(const c10::IValue& value) {
+    if (!value.isTensor() || !value.toTensor().defined()) return {};
+    const Array array = to_array(value.toTensor());
+    const auto found = tensor_names_.find(value.toTensor().unsafeGetTensorImpl());
+    if (found != tensor_names_.end()) weight_names_[array.data()] = found->second;
+    return array;
   }
 
   static int64_t single(const c10::IValue& list, const char* what) {
@@ -91,10 +102,8 @@ class Recorder {
 
   void convolution(const Arguments& in, const Stack& out) {
     const std::vector<int64_t> padding = in[4].toIntVector();
-    const Tensor weight = in[1].toTensor().detach();
-    const bool has_bias = in[2].isTensor() && in[2].toTensor().defined();
-    put(ops::Convolution{.weight = weight,
-                         .bias = has_bias ? in[2].toTensor().detach() : Tensor(),
+    put(ops::Convolution{.weight = weight(in[1]),
+                         .bias = weight(in[2]),
                          .stride = single(in[3], "a stride"),
                          .groups = in[6].toInt(),
                          .padding = {padding.at(0), padding.back(), padding.at(0), padding.back()}},
@@ -102,42 +111,29 @@ class Recorder {
   }
 
   void linear(const Arguments& in, const Stack& out) {
-    const Tensor weight = in[1].toTensor().detach();
-    const NodeId input = number(in[0]);
-    const NodeId map = graph_.add(ops::Reshape{{weight.size(1), 1, 1}}, {input});
-    const NodeId dense = graph_.add(ops::Convolution{.weight = weight.view({weight.size(0), weight.size(1), 1, 1}),
-                                                     .bias = in[2].toTensor().detach(),
-                                                     .padding = {}},
-                                    {map}, module_name(in[1].toTensor()));
-    put(ops::Reshape{{weight.size(0)}}, {dense}, out);
+    const Array dense = weight(in[1]);
+    const int64_t outputs = dense.size(0), features = dense.size(1);
+    const NodeId map = graph_.add(ops::Reshape{{features, 1, 1}}, {number(in[0])});
+    const NodeId product = graph_.add(
+        ops::Convolution{.weight = dense.reshaped({outputs, features, 1, 1}), .bias = weight(in[2]), .padding = {}},
+        {map}, module_name(in[1].toTensor()));
+    put(ops::Reshape{{outputs}}, {product}, out);
   }
 
   void batch_norm(const Arguments& in, const Stack& out) {
     TORCH_CHECK(!in[5].toBool(), "a network is traced in evaluation mode");
-    const Tensor scale = in[1].toTensor().detach() * (in[4].toTensor() + in[7].toDouble()).rsqrt();
-    const Tensor shift = in[2].toTensor().detach() - in[3].toTensor() * scale;
-    put(ops::Affine{scale, shift}, {number(in[0])}, out, module_name(in[1].toTensor()));
+    put(ops::BatchNorm{weight(in[1]), weight(in[2]), weight(in[3]), weight(in[4]), in[7].toDouble()}, {number(in[0])},
+        out, module_name(in[1].toTensor()));
   }
 
-  /// Padding of a pooling: what ceil_mode adds at the end is written out.
-  Padding pool_padding(const Arguments& in, size_t padding_index, size_t ceil_index) const {
-    const std::vector<int64_t> padding = in[padding_index].toIntVector();
-    Padding all{padding.at(0), padding.back(), padding.at(0), padding.back()};
-    if (!in[ceil_index].toBool()) return all;
-    const int64_t kernel = single(in[1], "a window"), stride = single(in[2], "a stride");
-    const std::vector<int64_t>& shape = graph_.node(number(in[0])).shape;
-    const auto missing = [&](int64_t size, int64_t before, int64_t after) {
-      const int64_t over = (size + before + after - kernel) % stride;
-      return over == 0 ? after : after + stride - over;
-    };
-    all.bottom = missing(shape[1], all.top, all.bottom);
-    all.right = missing(shape[2], all.left, all.right);
-    return all;
+  static Padding both_sides(const c10::IValue& value) {
+    const std::vector<int64_t> padding = value.toIntVector();
+    return {padding.at(0), padding.back(), padding.at(0), padding.back()};
   }
 
   void max_pool(const Arguments& in, const Stack& out) {
-    put(ops::MaxPool{single(in[1], "a window"), single(in[2], "a stride"), pool_padding(in, 3, 5)}, {number(in[0])},
-        out);
+    put(ops::MaxPool{single(in[1], "a window"), single(in[2], "a stride"), both_sides(in[3]), in[5].toBool()},
+        {number(in[0])}, out);
   }
 
   void average_pool(const Arguments& in, const Stack& out) {
@@ -146,7 +142,8 @@ class Recorder {
     const bool fixed_divisor = in[6].isInt();
     TORCH_CHECK(!fixed_divisor || in[6].toInt() == kernel * kernel, "an average has another divisor");
     const bool counts = fixed_divisor || (in[5].toBool() && !in[4].toBool());
-    put(ops::AveragePool{kernel, single(in[2], "a stride"), pool_padding(in, 3, 4), counts}, {number(in[0])}, out);
+    put(ops::AveragePool{kernel, single(in[2], "a stride"), both_sides(in[3]), counts, in[4].toBool()}, {number(in[0])},
+        out);
   }
 
   void pad(const Arguments& in, const Stack& out, ops::PadMode mode) {
@@ -183,9 +180,10 @@ class Recorder {
     if (dimension == 0) return same(in, out);
     const int64_t size = graph_.node(number(in[0])).shape.at(static_cast<size_t>(dimension - 1));
     const int64_t begin = in[2].isInt() ? in[2].toInt() : 0;
-    const int64_t end = std::min(in[3].isInt() ? in[3].toInt() : size, size);
+    int64_t end = std::min(in[3].isInt() ? in[3].toInt() : size, size);
     const int64_t step = in[4].toInt();
     if (begin == 0 && end == size && step == 1) return same(in, out);
+    if (end == size && dimension > 1) end = ops::Slice::kToEnd;  // also of images of another size
     put(ops::Slice{dimension, begin, end, step}, {number(in[0])}, out);
   }
 
@@ -242,7 +240,8 @@ class Recorder {
   Graph graph_;
   Tensor images_;
   std::unordered_map<const c10::TensorImpl*, NodeId> numbers_;
-  std::unordered_map<const c10::TensorImpl*, std::string> module_names_;
+  std::unordered_map<const c10::TensorImpl*, std::string> tensor_names_;
+  WeightNames weight_names_;
   std::vector<Tensor> alive_;
 };
 
@@ -299,7 +298,7 @@ void record(const c10::OperatorHandle& op, Stack* stack) {
 
 }  // namespace
 
-Graph trace(ClassifierImpl& model, int64_t image_size) {
+TracedNetwork trace(torch::nn::Module& module, const std::function<Tensor(const Tensor&)>& forward, int64_t image_size) {
   // Not registered for good: the dispatcher takes one such function in a process, which may hold this library twice,
   // its C API's shared library being one.
   static std::mutex tracing;
@@ -308,19 +307,19 @@ Graph trace(ClassifierImpl& model, int64_t image_size) {
   dispatcher.fallback(torch::CppFunction::makeFromBoxedFunction<&record>());
 
   const torch::NoGradGuard no_grad;
-  const nn::EvalMode evaluating(model);
-  Recorder recording(model, image_size);
+  const nn::EvalMode evaluating(module);
+  Recorder recording(module, image_size);
   recorder = &recording;
   Tensor logits;
   try {
     const c10::impl::IncludeDispatchKeyGuard guard(kRecording);
-    logits = model.forward(recording.images());
+    logits = forward(recording.images());
   } catch (...) {
     recorder = nullptr;
     throw;
   }
   recorder = nullptr;
-  return recording.graph(logits);
+  return recording.traced(logits);
 }
 
 }  // namespace assemble

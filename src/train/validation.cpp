@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "assemble/core/error.h"
+#include "assemble/models/network.h"
 
 namespace assemble {
 
@@ -46,11 +47,16 @@ Validator::Validator(const Dataset& dataset, const LoaderOptions& loader, const 
 
 ValidationResult Validator::run(ClassifierImpl& model, torch::Device device, Precision precision) {
   ValidationResult result;
+  const std::string arch = model.arch().str();
   if (options_.metric == ValidationMetric::kTop1) {
-    result.classification = evaluate(model, loader_, device, precision);
+    const ClassifierOptions& classifier = model.options();
+    const LossType loss = classifier.sigmoid_loss ? LossType::kSigmoid : LossType::kSoftmax;
+    // Until the running statistics of batch norms have settled, outputs may overflow.
+    result.classification = evaluate(borrow_network(model, device, precision), {classifier.classes, loss, arch}, loader_,
+                                     "", NotFinite::kWrong);
   } else {
-    result.retrieval =
-        measure_retrieval(embed_images(model, loader_, device, precision), options_.similarity, options_.recall_at);
+    const EmbeddedImages images = embed_images(borrow_embedder(model, device, precision), arch, loader_);
+    result.retrieval = measure_retrieval(images, options_.similarity, options_.recall_at);
   }
   return result;
 }

@@ -30,7 +30,4 @@ struct QuantisedConvolution {
 /// @throws UsageError for a bias behind an input whose scale is not known
 QuantisedConvolution quantise_convolution(const ops::Convolution& conv);
 
-/// Rounds to 8 bits and back.
-float fake_quantise(float value, const TensorQuantisation& quantisation);
-
 }  // namespace assemble

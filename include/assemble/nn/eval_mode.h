@@ -5,13 +5,16 @@
 
 namespace assemble::nn {
 
-/// Keeps a module in evaluation mode while it lives; then the mode is as before, also after an exception.
+/// Keeps a module in evaluation mode while it lives; then the mode is as before, also after an exception. A module that is
+/// in that mode already is not written to, so that several threads may run it.
 class EvalMode {
  public:
   explicit EvalMode(torch::nn::Module& module) : module_(module), was_training_(module.is_training()) {
-    module_.eval();
+    if (was_training_) module_.eval();
   }
-  ~EvalMode() { module_.train(was_training_); }
+  ~EvalMode() {
+    if (was_training_) module_.train();
+  }
   EvalMode(const EvalMode&) = delete;
   EvalMode& operator=(const EvalMode&) = delete;
 

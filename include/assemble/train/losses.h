@@ -3,7 +3,7 @@
 
 #include <torch/torch.h>
 
-#include "assemble/models/loss_type.h"
+#include "assemble/deploy/loss_type.h"
 
 namespace assemble {
 

@@ -12,6 +12,7 @@
 #include "assemble/data/loader.h"
 #include "assemble/eval/classification.h"
 #include "assemble/eval/retrieval.h"
+#include "assemble/models/classifier.h"
 
 namespace assemble {
 

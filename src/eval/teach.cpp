@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "assemble/train/teach.h"
+#include "assemble/eval/teach.h"
 
 #include <algorithm>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/progress.h"
-#include "assemble/core/thread_pool.h"
+#include "assemble/core/text.h"
 #include "assemble/data/loader.h"
 #include "assemble/data/shards.h"
-#include "assemble/eval/classification.h"
 #include "assemble/image/decode.h"
 #include "assemble/io/tf_example.h"
 #include "assemble/io/tfrecord.h"
@@ -24,25 +24,12 @@ constexpr const char* kLogit = "image/logit";
 constexpr const char* kIdentityFile = "teacher.json";
 constexpr int64_t kImagesPerShard = 1024;
 constexpr int kMostShards = 99999;
-constexpr int64_t kImagesPerThread = 4;
 
 int shard_count(int64_t images, int wanted) {
   if (wanted < 0 || wanted > kMostShards) throw UsageError("shards", concat("expected 0…", kMostShards));
   if (wanted > 0) return wanted;
   return static_cast<int>(std::clamp<int64_t>((images + kImagesPerShard - 1) / kImagesPerShard, 1, kMostShards));
 }
-
-/// Gives back the number of LibTorch's threads at the end of a scope.
-class KeepThreads {
- public:
-  KeepThreads() = default;
-  ~KeepThreads() { torch::set_num_threads(before_); }
-  KeepThreads(const KeepThreads&) = delete;
-  KeepThreads& operator=(const KeepThreads&) = delete;
-
- private:
-  int before_ = torch::get_num_threads();
-};
 
 /// Writes or keeps the shards of one split.
 class SplitTeacher {
@@ -175,10 +162,9 @@ class SplitTeacher {
     while (loader.next(batch)) {
       check_interrupt();
       count_broken(loader.broken() - std::exchange(broken, loader.broken()));
-      const torch::Tensor logits = logits_of(loader, batch);
+      const Matrix logits = logits_of(loader, batch);
       for (int64_t i = 0; i < batch.size; ++i) {
-        const float* row = logits.data_ptr<float>() + i * logits.size(1);
-        std::vector<float> values(row, row + logits.size(1));
+        std::vector<float> values(logits.row(i).begin(), logits.row(i).end());
         count_taught(values, batch.labels[static_cast<size_t>(i)]);
         Example example = range.example(batch.indices[static_cast<size_t>(i)]);
         example[kLogit] = std::move(values);
@@ -189,11 +175,12 @@ class SplitTeacher {
     count_broken(loader.broken() - broken);
   }
 
-  torch::Tensor logits_of(const Loader& loader, const Batch& batch) const {
-    const torch::Tensor logits = teacher_(image_tensor(batch, torch::kCPU)).contiguous();
-    if (logits.dim() != 2 || logits.size(0) != batch.size || logits.size(1) != dataset_.classes()) {
-      throw InputError(dataset_.where(), concat("the teacher gives ", logits.sizes(), " logits for ", batch.size,
-                                                " images of ", dataset_.classes(), " classes"));
+  Matrix logits_of(const Loader& loader, const Batch& batch) const {
+    Matrix logits = teacher_(images_of(batch));
+    if (logits.rows != batch.size || logits.columns != dataset_.classes()) {
+      throw InputError(dataset_.where(),
+                       concat("the teacher gives ", show_shape({logits.rows, logits.columns}), " logits for ", batch.size,
+                              " images of ", dataset_.classes(), " classes"));
     }
     require_finite(logits, "the teacher", [&](int64_t row) { return name_of(loader, batch, row); });
     return logits;
@@ -210,25 +197,8 @@ class SplitTeacher {
 
 }  // namespace
 
-Network make_teacher(const Classifier& model, torch::Device device, Precision precision, int threads) {
-  const Network forward = make_network(model, device, precision);
-  if (!device.is_cpu()) return forward;
-  const auto pool = std::make_shared<ThreadPool>(threads > 0 ? threads : available_cores());
-  return [forward, pool](const torch::Tensor& images) {
-    std::vector<torch::Tensor> parts = images.split(kImagesPerThread);
-    const KeepThreads keep;
-    pool->parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
-      torch::set_num_threads(1);  // of the thread that calls it
-      torch::Tensor& part = parts[static_cast<size_t>(i)];
-      part = forward(part);
-    });
-    return torch::cat(parts);
-  };
-}
-
 TeachReport teach(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
                   const TeachOptions& options, const InterruptGuard& interrupt) {
-  torch::NoGradGuard no_grad;
   return SplitTeacher(dataset, split, teacher, output, options, interrupt).run();
 }
 
