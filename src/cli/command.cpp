@@ -11,7 +11,9 @@
 #include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "assemble/image/opencv_threads.h"
 #include "config.h"
+#include "flags.h"
 
 namespace assemble::cli {
 namespace {
@@ -23,6 +25,16 @@ std::string suggestion(const CLI::App& app, const std::string& word) {
 }
 
 int status(ExitCode code) { return static_cast<int>(code); }
+
+/// The library's lines speak of options, here of the flags that set them.
+class CommandSink : public StderrSink {
+ public:
+  CommandSink(const CLI::App& app, bool quiet) : StderrSink(quiet), app_(app) {}
+  void log(LogLevel level, const std::string& message) override { StderrSink::log(level, with_flags(app_, message)); }
+
+ private:
+  const CLI::App& app_;
+};
 
 int report(const std::string& message, ExitCode code) {
   std::cerr << "assemble: error: " << message << std::endl;
@@ -59,7 +71,7 @@ int run_parsed(Command& command) {
     command.run();
     return status(ExitCode::kOk);
   } catch (const Error& error) {
-    return report(error.what(), error.code());
+    return report(with_flags(*command.app, error.what()), error.code());
   } catch (const std::bad_alloc&) {
     return report("out of memory (lower --batch-size, --image-size or --prefetch)", ExitCode::kFailedRun);
   } catch (const c10::Error& error) {
@@ -96,9 +108,10 @@ int run_one(Command& command, const std::vector<std::string>& arguments) {
   } catch (const CLI::ParseError& error) {
     return report_parse_error(app, error);
   } catch (const Error& error) {
-    return report(error.what(), error.code());
+    return report(with_flags(app, error.what()), error.code());
   }
-  set_quiet(quiet);
+  const ScopedLogSink sink(std::make_shared<CommandSink>(app, quiet));
+  keep_opencv_to_one_thread();
   return run_parsed(command);
 }
 

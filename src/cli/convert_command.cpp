@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "assemble/cli/command.h"
+#include "assemble/convert/weight_export.h"
+#include "assemble/convert/weight_import.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
@@ -9,8 +11,7 @@
 #include "assemble/io/file_kind.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/model_file.h"
-#include "assemble/convert/weight_export.h"
-#include "assemble/convert/weight_import.h"
+#include "flags.h"
 #include "numbers.h"
 #include "outputs.h"
 
@@ -104,7 +105,7 @@ class ConvertCommand : public Command {
     const std::unique_ptr<WeightSource> source = open_weights(in_, averages_);
     const ImportedModel imported = import_weights(*source, options);
     const ImportReport& report = imported.report;
-    notes_ = report.notes;
+    for (const std::string& note : report.notes) notes_.push_back(with_flags(*app, note));
     for (const std::string& note : notes_) {
       if (note.starts_with("assumed")) log_warning(note);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "robustness.h"
 
-#include "assemble/core/content_hash.h"
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
 #include "assemble/core/log.h"
@@ -59,32 +59,26 @@ void LoadedNetwork::check_classes(const Dataset& dataset) const {
 }
 
 RunState::RunState(const fs::path& out, const ordered_json& settings)
-    : path_(out.empty() ? fs::path() : out / "state.json"), settings_(ordered_json::parse(json_text(settings))) {
-  if (path_.empty()) return;
-  if (!fs::exists(path_)) {
-    store(results_);
-    return;
-  }
-  try {
-    const auto state = ordered_json::parse(read_file(path_, uint64_t{1} << 26));
-    for (const auto& [key, value] : settings_.items()) {
-      const ordered_json earlier = state.at("settings").value(key, ordered_json());
-      if (earlier == value) continue;
-      throw UsageError(path_.string(), concat("holds a run with ", key, " ", earlier.dump(), ", not ", value.dump()),
-                       "choose another --out, or remove the file to start again");
-    }
-    results_ = state.at("results");
-  } catch (const ordered_json::exception& error) {
-    throw InputError(path_.string(), concat("is not the state of a run: ", error.what()),
-                     "remove it to start the run again");
+    : folder_(out, {.record = "state.json",
+                    .what = "the state of a run",
+                    .made_with = "holds a run with",
+                    .other_hint = "choose another --out, or remove the file to start again",
+                    .damaged_hint = "remove it to start the run again",
+                    .indent = 1}),
+      settings_(ordered_json::parse(json_text(settings))) {
+  if (out.empty()) return;
+  if (const ordered_json state = folder_.read(); !state.is_null()) {
+    if (!state.contains("settings") || !state.contains("results")) folder_.fail_damaged("it lacks settings or results");
+    folder_.require_same(state["settings"], settings_);
+    results_ = state["results"];
   }
   store(results_);
 }
 
 void RunState::store(const ordered_json& results) const {
-  if (path_.empty()) return;
-  make_directories(path_.parent_path());
-  write_file(path_, std::string_view(json_text(ordered_json{{"settings", settings_}, {"results", results}}, 1) + "\n"));
+  if (folder_.path().empty()) return;
+  folder_.prepare();
+  folder_.write({{"settings", settings_}, {"results", results}});
 }
 
 bool is_model_file(const std::string& baseline) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "assemble/cli/command.h"
+#include "assemble/core/resumable_folder.h"
 #include "assemble/data/dataset.h"
 #include "assemble/data/stored_set.h"
 #include "assemble/eval/corruption_robustness.h"
@@ -78,11 +79,11 @@ class RunState {
   RunState(const fs::path& out, const nlohmann::ordered_json& settings);
   /// Results stored before; null when there are none.
   const nlohmann::ordered_json& results() const { return results_; }
-  std::string where() const { return path_.string(); }
+  std::string where() const { return folder_.record().string(); }
   void store(const nlohmann::ordered_json& results) const;
 
  private:
-  fs::path path_;
+  ResumableFolder folder_;
   nlohmann::ordered_json settings_;
   nlohmann::ordered_json results_;
 };

@@ -2,15 +2,16 @@
 #include <algorithm>
 
 #include "assemble/cli/command.h"
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
-#include "assemble/io/tfrecord.h"
 #include "assemble/models/model_file.h"
 #include "assemble/nn/autocast.h"
 #include "assemble/train/teach.h"
 #include "inference.h"
+#include "interrupt.h"
 #include "numbers.h"
 #include "outputs.h"
 
@@ -49,7 +50,7 @@ class TeachCommand : public Command {
     prepare_teacher_folder(out_, identity());
     const InterruptGuard interrupt;
     for (const auto& [split, dataset] : splits) {
-      report(split, teach(*dataset, split, teacher, out_, options_, interrupt));
+      report(split, teach(*dataset, split, teacher, out_, options_, interrupt.token()));
     }
     write_file(fs::path(out_) / "classes.txt",
                std::string_view(join(splits.front().second->class_names(), "\n") + "\n"));

@@ -10,6 +10,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "config.h"
+#include "interrupt.h"
 #include "numbers.h"
 #include "outputs.h"
 
@@ -314,7 +315,8 @@ TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
   folder.write_environment({"assemble", "train", "--config", (folder.path() / "config.toml").string()});
   log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",
                   train->classes(), " classes, ", trainer.steps_per_epoch(), " steps an epoch"));
-  return trainer.run();
+  const InterruptGuard interrupt;
+  return trainer.run(interrupt.token());
 }
 
 }  // namespace assemble::cli

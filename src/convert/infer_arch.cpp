@@ -20,7 +20,7 @@ class Outline {
   Outline(const Shapes& shapes, const std::string& where) : shapes_(shapes), where_(where) {}
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw InputError(where_, concat("its arch cannot be told from the weights: ", what), "give it with --arch");
+    throw InputError(where_, concat("its arch cannot be told from the weights: ", what), "give it as `arch`");
   }
   bool has(const std::string& name) const { return shapes_.contains(name); }
 
@@ -89,7 +89,7 @@ int find_se_ratio(const Outline& outline, const std::vector<std::pair<int64_t, i
 
 void assume_unseen(InferredArch& inferred) {
   inferred.assumptions.emplace_back(
-      "no anti-aliasing filter (aaN), no gem, no nodown: they have no weights; if the network has them, give --arch");
+      "no anti-aliasing filter (aaN), no gem, no nodown: they have no weights; if the network has them, give `arch`");
 }
 
 void find_tf_version_1(const Outline& outline, Arch& arch) {
@@ -243,7 +243,7 @@ InferredArch infer_torch_arch(const Shapes& shapes, const std::string& where) {
   arch.timm = !arch.selective_kernel && arch.embedding == 0;
   if (arch.timm) {
     inferred.assumptions.emplace_back(
-        "the network is built as torchvision and timm do it (tweak timm); for weights of this library give --arch");
+        "the network is built as torchvision and timm do it (tweak timm); for weights of this library give `arch`");
   }
   assume_unseen(inferred);
   return inferred;
@@ -255,7 +255,7 @@ HeadSize infer_head(const Shapes& shapes, const Arch& arch, WeightFormat format,
   const auto found = shapes.find(name);
   if (found == shapes.end() || found->second.size() != 2) {
     throw InputError(where, concat("has no classifier '", name, "' of two axes"),
-                     "give the weights of a whole network, or the right --arch");
+                     "give the weights of a whole network, or the right `arch`");
   }
   const std::string first = arch.embedding == 0 ? name : tensorflow ? tf_head(arch) : "embedding.weight";
   const auto layer = shapes.find(first);
@@ -275,7 +275,7 @@ HeadSize infer_head(const Shapes& shapes, const Arch& arch, WeightFormat format,
                      concat("has ", inputs, " inputs, but the pooling of ", arch.str(), " gives ", features,
                             arch.pool == PoolType::kFlatten ? " at each place of a square" : "",
                             head.classes < 2 ? "; and there are fewer than 2 classes" : ""),
-                     "is it the right --arch?");
+                     "is it the right `arch`?");
   }
   return head;
 }

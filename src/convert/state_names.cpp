@@ -59,7 +59,7 @@ std::string shared_part(const std::map<std::string, std::string>& stored, const 
 std::string choose_dictionary(const NamesInFile& names, const std::string& average, bool averages,
                               const std::string& where) {
   if (averages && average.empty() && !names.contains(kAverageCounter)) {
-    throw InputError(where, "holds no averaged weights (state_dict_ema, model_ema, …)", "leave out --ema");
+    throw InputError(where, "holds no averaged weights (state_dict_ema, model_ema, …)", "leave out `averages`");
   }
   std::string dictionary = averages ? average : "";
   for (std::string inner; !(inner = find_dictionary(names, dictionary, kStates)).empty();) dictionary = inner;
@@ -108,7 +108,7 @@ StateNames find_state(const NamesInFile& names, bool averages, const std::string
     state.notes.push_back(concat("read from '", without_dot(state.dictionary), "'"));
     if (!averages && !average.empty()) {
       state.notes.push_back(concat("averaged weights in '", without_dot(average),
-                                   "' were not taken; --ema takes them in the weights' place"));
+                                   "' were not taken; `averages` takes them in the weights' place"));
     }
   }
   take_names(names, state, where);

@@ -3,12 +3,12 @@
 
 #include <map>
 
+#include "assemble/convert/tf_names.h"
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/io/tf_checkpoint.h"
 #include "assemble/io/torch_archive.h"
 #include "assemble/models/tensor_file.h"
-#include "assemble/convert/tf_names.h"
 
 namespace assemble {
 namespace {
@@ -31,7 +31,7 @@ const char* target_name(ExportTarget target) {
 void differ(const ClassifierImpl& model, ExportTarget target, bool strict, const std::string& what, Notes& notes) {
   const std::string text = concat(target_name(target), " would compute other numbers: ", what);
   if (strict) {
-    throw UsageError(concat("arch '", model.arch().str(), "'"), text, "--no-strict writes the weights nevertheless");
+    throw UsageError(concat("arch '", model.arch().str(), "'"), text, "`!strict` writes the weights nevertheless");
   }
   notes.push_back(text);
 }
@@ -102,7 +102,7 @@ void check_torch(const ClassifierImpl& model, ExportTarget target, bool strict, 
                      "torchvision has plain ResNets, timm also those with d and se");
   }
   if (target == ExportTarget::kTorchvision && arch.depth == 200) {
-    throw UsageError(concat("arch '", arch.str(), "'"), "torchvision has no ResNet-200", "use --to timm");
+    throw UsageError(concat("arch '", arch.str(), "'"), "torchvision has no ResNet-200", "use `target` timm");
   }
   if (arch.timm) return;
   differ(model, target, strict,

@@ -4,10 +4,10 @@
 #include <array>
 #include <set>
 
-#include "assemble/core/error.h"
-#include "assemble/core/text.h"
 #include "assemble/convert/infer_arch.h"
 #include "assemble/convert/tf_names.h"
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "defects.h"
 
 namespace assemble {
@@ -76,7 +76,7 @@ class Importer {
     if (arch_.pool != PoolType::kFlatten) return ClassifierOptions().image_size;
     if (options_.image_size > 0) return options_.image_size;
     report().notes.push_back(concat("assumed: inputs of ", head.image_size, "x", head.image_size,
-                                    ", the largest that `flatten` allows; give --image-size for another"));
+                                    ", the largest that `flatten` allows; give `image_size` for another"));
     return head.image_size;
   }
 
@@ -149,7 +149,7 @@ class Importer {
     if (slot == kAverage + 1) {
       if (!options_.averages) {
         report().notes.push_back(
-            concat(count, " moving averages were set aside; --ema takes them in the weights' place"));
+            concat(count, " moving averages were set aside; `averages` takes them in the weights' place"));
       }
     } else {
       report().notes.push_back(concat(count, " optimizer slots '", slot, "' were set aside"));
@@ -163,7 +163,8 @@ class Importer {
   void note_averages(bool stored) {
     if (!options_.averages || source_.format() != WeightFormat::kTensorFlow) return;
     if (!stored) {
-      throw InputError(source_.where(), "holds no moving averages (X/ExponentialMovingAverage)", "leave out --ema");
+      throw InputError(source_.where(), "holds no moving averages (X/ExponentialMovingAverage)",
+                       "leave out `averages`");
     }
     report().notes.push_back(concat(averaged_, " of ", variables_.size(), " weights are moving averages"));
   }
@@ -176,7 +177,7 @@ class Importer {
     const std::string defects = missing.text() + unexpected.text() + misshaped.text();
     if (defects.empty()) return;
     throw InputError(source_.where(), concat("its tensors are not those of ", arch_.str(), ":", defects, looks_like()),
-                     "give the right --arch, or --no-strict to convert what fits (with --json it lists every name)");
+                     "give the right `arch`, or `!strict` to convert what fits (the report lists every name)");
   }
 
   std::string looks_like() const {

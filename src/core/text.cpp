@@ -2,13 +2,20 @@
 #include "assemble/core/text.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
+#include <charconv>
+#include <cmath>
 #include <numeric>
+#include <sstream>
 #include <utility>
 
 namespace assemble {
 namespace {
+
+template <typename... Form>
+void append_number(std::string& text, Form... form) {
+  char digits[400];  // the longest: 309 digits before the point, 50 behind it
+  text.append(digits, std::to_chars(digits, digits + sizeof digits, form...).ptr);
+}
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -30,10 +37,9 @@ size_t display_width(std::string_view text) {
 }
 
 /// A number, perhaps with a unit behind it: "12", "-3.5", "81.2%", "4.3 GiB", "5.1x".
-bool is_number(const std::string& cell) {
-  char* end = nullptr;
-  std::strtod(cell.c_str(), &end);
-  return end != cell.c_str() && (*end == '\0' || *end == '%' || *end == ' ' || *end == 'x');
+bool is_number(std::string_view cell) {
+  std::string_view unit;
+  return parse_number(cell, &unit) && (unit.empty() || unit[0] == '%' || unit[0] == ' ' || unit[0] == 'x');
 }
 
 bool is_right_aligned(const std::vector<std::vector<std::string>>& rows, size_t column) {
@@ -47,6 +53,22 @@ bool is_right_aligned(const std::vector<std::vector<std::string>>& rows, size_t 
 }
 
 }  // namespace
+
+namespace detail {
+
+void append_integer(std::string& text, long long value) { append_number(text, value); }
+void append_integer(std::string& text, unsigned long long value) { append_number(text, value); }
+
+void append_real(std::string& text, double value) { append_number(text, value, std::chars_format::general, 6); }
+
+void append_streamed(std::string& text, const void* part, void (*stream)(std::ostream& stream, const void* part)) {
+  std::ostringstream streamed;
+  streamed.imbue(std::locale::classic());
+  stream(streamed, part);
+  text += streamed.str();
+}
+
+}  // namespace detail
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -115,9 +137,19 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows) {
   return table;
 }
 
+std::optional<double> parse_number(std::string_view text, std::string_view* rest) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n\v\f"), text.size()));
+  if (text.starts_with('+')) text.remove_prefix(1);
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  if (rest != nullptr) *rest = text.substr(static_cast<size_t>(end - text.data()));
+  return number;
+}
+
 std::string format_number(double value, int decimals) {
-  char text[400];
-  std::snprintf(text, sizeof(text), "%.*f", std::clamp(decimals, 0, 50), value);
+  std::string text;
+  append_number(text, value, std::chars_format::fixed, std::clamp(decimals, 0, 50));
   return text;
 }
 
@@ -126,6 +158,19 @@ std::string show_shape(const std::vector<int64_t>& shape) {
   parts.reserve(shape.size());
   for (const int64_t extent : shape) parts.push_back(std::to_string(extent));
   return "[" + join(parts, ", ") + "]";
+}
+
+std::string zero_padded(uint64_t number, size_t digits) {
+  const std::string text = concat(number);
+  return std::string(digits - std::min(digits, text.size()), '0') + text;
+}
+
+std::string format_duration(double seconds) {
+  if (!std::isfinite(seconds) || seconds < 0) return "?";
+  if (seconds < 59.95) return format_number(seconds, 1) + "s";
+  const bool hours = seconds >= 3599.5;
+  const auto whole = static_cast<uint64_t>(std::llround(hours ? seconds / 60 : seconds));
+  return concat(whole / 60, hours ? 'h' : 'm', zero_padded(whole % 60, 2), hours ? 'm' : 's');
 }
 
 }  // namespace assemble

@@ -3,13 +3,14 @@
 
 #include <cstdlib>
 
-#include "assemble/core/content_hash.h"
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/system.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/torch_backend.h"
 #include "assemble/io/onnx_writer.h"
+#include "assemble/trace/trace.h"
 #include "engines/engines.h"
 
 namespace assemble {

@@ -71,9 +71,9 @@ EmbeddedImages with_distractors(EmbeddedImages images, const Matrix& distractors
 
 RetrievalResult measure_retrieval(const EmbeddedImages& images, Similarity similarity,
                                   const std::vector<int64_t>& recall_at) {
-  if (recall_at.empty()) throw UsageError("--recall-at", "names no k");
+  if (recall_at.empty()) throw UsageError("`recall_at`", "names no k");
   for (const int64_t k : recall_at) {
-    if (k < 1) throw UsageError("--recall-at", concat(k, " is below 1"));
+    if (k < 1) throw UsageError("`recall_at`", concat(k, " is below 1"));
   }
   const auto count = static_cast<int64_t>(images.labels.size());
   std::vector<int64_t> queries;
@@ -90,7 +90,7 @@ RetrievalResult measure_retrieval(const EmbeddedImages& images, Similarity simil
   const int64_t most = *std::max_element(recall_at.begin(), recall_at.end());
   if (most >= count) {
     throw UsageError(
-        concat("--recall-at ", most),
+        concat("`recall_at` ", most),
         concat("the index holds ", count, " images, each query has ", count - 1, " others"),
         concat("ask for at most ", count - 1));
   }

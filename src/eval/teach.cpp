@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "assemble/core/error.h"
-#include "assemble/core/json.h"
 #include "assemble/core/log.h"
 #include "assemble/core/progress.h"
+#include "assemble/core/resumable_folder.h"
 #include "assemble/core/text.h"
 #include "assemble/data/loader.h"
 #include "assemble/data/shards.h"
@@ -21,7 +21,6 @@ namespace assemble {
 namespace {
 
 constexpr const char* kLogit = "image/logit";
-constexpr const char* kIdentityFile = "teacher.json";
 constexpr int64_t kImagesPerShard = 1024;
 constexpr int kMostShards = 99999;
 
@@ -35,13 +34,13 @@ int shard_count(int64_t images, int wanted) {
 class SplitTeacher {
  public:
   SplitTeacher(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
-               const TeachOptions& options, const InterruptGuard& interrupt)
+               const TeachOptions& options, const std::stop_token& stop)
       : dataset_(dataset),
         split_(split_name(split)),
         teacher_(teacher),
         output_(output),
         options_(options),
-        interrupt_(interrupt) {
+        stop_(stop) {
     report_.shards = shard_count(dataset.size(), options.shards);
     require_no_other_set(output, split_, report_.shards);
   }
@@ -58,8 +57,8 @@ class SplitTeacher {
   fs::path path(int shard) const { return output_ / shard_name(split_, shard, report_.shards); }
   int64_t begin(int shard) const { return dataset_.size() * shard / report_.shards; }
 
-  void check_interrupt() const {
-    if (!interrupt_.requested()) return;
+  void check_stop() const {
+    if (!stop_.stop_requested()) return;
     throw RunError(output_.string(), "interrupted", "the same command goes on where it stopped");
   }
 
@@ -99,7 +98,7 @@ class SplitTeacher {
     size_t next = 0;
     std::optional<Example> stored;
     for (int64_t index = begin(shard); index < begin(shard + 1); ++index) {
-      check_interrupt();
+      check_stop();
       if (!stored && next < records.size()) {
         stored = parse_example(reader.read(records[next]), concat(path(shard).string(), " record ", next));
       }
@@ -160,7 +159,7 @@ class SplitTeacher {
     Batch batch;
     int64_t broken = 0;
     while (loader.next(batch)) {
-      check_interrupt();
+      check_stop();
       count_broken(loader.broken() - std::exchange(broken, loader.broken()));
       const Matrix logits = logits_of(loader, batch);
       for (int64_t i = 0; i < batch.size; ++i) {
@@ -191,37 +190,33 @@ class SplitTeacher {
   const Network& teacher_;
   const fs::path& output_;
   const TeachOptions& options_;
-  const InterruptGuard& interrupt_;
+  const std::stop_token stop_;
   TeachReport report_;
 };
 
 }  // namespace
 
 TeachReport teach(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
-                  const TeachOptions& options, const InterruptGuard& interrupt) {
-  return SplitTeacher(dataset, split, teacher, output, options, interrupt).run();
+                  const TeachOptions& options, const std::stop_token& stop) {
+  return SplitTeacher(dataset, split, teacher, output, options, stop).run();
 }
 
 void prepare_teacher_folder(const fs::path& output, const nlohmann::ordered_json& identity) {
-  make_directories(output);
-  remove_stale_temporaries(output);
-  const fs::path file = output / kIdentityFile;
-  if (!fs::exists(file)) {
-    for (const char* split : {"train", "validation"}) {
-      if (!find_shards(output, split).empty()) {
-        throw UsageError(output.string(),
-                         "holds TFRecords without a teacher.json, which 'assemble teach' did not write",
-                         "choose another folder");
-      }
-    }
-    write_file(file, std::string_view(json_text(identity, 2) + "\n"));
-    return;
+  const ResumableFolder folder(output, {.record = "teacher.json",
+                                        .what = "the record of a teacher",
+                                        .damaged_hint = "remove the folder or choose another one"});
+  folder.prepare();
+  if (const nlohmann::ordered_json earlier = folder.read(); !earlier.is_null()) {
+    if (!ResumableFolder::first_change(earlier, identity)) return;
+    throw UsageError(output.string(), "holds the logits of another teacher (see its teacher.json)",
+                     "remove the folder or choose another one");
   }
-  const Bytes bytes = read_file(file, uint64_t{1} << 24);
-  const auto stored = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
-  if (stored == nlohmann::json(identity)) return;
-  throw UsageError(output.string(), "holds the logits of another teacher (see its teacher.json)",
-                   "remove the folder or choose another one");
+  for (const char* split : {"train", "validation"}) {
+    if (find_shards(output, split).empty()) continue;
+    throw UsageError(output.string(), "holds TFRecords without a teacher.json, which 'assemble teach' did not write",
+                     "choose another folder");
+  }
+  folder.write(identity);
 }
 
 }  // namespace assemble

@@ -7,16 +7,14 @@
 
 #include "assemble/core/error.h"
 #include "assemble/image/image.h"
-#include "opencv_threads.h"
 
 namespace assemble {
 
-/// work(), which uses OpenCV, on one thread. What OpenCV refuses, such as warping an image of 32768 or more pixels a
+/// work(), which uses OpenCV. What OpenCV refuses, such as warping an image of 32768 or more pixels a
 /// side, is an image that cannot be used and not the end of a run.
 /// @param operation named in the error
 template <typename Work>
 auto call_opencv(const std::string& operation, const Image& image, Work&& work) {
-  keep_opencv_to_one_thread();
   try {
     return std::forward<Work>(work)();
   } catch (const cv::Exception& error) {

@@ -15,6 +15,7 @@
 #include <protozero/pbf_reader.hpp>
 #include <protozero/varint.hpp>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/io/tfrecord.h"

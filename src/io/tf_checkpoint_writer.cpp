@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <protozero/pbf_writer.hpp>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/io/tf_checkpoint.h"

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/io/tfrecord.h"
 
-#include <isa-l/crc.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 
 namespace assemble {
@@ -18,7 +17,6 @@ static_assert(std::endian::native == std::endian::little, "files are read and wr
 constexpr uint64_t kHeader = 12;  // length, its checksum
 constexpr uint64_t kTrailer = 4;  // checksum of the data
 constexpr uint32_t kMaskDelta = 0xA282EAD8u;
-constexpr size_t kCrcCall = size_t{1} << 30;  // ISA-L counts bytes in an int
 
 template <typename T>
 T load(const uint8_t* from) {
@@ -89,17 +87,6 @@ uint64_t find_header(const RandomAccessFile& file, uint64_t from) {
 }
 
 }  // namespace
-
-uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t crc) {
-  crc = ~crc;
-  while (!bytes.empty()) {
-    const size_t count = std::min(bytes.size(), kCrcCall);
-    // ISA-L only reads the buffer, though its signature lacks const.
-    crc = crc32_iscsi(const_cast<unsigned char*>(bytes.data()), static_cast<int>(count), crc);
-    bytes = bytes.subspan(count);
-  }
-  return ~crc;
-}
 
 uint32_t mask_crc(uint32_t crc) { return std::rotr(crc, 15) + kMaskDelta; }
 

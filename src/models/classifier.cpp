@@ -15,17 +15,17 @@ namespace {
 
 void check_options(const Arch& arch, const ClassifierOptions& options) {
   if (options.classes < 2) {
-    throw UsageError("classes", concat("a classifier needs at least 2 classes, not ", options.classes),
-                     "check the number of class folders or --classes");
+    throw UsageError("`classes`", concat("a classifier needs at least 2 classes, not ", options.classes),
+                     "check the number of class folders or `classes`");
   }
   if (options.bn_momentum < 0 || options.bn_momentum >= 1) {
-    throw UsageError("bn-momentum", concat(options.bn_momentum, " is not in [0, 1)"), "the usual value is 0.997");
+    throw UsageError("`bn_momentum`", concat(options.bn_momentum, " is not in [0, 1)"), "the usual value is 0.997");
   }
   if (options.drop_block_size < 1) {
-    throw UsageError("drop-block-size", concat(options.drop_block_size, " is below 1"), "the usual value is 7");
+    throw UsageError("`drop_block_size`", concat(options.drop_block_size, " is below 1"), "the usual value is 7");
   }
   if (arch.pool == PoolType::kFlatten && options.image_size < 1) {
-    throw UsageError("image-size", concat(options.image_size, " is below 1"), "`flatten` needs the input's size");
+    throw UsageError("`image_size`", concat(options.image_size, " is below 1"), "`flatten` needs the input's size");
   }
 }
 

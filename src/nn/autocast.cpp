@@ -14,13 +14,13 @@ torch::Device parse_device(const std::string& name) {
   if (name == "auto") return has_cuda ? torch::kCUDA : torch::kCPU;
   if (name == "cpu") return torch::kCPU;
   if (name != "cuda" && name.rfind("cuda:", 0) != 0) {
-    throw UsageError("--device", concat("'", name, "' is unknown, expected auto, cpu, cuda or cuda:N"));
+    throw UsageError("`device`", concat("'", name, "' is unknown, expected auto, cpu, cuda or cuda:N"));
   }
   if (!has_cuda)
-    throw RunError("--device", "no CUDA device can be used", "build with the cuda preset, or use --device cpu");
+    throw RunError("`device`", "no CUDA device can be used", "build with the cuda preset, or use `device` cpu");
   const torch::Device device(name);
   if (device.has_index() && device.index() >= static_cast<int>(torch::cuda::device_count())) {
-    throw RunError("--device", concat(name, " is not there, found ", torch::cuda::device_count(), " devices"));
+    throw RunError("`device`", concat(name, " is not there, found ", torch::cuda::device_count(), " devices"));
   }
   return device;
 }

@@ -69,12 +69,9 @@ int64_t summary_step(const std::string& line, size_t columns) {
 }
 
 double number(const std::string& cell, const std::string& where) {
-  size_t read = 0;
-  try {
-    const double value = std::stod(cell, &read);
-    if (read == cell.size()) return value;
-  } catch (const std::logic_error&) {
-  }
+  std::string_view rest;
+  const std::optional<double> value = parse_number(cell, &rest);
+  if (value && rest.empty()) return *value;
   throw InputError(where, "'" + cell + "' is no number", "expected the summary.csv of a training run");
 }
 
@@ -206,12 +203,11 @@ void RunFolder::add_summary(const EpochSummary& s) {
   const fs::path path = folder_ / "summary.csv";
   const std::string header = summary_header(s);
   keep_summary_of_other_columns(header);
-  std::ostringstream row;
-  if (!fs::exists(path)) row << header << '\n';
-  row << s.epoch << ',' << s.step << ',' << s.learning_rate << ',' << s.train_loss << ',';
-  for (const auto& [name, value] : s.validation) row << value << ',';
-  row << s.images_per_second << ',' << s.data_wait_share << ',' << s.seconds << ',' << s.peak_memory_mib << '\n';
-  append(path, row.str());
+  std::string row = fs::exists(path) ? "" : header + "\n";
+  row += concat(s.epoch, ',', s.step, ',', s.learning_rate, ',', s.train_loss, ',');
+  for (const auto& [name, value] : s.validation) row += concat(value, ',');
+  row += concat(s.images_per_second, ',', s.data_wait_share, ',', s.seconds, ',', s.peak_memory_mib, '\n');
+  append(path, row);
 }
 
 }  // namespace assemble

@@ -216,12 +216,12 @@ void Trainer::explain_outputs() {
                      percent(initial_share(), 1), " their initial values (train longer, or lower --bn-momentum)"));
 }
 
-void Trainer::train_to_the_end(const InterruptGuard& interrupt) {
+void Trainer::train_to_the_end(const std::stop_token& stop) {
   start_loader(state_.loader);
   model_->train();
   Progress progress(concat("training ", options_.arch), total_steps_, "steps");
   progress.advance(state_.step);
-  while (state_.step < total_steps_ && !interrupt.requested()) {
+  while (state_.step < total_steps_ && !stop.stop_requested()) {
     if (state_.step > 0 && state_.step == small_steps()) start_loader(loader_->state());
     const StepTimes before = times_;
     const double loss = train_step();
@@ -243,14 +243,13 @@ void Trainer::train_to_the_end(const InterruptGuard& interrupt) {
   }
 }
 
-TrainResult Trainer::run() {
-  const InterruptGuard interrupt;
+TrainResult Trainer::run(std::stop_token stop) {
   began_ = Clock::now();
   if (state_.step == total_steps_ && fs::exists(folder_.last())) {
     log_info(concat("the run in ", folder_.path().string(), " is finished: more --epochs go on with it"));
     return result();
   }
-  train_to_the_end(interrupt);
+  train_to_the_end(stop);
   require_finite_weights();
   save(/*with_model=*/state_.step > 0);
   if (state_.step < total_steps_) {

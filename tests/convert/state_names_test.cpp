@@ -81,7 +81,7 @@ NamesInFile reference() {
 TEST(StateNames, AveragesAreTakenWhenAskedFor) {
   const StateNames plain = find(reference());
   EXPECT_THAT(plain.stored, ElementsAre(Pair("conv1.weight", "model.conv1.weight"), Pair("fc.bias", "model.fc.bias")));
-  EXPECT_THAT(plain.notes, Contains(HasSubstr("'model_ema' were not taken; --ema takes them")));
+  EXPECT_THAT(plain.notes, Contains(HasSubstr("'model_ema' were not taken; `averages` takes them")));
   const StateNames averaged = find(reference(), true);
   EXPECT_THAT(averaged.stored, ElementsAre(Pair("conv1.weight", "model_ema.module.conv1.weight"),
                                            Pair("fc.bias", "model_ema.module.fc.bias")));

@@ -142,7 +142,7 @@ TEST_F(TfImport, OptimizerSlotsAreSetAside) {
 TEST_F(TfImport, MovingAveragesAreTakenWhenAskedFor) {
   add("resnet_model/dense/bias/ExponentialMovingAverage", torch::tensor({7.f, 8.f, 9.f}));
   const ImportedModel plain = convert();
-  EXPECT_THAT(plain.report.notes, Contains(HasSubstr("1 moving averages were set aside; --ema")));
+  EXPECT_THAT(plain.report.notes, Contains(HasSubstr("1 moving averages were set aside; `averages`")));
   EXPECT_FALSE(torch::equal(plain.model->named_parameters()["fc.bias"], torch::tensor({7.f, 8.f, 9.f})));
   const ImportedModel averaged = convert({.averages = true});
   EXPECT_TRUE(torch::equal(averaged.model->named_parameters()["fc.bias"], torch::tensor({7.f, 8.f, 9.f})));

@@ -31,7 +31,7 @@ TEST(Choices, OneTableParsesPrintsAndHelps) {
   EXPECT_EQ(kTable.names(), kSeasons);
   EXPECT_EQ(kTable.text(), "spring, summer or autumn");
   EXPECT_EQ(test::error_of<UsageError>([] { kTable.parse("autum"); }),
-            "season: 'autum' is unknown, expected spring, summer or autumn (did you mean autumn?)");
+            "`season`: 'autum' is unknown, expected spring, summer or autumn (did you mean autumn?)");
   static_assert(kTable.name(Season::kSummer)[0] == 's');
 }
 

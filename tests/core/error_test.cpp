@@ -10,8 +10,8 @@ TEST(Error, ReadsWhereWhatHint) {
   EXPECT_STREQ(InputError("a.jpg", "is empty", "copy it again").what(), "a.jpg: is empty (copy it again)");
   EXPECT_STREQ(InputError("a.jpg", "is empty").what(), "a.jpg: is empty");
   EXPECT_STREQ(RunError("", "diverged", "lower the rate").what(), "diverged (lower the rate)");
-  const UsageError error("--arch", "unknown tweak", "did you mean 'se'?");
-  EXPECT_EQ(error.where(), "--arch");
+  const UsageError error("`arch`", "unknown tweak", "did you mean 'se'?");
+  EXPECT_EQ(error.where(), "`arch`");
   EXPECT_EQ(error.hint(), "did you mean 'se'?");
 }
 
@@ -21,8 +21,6 @@ TEST(Error, KindsHaveTheirExitStatus) {
   EXPECT_EQ(static_cast<int>(InputError("", "").code()), 3);
   EXPECT_EQ(static_cast<int>(RunError("", "").code()), 4);
 }
-
-TEST(Concat, StreamsEveryArgument) { EXPECT_EQ(concat("a", 1, ' ', 2.5), "a1 2.5"); }
 
 }  // namespace
 }  // namespace assemble

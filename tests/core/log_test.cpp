@@ -12,24 +12,31 @@
 namespace assemble {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 using ::testing::internal::CaptureStderr;
 using ::testing::internal::GetCapturedStderr;
 
-class Log : public ::testing::Test {
- protected:
-  ~Log() override { set_quiet(false); }
+/// Keeps what it is given.
+struct KeptLog : LogSink {
+  void log(LogLevel level, const std::string& message) override { lines.emplace_back(level, message); }
+  void show(const ProgressUpdate& update) override { updates.push_back(update); }
+  std::chrono::milliseconds pause() const override { return std::chrono::milliseconds(0); }
+
+  std::vector<std::pair<LogLevel, std::string>> lines;
+  std::vector<ProgressUpdate> updates;
 };
 
-TEST_F(Log, GoesToStderr) {
+TEST(Log, GoesToStderr) {
   CaptureStderr();
   log_info("hello");
   log_warning("careful");
   EXPECT_EQ(GetCapturedStderr(), "hello\nwarning: careful\n");
 }
 
-TEST_F(Log, QuietKeepsWarnings) {
-  set_quiet(true);
+TEST(Log, AQuietSinkShowsWarningsAlone) {
+  const ScopedLogSink quiet(std::make_shared<StderrSink>(/*quiet=*/true));
   CaptureStderr();
   log_info("hello");
   log_warning("careful");
@@ -37,7 +44,33 @@ TEST_F(Log, QuietKeepsWarnings) {
   EXPECT_EQ(GetCapturedStderr(), "warning: careful\n");
 }
 
-TEST_F(Log, LinesOfThreadsStayWhole) {
+TEST(Log, GoesToTheSinkOfTheProgram) {
+  const auto kept = std::make_shared<KeptLog>();
+  CaptureStderr();
+  {
+    const ScopedLogSink scope(kept);
+    log_info("hello");
+    log_warning("careful");
+    Progress progress("training", 10, "images");
+    progress.advance(4, "loss 1.5");
+    progress.advance(6);
+  }
+  EXPECT_EQ(GetCapturedStderr(), "");
+  EXPECT_THAT(kept->lines, ElementsAre(Pair(LogLevel::kInfo, "hello"), Pair(LogLevel::kWarning, "careful")));
+  ASSERT_EQ(kept->updates.size(), 3u);
+  const ProgressUpdate& first = kept->updates[0];
+  EXPECT_EQ(first.label + " " + first.unit + " " + first.note, "training images loss 1.5");
+  EXPECT_EQ(first.done, 4);
+  EXPECT_EQ(first.total, 10);
+  EXPECT_FALSE(first.is_last);
+  EXPECT_EQ(kept->updates[2].done, 10);
+  EXPECT_TRUE(kept->updates[2].is_last);
+  CaptureStderr();
+  log_info("again");
+  EXPECT_EQ(GetCapturedStderr(), "again\n");
+}
+
+TEST(Log, LinesOfThreadsStayWhole) {
   CaptureStderr();
   {
     std::vector<std::jthread> threads;
@@ -52,18 +85,7 @@ TEST_F(Log, LinesOfThreadsStayWhole) {
   for (size_t i = 0; i < 800; ++i) ASSERT_EQ(lines[i], std::string(100, lines[i][0]));
 }
 
-TEST(FormatDuration, PicksItsUnits) {
-  EXPECT_EQ(format_duration(4.21), "4.2s");
-  EXPECT_EQ(format_duration(0), "0.0s");
-  EXPECT_EQ(format_duration(59.96), "1m00s");
-  EXPECT_EQ(format_duration(187), "3m07s");
-  EXPECT_EQ(format_duration(3599.7), "1h00m");
-  EXPECT_EQ(format_duration(3725), "1h02m");
-  EXPECT_EQ(format_duration(90 * 3600), "90h00m");
-  EXPECT_EQ(format_duration(1.0 / 0.0), "?");
-}
-
-TEST_F(Log, ProgressEndsWithOnePlainLine) {
+TEST(Log, ProgressEndsWithOnePlainLine) {
   CaptureStderr();
   {
     Progress progress("training", 10, "images");
@@ -76,7 +98,7 @@ TEST_F(Log, ProgressEndsWithOnePlainLine) {
   EXPECT_EQ(split(text, '\n').size(), 2u);
 }
 
-TEST_F(Log, ProgressWithoutATotalCounts) {
+TEST(Log, ProgressWithoutATotalCounts) {
   CaptureStderr();
   {
     Progress progress("reading", 0, "files");

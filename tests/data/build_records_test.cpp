@@ -5,6 +5,7 @@
 #include <set>
 
 #include "../image/sample_images.h"
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/data/build.h"
 #include "assemble/data/dataset.h"

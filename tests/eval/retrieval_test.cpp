@@ -128,7 +128,7 @@ TEST(Retrieval, RefusesWhatItCannotMeasure) {
   const auto refusal = [&](const std::vector<int64_t>& recall_at) {
     return test::error_of<UsageError>([&] { measure_retrieval(images, Similarity::kCosine, recall_at); });
   };
-  EXPECT_THAT(refusal({1, 4}), HasSubstr("--recall-at 4: the index holds 4 images"));
+  EXPECT_THAT(refusal({1, 4}), HasSubstr("`recall_at` 4: the index holds 4 images"));
   EXPECT_THAT(refusal({0}), HasSubstr("0 is below 1"));
   EXPECT_THAT(refusal({}), HasSubstr("names no k"));
   const EmbeddedImages distractors{torch::rand({4, 2}), torch::full({4}, kDistractor)};

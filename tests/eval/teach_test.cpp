@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-#include <csignal>
 #include <set>
+#include <stop_token>
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
@@ -76,8 +76,7 @@ class TeachTest : public testing::Test {
   }
 
   TeachReport run(FakeTeacher& teacher) {
-    const InterruptGuard interrupt;
-    return teach(*records_, Split::kTrain, teacher.function(), out(), options_, interrupt);
+    return teach(*records_, Split::kTrain, teacher.function(), out(), options_, stop_.get_token());
   }
   TeachReport run() {
     FakeTeacher teacher;
@@ -99,6 +98,7 @@ class TeachTest : public testing::Test {
   std::unique_ptr<Dataset> records_;
   std::set<int64_t> broken_;
   TeachOptions options_;
+  std::stop_source stop_;
 };
 
 TEST_F(TeachTest, AddsLogitsAndCarriesEverythingElseOver) {
@@ -126,11 +126,10 @@ TEST_F(TeachTest, AddsLogitsAndCarriesEverythingElseOver) {
 }
 
 TEST_F(TeachTest, FoldersBecomeRecordsOfTheOriginalsLayout) {
-  const InterruptGuard interrupt;
   FakeTeacher teacher;
   options_.shards = 0;
   const auto validation = open_dataset(test::drawn_data(), Split::kValidation);
-  const TeachReport report = teach(*validation, Split::kValidation, teacher.function(), out(), options_, interrupt);
+  const TeachReport report = teach(*validation, Split::kValidation, teacher.function(), out(), options_);
   EXPECT_EQ(report.shards, 1) << "one for every 1024 images";
   const TfRecordDataset taught(find_shards(out(), "validation"), drawn_->class_names());
   EXPECT_EQ(taught.read(4).encoded, validation->read(4).encoded);
@@ -181,16 +180,17 @@ TEST_F(TeachTest, ShardsOfAnotherDataSetOrWithoutLogitsAreNotKept) {
   EXPECT_EQ(all_shards(), before);
 }
 
-TEST_F(TeachTest, AnInterruptLeavesWholeShardsAndTheNextRunGoesOn) {
+TEST_F(TeachTest, StoppedItLeavesWholeShardsAndTheNextRunGoesOn) {
   run();
   const std::string uninterrupted = all_shards();
   name_ = "interrupted";
   fs::create_directories(out());
   FakeTeacher teacher;
   teacher.act_at = 5;  // in the second shard, of three batches each
-  teacher.act = [] { std::raise(SIGINT); };
+  teacher.act = [this] { stop_.request_stop(); };
   EXPECT_THAT(test::error_of<RunError>([&] { run(teacher); }), HasSubstr("the same command goes on"));
   EXPECT_EQ(test::list_files(out()), std::vector<std::string>{"train-00000-of-00004"});
+  stop_ = {};
   EXPECT_EQ(run().kept_shards, 1);
   EXPECT_EQ(all_shards(), uninterrupted);
 }
@@ -222,9 +222,8 @@ TEST_F(TeachTest, AShardWhoseImagesAreAllBrokenIsEmpty) {
 }
 
 TEST_F(TeachTest, RefusesWhatCannotBeATeacher) {
-  const InterruptGuard interrupt;
   const auto run_with = [&](const Network& teacher) {
-    return teach(*records_, Split::kTrain, teacher, out(), options_, interrupt);
+    return teach(*records_, Split::kTrain, teacher, out(), options_);
   };
   EXPECT_THAT(test::error_of<InputError>([&] {
                 run_with([](const torch::Tensor& images) { return torch::zeros({images.size(0), 5}); });

@@ -11,6 +11,7 @@
 #include <limits>
 #include <memory>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/io/tfrecord.h"
 #include "test_support.h"

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "test_support.h"
 
@@ -19,16 +20,7 @@ using ::testing::HasSubstr;
 
 Bytes bytes_of(std::string_view text) { return Bytes(text.begin(), text.end()); }
 
-TEST(Crc32c, KnownAnswers) {
-  EXPECT_EQ(crc32c(bytes_of("123456789")), 0xE3069283u);
-  EXPECT_EQ(crc32c({}), 0u);
-  EXPECT_EQ(crc32c(Bytes(32, 0x00)), 0x8A9136AAu);  // RFC 3720, B.4
-  EXPECT_EQ(crc32c(Bytes(32, 0xFF)), 0x62A8AB43u);
-}
-
-TEST(Crc32c, ContinuesOverParts) { EXPECT_EQ(crc32c(bytes_of("6789"), crc32c(bytes_of("12345"))), 0xE3069283u); }
-
-TEST(Crc32c, MaskIsTheRotationPlusAConstant) {
+TEST(MaskCrc, IsTheRotationPlusAConstant) {
   EXPECT_EQ(mask_crc(0xE3069283u), 0xC78AB0E5u);
   EXPECT_EQ(unmask_crc(mask_crc(0x12345678u)), 0x12345678u);
   EXPECT_EQ(mask_crc(0u), 0xA282EAD8u);

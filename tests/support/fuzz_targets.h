@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/encode.h"

@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <csignal>
 #include <limits>
 #include <map>
+#include <stop_token>
 #include <thread>
 
 #include "assemble/core/error.h"
@@ -44,18 +44,19 @@ class TrainerTest : public testing::Test {
     return Trainer(*train_, *validation_, options, run).run();
   }
 
-  /// Trains until metrics.jsonl holds `text`, then Ctrl-C.
+  /// Trains until metrics.jsonl holds `text`, then asks it to stop.
   TrainResult train_until(const TrainOptions& options, const std::string& name, const std::string& text) {
     RunFolder run(folder_ / name, options.resume);
     Trainer trainer(*train_, *validation_, options, run);
+    std::stop_source stop;
     std::thread stopper([&] {
       const fs::path metrics = folder_ / name / "metrics.jsonl";
       while (!fs::exists(metrics) || test::read_text(metrics).find(text) == std::string::npos) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
       }
-      std::raise(SIGINT);
+      stop.request_stop();
     });
-    const TrainResult stopped = trainer.run();
+    const TrainResult stopped = trainer.run(stop.get_token());
     stopper.join();
     return stopped;
   }
@@ -124,9 +125,9 @@ TEST_F(TrainerTest, AnInterruptBeforeTheFirstStepCanBeResumed) {
   {
     RunFolder run(folder_ / "run", false);
     Trainer trainer(*train_, *validation_, all, run);
-    const InterruptGuard outer;
-    std::raise(SIGINT);
-    const TrainResult stopped = trainer.run();
+    std::stop_source stop;
+    stop.request_stop();
+    const TrainResult stopped = trainer.run(stop.get_token());
     EXPECT_TRUE(stopped.interrupted);
     EXPECT_EQ(stopped.steps, 0);
   }

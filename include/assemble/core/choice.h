@@ -41,7 +41,9 @@ class Choices {
   constexpr Choices(const char* what, const std::array<Choice<Enum>, N>& entries) : what_(what), entries_(entries) {}
 
   /// @throws UsageError for an unknown name, with all there are and the nearest of them
-  Enum parse(const std::string& name) const { return entries_[find_choice(what_, name, names())].value; }
+  Enum parse(const std::string& name) const {
+    return entries_[find_choice("`" + std::string(what_) + "`", name, names())].value;
+  }
 
   constexpr const char* name(Enum value) const {
     for (const Choice<Enum>& entry : entries_) {
@@ -61,7 +63,7 @@ class Choices {
 };
 
 /// For example `inline constexpr auto kSeasons = choices<Season>("season", {{Season::kSpring, "spring"}, …});`
-/// @param what is chosen, for errors
+/// @param what the member of options that takes it, for errors
 template <typename Enum, std::size_t N>
 constexpr Choices<Enum, N> choices(const char* what, const Choice<Enum> (&entries)[N]) {
   return {what, std::to_array(entries)};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sstream>
 #include <stdexcept>
 #include <string>
+
+#include "assemble/core/text.h"  // concat(), of which messages are made
 
 namespace assemble {
 
@@ -15,15 +16,9 @@ enum class ExitCode {
   kFailedRun = 4,  ///< the work itself failed: disk full, divergence, unwritable output
 };
 
-/// Streams every argument into one string.
-template <typename... Parts>
-std::string concat(const Parts&... parts) {
-  std::ostringstream stream;
-  (stream << ... << parts);
-  return stream.str();
-}
-
-/// Base of every error the library throws. what() reads "WHERE: WHAT (HINT)".
+/// Base of every error the library throws. what() reads "WHERE: WHAT (HINT)". Members of options stand in backquotes
+/// ("`image_size` 30: is no multiple of 32"), in warnings too: a program may put its own names in their places, as the
+/// command does with its flags.
 class Error : public std::runtime_error {
  public:
   /// @param code  exit status the command ends with

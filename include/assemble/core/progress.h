@@ -5,10 +5,11 @@
 #include <cstdint>
 #include <string>
 
+#include "assemble/core/log.h"
+
 namespace assemble {
 
-/// Progress of long work on stderr: a bar with rate and time left on a terminal, otherwise a plain line at most every
-/// ten seconds and one at the end. Silent under set_quiet(true). One thread at a time may use an object.
+/// Tells the sink of the log how far long work has come. One thread at a time may use an object.
 class Progress {
  public:
   /// @param label what is being done
@@ -25,14 +26,9 @@ class Progress {
   void finish();
 
  private:
-  void show(bool last);
+  void show();
 
-  std::string label_;
-  std::string unit_;
-  std::string note_;
-  int64_t total_;
-  int64_t done_ = 0;
-  bool finished_ = false;
+  ProgressUpdate state_;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point shown_;
 };

@@ -13,7 +13,8 @@ std::string cpu_name();
 std::string timestamp();
 
 /// Lets the allocator keep freed memory: training frees and takes the same large blocks every step, and giving them
-/// back to the system costs a page fault for every 4 KiB taken again. Call once at start; later calls do nothing.
+/// back to the system costs a page fault for every 4 KiB taken again. A setting of the whole process: for programs, which
+/// call it once at start, and not for the library.
 void keep_freed_memory();
 /// Gives what is free at the moment back to the system all the same: between steps that each take much memory once.
 void release_freed_memory();

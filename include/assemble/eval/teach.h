@@ -3,9 +3,9 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <stop_token>
 #include <string>
 
-#include "assemble/core/interrupt.h"
 #include "assemble/data/dataset.h"
 #include "assemble/eval/network.h"
 #include "assemble/image/preprocess.h"
@@ -38,12 +38,12 @@ struct TeachReport {
 /// number of shards and the batch size alone, not on threads or on what was interrupted.
 ///
 /// Memory: the loader's (4 batches of pixels), a batch of logits and one example.
-/// @param interrupt asked between batches
+/// @param stop asked for between batches
 /// @throws UsageError for options out of range, InputError when the teacher's classes are not as many as the data
 ///         set's or more than max_broken images are broken, RunError when the output cannot be written, the teacher
-///         gives values that are not finite, or it was interrupted
+///         gives values that are not finite, or it was stopped
 TeachReport teach(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
-                  const TeachOptions& options, const InterruptGuard& interrupt);
+                  const TeachOptions& options, const std::stop_token& stop = {});
 
 /// Prepares the folder that teach() writes to: creates it, and records in teacher.json whose logits it holds.
 /// @param identity what decides the logits; a folder that holds another teacher's is refused

@@ -11,8 +11,7 @@
 
 namespace assemble {
 
-/// CRC-32C of TFRecord and TensorFlow checkpoints, and its rotation ("masking") as those formats store it.
-uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t crc = 0);
+/// The rotation ("masking") of a CRC-32C as TFRecord files and TensorFlow checkpoints store it.
 uint32_t mask_crc(uint32_t crc);
 uint32_t unmask_crc(uint32_t masked);
 

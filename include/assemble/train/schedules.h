@@ -10,11 +10,11 @@
 namespace assemble {
 
 enum class DecayType { kFixed, kExponential, kPolynomial, kPiecewise, kCosine };
-inline constexpr auto kDecayTypes = choices<DecayType>("schedule", {{DecayType::kFixed, "fixed"},
-                                                                    {DecayType::kExponential, "exponential"},
-                                                                    {DecayType::kPolynomial, "polynomial"},
-                                                                    {DecayType::kPiecewise, "piecewise"},
-                                                                    {DecayType::kCosine, "cosine"}});
+inline constexpr auto kDecayTypes = choices<DecayType>("schedule.type", {{DecayType::kFixed, "fixed"},
+                                                                         {DecayType::kExponential, "exponential"},
+                                                                         {DecayType::kPolynomial, "polynomial"},
+                                                                         {DecayType::kPiecewise, "piecewise"},
+                                                                         {DecayType::kCosine, "cosine"}});
 
 /// "fixed", "exponential", "polynomial", "piecewise" or "cosine". @throws UsageError otherwise, with the nearest
 DecayType parse_decay_type(const std::string& name);

@@ -4,16 +4,16 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
-#include "assemble/core/interrupt.h"
 #include "assemble/data/dataset.h"
 #include "assemble/data/loader.h"
-#include "assemble/train/mixup.h"
 #include "assemble/models/model_file.h"
 #include "assemble/train/checkpoint.h"
 #include "assemble/train/losses.h"
+#include "assemble/train/mixup.h"
 #include "assemble/train/optimizer.h"
 #include "assemble/train/run_folder.h"
 #include "assemble/train/schedules.h"
@@ -108,10 +108,10 @@ class Trainer {
   ///         that cannot be used
   Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options, RunFolder& folder);
 
-  /// Trains to the last epoch or until Ctrl-C, evaluating and saving on the way. A run that is finished already stays
-  /// as it is.
+  /// Trains to the last epoch, evaluating and saving on the way, or until it is asked to stop: it does so after a step,
+  /// and saves. A run that is finished already stays as it is.
   /// @throws RunError when the loss, the weights or the outputs are no longer finite: what was saved before stays
-  TrainResult run();
+  TrainResult run(std::stop_token stop = {});
 
   ClassifierImpl& model() { return *model_; }
   const ModelCard& card() const { return card_; }
@@ -135,7 +135,7 @@ class Trainer {
   ValidationResult validate_averaged();
   void require_finite_weights() const;
   void explain_outputs();
-  void train_to_the_end(const InterruptGuard& interrupt);
+  void train_to_the_end(const std::stop_token& stop);
   void save(bool with_model);
   TrainResult result() const;
   double initial_share() const;

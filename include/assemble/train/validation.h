@@ -22,7 +22,7 @@ enum class ValidationMetric {
   kRecallAt1,  ///< retrieval, whose classes need not be those of training (zero-shot); the highest recall\@1
 };
 inline constexpr auto kValidationMetrics = choices<ValidationMetric>(
-    "validation metric", {{ValidationMetric::kTop1, "top1"}, {ValidationMetric::kRecallAt1, "recall@1"}});
+    "validation.metric", {{ValidationMetric::kTop1, "top1"}, {ValidationMetric::kRecallAt1, "recall@1"}});
 
 /// "top1" or "recall\@1". @throws UsageError otherwise
 ValidationMetric parse_validation_metric(const std::string& name);

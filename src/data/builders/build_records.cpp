@@ -3,10 +3,12 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/random.h"
+#include "assemble/core/resumable_folder.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/build.h"
@@ -17,8 +19,6 @@
 
 namespace assemble {
 namespace {
-
-constexpr const char* kUnfinished = ".build.json";
 
 /// Writes one split, shard by shard; those that an earlier call finished are kept.
 class SplitWriter {
@@ -98,15 +98,11 @@ std::string fingerprint(const std::string& name, const RawDataset& raw, const Bu
 
 /// Keeps the shards of an interrupted build of the same records and removes those of any other.
 /// @return shards kept
-int64_t prepare_output(const fs::path& output, const std::string& print, int train_shards, int validation_shards) {
-  const fs::path note = output / kUnfinished;
-  const std::string text = nlohmann::json{{"fingerprint", print}}.dump();
-  bool same = false;
-  if (fs::exists(note)) {
-    const Bytes bytes = read_file(note, 1 << 16);
-    same = std::string(bytes.begin(), bytes.end()) == text;
-  }
-  remove_stale_temporaries(output);
+int64_t prepare_output(const ResumableFolder& folder, const std::string& print, int train_shards,
+                       int validation_shards) {
+  const nlohmann::ordered_json settings{{"fingerprint", print}};
+  const bool same = !ResumableFolder::first_change(folder.read(), settings);
+  const fs::path& output = folder.path();
   fs::remove(output / Manifest::kFile);
   int64_t kept = 0;
   for (const auto& [split, shards] : {std::pair("train", train_shards), std::pair("validation", validation_shards)}) {
@@ -119,7 +115,7 @@ int64_t prepare_output(const fs::path& output, const std::string& print, int tra
       }
     }
   }
-  if (!same) write_file(note, std::string_view(text));
+  if (!same) folder.write(settings);
   if (kept > 0) log_info(concat("going on with an interrupted build: ", kept, " files are there already"));
   return kept;
 }
@@ -134,8 +130,8 @@ void check_options(const BuildOptions& options, int train_shards, int validation
   if (train_shards < 1 || validation_shards < 1 || train_shards > 99999 || validation_shards > 99999) {
     throw UsageError("shards", "expected 1…99999 files a split");
   }
-  if (options.max_side < 0) throw UsageError("max side", "expected 0 (keep) or more pixels");
-  if (options.quality < 0 || options.quality > 100) throw UsageError("quality", "expected 1…100, or 0 (keep)");
+  if (options.max_side < 0) throw UsageError("`max_side`", "expected 0 (keep) or more pixels");
+  if (options.quality < 0 || options.quality > 100) throw UsageError("`quality`", "expected 1…100, or 0 (keep)");
 }
 
 }  // namespace
@@ -147,10 +143,14 @@ BuildReport build_records(const std::string& name, const fs::path& raw_folder, c
   const int validation_shards = options.validation_shards == 0 ? builder.validation_shards : options.validation_shards;
   check_options(options, train_shards, validation_shards);
   const RawDataset raw = builder.list(raw_folder);
-  make_directories(output);
+  const ResumableFolder folder(output, {.record = ".build.json",
+                                        .what = "the record of a build",
+                                        .damaged_hint = "remove it to start the build again",
+                                        .indent = -1});
+  folder.prepare();
   require_no_other_set(output, "train", train_shards);
   require_no_other_set(output, "validation", validation_shards);
-  const int64_t resumed = prepare_output(output, fingerprint(name, raw, options, train_shards, validation_shards),
+  const int64_t resumed = prepare_output(folder, fingerprint(name, raw, options, train_shards, validation_shards),
                                          train_shards, validation_shards);
 
   ThreadPool pool(options.threads > 0 ? options.threads : available_cores());
@@ -163,7 +163,7 @@ BuildReport build_records(const std::string& name, const fs::path& raw_folder, c
   const Manifest manifest{name, options.seed, raw.class_names, train.manifest(), validation.manifest()};
   write_file(output / "classes.txt", std::string_view(join(raw.class_names, "\n") + "\n"));
   write_file(output / Manifest::kFile, std::string_view(manifest.to_json()));
-  fs::remove(output / kUnfinished);
+  fs::remove(folder.record());
   return {manifest.train.images, manifest.validation.images, manifest.train.skipped + manifest.validation.skipped,
           static_cast<int64_t>(raw.class_names.size()), resumed};
 }

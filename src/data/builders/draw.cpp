@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <numbers>
 
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/image/encode.h"
 
@@ -299,9 +299,8 @@ void draw_dataset(const fs::path& directory, const DrawOptions& options) {
       const int64_t label = i / per_class;
       Random random(options.seed, RandomPurpose::kDraw, split, static_cast<uint64_t>(i));
       const Bytes png = encode_png(draw_image(label, options.side, random));
-      char file[16];
-      std::snprintf(file, sizeof(file), "%05d.png", static_cast<int>(i % per_class));
-      write_file(folder / names[static_cast<size_t>(label)] / file, png);
+      const std::string number = zero_padded(static_cast<uint64_t>(i % per_class), 5);
+      write_file(folder / names[static_cast<size_t>(label)] / (number + ".png"), png);
     });
   }
 }

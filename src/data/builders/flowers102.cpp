@@ -2,9 +2,9 @@
 // Oxford Flowers-102 (Nilsback & Zisserman 2008), https://www.robots.ox.ac.uk/~vgg/data/flowers/102. Training takes the
 // published training and validation images, validation the test images. The classes have no published names.
 #include <algorithm>
-#include <cstdio>
 
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "builders/mat_file.h"
 #include "builders/raw_files.h"
 
@@ -13,11 +13,7 @@ namespace {
 
 constexpr double kMaxClasses = 1000;  // 102 as published
 
-std::string image_name(size_t number) {
-  char name[32];
-  std::snprintf(name, sizeof(name), "image_%05zu.jpg", number);
-  return name;
-}
+std::string image_name(size_t number) { return concat("image_", zero_padded(number, 5), ".jpg"); }
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
 #include "assemble/core/text_file.h"

@@ -203,7 +203,7 @@ MatArray parse_array(std::span<const uint8_t> bytes, const std::string& where, s
 Bytes read_level_5(const fs::path& path) {
   if (!fs::exists(path)) {
     throw InputError(path.string(), "missing",
-                     "--raw is the folder with the files as they were published and unpacked");
+                     "`raw` is the folder with the files as they were published and unpacked");
   }
   Bytes bytes = read_file(path, kMaxBytes);
   constexpr std::string_view kHdf5 = "\x89HDF";

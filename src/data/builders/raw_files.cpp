@@ -10,7 +10,7 @@
 namespace assemble::raw {
 namespace {
 
-constexpr const char* kHint = "--raw is the folder with the files as they were published and unpacked";
+constexpr const char* kHint = "`raw` is the folder with the files as they were published and unpacked";
 
 }  // namespace
 

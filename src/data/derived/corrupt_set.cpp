@@ -46,15 +46,22 @@ void check(const Dataset& dataset, const fs::path& output, const CorruptSetOptio
 class Manifest {
  public:
   Manifest(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options)
-      : path_(output / kCorruptSetManifest), settings_(settings_of(dataset, options)), data_(dataset.where()) {
+      : folder_(derived_folder(output, kCorruptSetManifest)),
+        settings_(settings_of(dataset, options)),
+        data_(dataset.where()) {
     std::set<std::string> corruptions(options.corruptions.begin(), options.corruptions.end());
     std::set<int> severities(options.severities.begin(), options.severities.end());
-    const ordered_json before = read_set_record(path_, settings_, options.corruptions);
+    const ordered_json before = read_set_record(folder_, settings_, options.corruptions);
     if (!before.is_null()) add_earlier(before, corruptions, severities);
     for (const std::string& name : corruption_names()) {
       if (corruptions.contains(name)) corruptions_.push_back(name);
     }
     severities_.assign(severities.begin(), severities.end());
+  }
+
+  void begin() const {
+    folder_.prepare();
+    write(/*complete=*/false, {});
   }
 
   void write(bool complete, const std::vector<std::string>& unreadable) const {
@@ -64,7 +71,7 @@ class Manifest {
     json["severities"] = severities_;
     json["complete"] = complete;
     json["unreadable"] = unreadable;
-    write_set_record(path_, json);
+    folder_.write(json);
   }
 
  private:
@@ -73,12 +80,11 @@ class Manifest {
       for (const std::string name : before.at("corruptions")) corruptions.insert(name);
       for (const int severity : before.at("severities")) severities.insert(severity);
     } catch (const ordered_json::exception& error) {
-      throw InputError(path_.string(), concat("is not the record of a corrupted set: ", error.what()),
-                       "write into another folder");
+      folder_.fail_damaged(error.what());
     }
   }
 
-  fs::path path_;
+  ResumableFolder folder_;
   ordered_json settings_;
   std::string data_;
   std::vector<std::string> corruptions_;
@@ -200,8 +206,7 @@ CorruptReport corrupt_dataset(const Dataset& dataset, const fs::path& output, co
   check(dataset, output, options);
   SetWriter writer(dataset, output, options);
   const Manifest manifest(dataset, output, options);
-  make_directories(output);
-  manifest.write(/*complete=*/false, {});
+  manifest.begin();
   CorruptReport report = writer.run();
   manifest.write(report.unreadable.empty(), report.unreadable);
   return report;

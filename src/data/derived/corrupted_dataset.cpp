@@ -49,7 +49,7 @@ CorruptedDataset::CorruptedDataset(const Dataset& dataset, const std::string& co
     : dataset_(dataset), corruption_(corruption), options_(options), cache_(std::make_unique<Cache>()) {
   check_corruption(corruption);
   for (const int severity : options.severities) check_severity(severity);
-  if (options.severities.empty()) throw UsageError("severities", "none given, expected some of 1 to 5");
+  if (options.severities.empty()) throw UsageError("`severities`", "none given, expected some of 1 to 5");
   CorruptSetOptions needed = options;
   if (corruption != "frost") needed.frost_dir.clear();
   corrupt_ = corrupt_options(needed);

@@ -5,11 +5,10 @@
 #include <fstream>
 #include <map>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
-#include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/data/open_images.h"
-#include "assemble/io/tfrecord.h"
 
 namespace assemble {
 namespace {
@@ -17,6 +16,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* kSources = "sources";
+constexpr const char* kOtherHint = "use the same settings to go on, or write into another folder";
 
 void check_class_names(const Dataset& dataset) {
   constexpr const char* kHint = "rename the class in classes.txt";
@@ -86,41 +86,36 @@ ordered_json derived_sources(const Dataset& dataset) {
   return checksum;
 }
 
-ordered_json read_set_record(const fs::path& record, const ordered_json& settings,
-                             const std::vector<std::string>& parts) {
-  if (!fs::exists(record)) {
-    for (const std::string& part : parts) {
-      const fs::path folder = record.parent_path() / part;
-      if (!holds_anything(folder)) continue;
-      throw UsageError(folder.string(),
-                       concat("is there already, but no ", record.filename().string(), " that says how it was made"),
-                       "write into another folder");
-    }
-    return nullptr;
-  }
-  const Bytes bytes = read_file(record, uint64_t{1} << 26);
-  try {
-    ordered_json before = ordered_json::parse(bytes);
-    for (const auto& [key, value] : settings.items()) {
-      // Sets of earlier versions know neither their sources nor their split.
-      if ((key == kSources || key == "split") && !before.contains(key)) continue;
-      if (before.at(key) == value) continue;
-      throw UsageError(record.string(),
-                       key == kSources
-                           ? "was made of images of other names, or in another order"
-                           : concat("was made with ", key, " ", before.at(key).dump(), ", not ", json_text(value)),
-                       "use the same settings to go on, or write into another folder");
-    }
-    return before;
-  } catch (const ordered_json::exception& error) {
-    throw InputError(record.string(), concat("is not the record of such a set: ", error.what()),
-                     "write into another folder, or remove this one to start the set again");
-  }
+ResumableFolder derived_folder(const fs::path& output, const std::string& record) {
+  return {output,
+          {.record = record,
+           .what = "the record of such a set",
+           .made_with = "was made with",
+           .other_hint = kOtherHint,
+           .damaged_hint = "write into another folder, or remove this one to start the set again"}};
 }
 
-void write_set_record(const fs::path& record, const ordered_json& json) {
-  // Names of files may hold bytes that are no UTF-8.
-  write_file(record, std::string_view(json_text(json, 2) + "\n"));
+ordered_json read_set_record(const ResumableFolder& set, const ordered_json& settings,
+                             const std::vector<std::string>& parts) {
+  const ordered_json before = set.read();
+  if (before.is_null()) {
+    for (const std::string& part : parts) {
+      const fs::path folder = set.path() / part;
+      if (!holds_anything(folder)) continue;
+      throw UsageError(
+          folder.string(),
+          concat("is there already, but no ", set.record().filename().string(), " that says how it was made"),
+          "write into another folder");
+    }
+    return before;
+  }
+  // Sets of earlier versions know neither their sources nor their split.
+  const std::vector<std::string> optional{kSources, "split"};
+  if (ResumableFolder::first_change(before, settings, optional) == kSources) {
+    throw UsageError(set.record().string(), "was made of images of other names, or in another order", kOtherHint);
+  }
+  set.require_same(before, settings, optional);
+  return before;
 }
 
 bool is_whole_image(const fs::path& path, ImageFormat format, int side) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/resumable_folder.h"
 #include "assemble/data/dataset.h"
 #include "assemble/image/decode.h"
 
@@ -25,16 +26,18 @@ void check_derived_names(const Dataset& dataset, bool folders);
 /// Identifies the images of a data set by their names and order; null for records and archives.
 nlohmann::ordered_json derived_sources(const Dataset& dataset);
 
+/// The folder of a set, which goes on where it was interrupted.
+/// @param record name of the file beside the images
+ResumableFolder derived_folder(const fs::path& output, const std::string& record);
+
 /// The record of a set, read again.
 /// @param settings decide the contents: a set goes on only with the same ones
 /// @param parts    names of folders that will be written
 /// @return null for a set that begins
 /// @throws UsageError when the set was made with other settings, and when there is no record but one of the folders
 /// @throws InputError for another file of the record's name
-nlohmann::ordered_json read_set_record(const fs::path& record, const nlohmann::ordered_json& settings,
+nlohmann::ordered_json read_set_record(const ResumableFolder& set, const nlohmann::ordered_json& settings,
                                        const std::vector<std::string>& parts);
-
-void write_set_record(const fs::path& record, const nlohmann::ordered_json& json);
 
 /// Is the file an image of this format and size that ends as its format does? A machine that lost power may leave a
 /// file without its contents, and other programs leave other files.

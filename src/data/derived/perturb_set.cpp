@@ -2,12 +2,11 @@
 #include "assemble/data/perturb_set.h"
 
 #include <algorithm>
-#include <iomanip>
 #include <mutex>
-#include <sstream>
 
 #include "assemble/core/error.h"
 #include "assemble/core/progress.h"
+#include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/derived_folder.h"
 #include "assemble/image/encode.h"
@@ -31,7 +30,7 @@ ordered_json settings_of(const Dataset& dataset, const PerturbSetOptions& option
 }
 
 /// The kinds of the set, old and new.
-std::vector<std::string> kinds_of(const fs::path& record, const ordered_json& before,
+std::vector<std::string> kinds_of(const ResumableFolder& set, const ordered_json& before,
                                   const std::vector<std::string>& kinds) {
   std::vector<std::string> all = kinds;
   try {
@@ -39,8 +38,7 @@ std::vector<std::string> kinds_of(const fs::path& record, const ordered_json& be
       for (const std::string kind : before.at("kinds")) all.push_back(kind);
     }
   } catch (const ordered_json::exception& error) {
-    throw InputError(record.string(), concat("is not the record of a set of sequences: ", error.what()),
-                     "write into another folder");
+    set.fail_damaged(error.what());
   }
   std::vector<std::string> ordered;
   for (const std::string& kind : perturbation_names()) {
@@ -60,9 +58,7 @@ void write_frames(const fs::path& path, const std::vector<Image>& frames) {
   fs::remove_all(filling);
   make_directories(filling);
   for (size_t i = 0; i < frames.size(); ++i) {
-    std::ostringstream name;
-    name << "frame_" << std::setw(2) << std::setfill('0') << i << ".png";
-    AtomicFile file(filling / name.str());
+    AtomicFile file(filling / concat("frame_", zero_padded(i, 2), ".png"));
     file.write(encode_png(frames[i]));
     file.commit(/*flush=*/false);
   }
@@ -154,16 +150,16 @@ PerturbReport perturb_dataset(const Dataset& dataset, const fs::path& output, co
   }
   check_apart(output, dataset.where());
   check_derived_names(dataset, options.format == PerturbFormat::kFrames);
-  const fs::path file = output / kPerturbSetManifest;
+  const ResumableFolder folder = derived_folder(output, kPerturbSetManifest);
   ordered_json record{{"made_by", concat("assemble ", ASSEMBLE_VERSION)}, {"data", dataset.where()}};
   const ordered_json settings = settings_of(dataset, options);
   record.update(settings);
-  record["kinds"] = kinds_of(file, read_set_record(file, settings, options.kinds), options.kinds);
-  make_directories(output);
+  record["kinds"] = kinds_of(folder, read_set_record(folder, settings, options.kinds), options.kinds);
+  folder.prepare();
   const auto store = [&](bool complete, const std::vector<std::string>& unreadable) {
     record["complete"] = complete;
     record["unreadable"] = unreadable;
-    write_set_record(file, record);
+    folder.write(record);
   };
   store(false, {});
   PerturbReport report = SequenceWriter(dataset, output, options).run();

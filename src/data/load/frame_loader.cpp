@@ -69,7 +69,7 @@ bool FrameLoader::next(FrameGroup& group) {
       if (++state.broken > state.options.max_broken) {
         throw InputError(error.where(),
                          concat("more than ", state.options.max_broken, " broken; the last: ", error.what()),
-                         "repair or remove them, or raise --max-broken");
+                         "repair or remove them, or raise `max_broken`");
       }
     }
   }

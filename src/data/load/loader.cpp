@@ -41,10 +41,10 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
   const auto require = [](bool condition, const char* option, const std::string& expected) {
     if (!condition) throw UsageError(option, expected);
   };
-  require(options.batch_size >= 1, "batch size", "must be at least 1");
-  require(options.prefetch >= 1, "prefetch", "must be at least 1 batch");
-  require(options.threads >= 0, "loader threads", "must be 0 (every core) or more");
-  require(options.max_broken >= 0, "max broken", "must be 0 or more");
+  require(options.batch_size >= 1, "`batch_size`", "must be at least 1");
+  require(options.prefetch >= 1, "`prefetch`", "must be at least 1 batch");
+  require(options.threads >= 0, "`threads`", "must be 0 (every core) or more");
+  require(options.max_broken >= 0, "`max_broken`", "must be 0 or more");
   const SampleBoxOptions& box = options.augmentation.box;
   require(box.min_aspect > 0 && box.min_aspect <= box.max_aspect, "crop aspect", "expected 0 < min <= max");
   require(box.min_area > 0 && box.min_area <= box.max_area && box.max_area <= 1, "crop area",
@@ -56,7 +56,7 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
           concat("expected 0 <= rank < world, not ", options.rank, " of ", options.world));
   if (dataset.size() == 0) throw InputError(dataset.where(), "holds no images");
   if (options.training && dataset.size() < options.batch_size * options.world) {
-    throw UsageError("batch size",
+    throw UsageError("`batch_size`",
                      concat("a batch of ", options.batch_size * options.world, " is larger than the data set of ",
                             dataset.size(), " images in ", dataset.where()),
                      concat("set it to at most ", dataset.size() / options.world));
@@ -139,7 +139,7 @@ void Loader::State::count_defects() {
 
 [[noreturn]] void Loader::State::refuse_more(const std::string& last) const {
   throw InputError(dataset.where(), concat("more than ", options.max_broken, " broken images; the last: ", last),
-                   "repair or remove them, or raise the number allowed");
+                   "repair or remove them, or raise `max_broken`");
 }
 
 /// Waits for the samples being worked on, then sets the new order. No worker reads the order meanwhile.

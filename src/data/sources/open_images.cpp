@@ -2,11 +2,10 @@
 #include "assemble/data/open_images.h"
 
 #include <algorithm>
-#include <iomanip>
-#include <sstream>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
+#include "assemble/core/text.h"
 #include "assemble/data/image_folder.h"
 #include "sources/listing.h"
 
@@ -49,9 +48,7 @@ bool images_are_files(const Dataset& dataset) { return dataset.size() > 0 && !re
 fs::path image_name(const Dataset& dataset, int64_t index) {
   fs::path file = relative_file(dataset, index);
   if (!file.empty()) return file;
-  std::ostringstream name;
-  name << "image_" << std::setw(8) << std::setfill('0') << index;
-  return name.str();
+  return concat("image_", zero_padded(static_cast<uint64_t>(index), 8));
 }
 
 ImageList::ImageList(const std::vector<std::string>& paths) {

@@ -2,12 +2,12 @@
 #include "assemble/data/shards.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <regex>
 #include <set>
 
 #include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "assemble/core/text_file.h"
 #include "assemble/data/manifest.h"
 #include "sources/listing.h"
@@ -39,9 +39,9 @@ std::vector<NumberedFile> numbered_files(const fs::path& directory) {
 }  // namespace
 
 std::string shard_name(const std::string& split, int index, int count) {
-  char numbers[32];
-  std::snprintf(numbers, sizeof(numbers), "-%05d-of-%05d", index, count);
-  return split + numbers;
+  constexpr size_t kDigits = 5;
+  return concat(split, "-", zero_padded(static_cast<uint64_t>(index), kDigits), "-of-",
+                zero_padded(static_cast<uint64_t>(count), kDigits));
 }
 
 std::vector<std::string> record_sets(const fs::path& directory) {

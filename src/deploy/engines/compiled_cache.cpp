@@ -2,12 +2,13 @@
 #include "engines/compiled_cache.h"
 
 #include <algorithm>
+#include <charconv>
 #include <span>
 #include <streambuf>
 
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
-#include "assemble/io/tfrecord.h"
 
 namespace assemble {
 namespace {
@@ -26,9 +27,8 @@ std::span<const uint8_t> as_bytes(std::string_view text) {
 }
 
 std::string hex(uint64_t number) {
-  std::ostringstream text;
-  text << std::hex << number;
-  return text.str();
+  char digits[16];
+  return {digits, std::to_chars(digits, digits + sizeof digits, number, 16).ptr};
 }
 
 /// FNV-1a: names files only; the key itself is in the file.

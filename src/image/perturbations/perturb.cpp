@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
-#include "codec/codecs.h"
-#include "opencv_call.h"
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
 #include "assemble/image/limits.h"
+#include "codec/codecs.h"
+#include "opencv_call.h"
 #include "perturbations/perturbation.h"
 
 namespace assemble {
@@ -85,7 +85,7 @@ std::vector<Image> perturb(const Image& image, const std::string& name, uint64_t
     throw InputError(name,
                      concat("an image of ", image.width, "×", image.height, " is smaller than the crop of ",
                             options.crop, " pixels"),
-                     "lower --crop, or raise --resize");
+                     "lower `crop`, or raise `resize`");
   }
   const int frames = kEntries[number].frames;
   check_made_size(int64_t{frames} * options.crop, options.crop, name);

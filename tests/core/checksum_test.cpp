@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "assemble/core/content_hash.h"
+#include "assemble/core/checksum.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +9,17 @@
 
 namespace assemble {
 namespace {
+
+Bytes bytes_of(std::string_view text) { return Bytes(text.begin(), text.end()); }
+
+TEST(Crc32c, KnownAnswers) {
+  EXPECT_EQ(crc32c(bytes_of("123456789")), 0xE3069283u);
+  EXPECT_EQ(crc32c({}), 0u);
+  EXPECT_EQ(crc32c(Bytes(32, 0x00)), 0x8A9136AAu);  // RFC 3720, B.4
+  EXPECT_EQ(crc32c(Bytes(32, 0xFF)), 0x62A8AB43u);
+}
+
+TEST(Crc32c, ContinuesOverParts) { EXPECT_EQ(crc32c(bytes_of("6789"), crc32c(bytes_of("12345"))), 0xE3069283u); }
 
 TEST(ContentHash, IsXxh3Of128Bits) {
   const test::TemporaryFolder folder;

@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "assemble/core/content_hash.h"
+#include "assemble/core/checksum.h"
 
 #define XXH_INLINE_ALL
+#include <isa-l/crc.h>
 #include <xxhash.h>
 
 #include <algorithm>
 
-#include "assemble/core/error.h"
-
 namespace assemble {
+
+uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t crc) {
+  constexpr size_t kCall = size_t{1} << 30;  // ISA-L counts bytes in an int
+  crc = ~crc;
+  while (!bytes.empty()) {
+    const size_t count = std::min(bytes.size(), kCall);
+    // ISA-L only reads the buffer, though its signature lacks const.
+    crc = crc32_iscsi(const_cast<unsigned char*>(bytes.data()), static_cast<int>(count), crc);
+    bytes = bytes.subspan(count);
+  }
+  return ~crc;
+}
 
 std::string content_hash(const fs::path& file) {
   constexpr uint64_t kPart = uint64_t{1} << 20;

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The library's errors and warnings name members of its options, in backquotes; who uses the command knows flags.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <string_view>
+
+namespace assemble::cli {
+
+/// Puts a command's flags where a text names the options they set: "`batch_size` 1" becomes "--batch-size 1", and
+/// "`!strict`" becomes "--no-strict". What is no option of the command stays as it is.
+std::string with_flags(const CLI::App& app, std::string_view text);
+
+}  // namespace assemble::cli
