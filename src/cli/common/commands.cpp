@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/commands.h"
+
+#include "assemble/core/choice.h"
+#include "common/torch_commands.h"
+
+namespace assemble::cli {
+namespace {
+
+class CommandElsewhere : public Subcommand {
+ public:
+  using Subcommand::Subcommand;
+  bool is_elsewhere() const override { return true; }
+  void run() override {}
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_command_elsewhere(const std::string& name) {
+  return std::make_unique<CommandElsewhere>(
+      name, kTorchCommands[find_choice("command", name, names_of(kTorchCommands))].summary);
+}
+
+std::vector<std::unique_ptr<Subcommand>> all_commands(
+    const Hooks& hooks, const std::function<std::unique_ptr<Subcommand>(const std::string& name)>& torch_command) {
+  std::vector<std::unique_ptr<Subcommand>> commands;
+  commands.push_back(torch_command("demo"));
+  commands.push_back(make_dataset_command());
+  commands.push_back(torch_command("train"));
+  commands.push_back(make_eval_command(hooks));
+  commands.push_back(make_predict_command());
+  commands.push_back(make_preprocess_command());
+  commands.push_back(torch_command("model"));
+  commands.push_back(torch_command("convert"));
+  commands.push_back(torch_command("forward"));
+  commands.push_back(make_export_command());
+  commands.push_back(make_teach_command(hooks));
+  commands.push_back(make_corrupt_command());
+  commands.push_back(make_benchmark_command());
+  commands.push_back(make_perturb_command());
+  commands.push_back(make_robustness_command());
+  return commands;
+}
+
+}  // namespace assemble::cli

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/flags.h"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "common/config.h"
+
+namespace assemble::cli {
+namespace {
+
+/// Flags that are not called as the options they set.
+const std::map<std::string_view, std::string_view>& other_names() {
+  static const std::map<std::string_view, std::string_view> names{{"average_decay", "ema"},
+                                                                  {"averages", "ema"},
+                                                                  {"base", "lr"},
+                                                                  {"boundary_epochs", "lr-boundaries"},
+                                                                  {"decay_factor", "lr-decay-factor"},
+                                                                  {"end", "lr-end"},
+                                                                  {"erasing.probability", "random-erasing"},
+                                                                  {"flip_probability", "flip"},
+                                                                  {"rates", "lr-rates"},
+                                                                  {"schedule.type", "lr-schedule"},
+                                                                  {"target", "to"},
+                                                                  {"train_epochs", "epochs"},
+                                                                  {"validation.metric", "validation-metric"}};
+  return names;
+}
+
+std::string flag_of(std::string_view option) {
+  std::string flag;
+  if (option.starts_with('!')) {
+    flag = "no-";
+    option.remove_prefix(1);
+  }
+  const auto other = other_names().find(option);
+  flag += other == other_names().end() ? option : other->second;
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
+}  // namespace
+
+std::string with_flags(const CLI::App& app, std::string_view text) {
+  const std::vector<std::string> flags = option_names(app);
+  std::string result;
+  for (;;) {
+    const size_t begin = text.find('`');
+    const size_t end = begin == std::string_view::npos ? begin : text.find('`', begin + 1);
+    if (end == std::string_view::npos) return result.append(text);
+    const std::string flag = flag_of(text.substr(begin + 1, end - begin - 1));
+    const bool is_flag = std::find(flags.begin(), flags.end(), flag) != flags.end();
+    result.append(text.substr(0, is_flag ? begin : end + 1));
+    if (is_flag) result += "--" + flag;
+    text.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace assemble::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// From `assemble` to `assemble-torch`, the program that has LibTorch, as git does with its own programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "assemble/core/error.h"
+#include "assemble/core/file.h"
+
+namespace assemble::cli {
+
+inline constexpr const char* kTorchProgram = "assemble-torch";
+
+/// Where assemble-torch lies: in $ASSEMBLE_EXEC_PATH, beside a program or in ../libexec/assemble seen from it; empty
+/// when in none of them.
+/// @param program path of the running program
+fs::path find_torch_program(const fs::path& program);
+
+/// Becomes assemble-torch with the same arguments (without the program's name), environment, input and outputs.
+/// @return never
+/// @throws NeedsTorch, the given one, when it is not there; RunError when it cannot be started
+int hand_over(const NeedsTorch& need, const std::vector<std::string>& arguments);
+
+}  // namespace assemble::cli

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What commands of `assemble` do by LibTorch where the program has it. The program without it leaves these empty, and
+// what needs one throws NeedsTorch.
+#pragma once
+
+#include <functional>
+#include <memory_resource>
+#include <string>
+#include <vector>
+
+#include "assemble/core/ranks.h"
+#include "assemble/data/loader.h"
+#include "assemble/eval/retrieval.h"
+#include "common/inference.h"
+
+namespace assemble::cli {
+
+/// A network up to its embedding.
+struct Embedder {
+  ModelCard card;
+  std::function<EmbeddedImages(Loader& loader, const std::string& progress)> embed;
+};
+
+struct Hooks {
+  /// Texts of all processes, under rank 0.
+  std::function<std::vector<std::string>(const Ranks& ranks, const std::string& name, const std::string& text)> gather =
+      {};
+  /// Memory for batches that go to a device of LibTorch.
+  std::function<std::pmr::memory_resource*(const std::string& device)> batch_memory = {};
+  std::function<Embedder(const InferenceOptions& options)> open_embedder = {};
+  /// A teacher on LibTorch, whose logits do not depend on the number of threads.
+  std::function<LoadedModel(const InferenceOptions& options)> load_teacher = {};
+};
+
+}  // namespace assemble::cli

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/inference.h"
+
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "common/choice_option.h"
+#include "common/numbers.h"
+
+namespace assemble::cli {
+
+void InferenceOptions::declare(CLI::App& app) {
+  add_choice(app, "--engine", engine, "auto", kEngineKinds, "What computes the network; auto: openvino on the CPU");
+  app.add_option("--device", device, "Of the torch engine: auto, cpu, cuda or cuda:N");
+  add_choice(app, "--precision", precision, kPrecisions,
+             "Of the computation; .onnx files with 8-bit weights run in int8, and no others");
+  add_choice(app, "--hint", hint, kEngineHints,
+             "How openvino uses the threads: throughput (a batch is shared between streams), latency (one stream on "
+             "all threads) or auto (throughput from 4 images at once)");
+  app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")->transform(thread_count());
+  app.add_option("--cache", cache, "Folder of compiled models (openvino); empty: compile anew");
+}
+
+EngineKind InferenceOptions::kind() const { return engine ? *engine : default_engine(parse_device(device)); }
+
+EngineOptions InferenceOptions::engine_options(int64_t batch) const {
+  const EngineKind chosen = kind();
+  return {.kind = chosen,
+          .precision = precision,
+          .batch = batch,
+          .threads = threads,
+          .hint = hint,
+          .device = chosen == EngineKind::kTorch ? parse_device(device) : torch::Device(torch::kCPU),
+          .cache = cache};
+}
+
+LoadedModel load_for_inference(const InferenceOptions& options, int64_t batch, int64_t image_size) {
+  keep_freed_memory();
+  EngineOptions engine_options = options.engine_options(batch);
+  engine_options.image_size = image_size;
+  DeployedModel deployed = open_engine(options.model, engine_options);
+  const std::shared_ptr<Engine> engine = std::move(deployed.engine);
+  log_info(engine->description());
+  return {deployed.card, [engine](const torch::Tensor& images) { return engine->run(images); }, engine->description()};
+}
+
+}  // namespace assemble::cli

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/interrupt.h"
+
+#include <atomic>
+#include <cerrno>
+
+namespace assemble::cli {
+namespace {
+
+std::atomic<sem_t*> to_wake{nullptr};
+static_assert(std::atomic<sem_t*>::is_always_lock_free, "a signal handler may not wait for a lock");
+
+void wake(int) {
+  const int before = errno;
+  if (sem_t* semaphore = to_wake) sem_post(semaphore);
+  errno = before;
+}
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  sem_init(&wake_, 0, 0);
+  waiter_ = std::jthread([this] {
+    while (sem_wait(&wake_) != 0) {  // interrupted by a signal of the program's
+    }
+    if (!ends_) stop_.request_stop();
+  });
+  to_wake = &wake_;
+  struct sigaction action {};
+  action.sa_handler = wake;
+  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &found_[i]);
+}
+
+InterruptGuard::~InterruptGuard() {
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &found_[i], nullptr);
+  to_wake = nullptr;
+  ends_ = true;
+  sem_post(&wake_);
+  waiter_.join();
+  sem_destroy(&wake_);
+}
+
+}  // namespace assemble::cli

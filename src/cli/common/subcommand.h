@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace assemble::cli {
+
+/// Where a command's result goes: stdout, which gets nothing else.
+class Output {
+ public:
+  bool json = false;  ///< --json: the result as JSON
+
+  /// Prints `result` as JSON when --json was given, else `text`.
+  void print(const nlohmann::ordered_json& result, const std::string& text);
+  /// @throws RunError when stdout cannot be written
+  void print_text(const std::string& text);
+  /// @throws RunError when stdout cannot be written
+  void print_json(const nlohmann::ordered_json& result);
+  /// Whether something was printed.
+  bool used() const { return used_; }
+
+ private:
+  bool used_ = false;
+};
+
+/// A command of `assemble`, or one below another: `assemble dataset build`. A declaration of an option in declare() is
+/// the truth for its flag, its key in a --config file, its help and the configuration saved with a run.
+class Subcommand {
+ public:
+  Subcommand(std::string name, std::string summary) : name_(std::move(name)), summary_(std::move(summary)) {}
+  virtual ~Subcommand() = default;
+  Subcommand(const Subcommand&) = delete;
+  Subcommand& operator=(const Subcommand&) = delete;
+
+  const std::string& name() const { return name_; }
+  const std::string& summary() const { return summary_; }
+
+  /// Gives it a subcommand, which the next word picks; without that word it runs itself.
+  void add(std::unique_ptr<Subcommand> child) { children_.push_back(std::move(child)); }
+
+  /// Declares its options and those of its subcommands. `app` already has --json, --quiet and --config.
+  void attach(CLI::App& app, Output& output);
+  /// Declares its own options.
+  virtual void declare(CLI::App&) {}
+  /// The one among itself and its subcommands that the parsed words pick.
+  Subcommand& picked();
+  /// Does the work once options are parsed. @throws Error
+  virtual void run() = 0;
+  /// Whether another program has it: this one knows its name and summary alone.
+  virtual bool is_elsewhere() const { return false; }
+
+ protected:
+  /// The parsed options.
+  const CLI::App& app() const { return *app_; }
+  Output& output() const { return *output_; }
+  void print(const nlohmann::ordered_json& result, const std::string& text) const { output_->print(result, text); }
+
+ private:
+  std::string name_, summary_;
+  std::vector<std::unique_ptr<Subcommand>> children_;
+  CLI::App* app_ = nullptr;
+  Output* output_ = nullptr;
+};
+
+/// A command that does nothing without the word for one of its subcommands.
+class SubcommandGroup : public Subcommand {
+ public:
+  using Subcommand::Subcommand;
+  void run() override {}
+  void declare(CLI::App& app) override { app.require_subcommand(1); }
+};
+
+}  // namespace assemble::cli

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands that the program `assemble-torch` has beside those of `assemble`: what the latter shows of them.
+#pragma once
+
+namespace assemble::cli {
+
+struct TorchCommand {
+  const char* name;
+  const char* summary;
+};
+
+inline constexpr TorchCommand kTorchCommands[] = {
+    {"demo", "Draw a data set, train a vanilla and an assembled network, compare"},
+    {"train", "Train or fine-tune a network on a data set"},
+    {"model", "List the presets; show the size and cost of a network"},
+    {"convert", "Import weights of TensorFlow, torchvision and timm into a model file, and export them"},
+    {"forward", "Raw tensors through a network: logits and activations, for comparisons"},
+};
+
+}  // namespace assemble::cli

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/data/build.h"
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/text.h"
+#include "common/choice_option.h"
+#include "common/numbers.h"
+#include "common/outputs.h"
+#include "dataset/dataset.h"
+
+namespace assemble::cli {
+namespace {
+
+class BuildCommand : public Subcommand {
+ public:
+  BuildCommand() : Subcommand("build", "Write a data set as TFRecords") {}
+
+  void declare(CLI::App& app) override {
+    std::vector<std::string> names;
+    std::string known;
+    for (const Builder& builder : builders()) {
+      names.push_back(builder.name);
+      known += concat("\n  ", builder.name, ": ", builder.summary);
+    }
+    app.add_option("name", name_, "Which data set:" + known)->required()->check(one_of(names));
+    app.add_option("--raw", raw_, "Folder of the data set as it was downloaded")->required();
+    app.add_option("--out", out_, "Folder for the TFRecords")->required();
+    app.add_option("--train-shards", options_.train_shards, "Files of the training split; 0: the data set's own")
+        ->transform(at_least(0));
+    app.add_option("--validation-shards", options_.validation_shards,
+                   "Files of the validation split; 0: the data set's own")
+        ->transform(at_least(0));
+    app.add_option("--max-side", options_.max_side, "Scale larger images down to this longer side, pixels; 0: never")
+        ->transform(side(0));
+    app.add_option("--quality", options_.quality,
+                   "Store images as JPEGs of this quality where that makes them smaller: other pixels, read faster; 0: "
+                   "keep files as they are, 95 for images that are scaled")
+        ->transform(whole(0, 100));
+    app.add_flag("--seekable", options_.seekable,
+                 "Store JPEGs so that training decodes little more than the window it samples: the same pixels, read "
+                 "faster; files about 1 % larger, metadata dropped");
+    app.add_option("--seed", options_.seed, "Seed of the training split's shuffle")->transform(seed());
+    app.add_option("--threads", options_.threads, "Threads; 0: every core")->transform(thread_count());
+  }
+
+  void run() override {
+    check_output_folder("--out", out_, {raw_});
+    const BuildReport report = build_records(name_, raw_, out_, options_);
+    if (report.skipped > 0) log_warning(concat(report.skipped, " unreadable files were left out"));
+    print({{"out", out_},
+           {"classes", report.classes},
+           {"train_images", report.train_images},
+           {"validation_images", report.validation_images},
+           {"skipped", report.skipped},
+           {"resumed_shards", report.resumed}},
+          format_table({{"classes", "training images", "validation images", "left out"},
+                        {std::to_string(report.classes), std::to_string(report.train_images),
+                         std::to_string(report.validation_images), std::to_string(report.skipped)}}));
+  }
+
+ private:
+  std::string name_;
+  std::string raw_;
+  std::string out_;
+  BuildOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_build_command() { return std::make_unique<BuildCommand>(); }
+
+}  // namespace assemble::cli

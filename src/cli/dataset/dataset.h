@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `assemble dataset` does, picked by its second word.
+#pragma once
+
+#include "common/subcommand.h"
+
+namespace assemble::cli {
+
+std::unique_ptr<Subcommand> make_build_command();
+std::unique_ptr<Subcommand> make_inspect_command();
+std::unique_ptr<Subcommand> make_draw_command();
+
+}  // namespace assemble::cli

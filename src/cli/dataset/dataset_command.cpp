@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/commands.h"
+#include "dataset/dataset.h"
+
+namespace assemble::cli {
+
+std::unique_ptr<Subcommand> make_dataset_command() {
+  auto command = std::make_unique<SubcommandGroup>("dataset", "Build, inspect and draw data sets");
+  command->add(make_build_command());
+  command->add(make_inspect_command());
+  command->add(make_draw_command());
+  return command;
+}
+
+}  // namespace assemble::cli

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <mutex>
+#include <optional>
+
+#include "assemble/core/encoding.h"
+#include "assemble/core/error.h"
+#include "assemble/core/progress.h"
+#include "assemble/core/text.h"
+#include "assemble/core/thread_pool.h"
+#include "assemble/data/dataset.h"
+#include "assemble/data/manifest.h"
+#include "assemble/image/decode.h"
+#include "common/numbers.h"
+#include "dataset/dataset.h"
+
+namespace assemble::cli {
+namespace {
+
+/// What one split of a data set holds.
+struct SplitSummary {
+  int64_t images = 0;
+  std::vector<int64_t> per_class;
+  int min_side = 0;  // only when the images were decoded
+  int max_side = 0;
+  std::vector<std::string> broken;
+};
+
+SplitSummary inspect(const Dataset& dataset, bool decode, int threads) {
+  SplitSummary summary;
+  summary.images = dataset.size();
+  summary.per_class.assign(static_cast<size_t>(dataset.classes()), 0);
+  std::mutex mutex;
+  std::optional<Progress> progress;
+  if (decode) progress.emplace(concat("decoding ", dataset.where()), dataset.size(), "images");
+  ThreadPool(threads > 0 ? threads : available_cores()).parallel_for(dataset.size(), [&](int64_t i) {
+    int64_t label = dataset.label(i);
+    Image image;
+    std::string error;
+    if (decode || label < 0) {
+      try {
+        const Sample sample = dataset.read(i);
+        label = sample.label;
+        if (decode) image = decode_image(sample.encoded, sample.name);
+      } catch (const InputError& defect) {
+        error = defect.what();
+      }
+    }
+    const std::lock_guard lock(mutex);
+    if (label >= 0) ++summary.per_class[static_cast<size_t>(label)];
+    if (!error.empty()) summary.broken.push_back(error);
+    if (image.height > 0) {
+      const int side = std::min(image.height, image.width);
+      summary.min_side = summary.min_side == 0 ? side : std::min(summary.min_side, side);
+      summary.max_side = std::max({summary.max_side, image.height, image.width});
+    }
+    if (progress) progress->advance(1);
+  });
+  std::sort(summary.broken.begin(), summary.broken.end());
+  return summary;
+}
+
+class InspectCommand : public Subcommand {
+ public:
+  InspectCommand() : Subcommand("inspect", "What a data set holds") {}
+
+  void declare(CLI::App& app) override {
+    app.add_option("data,--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_flag("--decode", decode_, "Decode every image and list those that cannot be read");
+    app.add_flag("--verify", verify_, "Compare every file of records with the manifest's counts and checksums");
+    app.add_option("--threads", threads_, "Threads; 0: every core")->transform(thread_count());
+  }
+
+  void run() override {
+    const auto train = open_dataset(data_, Split::kTrain);
+    const auto validation = open_dataset(data_, Split::kValidation);
+    const SplitSummary of_train = inspect(*train, decode_, threads_);
+    const SplitSummary of_validation = inspect(*validation, decode_, threads_);
+    const std::vector<std::string>& names = train->class_names();
+    std::vector<std::vector<std::string>> rows{{"class", "training", "validation"}};
+    nlohmann::ordered_json classes = nlohmann::ordered_json::array();
+    for (size_t c = 0; c < names.size(); ++c) {
+      rows.push_back({names[c], std::to_string(of_train.per_class[c]), std::to_string(of_validation.per_class[c])});
+      classes.push_back({{"name", names[c]},
+                         {"train_images", of_train.per_class[c]},
+                         {"validation_images", of_validation.per_class[c]}});
+    }
+    rows.push_back({"all", std::to_string(of_train.images), std::to_string(of_validation.images)});
+    nlohmann::ordered_json json{
+        {"train_images", of_train.images}, {"validation_images", of_validation.images}, {"classes", classes}};
+    std::string text = format_table(rows);
+    add_sources(*train, *validation, json, text);
+    if (const auto manifest = read_manifest(data_)) add_manifest(*manifest, json, text);
+    if (decode_) add_decoded(of_train, of_validation, json, text);
+    print(json, text);
+  }
+
+ private:
+  /// Where each split comes from, and what lies there and is no image.
+  static void add_sources(const Dataset& train, const Dataset& validation, nlohmann::ordered_json& json,
+                          std::string& text) {
+    for (const auto& [name, dataset] : {std::pair("train", &train), std::pair("validation", &validation)}) {
+      const std::string part = dataset->part();
+      const std::string source = one_line(part.empty() ? dataset->where() : concat(dataset->where(), ": ", part));
+      json[concat(name, "_source")] = source;
+      json["passed_over"][name] = dataset->passed_over();
+      text += concat("\n", name, " is ", source, "\n");
+      for (const auto& [kind, count] : dataset->passed_over())
+        text += concat("  passed over: ", count, " ", kind, "\n");
+    }
+  }
+
+  void add_manifest(const Manifest& manifest, nlohmann::ordered_json& json, std::string& text) const {
+    json["manifest"] = nlohmann::ordered_json::parse(manifest.to_json());
+    json["manifest"].erase("class_names");  // stand above
+    text += concat("\n", manifest.name, ", seed ", manifest.seed, ": ", manifest.train.shards.size(), " + ",
+                   manifest.validation.shards.size(), " files, ", manifest.train.skipped + manifest.validation.skipped,
+                   " images left out when it was built\n");
+    if (!verify_) return;
+    const std::vector<std::string> differences = verify_manifest(data_, manifest);
+    json["differences"] = differences;
+    text += concat("files that differ from the manifest: ", differences.size(), "\n");
+    for (const std::string& difference : differences) text += "  " + difference + "\n";
+  }
+
+  static void add_decoded(const SplitSummary& train, const SplitSummary& validation, nlohmann::ordered_json& json,
+                          std::string& text) {
+    std::vector<std::string> broken = train.broken;
+    broken.insert(broken.end(), validation.broken.begin(), validation.broken.end());
+    json["broken"] = broken;
+    json["train_sides"] = {train.min_side, train.max_side};
+    json["validation_sides"] = {validation.min_side, validation.max_side};
+    text += concat("\nsides: training ", train.min_side, " … ", train.max_side, ", validation ", validation.min_side,
+                   " … ", validation.max_side, " pixels\nunreadable: ", broken.size(), "\n");
+    for (const std::string& defect : broken) text += "  " + defect + "\n";
+  }
+
+  std::string data_;
+  bool decode_ = false;
+  bool verify_ = false;
+  int threads_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_inspect_command() { return std::make_unique<InspectCommand>(); }
+
+}  // namespace assemble::cli

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <map>
+
+#include "assemble/core/error.h"
+#include "assemble/core/text.h"
+#include "assemble/core/thread_pool.h"
+#include "assemble/data/open_images.h"
+#include "assemble/image/preprocess.h"
+#include "assemble/io/safetensors.h"
+#include "assemble/models/model_file.h"
+#include "common/commands.h"
+#include "common/numbers.h"
+#include "common/outputs.h"
+
+namespace assemble::cli {
+namespace {
+
+class PreprocessCommand : public Subcommand {
+ public:
+  PreprocessCommand() : Subcommand("preprocess", "Write what a network would see of images, as tensors") {}
+
+  void declare(CLI::App& app) override {
+    auto* type = app.add_option("--type", type_,
+                                "Type: imagenet, imagenet_NNN[a], imagenet_TTT_EEE[a], reid[_NNN], "
+                                "inception_NNN or torchvision[_NNN[_RRR]][_bicubic]");
+    app.add_option("--model", model_, "Model file, whose own preprocessing is taken instead of a type")->excludes(type);
+    app.add_option("images", images_, "Images: files (JPEG, PNG, WebP), folders and archives")->required();
+    app.add_option(
+           "--out", out_,
+           "Safetensors file to write: one tensor an image, named by a file's base name, or by its path in a folder")
+        ->required();
+    auto* train = app.add_flag("--train", train_, "As in training, augmented at random");
+    app.add_option("--seed", seed_, "Seed of the augmentation; the n-th file is sample n")
+        ->transform(seed())
+        ->needs(train);
+    app.add_option("--epoch", epoch_, "Epoch of the augmentation")->transform(at_least(0))->needs(train);
+    app.add_option("--auto-augment", auto_augment_,
+                   "AutoAugment policy: " + join(auto_augment_policy_names(), ", ") + " or none")
+        ->needs(train);
+    app.add_flag("--ten-crop", ten_crop_, "Ten views of every image, as `eval --ten-crop` sees them")->excludes(train);
+  }
+
+  void run() override {
+    std::vector<std::string> inputs = images_;
+    inputs.push_back(model_);
+    prepare_output_file("--out", out_, inputs);
+    const ImageList images(images_);
+    const std::vector<std::string> names = tensor_names(images);
+    const Preprocessing preprocessing = choose_preprocessing();
+    const int64_t side = train_ ? preprocessing.train_size : preprocessing.eval_size;
+    std::vector<int64_t> shape{side, side, Image::kChannels};
+    if (ten_crop_) shape.insert(shape.begin(), kTenCrops);
+    const size_t floats = static_cast<size_t>(side * side * Image::kChannels * (ten_crop_ ? kTenCrops : 1));
+    std::vector<std::vector<float>> outputs(names.size(), std::vector<float>(floats));
+    const Augmentation augmentation = choose_augmentation(preprocessing);
+    ThreadPool pool(available_cores());
+    pool.parallel_for(images.size(), [&](int64_t i) {
+      make(images, preprocessing, augmentation, i, outputs[static_cast<size_t>(i)]);
+    });
+    write(names, shape, outputs, preprocessing);
+    report(names, shape);
+  }
+
+ private:
+  /// The tensors' names, which must differ.
+  static std::vector<std::string> tensor_names(const ImageList& images) {
+    std::map<std::string, std::string> first;
+    std::vector<std::string> names;
+    for (int64_t i = 0; i < images.size(); ++i) {
+      const std::string name = images.name(i);
+      const auto [earlier, is_new] = first.emplace(name, images.path(i));
+      if (!is_new) {
+        throw UsageError(images.path(i), concat("has the same base name as ", earlier->second),
+                         "tensors are named by the files' base names: give files of one name to separate calls");
+      }
+      names.push_back(name);
+    }
+    return names;
+  }
+
+  Preprocessing choose_preprocessing() const {
+    if (!model_.empty()) return read_model_card(model_).preprocessing;
+    if (type_.empty()) throw UsageError("preprocess", "needs --type or --model");
+    return Preprocessing::from_type(type_);
+  }
+
+  Augmentation choose_augmentation(const Preprocessing& preprocessing) const {
+    Augmentation result;
+    result.box = preprocessing.training_box();
+    if (auto_augment_ != "none") result.auto_augment = &auto_augment_policy(auto_augment_);
+    return result;
+  }
+
+  void make(const ImageList& images, const Preprocessing& preprocessing, const Augmentation& augmentation,
+            int64_t sample, std::span<float> output) const {
+    const std::string image = images.path(sample);
+    const Bytes encoded = images.read(sample).encoded;
+    if (train_) {
+      Random random(seed_, RandomPurpose::kAugment, epoch_, static_cast<uint64_t>(sample));
+      preprocess_train(encoded, image, {}, preprocessing, augmentation, random, output);
+    } else if (ten_crop_) {
+      preprocess_ten_crop(encoded, image, preprocessing, output);
+    } else {
+      preprocess_eval(encoded, image, preprocessing, output);
+    }
+  }
+
+  void write(const std::vector<std::string>& names, const std::vector<int64_t>& shape,
+             const std::vector<std::vector<float>>& outputs, const Preprocessing& preprocessing) const {
+    std::vector<TensorView> tensors;
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto bytes = std::as_bytes(std::span(outputs[i]));
+      tensors.push_back(
+          {names[i], DataType::kF32, shape, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}});
+    }
+    write_safetensors(out_, tensors, {{"preprocessing", preprocessing.to_json()}});
+  }
+
+  void report(const std::vector<std::string>& names, const std::vector<int64_t>& shape) const {
+    std::vector<std::string> sizes;
+    for (const int64_t size : shape) sizes.push_back(std::to_string(size));
+    print(
+        {{"out", out_}, {"images", names}, {"shape", shape}},
+        concat(names.size(), names.size() == 1 ? " tensor" : " tensors", " of ", join(sizes, "×"), " in ", out_, "\n"));
+  }
+
+  std::string type_;
+  std::string model_;
+  std::vector<std::string> images_;
+  std::string out_;
+  std::string auto_augment_ = "none";
+  uint64_t seed_ = 0;
+  uint32_t epoch_ = 0;
+  bool train_ = false;
+  bool ten_crop_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_preprocess_command() { return std::make_unique<PreprocessCommand>(); }
+
+}  // namespace assemble::cli

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/eval/classification.h"
+#include "assemble/eval/retrieval.h"
+#include "common/choice_option.h"
+#include "common/commands.h"
+#include "common/hooks.h"
+#include "common/inference.h"
+#include "common/numbers.h"
+
+namespace assemble::cli {
+namespace {
+
+class EvalCommand : public Subcommand {
+ public:
+  explicit EvalCommand(const Hooks& hooks)
+      : Subcommand("eval", "Measure a model: top-1, top-5, calibration, per class, confusion; or retrieval"),
+        hooks_(hooks) {}
+
+  void declare(CLI::App& app) override {
+    app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export`")->required();
+    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    add_choice(app, "--split", split_, kSplits, "Part of the data set");
+    app.add_option("--batch-size", loader_.batch_size, "Images a batch")->transform(at_least(1));
+    app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->transform(side(0));
+    app.add_flag("--ten-crop", loader_.ten_crop, "Average the probabilities of ten crops of every image");
+    inference_.declare(app);
+    app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core")
+        ->transform(thread_count());
+    add_choice(app, "--decode", loader_.decoding, kDecodings,
+               "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large images "
+               "decoded at 1/2, 1/4 or 1/8 size: measures change in the third digit)");
+    app.add_option("--max-broken", loader_.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
+    const char* shared = "Several processes (torchrun sets these in the environment)";
+    app.add_option("--rank", ranks_.rank, "This process; rank 0 prints the result")
+        ->transform(at_least(0))
+        ->envname("RANK")
+        ->group(shared);
+    app.add_option("--world", ranks_.world, "Processes that share the evaluation, each a part of the images")
+        ->transform(at_least(1))
+        ->envname("WORLD_SIZE")
+        ->group(shared);
+    app.add_option("--address", ranks_.address, "Machine of rank 0")->envname("MASTER_ADDR")->group(shared);
+    app.add_option("--port", ranks_.port, "Port on which rank 0 listens")
+        ->transform(whole(1, 65535))
+        ->envname("MASTER_PORT")
+        ->group(shared);
+    const char* group = "Retrieval";
+    CLI::Option* retrieval =
+        app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k; the classes may be any")->group(group);
+    add_choice(app, "--similarity", similarity_, kSimilarities, "Of embeddings")->needs(retrieval)->group(group);
+    app.add_option("--recall-at", recall_at_, "Values of k")->transform(at_least(1))->needs(retrieval)->group(group);
+    app.add_option("--distractors", distractors_, "Folder of images, or TFRecords, that are in the index only")
+        ->needs(retrieval)
+        ->group(group);
+  }
+
+  void run() override {
+    keep_freed_memory();
+    if (retrieval_ && !hooks_.open_embedder) throw NeedsTorch("--retrieval");
+    if (ranks_.world > 1 && !hooks_.gather) throw NeedsTorch("--world above 1");
+    const auto dataset = open_dataset(data_, split_, retrieval_ ? ClassRule::kAny : ClassRule::kOfTraining);
+    if (hooks_.batch_memory && inference_.kind() == EngineKind::kTorch) {
+      loader_.memory = hooks_.batch_memory(inference_.device);
+    }
+    if (retrieval_) return retrieve(*dataset);
+    const LoadedModel model = load_for_inference(inference_, loader_.batch_size, eval_size_);
+    require_classes(model.card, inference_.model, *dataset, data_);
+    set_preprocessing(model.card);
+    ranks_.check();
+    loader_.rank = ranks_.rank;
+    loader_.world = ranks_.world;
+    Loader loader(*dataset, loader_);
+    ClassificationMeter meter =
+        evaluate_part(model.network, outputs_of(model.card, inference_.model), loader, "evaluating");
+    warn_of_broken(loader);
+    if (ranks_.world > 1 && !add_other_parts(meter)) return;
+    const ClassificationResult result = meter.result();
+    print(to_json(result, model.card.class_names), to_text(result, model.card.class_names));
+  }
+
+ private:
+  void set_preprocessing(const ModelCard& card) {
+    loader_.preprocessing = card.preprocessing;
+    if (eval_size_ > 0) {
+      loader_.preprocessing.eval_resize = eval_size_ * card.preprocessing.eval_resize / card.preprocessing.eval_size;
+      loader_.preprocessing.eval_size = eval_size_;
+    }
+  }
+
+  static void warn_of_broken(const Loader& loader) {
+    if (loader.broken() > 0) log_warning(concat(loader.broken(), " unreadable images were left out"));
+  }
+
+  /// @return whether this process is the one that has the sums of all
+  bool add_other_parts(ClassificationMeter& meter) {
+    const char* launcher = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
+    ranks_.launcher_listens = launcher != nullptr && std::string(launcher) == "True";
+    const std::vector<std::string> parts = hooks_.gather(ranks_, "eval", meter.sums());
+    for (size_t rank = 1; rank < parts.size(); ++rank) meter.add_sums(parts[rank], concat("rank ", rank));
+    return !parts.empty();
+  }
+
+  EmbeddedImages embed(const Embedder& embedder, const Dataset& dataset, const std::string& progress) const {
+    Loader loader(dataset, loader_);
+    EmbeddedImages images = embedder.embed(loader, progress);
+    warn_of_broken(loader);
+    return images;
+  }
+
+  /// Embeddings are inside the network: LibTorch computes them.
+  void retrieve(const Dataset& dataset) {
+    if (ranks_.world > 1) {
+      throw UsageError("--world", "retrieval compares all images with each other in one process");
+    }
+    if (inference_.engine == EngineKind::kOpenvino)
+      throw UsageError("--engine", "retrieval needs embeddings", "use --engine torch");
+    const Embedder embedder = hooks_.open_embedder(inference_);
+    set_preprocessing(embedder.card);
+    EmbeddedImages images = embed(embedder, dataset, "embedding");
+    if (!distractors_.empty()) {
+      const auto others = open_unlabelled(distractors_);
+      images = with_distractors(images, embed(embedder, *others, "embedding distractors").embeddings);
+    }
+    const RetrievalResult result = measure_retrieval(images, similarity_, recall_at_);
+    if (result.without_match > 0) {
+      log_warning(concat(result.without_match, " images are the only ones of their class and count as misses"));
+    }
+    print(to_json(result), to_text(result));
+  }
+
+  Hooks hooks_;
+  InferenceOptions inference_;
+  std::string data_;
+  Split split_ = Split::kValidation;
+  int eval_size_ = 0;
+  bool retrieval_ = false;
+  Similarity similarity_ = Similarity::kCosine;
+  std::vector<int64_t> recall_at_{1, 2, 4, 8};
+  std::string distractors_;
+  LoaderOptions loader_;
+  Ranks ranks_;
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_eval_command(const Hooks& hooks) { return std::make_unique<EvalCommand>(hooks); }
+
+}  // namespace assemble::cli

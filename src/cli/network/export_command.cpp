@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/data/loader.h"
+#include "assemble/deploy/onnx_export.h"
+#include "assemble/deploy/passes.h"
+#include "assemble/deploy/quantise.h"
+#include "assemble/eval/classification.h"
+#include "assemble/trace/trace.h"
+#include "common/choice_option.h"
+#include "common/commands.h"
+#include "common/inference.h"
+#include "common/numbers.h"
+#include "common/outputs.h"
+
+namespace assemble::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int64_t kFewestImages = 16;
+constexpr int64_t kFewImages = 100;
+constexpr double kFarFromTraining = 0.4;
+constexpr size_t kWorstShown = 10;
+
+class ExportCommand : public Subcommand {
+ public:
+  ExportCommand() : Subcommand("export", "Write a model as ONNX, in f32 or 8 bits") {}
+
+  void declare(CLI::App& app) override {
+    app.add_option("--model", model_file_, "Model file")->required();
+    app.add_option("--out", out_, "The .onnx file")->required();
+    app.add_option("--image-size", image_size_, "Side of the input, pixels; 0: the model's own")->transform(side(0));
+    app.add_flag("--preprocess", preprocess_, "The graph takes bytes [N, H, W, 3] and subtracts the mean itself");
+    app.add_flag("--plain", plain_, "Leave the graph as the network is written: to compare with");
+    const char* group = "8 bits";
+    CLI::Option* int8 = app.add_flag("--int8", int8_, "Quantise weights and activations to 8 bits")->group(group);
+    app.add_option("--calibration", calibration_, "Images that activations are measured on: folder or TFRecords")
+        ->needs(int8)
+        ->group(group);
+    app.add_option("--calibration-images", calibration_images_, "How many of them, spread evenly; 0: all")
+        ->transform(at_least(0))
+        ->needs(int8)
+        ->group(group);
+    add_choice(app, "--range", options_.range, kRangeMethods, "How ranges are chosen")->needs(int8)->group(group);
+    app.add_option("--percentile", options_.percentile, "Per cent of the values that fit, with --range percentile")
+        ->transform(real(50, 100))
+        ->needs(int8)
+        ->group(group);
+    app.add_flag("!--no-bias-correction", options_.correct_bias, "Leave biases as they are")->needs(int8)->group(group);
+    app.add_option("--keep", keep_, "Layers that stay in f32, by name")->needs(int8)->group(group);
+    app.add_option("--data", data_, "Data set whose validation split measures what 8 bits cost")
+        ->needs(int8)
+        ->group(group);
+    app.add_option("--max-drop", max_drop_,
+                   "Keep layers in f32 until top-1 drops by at most so many points; needs --data")
+        ->transform(not_negative())
+        ->needs(int8)
+        ->group(group);
+  }
+
+  void run() override {
+    keep_freed_memory();
+    check_flags();
+    model_ = load_model(model_file_, &card_);
+    if (image_size_ > 0) {
+      card_.preprocessing.eval_resize = image_size_ * card_.preprocessing.eval_resize / card_.preprocessing.eval_size;
+      card_.preprocessing.eval_size = image_size_;
+    }
+    const Graph traced = trace(*model_, card_.preprocessing.eval_size);
+    Graph graph = plain_ ? traced : optimise(traced);
+    if (int8_) graph = quantised(traced, pools_as_convolutions(graph));
+    if (preprocess_) {
+      graph = with_preprocessing(graph, card_.preprocessing);
+      // The file says what is left to do before the graph.
+      card_.preprocessing.mean = {0, 0, 0};
+      card_.preprocessing.deviation = {1, 1, 1};
+    }
+    const EnginePrecision precision = int8_ ? EnginePrecision::kInt8 : EnginePrecision::kF32;
+    const std::string bytes = serialise(to_onnx(graph, to_metadata(card_, precision)));
+    write_file(out_, bytes);
+    ordered_json result{{"out", out_},
+                        {"arch", card_.arch.str()},
+                        {"image_size", card_.preprocessing.eval_size},
+                        {"precision", precision_name(precision)},
+                        {"bytes", bytes.size()},
+                        {"nodes", graph.nodes().size()}};
+    result.update(report_);
+    print(result, concat(text_, out_, ": ", card_.arch.str(), " at ", card_.preprocessing.eval_size, ", ",
+                         precision_name(precision), ", ", format_number(static_cast<double>(bytes.size()) / 1048576, 1),
+                         " MiB\n"));
+  }
+
+ private:
+  void check_flags() {
+    if (fs::path(out_).extension() != ".onnx") {
+      throw UsageError("--out", concat("'", out_, "' does not end in .onnx"), "name the file NAME.onnx");
+    }
+    if (int8_ && calibration_.empty()) {
+      throw UsageError("--int8", "needs images to measure activations on", "add --calibration FOLDER");
+    }
+    if (int8_ && plain_) throw UsageError("--plain", "cannot be quantised", "leave one of --plain and --int8 out");
+    if (max_drop_ >= 0 && data_.empty()) {
+      throw UsageError("--max-drop", "needs labelled images", "add --data with the data set to measure on");
+    }
+    prepare_output_file("--out", out_, {model_file_, calibration_, data_});
+    options_.keep.insert(keep_.begin(), keep_.end());
+  }
+
+  std::vector<torch::Tensor> calibration_images() const {
+    const auto all = open_unlabelled(calibration_);
+    const int64_t wanted = calibration_images_ == 0 ? all->size() : std::min(calibration_images_, all->size());
+    if (wanted < kFewestImages) {
+      throw InputError(calibration_, concat("holds ", all->size(), " images, at least ", kFewestImages, " are needed"),
+                       "give a few hundred images like those that will be classified");
+    }
+    if (wanted < kFewImages) {
+      log_warning(concat("ranges from ", wanted, " images are uncertain: a few hundred are better"));
+    }
+    LoaderOptions options;
+    options.batch_size = 16;
+    options.preprocessing = card_.preprocessing;
+    const EvenlySpread chosen(*all, wanted);
+    Loader loader(chosen, options);
+    loader.start(0);
+    std::vector<torch::Tensor> batches;
+    Batch batch;
+    while (loader.next(batch)) batches.push_back(image_tensor(batch, torch::kCPU).clone());
+    return batches;
+  }
+
+  /// Share of the validation images that a graph classifies right, in per cent.
+  double accuracy(const Graph& graph, EnginePrecision precision) const {
+    const auto dataset = open_dataset(data_, Split::kValidation);
+    require_classes(card_, model_file_, *dataset, data_);
+    LoaderOptions options;
+    options.preprocessing = card_.preprocessing;
+    Loader loader(*dataset, options);
+    const InferenceOptions inference;
+    EngineOptions engine_options = inference.engine_options(options.batch_size);
+    engine_options.precision = precision;
+    const auto engine = make_engine(graph, engine_options);
+    const auto network = [&](const torch::Tensor& images) { return engine->run(images); };
+    const std::string name = concat(model_file_, " in ", precision_name(precision));
+    return 100 *
+           evaluate(network, outputs_of(card_, name), loader, concat("evaluating ", precision_name(precision))).top1;
+  }
+
+  Graph quantised(const Graph& traced, const Graph& graph) {
+    const std::vector<torch::Tensor> images = calibration_images();
+    const double distance = distance_from_training(*model_, traced, images, initial_statistics(card_));
+    if (distance > kFarFromTraining) {
+      log_warning(concat("the calibration images are ", format_number(distance, 2),
+                         " deviations from what the network saw in training: are they of the same kind, and is the "
+                         "model's preprocessing right?"));
+    }
+    report_["calibration_images"] = count_of(images);
+    report_["distance_from_training"] = distance;
+    if (data_.empty()) return reported(quantise(graph, images, options_)).graph;
+    const double reference = accuracy(graph, EnginePrecision::kF32);
+    double measured = 0;
+    const auto measure = [&](const Graph& candidate) { return measured = accuracy(candidate, EnginePrecision::kInt8); };
+    QuantisedGraph result;
+    if (max_drop_ >= 0) {
+      result = quantise_within(graph, images, options_, measure, reference, max_drop_);
+    } else {
+      result = quantise(graph, images, options_);
+      measure(result.graph);
+    }
+    report_["top1_f32"] = reference;
+    report_["top1_int8"] = measured;
+    text_ =
+        format_table(
+            {{"precision", "top-1 %"}, {"f32", format_number(reference, 2)}, {"int8", format_number(measured, 2)}}) +
+        "\n";
+    if (max_drop_ >= 0 && reference - measured > max_drop_) {
+      throw RunError("--max-drop",
+                     concat("top-1 drops by ", format_number(reference - measured, 2),
+                            " points with every layer in f32 that can be"),
+                     "allow more, or calibrate on more images");
+    }
+    return reported(result).graph;
+  }
+
+  static int64_t count_of(const std::vector<torch::Tensor>& batches) {
+    int64_t count = 0;
+    for (const torch::Tensor& batch : batches) count += batch.size(0);
+    return count;
+  }
+
+  const QuantisedGraph& reported(const QuantisedGraph& result) {
+    std::vector<QuantisedLayer> layers = result.layers;
+    ordered_json list = ordered_json::array();
+    for (const QuantisedLayer& layer : layers) {
+      list.push_back({{"name", layer.name}, {"precision", layer.quantised ? "int8" : "f32"}, {"error", layer.error}});
+    }
+    report_["layers"] = list;
+    std::stable_sort(layers.begin(), layers.end(),
+                     [](const QuantisedLayer& a, const QuantisedLayer& b) { return a.error > b.error; });
+    std::vector<std::vector<std::string>> rows{{"largest errors", "precision", "error %"}};
+    for (size_t i = 0; i < std::min(kWorstShown, layers.size()); ++i) {
+      rows.push_back({layers[i].name, layers[i].quantised ? "int8" : "f32", format_number(100 * layers[i].error, 2)});
+    }
+    text_ += format_table(rows) + "\n";
+    return result;
+  }
+
+  std::string model_file_, out_, calibration_, data_;
+  std::vector<std::string> keep_;
+  int image_size_ = 0;
+  bool preprocess_ = false, plain_ = false, int8_ = false;
+  int64_t calibration_images_ = 128;
+  double max_drop_ = -1;
+  QuantiseOptions options_;
+  Classifier model_;
+  ModelCard card_;
+  ordered_json report_ = ordered_json::object();
+  std::string text_;
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_export_command() { return std::make_unique<ExportCommand>(); }
+
+}  // namespace assemble::cli

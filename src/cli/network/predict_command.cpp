@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/data/open_images.h"
+#include "assemble/eval/predict.h"
+#include "common/choice_option.h"
+#include "common/commands.h"
+#include "common/inference.h"
+#include "common/numbers.h"
+
+namespace assemble::cli {
+namespace {
+
+enum class Format { kTable, kJson, kCsv };
+constexpr auto kFormats =
+    choices<Format>("format", {{Format::kTable, "table"}, {Format::kJson, "json"}, {Format::kCsv, "csv"}});
+
+class PredictCommand : public Subcommand {
+ public:
+  PredictCommand() : Subcommand("predict", "Classify image files and folders") {}
+
+  void declare(CLI::App& app) override {
+    app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export`")->required();
+    app.add_option("images", images_, "Image files, folders and archives")->required();
+    app.add_option("--top", options_.top, "Classes to name for each image")->transform(at_least(1));
+    add_choice(app, "--format", format_, kFormats, "How the result is written");
+    app.add_option("--batch-size", options_.batch_size, "Images a batch")->transform(at_least(1));
+    inference_.declare(app);
+  }
+
+  void run() override {
+    const ImageList images(images_);
+    std::vector<std::string> names;
+    for (int64_t i = 0; i < images.size(); ++i) names.push_back(images.path(i));
+    options_.batch_size = std::min(options_.batch_size, images.size());
+    const LoadedModel model = load_for_inference(inference_, options_.batch_size);
+    const auto read = [&](int64_t i) { return images.read(i).encoded; };
+    const std::vector<Prediction> predictions = predict(model.network, model.card, names, read, options_);
+    write(predictions);
+    const auto broken = std::count_if(predictions.begin(), predictions.end(),
+                                      [](const Prediction& prediction) { return !prediction.error.empty(); });
+    if (broken > 0) {
+      throw InputError("", concat(broken, " of ", predictions.size(), " images could not be read or classified"),
+                       "their errors stand in place of classes");
+    }
+  }
+
+ private:
+  void write(const std::vector<Prediction>& predictions) const {
+    if (output().json || format_ == Format::kJson) return output().print_json(predictions_to_json(predictions));
+    output().print_text(format_ == Format::kCsv ? predictions_to_csv(predictions) : predictions_to_table(predictions));
+  }
+
+  InferenceOptions inference_;
+  std::vector<std::string> images_;
+  Format format_ = Format::kTable;
+  PredictOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_predict_command() { return std::make_unique<PredictCommand>(); }
+
+}  // namespace assemble::cli

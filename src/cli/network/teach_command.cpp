@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "assemble/core/checksum.h"
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/models/model_file.h"
+#include "assemble/train/teach.h"
+#include "common/choice_option.h"
+#include "common/commands.h"
+#include "common/hooks.h"
+#include "common/inference.h"
+#include "common/interrupt.h"
+#include "common/numbers.h"
+#include "common/outputs.h"
+
+namespace assemble::cli {
+namespace {
+
+class TeachCommand : public Subcommand {
+ public:
+  explicit TeachCommand(const Hooks& hooks)
+      : Subcommand("teach", "Store a model's logits with a data set, to distil from"),
+        load_on_torch_(hooks.load_teacher) {}
+
+  void declare(CLI::App& app) override {
+    app.add_option("--model", inference_.model, "Model file of the teacher, or its .onnx file")->required();
+    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_option("--out", out_, "Folder for the TFRecords; finished ones in it are kept")->required();
+    add_choice(app, "--split", split_, "both", kSplits, "Part of the data set");
+    app.add_option("--shards", options_.shards, "Files a split; 0: one for every 1024 images")->transform(at_least(0));
+    app.add_option("--batch-size", options_.batch_size, "Images a batch")->transform(at_least(1));
+    inference_.declare(app);
+    app.add_option("--loader-threads", options_.loader_threads, "Threads that decode; 0: every core")
+        ->transform(thread_count());
+    app.add_option("--max-broken", options_.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
+  }
+
+  void run() override {
+    check_output_folder("--out", out_, {data_});
+    keep_freed_memory();
+    const Network teacher = load_teacher();
+    options_.preprocessing = card_.preprocessing;
+    std::vector<std::pair<Split, std::unique_ptr<Dataset>>> splits;
+    for (const Split split : {Split::kTrain, Split::kValidation}) {
+      if (split_.value_or(split) == split) splits.emplace_back(split, open_dataset(data_, split));
+    }
+    check_classes(*splits.front().second);
+    prepare_teacher_folder(out_, identity());
+    const InterruptGuard interrupt;
+    for (const auto& [split, dataset] : splits) {
+      report(split, teach(*dataset, split, teacher, out_, options_, interrupt.token()));
+    }
+    write_file(fs::path(out_) / "classes.txt",
+               std::string_view(join(splits.front().second->class_names(), "\n") + "\n"));
+    result_["out"] = out_;
+    print(result_,
+          format_table(table_) + concat("\nTrain with: assemble train --data ", out_, " --kd-temperature 1 …\n"));
+  }
+
+ private:
+  Network load_teacher() {
+    const bool on_torch = inference_.kind() == EngineKind::kTorch;
+    if (on_torch && !load_on_torch_) throw NeedsTorch("--engine torch");
+    const LoadedModel loaded =
+        on_torch ? load_on_torch_(inference_) : load_for_inference(inference_, options_.batch_size);
+    card_ = loaded.card;
+    return loaded.network;
+  }
+
+  /// Logits are stored by position, so the teacher's classes must be the data set's in their order. Names may differ:
+  /// converted models often have numbers for names.
+  void check_classes(const Dataset& dataset) const {
+    const std::vector<std::string>&theirs = card_.class_names, &ours = dataset.class_names();
+    if (theirs.size() != ours.size()) {
+      throw InputError(inference_.model,
+                       concat("has ", theirs.size(), " classes, the data set ", data_, " has ", ours.size()),
+                       "a teacher must know the data set's classes: fine-tune it with train --pretrained");
+    }
+    const auto [mine, other] = std::mismatch(theirs.begin(), theirs.end(), ours.begin());
+    if (mine == theirs.end()) return;
+    const std::string difference = concat("class ", mine - theirs.begin(), " is '", *other, "' in the data set, '",
+                                          *mine, "' in ", inference_.model);
+    if (std::is_permutation(theirs.begin(), theirs.end(), ours.begin())) {
+      throw InputError(data_, difference, "they must be in the same order");
+    }
+    log_warning(difference + ": classes are matched by their order");
+  }
+
+  nlohmann::ordered_json identity() const {
+    const Bytes bytes = read_file(inference_.model);
+    return {{"format", "assemble teach 1"},
+            {"arch", card_.arch.str()},
+            {"model_bytes", bytes.size()},
+            {"model_crc32c", crc32c(bytes)},
+            {"preprocessing", nlohmann::ordered_json::parse(card_.preprocessing.to_json())},
+            {"engine", engine_name(inference_.kind())},
+            {"precision", precision_name(inference_.precision)}};
+  }
+
+  void report(Split split, const TeachReport& report) {
+    const double share =
+        report.images == 0 ? 0 : static_cast<double>(report.correct) / static_cast<double>(report.images);
+    const std::string name = split_name(split);
+    result_[name] = {{"images", report.images},
+                     {"broken", report.broken},
+                     {"teacher_top1", share},
+                     {"shards", report.shards},
+                     {"kept_shards", report.kept_shards}};
+    table_.push_back({name, std::to_string(report.images), std::to_string(report.broken),
+                      format_number(100 * share, 2) + " %", std::to_string(report.shards),
+                      std::to_string(report.kept_shards)});
+  }
+
+  std::function<LoadedModel(const InferenceOptions&)> load_on_torch_;
+  InferenceOptions inference_;
+  std::string data_;
+  std::string out_;
+  std::optional<Split> split_;
+  TeachOptions options_;
+  ModelCard card_;
+  nlohmann::ordered_json result_;
+  std::vector<std::vector<std::string>> table_{{"split", "images", "broken", "teacher's top-1", "shards", "kept"}};
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_teach_command(const Hooks& hooks) { return std::make_unique<TeachCommand>(hooks); }
+
+}  // namespace assemble::cli

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/commands.h"
+#include "robustness/robustness.h"
+
+namespace assemble::cli {
+
+std::unique_ptr<Subcommand> make_robustness_command() {
+  auto command =
+      std::make_unique<SubcommandGroup>("robustness", "Measure robustness: mCE, mFR, calibration, shift consistency");
+  command->add(make_corruption_measure());
+  command->add(make_perturbation_measure());
+  command->add(make_shift_measure());
+  command->add(make_report_measure());
+  return command;
+}
+
+}  // namespace assemble::cli

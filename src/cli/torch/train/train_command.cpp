@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/text.h"
+#include "torch/commands.h"
+#include "torch/train/train_options.h"
+
+namespace assemble::cli {
+namespace {
+
+class TrainCommand : public Subcommand {
+ public:
+  TrainCommand() : Subcommand("train", "Train or fine-tune a network on a data set") {}
+
+  void declare(CLI::App& app) override {
+    job_.declare(app);
+    app.add_flag("--resume", resume_, "Go on from the run folder's checkpoint")->configurable(false);
+  }
+
+  void run() override { report(job_.run(app(), resume_)); }
+
+ private:
+  void report(const TrainResult& result) const {
+    nlohmann::ordered_json json;
+    std::vector<std::vector<std::string>> table(2);
+    const auto add_column = [&table](const std::string& name, double value, int decimals) {
+      table[0].push_back(name);
+      table[1].push_back(format_number(value, decimals));
+    };
+    for (const auto& [name, value] : result.measures) {
+      json[name] = value;
+      add_column(name, value, 4);
+    }
+    json["best_" + result.metric] = result.best ? nlohmann::ordered_json(*result.best) : nlohmann::ordered_json();
+    json.update(nlohmann::ordered_json{{"steps", result.steps},
+                                       {"seconds", result.seconds},
+                                       {"images_per_second", result.images_per_second},
+                                       {"data_wait_share", result.data_wait_share},
+                                       {"peak_memory_mib", result.peak_memory_mib},
+                                       {"interrupted", result.interrupted},
+                                       {"out", job_.out}});
+    if (result.best) add_column("best " + result.metric, *result.best, 4);
+    add_column("images/s", result.images_per_second, 1);
+    add_column("data wait %", 100 * result.data_wait_share, 1);
+    add_column("peak MiB", result.peak_memory_mib, 0);
+    table[0].push_back("time");
+    table[1].push_back(format_duration(result.seconds));
+    std::vector<std::string> models;
+    for (const char* file : {"best.safetensors", "last.safetensors"}) {
+      if (const fs::path model = fs::path(job_.out) / file; fs::exists(model)) models.push_back(model.string());
+    }
+    print(json, format_table(table) + concat("\nModels: ", models.empty() ? "none yet" : join(models, ", "), "\n"));
+  }
+
+  bool resume_ = false;
+  TrainJob job_;
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_train_command() { return std::make_unique<TrainCommand>(); }
+
+}  // namespace assemble::cli

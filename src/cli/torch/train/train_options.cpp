@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "torch/train/train_options.h"
+
+#include <algorithm>
+#include <map>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "common/choice_option.h"
+#include "common/config.h"
+#include "common/interrupt.h"
+#include "common/numbers.h"
+#include "common/outputs.h"
+
+namespace assemble::cli {
+namespace {
+
+std::map<std::string, std::string> values_of(const std::vector<TomlEntry>& config) {
+  std::map<std::string, std::string> values;
+  for (const TomlEntry& entry : config) {
+    std::vector<std::string> texts;
+    for (const TomlValue& value : entry.values) texts.push_back(value.text);
+    values[join(entry.path, ".")] = join(texts, ", ");
+  }
+  return values;
+}
+
+/// More epochs are what resuming is for; a run folder may have been moved.
+void warn_of_changes(const fs::path& config, const std::string& now) {
+  if (!fs::exists(config)) return;
+  std::vector<std::string> changes = changed_options(read_config(config.string()), read_toml(now, "config"));
+  std::erase_if(changes, [](const std::string& change) {
+    return change.starts_with("--epochs ") || change.starts_with("--out ");
+  });
+  if (changes.empty()) return;
+  log_warning(concat("resuming with other options than the run began with: ", join(changes, "; ")));
+}
+
+}  // namespace
+
+void TrainFlags::declare(CLI::App& app) {
+  declare_network(app);
+  declare_recipe(app);
+  declare_schedule(app);
+  declare_data(app);
+  declare_run(app);
+}
+
+void TrainFlags::declare_network(CLI::App& app) {
+  TrainOptions& o = options_;
+  app.add_option("--arch", o.arch, "Network: a preset or base+tweak+tweak… (see `assemble model list`)")
+      ->group("Network");
+  app.add_option("--pretrained", o.pretrained, "Model file to fine-tune: all its weights but the classifier's")
+      ->group("Network");
+  app.add_flag("--zero-gamma", o.zero_gamma, "Start the last batch norm of every block at 0")->group("Network");
+  app.add_option("--bn-momentum", o.bn_momentum, "Batch norm: running = m · running + (1 - m) · batch")
+      ->transform(share())
+      ->group("Network");
+  app.add_option("--drop-block", o.drop_block, "DropBlock: keep probability at the first and at the last step")
+      ->transform(share())
+      ->expected(2)
+      ->default_str("")
+      ->group("Network");
+  app.add_option("--drop-block-size", o.drop_block_size, "Side of a dropped block")
+      ->transform(at_least(1))
+      ->group("Network");
+}
+
+void TrainFlags::declare_recipe(CLI::App& app) {
+  TrainOptions& o = options_;
+  const char* group = "Recipe";
+  app.add_option("--epochs", o.epochs, "Epochs")->transform(at_least(1))->group(group);
+  app.add_option("--batch-size", o.batch_size, "Images a forward pass (mixup 1 reads twice as many)")
+      ->transform(at_least(1))
+      ->group(group);
+  app.add_option("--accumulate", o.accumulate, "Forward passes a step")->transform(at_least(1))->group(group);
+  add_choice(app, "--loss", o.loss, kLossTypes, "What the labels say: one class is right, or yes or no of each class")
+      ->group(group);
+  app.add_option("--label-smoothing", o.label_smoothing, "Share of the label spread over all classes")
+      ->transform(share())
+      ->group(group);
+  app.add_option("--mixup", mixup_, "0 off, 1 halves of a double batch, 2 keeps the batch")
+      ->transform(whole(0, 2))
+      ->group(group);
+  app.add_option("--mixup-alpha", o.mixup_alpha, "α of mixup's Beta(α, α)")->transform(positive())->group(group);
+  app.add_option("--kd-temperature", o.kd_temperature, "Distillation from stored teacher logits; 0 is off")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--weight-decay", o.optimizer.weight_decay, "λ of λ · ½‖w‖² over all but batch norm")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--momentum", o.optimizer.momentum, "Momentum of SGD")->transform(share())->group(group);
+  app.add_flag("--nesterov", o.optimizer.nesterov, "Nesterov momentum")->group(group);
+  app.add_option("--clip-gradients", o.clip_gradients, "Largest norm of the gradient; 0 is off")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--ema", o.average_decay, "Decay of the weights' moving average; 0 is off")
+      ->transform(share())
+      ->group(group);
+}
+
+void TrainFlags::declare_schedule(CLI::App& app) {
+  LearningRateSchedule& s = options_.schedule;
+  const char* group = "Learning rate";
+  app.add_option("--lr", s.base, "Learning rate after the warm-up")->transform(positive())->group(group);
+  add_choice(app, "--lr-schedule", s.type, kDecayTypes, "How the learning rate falls")->group(group);
+  app.add_option("--warmup-epochs", s.warmup_epochs, "Epochs of linear warm-up")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--epochs-per-decay", s.epochs_per_decay, "Epochs a decay (exponential, polynomial)")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--lr-decay-factor", s.decay_factor, "Factor a decay (exponential)")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--lr-end", s.end, "Last learning rate (polynomial)")->transform(not_negative())->group(group);
+  app.add_option("--lr-boundaries", s.boundary_epochs, "Epochs at which the rate changes (piecewise; 30 60 80 90)")
+      ->transform(not_negative())
+      ->default_str("")
+      ->group(group);
+  app.add_option("--lr-rates", s.rates, "Factors between the boundaries (piecewise; 1 0.1 0.01 0.001 0.0001)")
+      ->transform(not_negative())
+      ->default_str("")
+      ->group(group);
+}
+
+void TrainFlags::declare_data(CLI::App& app) {
+  TrainOptions& o = options_;
+  const char* group = "Data";
+  app.add_option("--preprocessing", preprocessing_,
+                 "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE, each also with 'a'; reid, reid_NNN; inception_NNN; "
+                 "torchvision, torchvision_NNN, torchvision_NNN_RRR, each also with '_bicubic'")
+      ->group(group);
+  app.add_option("--train-size", train_size_, "Side of training crops; 0: the type's")
+      ->transform(side(0))
+      ->group(group);
+  app.add_option("--eval-size", eval_size_, "Side of evaluation crops; 0: the type's")
+      ->transform(side(0))
+      ->group(group);
+  app.add_option("--eval-resize", eval_resize_, "Short side before the evaluation crop; 0: the type's")
+      ->transform(side(0))
+      ->group(group);
+  app.add_option("--mean", mean_, "Subtracted from R, G and B in [0, 255]")
+      ->transform(real(-1e6, 1e6))
+      ->expected(3)
+      ->default_str("")
+      ->group(group);
+  app.add_option("--deviation", deviation_, "Divides R, G and B after that")
+      ->transform(positive())
+      ->expected(3)
+      ->default_str("")
+      ->group(group);
+  app.add_flag("--antialias", antialias_, "Resize with antialiasing instead of the original's plain bilinear")
+      ->group(group);
+  app.add_flag("--pad-to-square", pad_to_square_, "Black borders make the image square first (reid types)")
+      ->group(group);
+  app.add_option("--small-size", o.small_size, "Side of training crops in the run's first part; 0 is off")
+      ->transform(side(0))
+      ->group(group);
+  app.add_option("--small-share", o.small_share, "Share of the steps at --small-size")
+      ->transform(share())
+      ->group(group);
+  app.add_option("--min-area", min_area_, "Smallest share of the image a crop takes; 0: the type's")
+      ->transform(share())
+      ->group(group);
+  app.add_option("--max-area", o.augmentation.box.max_area, "Largest share")->transform(share())->group(group);
+  app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")
+      ->transform(share())
+      ->group(group);
+  app.add_option("--auto-augment", auto_augment_,
+                 "AutoAugment policy: " + join(auto_augment_policy_names(), ", ") + " or none")
+      ->group(group);
+  app.add_option("--random-erasing", o.augmentation.erasing.probability, "Probability of erasing a rectangle")
+      ->transform(share())
+      ->group(group);
+  app.add_option("--color-jitter", o.augmentation.color_jitter, "Brightness, contrast, saturation in 1 ± x")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--loader-threads", o.loader_threads, "Threads that decode and augment; 0: every core")
+      ->transform(thread_count())
+      ->group(group);
+  add_choice(app, "--decode", o.decoding, kDecodings,
+             "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large crops decoded "
+             "at 1/2, 1/4 or 1/8 size); validation is always exact")
+      ->group(group);
+  app.add_option("--prefetch", o.prefetch, "Batches prepared ahead")->transform(at_least(0))->group(group);
+  app.add_option("--max-broken", o.max_broken, "Unreadable images before the run gives up")
+      ->transform(at_least(0))
+      ->group(group);
+}
+
+void TrainFlags::declare_run(CLI::App& app) {
+  TrainOptions& o = options_;
+  const char* group = "Run";
+  app.add_option("--seed", o.seed, "Seed of weights, order, augmentation, mixup and DropBlock")
+      ->transform(seed())
+      ->group(group);
+  app.add_option("--device", device_, "auto, cpu, cuda or cuda:N")->group(group);
+  add_choice(app, "--precision", o.precision, kAutocastPrecisions, "Of convolutions and dense layers; bf16: autocast")
+      ->group(group);
+  app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")
+      ->transform(thread_count())
+      ->group(group);
+  app.add_option("--eval-every", o.eval_every, "Epochs between evaluations")->transform(at_least(1))->group(group);
+  app.add_option("--fine-eval-ratio", o.fine_eval_ratio, "After this share of the epochs, evaluate after each")
+      ->transform(share())
+      ->group(group);
+  app.add_option("--eval-batch-size", o.eval_batch_size, "Images a batch while evaluating")
+      ->transform(at_least(1))
+      ->group(group);
+  add_choice(app, "--validation-metric", o.validation.metric, kValidationMetrics,
+             "What picks the best models; recall@1: retrieval, whose validation classes may differ from training's")
+      ->group(group);
+  add_choice(app, "--similarity", o.validation.similarity, kSimilarities, "Of embeddings, for recall@1")->group(group);
+  app.add_option("--keep-best", o.keep_best, "Best models to keep")->transform(at_least(0))->group(group);
+  app.add_flag("--keep-every-evaluation", o.keep_every_evaluation, "Keep every evaluated model too")->group(group);
+  app.add_option("--log-every", o.log_every, "Steps between lines of metrics.jsonl")
+      ->transform(at_least(1))
+      ->group(group);
+  app.add_flag("--overfit-one-batch", o.overfit_one_batch, "Train on the first batch alone: can the network learn?")
+      ->group(group);
+}
+
+Preprocessing TrainFlags::preprocessing() const {
+  Preprocessing result = Preprocessing::from_type(preprocessing_);
+  if (train_size_ > 0) result.train_size = train_size_;
+  if (eval_size_ > 0) {
+    // The share of the short side that the type's crop takes stays.
+    result.eval_resize = eval_size_ * result.eval_resize / result.eval_size;
+    result.eval_size = eval_size_;
+  }
+  if (eval_resize_ > 0) result.eval_resize = eval_resize_;
+  const std::string& type = preprocessing_;
+  if (eval_resize_ > 0 && !result.resizes_short_side()) {
+    throw UsageError("--eval-resize", "has no effect on preprocessing type " + type, "set --eval-size");
+  }
+  if (pad_to_square_ && result.family != PreprocessingFamily::kReid) {
+    throw UsageError("--pad-to-square", "has no effect on preprocessing type " + type, "use it with reid types");
+  }
+  result.pad_to_square = pad_to_square_;
+  if (result.eval_resize < result.eval_size) {
+    throw UsageError("--eval-resize", concat(result.eval_resize, " is less than the crop of ", result.eval_size));
+  }
+  result.antialias |= antialias_;
+  std::copy(mean_.begin(), mean_.end(), result.mean.begin());
+  std::copy(deviation_.begin(), deviation_.end(), result.deviation.begin());
+  const bool positive = std::all_of(result.deviation.begin(), result.deviation.end(), [](float d) { return d > 0; });
+  if (!positive) throw UsageError("--deviation", "must be above 0");
+  return result;
+}
+
+Augmentation TrainFlags::augmentation(const Preprocessing& preprocessing) const {
+  Augmentation result = options_.augmentation;
+  const double max_area = result.box.max_area;
+  result.box = preprocessing.training_box();
+  result.box.max_area = max_area;
+  if (min_area_ > 0) result.box.min_area = min_area_;
+  if (auto_augment_ != "none") result.auto_augment = &auto_augment_policy(auto_augment_);
+  return result;
+}
+
+TrainOptions TrainFlags::options() const {
+  TrainOptions options = options_;
+  options.mixup = static_cast<MixupType>(mixup_);
+  options.preprocessing = preprocessing();
+  options.augmentation = augmentation(options.preprocessing);
+  options.device = parse_device(device_);
+  options.check();
+  return options;
+}
+
+void TrainJob::declare(CLI::App& app) {
+  app.add_option("--data", data, "Data set: folders of classes, or TFRecords")->required();
+  app.add_option("--out", out, "Run folder")->required();
+  flags_.declare(app);
+}
+
+std::vector<std::string> changed_options(const std::vector<TomlEntry>& before, const std::vector<TomlEntry>& now) {
+  const std::map<std::string, std::string> old_values = values_of(before), new_values = values_of(now);
+  std::vector<std::string> changes;
+  for (const auto& [key, value] : new_values) {
+    const auto old = old_values.find(key);
+    const std::string was = old == old_values.end() ? "not set" : old->second;
+    if (was != value) changes.push_back(concat("--", key, " was ", was, ", is ", value));
+  }
+  for (const auto& [key, value] : old_values) {
+    if (!new_values.contains(key)) changes.push_back(concat("--", key, " was ", value, ", is not set"));
+  }
+  return changes;
+}
+
+TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
+  check_output_folder("--out", out, {data});
+  keep_freed_memory();
+  TrainOptions options = flags_.options();
+  options.resume = resume;
+  if (flags_.threads > 0) torch::set_num_threads(flags_.threads);
+  const auto train = open_dataset(data, Split::kTrain);
+  const bool retrieves = options.validation.metric == ValidationMetric::kRecallAt1;
+  const auto validation = open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining);
+  RunFolder folder(out, resume);  // after the data, below which it may lie
+  Trainer trainer(*train, *validation, options, folder);
+  const std::string config = effective_config(app);
+  if (resume) warn_of_changes(folder.path() / "config.toml", config);
+  folder.write_config(config);
+  folder.write_environment({"assemble", "train", "--config", (folder.path() / "config.toml").string()});
+  log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",
+                  train->classes(), " classes, ", trainer.steps_per_epoch(), " steps an epoch"));
+  const InterruptGuard interrupt;
+  return trainer.run(interrupt.token());
+}
+
+}  // namespace assemble::cli

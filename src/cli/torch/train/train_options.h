@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "assemble/io/toml.h"
+#include "assemble/train/trainer.h"
+
+namespace assemble::cli {
+
+/// Declares every option of a training run on `app` and turns the parsed values into TrainOptions.
+class TrainFlags {
+ public:
+  void declare(CLI::App& app);
+  /// @throws UsageError for values that do not fit
+  TrainOptions options() const;
+
+  int threads = 0;  ///< of LibTorch; 0: every core
+
+ private:
+  void declare_network(CLI::App& app);
+  void declare_recipe(CLI::App& app);
+  void declare_schedule(CLI::App& app);
+  void declare_data(CLI::App& app);
+  void declare_run(CLI::App& app);
+  Preprocessing preprocessing() const;
+  Augmentation augmentation(const Preprocessing& preprocessing) const;
+
+  TrainOptions options_;
+  std::string preprocessing_ = "imagenet";
+  std::string device_ = "auto";
+  int mixup_ = 0;
+  bool antialias_ = false;
+  bool pad_to_square_ = false;
+  std::string auto_augment_ = "none";
+  double min_area_ = 0;
+  int train_size_ = 0;
+  int eval_size_ = 0;
+  int eval_resize_ = 0;
+  std::vector<float> mean_;
+  std::vector<float> deviation_;
+};
+
+/// What differs between two configurations: "--lr was 0.1, is 0.2".
+std::vector<std::string> changed_options(const std::vector<TomlEntry>& before, const std::vector<TomlEntry>& now);
+
+/// A training run as `assemble train` declares it: data set, run folder and options.
+class TrainJob {
+ public:
+  void declare(CLI::App& app);
+  /// Trains and leaves a run folder. @param app holds the parsed options, which become config.toml
+  TrainResult run(const CLI::App& app, bool resume) const;
+
+  std::string data;
+  std::string out;
+
+ private:
+  TrainFlags flags_;
+};
+
+}  // namespace assemble::cli

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/commands.h"
+#include "common/hooks.h"
+#include "test_support.h"
+
+namespace assemble::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+/// A program's answer, in this process.
+struct Answer {
+  int status = -1;
+  std::string output, error;
+};
+
+Answer run(const Program& program, const std::vector<std::string>& arguments) {
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  Answer answer;
+  answer.status = run_command_line(program, arguments);
+  answer.error = testing::internal::GetCapturedStderr();
+  answer.output = testing::internal::GetCapturedStdout();
+  return answer;
+}
+
+/// Needs LibTorch with --torch, before or after its result is out.
+class Probe : public Subcommand {
+ public:
+  explicit Probe(const std::string& name) : Subcommand(name, "A probe") {}
+  void declare(CLI::App& app) override {
+    app.add_flag("--torch", torch_, "Needs LibTorch");
+    app.add_flag("--late", late_, "Prints first");
+  }
+  void run() override {
+    if (torch_ && !late_) throw NeedsTorch("--torch");
+    print({{"name", name()}}, "I am " + name() + "\n");
+    if (torch_) throw NeedsTorch("--torch");
+  }
+
+ private:
+  bool torch_ = false, late_ = false;
+};
+
+/// A program of one command with a subcommand, which counts what it hands over.
+class CommandLine : public testing::Test {
+ protected:
+  CommandLine() {
+    auto probe = std::make_unique<Probe>("probe");
+    probe->add(std::make_unique<Probe>("inner"));
+    program_.commands.push_back(std::move(probe));
+    auto group = std::make_unique<SubcommandGroup>("group", "A group");
+    group->add(std::make_unique<Probe>("inner"));
+    program_.commands.push_back(std::move(group));
+    program_.commands.push_back(make_command_elsewhere("train"));
+    program_.hand_over = [this](const NeedsTorch& need, const std::vector<std::string>& arguments) {
+      need_ = need.where();
+      handed_over_ = arguments;
+      return 42;
+    };
+  }
+
+  Program program_;
+  std::string need_;
+  std::vector<std::string> handed_over_;
+};
+
+TEST_F(CommandLine, TheNextWordPicksASubcommand) {
+  EXPECT_EQ(run(program_, {"probe"}).output, "I am probe\n");
+  EXPECT_EQ(run(program_, {"probe", "inner"}).output, "I am inner\n");
+  EXPECT_EQ(run(program_, {"probe", "inner", "--json"}).output, "{\n  \"name\": \"inner\"\n}\n");
+  EXPECT_EQ(run(program_, {"--version"}).output.rfind("assemble ", 0), 0u);
+  const Answer without = run(program_, {"group"});
+  EXPECT_EQ(without.status, 2);
+  EXPECT_EQ(without.output, "");
+  EXPECT_EQ(run(program_, {"group", "inner"}).output, "I am inner\n");
+}
+
+TEST_F(CommandLine, WorkThatNeedsTorchIsHandedOverWithAllItsArguments) {
+  const Answer answer = run(program_, {"probe", "--quiet", "inner", "--torch"});
+  EXPECT_EQ(answer.status, 42);
+  EXPECT_EQ(answer.output + answer.error, "");
+  EXPECT_EQ(need_, "--torch");
+  EXPECT_THAT(handed_over_, ElementsAre("probe", "--quiet", "inner", "--torch"));
+}
+
+TEST_F(CommandLine, OnceSomethingIsPrintedNothingIsHandedOver) {
+  const Answer answer = run(program_, {"probe", "--torch", "--late"});
+  EXPECT_EQ(answer.status, 2);
+  EXPECT_EQ(answer.output, "I am probe\n");
+  EXPECT_THAT(answer.error, StartsWith("assemble: error: --torch: needs LibTorch"));
+  EXPECT_TRUE(handed_over_.empty());
+}
+
+TEST_F(CommandLine, ACommandElsewhereIsHandedOverUnparsed) {
+  EXPECT_EQ(run(program_, {"train", "--no-such-flag", "--help"}).status, 42);
+  EXPECT_THAT(handed_over_, ElementsAre("train", "--no-such-flag", "--help"));
+  EXPECT_EQ(need_, "train");
+}
+
+TEST_F(CommandLine, WithoutAnotherProgramTheErrorSaysWhatNeedsIt) {
+  program_.hand_over = nullptr;
+  const Answer answer = run(program_, {"probe", "--torch"});
+  EXPECT_EQ(answer.status, 2);
+  EXPECT_THAT(answer.error, StartsWith("assemble: error: --torch: needs LibTorch"));
+  EXPECT_THAT(answer.error, HasSubstr("assemble-torch"));
+}
+
+TEST_F(CommandLine, OtherErrorsAreDescribedByTheProgram) {
+  class Failing : public Subcommand {
+   public:
+    Failing() : Subcommand("fail", "Fails") {}
+    void run() override { throw std::runtime_error("too long to read"); }
+  };
+  program_.commands.push_back(std::make_unique<Failing>());
+  EXPECT_EQ(run(program_, {"fail"}).error, "assemble: error: too long to read\n");
+  program_.describe = [](const std::exception&) { return std::string("short"); };
+  const Answer answer = run(program_, {"fail"});
+  EXPECT_EQ(answer.status, 4);
+  EXPECT_EQ(answer.error, "assemble: error: short\n");
+}
+
+TEST(AssembleCommands, AreListedWhereverTheyAre) {
+  const Program program{.commands = all_commands({}, make_command_elsewhere)};
+  const Answer without = run(program, {});
+  EXPECT_EQ(without.status, 2);
+  const Answer help = run(program, {"--help"});
+  EXPECT_EQ(help.output, without.error);
+  for (const char* name : {"train", "demo", "model", "convert", "forward", "predict", "eval", "robustness"}) {
+    EXPECT_THAT(help.output, HasSubstr(std::string("\n  ") + name + " ")) << name;
+  }
+  const Answer unknown = run(program, {"trian"});
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_THAT(unknown.error, HasSubstr("unknown command 'trian'"));
+  EXPECT_THAT(unknown.error, HasSubstr("did you mean train?"));
+}
+
+}  // namespace
+}  // namespace assemble::cli

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/interrupt.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+
+namespace assemble::cli {
+namespace {
+
+volatile std::sig_atomic_t own_calls = 0;
+void own_handler(int) { own_calls = own_calls + 1; }
+
+/// A handler that was there before, and what was there before it.
+class OwnHandler {
+ public:
+  explicit OwnHandler(int signal) : signal_(signal) {
+    own_calls = 0;
+    struct sigaction action {};
+    action.sa_handler = own_handler;
+    sigaction(signal_, &action, &before_);
+  }
+  ~OwnHandler() { sigaction(signal_, &before_, nullptr); }
+
+ private:
+  int signal_;
+  struct sigaction before_ {};
+};
+
+/// Whether a stop is requested within a minute.
+bool is_stopped(const std::stop_token& token) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!token.stop_requested() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  return token.stop_requested();
+}
+
+TEST(InterruptGuard, TheFirstSignalRequestsAStop) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const InterruptGuard guard;
+    EXPECT_FALSE(guard.token().stop_requested());
+    std::raise(signal);
+    EXPECT_TRUE(is_stopped(guard.token()));
+  }
+}
+
+TEST(InterruptGuard, WithoutASignalNothingIsRequested) {
+  std::stop_token token;
+  {
+    const InterruptGuard guard;
+    token = guard.token();
+  }
+  EXPECT_FALSE(token.stop_requested());
+}
+
+TEST(InterruptGuard, GivesBackTheHandlersItFound) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const OwnHandler own(signal);
+    {
+      const InterruptGuard guard;
+      std::raise(signal);
+      EXPECT_TRUE(is_stopped(guard.token()));
+      EXPECT_EQ(own_calls, 0);
+    }
+    std::raise(signal);
+    EXPECT_EQ(own_calls, 1) << "of signal " << signal;
+  }
+}
+
+TEST(InterruptGuardDeathTest, ASecondSignalEndsTheProcess) {
+  EXPECT_EXIT(
+      {
+        const InterruptGuard guard;
+        std::raise(SIGINT);
+        std::raise(SIGINT);
+      },
+      testing::KilledBySignal(SIGINT), "");
+}
+
+}  // namespace
+}  // namespace assemble::cli

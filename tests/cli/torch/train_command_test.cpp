@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "drawn_data.h"
+
+namespace assemble {
+namespace {
+
+using nlohmann::json;
+using test::CommandResult;
+using test::run_command;
+using testing::HasSubstr;
+namespace fs = test::fs;
+
+TEST(TrainCommand, AnUnknownFlagNamesTheNearest) {
+  const CommandResult result = run_command({"train", "--data", "d", "--out", "o", "--label-smothing", "0.1"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.standard_error, HasSubstr("did you mean --label-smoothing?"));
+}
+
+TEST(TrainCommand, AnUnknownKeyOfARecipeNamesTheNearest) {
+  const test::TemporaryFolder folder;
+  std::ofstream(folder / "r.toml") << "mixupp = 1\n";
+  const CommandResult result =
+      run_command({"train", "--data", "d", "--out", (folder / "o").string(), "--recipe", (folder / "r.toml").string()});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.standard_error, HasSubstr("mixupp"));
+  EXPECT_THAT(result.standard_error, HasSubstr("did you mean --mixup?"));
+}
+
+TEST(TrainCommand, EveryRecipeIsAccepted) {
+  const test::TemporaryFolder folder;
+  int recipes = 0;
+  for (const auto& entry : test::fs::directory_iterator(test::fs::path(ASSEMBLE_SOURCE_DIR) / "recipes")) {
+    if (entry.path().extension() != ".toml") continue;
+    const CommandResult result = run_command({"train", "--recipe", entry.path().string(), "--data", "/nonexistent/data",
+                                              "--out", (folder / "run").string()});
+    EXPECT_EQ(result.exit_code, 3) << entry.path() << ": " << result.standard_error;
+    EXPECT_THAT(result.standard_error, HasSubstr("/nonexistent/data"));
+    ++recipes;
+  }
+  EXPECT_GE(recipes, 7);
+}
+
+TEST(TrainCommand, AMissingRecipeIsAnError) {
+  const CommandResult result = run_command({"train", "--data", "d", "--out", "o", "--recipe", "/nonexistent/r.toml"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.standard_error, HasSubstr("/nonexistent/r.toml"));
+}
+
+TEST(TrainCommand, HelpOfACommandListsItsOptions) {
+  const CommandResult result = run_command({"train", "--help"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.standard_output, HasSubstr("--label-smoothing"));
+}
+
+TEST(TrainCommand, NamesInLatin1LoseNoTraining) {
+  const test::TemporaryFolder folder;
+  const std::vector<std::string>& names = drawn_classes();
+  for (const char* split : {"train", "validation"}) {
+    fs::create_directories(folder / split);
+    fs::copy(test::drawn_data() / split / names[0], folder / split / "caf\xE9");
+    fs::copy(test::drawn_data() / split / names[1], folder / split / "tea");
+  }
+  fs::copy_file(folder / "train/tea/00000.png", folder / "\xE9t\xE9.png");
+  const std::string run = (folder / "run").string();
+  const test::CommandResult trained =
+      run_command({"train", "--data", folder.path().string(), "--out", run, "--arch", "resnet50+w4", "--epochs", "1",
+                   "--batch-size", "4", "--preprocessing", "imagenet_32a"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.standard_error;
+  const test::CommandResult predicted =
+      run_command({"predict", "--model", run + "/last.safetensors", (folder / "\xE9t\xE9.png").string(), "--json"});
+  ASSERT_EQ(predicted.exit_code, 0) << predicted.standard_error;
+  const json prediction = json::parse(predicted.standard_output).at("predictions").at(0);
+  EXPECT_THAT(prediction.at("image").get<std::string>(), testing::EndsWith("/été.png"));
+  EXPECT_THAT(prediction.at("classes").at(0).at("class").get<std::string>(), testing::AnyOf("café", "tea"));
+}
+
+}  // namespace
+}  // namespace assemble
