@@ -22,7 +22,7 @@ readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config
                          libprotozero-dev libtomlplusplus-dev libxxhash-dev libcli11-dev nlohmann-json3-dev
                          libgtest-dev libgmock-dev libbenchmark-dev python3-venv ca-certificates)
 readonly kDocsPackages=(doxygen graphviz)
-readonly kLintPackages=(clang-format clang-tidy)
+readonly kLintPackages=(clang-format clang-tidy shellcheck git)
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
 
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
