@@ -24,7 +24,7 @@ test: bootstrap  ## Build and run every test; the last line counts them
 	@scripts/run_tests.sh
 
 ci:  ## What continuous integration runs: test, lint what the commit touches, docs, data races, short fuzzing
-	@scripts/bootstrap.sh packages wheels docs lint fuzz
+	@scripts/bootstrap.sh packages openvino torch docs lint fuzz
 	@scripts/ci.sh
 
 docs:  ## Build the manual of the library in build/docs/html; warnings are errors
@@ -36,11 +36,11 @@ format:  ## Format the sources
 	@scripts/lint.sh format
 
 lint:  ## Check format, and with clang-tidy the sources that do not include LibTorch
-	@scripts/bootstrap.sh packages lint
+	@scripts/bootstrap.sh packages openvino lint
 	@scripts/lint.sh base
 
 lint-all:  ## The same with every source: clang-tidy needs half a minute for each that includes LibTorch
-	@scripts/bootstrap.sh packages wheels lint
+	@scripts/bootstrap.sh packages openvino torch lint
 	@scripts/lint.sh all
 
 fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60), one a core

@@ -5,8 +5,8 @@
 # programs_of PRESET: the test programs of a build, NAME for the target and program assemble_NAME_tests.
 programs_of() {
   case $1 in
-    base-asan | base-tsan) echo base ;;
-    release) echo base torch ;;
+    base-asan | base-tsan) echo runtime ;;
+    release) echo runtime torch ;;
   esac
 }
 
