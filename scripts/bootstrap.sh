@@ -19,7 +19,7 @@ readonly kOpenvino=(openvino==2026.4.1)
 readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config
                          libjpeg62-turbo-dev libpng-dev libwebp-dev libisal-dev libleveldb-dev libsnappy-dev
                          libavformat-dev libavcodec-dev libswscale-dev libopencv-core-dev libopencv-imgproc-dev
-                         libarchive-dev libzip-dev zlib1g-dev libpugixml-dev libutf8proc-dev
+                         libarchive-dev libzip-dev zlib1g-dev libhwy-dev libpugixml-dev libutf8proc-dev
                          libprotozero-dev libtomlplusplus-dev libxxhash-dev libcli11-dev nlohmann-json3-dev
                          libgtest-dev libgmock-dev libbenchmark-dev python3-venv ca-certificates)
 readonly kDocsPackages=(doxygen graphviz)
