@@ -1,21 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Everything that continuous integration runs, on any Debian machine: `make test` with warnings as errors, and what takes
-# too long or is too seldom wrong for every day. The last line is "N passed, N failed, N skipped": what `make test` counts,
-# and each stage beside it as one test more.
+# Everything that continuous integration runs: `make test` with warnings as errors, and what is too slow or too seldom
+# wrong for every day. The last line is "N passed, N failed, N skipped": what `make test` and the races count, and each
+# stage as one test more. Before it stand the stages' times.
 #
 #   ASSEMBLE_CI_SKIP="fuzz races"   stages to leave out
 #   SECONDS_EACH=10                 seconds for each fuzzer
 #   TIDY_SECONDS=300                seconds after which clang-tidy starts no further source
-#
-# On 2 cores, from nothing: TIMES_HERE
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 # shellcheck source=scripts/stages.sh
 . scripts/stages.sh
 export ASSEMBLE_WERROR=ON TIDY_SECONDS=${TIDY_SECONDS:-300} SECONDS_EACH=${SECONDS_EACH:-10}
 
-# Format, licence lines and clang-tidy of what the commit touches; our shell scripts.
+# Format, licence lines and clang-tidy of what the commit touches; every shell script.
 stage_lint() {
   scripts/lint.sh changed
 }
