@@ -2,7 +2,7 @@
 # The one entry point for development. CMake does the building (CMakePresets.json); scripts/ holds the steps.
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build demo test docs format lint lint-all fuzz bench install clean
+.PHONY: help bootstrap build demo test ci docs format lint lint-all fuzz bench install clean
 
 prefix ?= /usr/local
 OUT ?= runs/demo
@@ -23,6 +23,10 @@ demo: build  ## Draw a data set, train a vanilla and an assembled network on it,
 test: bootstrap  ## Build and run every test; the last line counts them
 	@scripts/run_tests.sh
 
+ci:  ## What continuous integration runs: test, lint what the commit touches, docs, data races, short fuzzing
+	@scripts/bootstrap.sh packages openvino torch docs lint fuzz
+	@scripts/ci.sh
+
 docs:  ## Build the manual of the library in build/docs/html; warnings are errors
 	@scripts/bootstrap.sh docs
 	@scripts/docs.sh
@@ -32,18 +36,18 @@ format:  ## Format the sources
 	@scripts/lint.sh format
 
 lint:  ## Check format, and with clang-tidy the sources that do not include LibTorch
-	@scripts/bootstrap.sh packages lint
+	@scripts/bootstrap.sh packages openvino lint
 	@scripts/lint.sh base
 
 lint-all:  ## The same with every source: clang-tidy needs half a minute for each that includes LibTorch
-	@scripts/bootstrap.sh packages wheels lint
+	@scripts/bootstrap.sh packages openvino torch lint
 	@scripts/lint.sh all
 
-fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60)
+fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60), one a core
 	@scripts/bootstrap.sh packages fuzz
 	@scripts/build.sh fuzz
 	@cmake -DASSEMBLE_FUZZ_SECONDS=$(SECONDS_EACH) build-fuzz >/dev/null
-	cmake --build build-fuzz --target fuzz
+	@cmake --build build-fuzz --target fuzz -j "$$(nproc)"
 
 bench: bootstrap  ## Build and run the benchmarks of the operators (FILTER=regex)
 	@scripts/build.sh release assemble_benchmarks

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the build needs: Debian packages, and LibTorch and OpenVINO in a virtual environment (.venv).
-# Does nothing where everything is there already. Usage: scripts/bootstrap.sh [packages|wheels|docs|lint|fuzz]...
-# (without an argument: packages and wheels, which is all that building and testing needs)
+# Does nothing where everything is there already. Usage: scripts/bootstrap.sh [packages|openvino|torch|docs|lint|fuzz]...
+# (without an argument: packages, openvino and torch, which is all that building and testing needs; the runtime half does
+# without torch)
 #
 #   ASSEMBLE_TORCH_DIR=DIR    use the LibTorch in DIR (include/torch, lib/libtorch_cpu.so) and download none
 #   ASSEMBLE_OPENVINO=OFF     leave OpenVINO out
@@ -18,11 +19,11 @@ readonly kOpenvino=(openvino==2026.4.1)
 readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config
                          libjpeg62-turbo-dev libpng-dev libwebp-dev libisal-dev libleveldb-dev libsnappy-dev
                          libavformat-dev libavcodec-dev libswscale-dev libopencv-core-dev libopencv-imgproc-dev
-                         libarchive-dev libzip-dev zlib1g-dev libpugixml-dev libutf8proc-dev
+                         libarchive-dev libzip-dev zlib1g-dev libhwy-dev libpugixml-dev libutf8proc-dev
                          libprotozero-dev libtomlplusplus-dev libxxhash-dev libcli11-dev nlohmann-json3-dev
                          libgtest-dev libgmock-dev libbenchmark-dev python3-venv ca-certificates)
 readonly kDocsPackages=(doxygen graphviz)
-readonly kLintPackages=(clang-format clang-tidy)
+readonly kLintPackages=(clang-format clang-tidy shellcheck git)
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
 
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
@@ -162,20 +163,19 @@ install_openvino() {
 }
 
 packages=()
-wheels=no
-[ "$#" -gt 0 ] || set -- packages wheels
+torch=no openvino=no
+[ "$#" -gt 0 ] || set -- packages openvino torch
 for group in "$@"; do
   case $group in
     packages) packages+=("${kBuildPackages[@]}") ;;
-    wheels) wheels=yes ;;
+    openvino) openvino=yes ;;
+    torch) torch=yes ;;
     docs) packages+=("${kDocsPackages[@]}") ;;
     lint) packages+=("${kLintPackages[@]}") ;;
     fuzz) packages+=("${kFuzzPackages[@]}") ;;
-    *) fail "unknown group '$group'" "Groups: packages, wheels, docs, lint, fuzz" ;;
+    *) fail "unknown group '$group'" "Groups: packages, openvino, torch, docs, lint, fuzz" ;;
   esac
 done
 [ "${#packages[@]}" -eq 0 ] || install_packages "${packages[@]}"
-if [ "$wheels" = yes ]; then
-  install_torch
-  install_openvino
-fi
+[ "$torch" = no ] || install_torch
+[ "$openvino" = no ] || install_openvino

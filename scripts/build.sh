@@ -5,6 +5,7 @@
 #
 #   ASSEMBLE_TORCH_DIR=DIR    the LibTorch to build with (default: the one in .venv)
 #   ASSEMBLE_OPENVINO=OFF     build without OpenVINO
+#   ASSEMBLE_WERROR=ON        take warnings for errors, as continuous integration does
 #   JOBS=N                    compilers at a time (default: one a core, and at most one for 2 GB of memory)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,6 +23,7 @@ default_jobs() {
 configure=()
 [ -n "${ASSEMBLE_TORCH_DIR:-}" ] && configure+=("-DASSEMBLE_TORCH_DIR=$ASSEMBLE_TORCH_DIR")
 [ -n "${ASSEMBLE_OPENVINO:-}" ] && configure+=("-DASSEMBLE_OPENVINO=$ASSEMBLE_OPENVINO")
+[ -n "${ASSEMBLE_WERROR:-}" ] && configure+=("-DCMAKE_COMPILE_WARNING_AS_ERROR=$ASSEMBLE_WERROR")
 if [ ! -f "$build_dir/build.ninja" ] && [ ! -f "$build_dir/Makefile" ]; then
   command -v ninja >/dev/null && configure+=(-G Ninja)
   cmake --preset "$preset" "${configure[@]}"

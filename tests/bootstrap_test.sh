@@ -27,7 +27,7 @@ scripts/bootstrap.sh >"$log" 2>&1 || fail "a second run failed"
 mkdir -p "$work/copy/scripts"
 cp scripts/bootstrap.sh "$work/copy/scripts/"
 if env -u ASSEMBLE_TORCH_DIR -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null PIP_RETRIES=0 \
-     PIP_INDEX_URL=http://127.0.0.1:9/simple "$work/copy/scripts/bootstrap.sh" wheels >"$log" 2>&1; then
+     PIP_INDEX_URL=http://127.0.0.1:9/simple "$work/copy/scripts/bootstrap.sh" torch >"$log" 2>&1; then
   fail "without an index it succeeded"
 fi
 expect "error: pip could not install LibTorch"
@@ -35,7 +35,7 @@ expect "Is there a network"
 expect "ASSEMBLE_TORCH_DIR=DIR make build"
 [ ! -e "$work/copy/.venv/.assemble-LibTorch" ] || fail "a failed installation left its stamp"
 
-if ASSEMBLE_TORCH_DIR="$work" scripts/bootstrap.sh wheels >"$log" 2>&1; then fail "took a folder without LibTorch"; fi
+if ASSEMBLE_TORCH_DIR="$work" scripts/bootstrap.sh torch >"$log" 2>&1; then fail "took a folder without LibTorch"; fi
 expect "is not a LibTorch"
 expect "lib/libtorch_cpu.so"
 

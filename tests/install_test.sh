@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs the release build into a prefix of its own and uses it from there: the command, tests/consumer through
-# find_package(assemble), and examples/classify.c, which is C, through find_package(assemble COMPONENTS c) and through
-# pkg-config.
+# Installs the release build into a prefix of its own and uses it from there: the command, and tests/consumer and the
+# examples through find_package(assemble), examples/classify.c also through pkg-config.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -65,7 +64,7 @@ mapfile -t images < <(find "$PWD/$kWork/data/validation" -type f | sort)
 # The five most probable classes of each image, beside what the command says: image, probability, class.
 "$prefix/bin/assemble" predict --quiet --model "$model" --cache "" --format csv "${images[@]}" |
   awk -F , 'NR > 1 { print $1 "\t" $5 "\t" $4 }' >"$kWork/expected"
-for program in "$kWork/examples/classify" "$kWork/classify"; do
+for program in "$kWork/examples/predict" "$kWork/examples/classify" "$kWork/classify"; do
   "$program" "$model" "${images[@]}" >"$kWork/found" 2>"$kWork/classify.log" || { cat "$kWork/classify.log"; exit 1; }
   paste "$kWork/expected" "$kWork/found" |
     awk -F '\t' '$1 != $4 || $3 != $6 || ($2 - $5) ^ 2 > 1e-7 { print; wrong = 1 } END { exit wrong || NR < 10 }'
@@ -74,6 +73,20 @@ status=0
 "$kWork/classify" "$model" "${images[0]}" /dev/null >/dev/null 2>"$kWork/broken.log" || status=$?
 [ "$status" -eq 3 ]
 echo "classify: $(tail -n 1 "$kWork/classify.log")"
+
+# What ships models runs without LibTorch; what it says of f32 is what the command says.
+for program in predict deploy; do
+  if ldd "$kWork/examples/$program" | grep -q torch; then echo "$program is linked with LibTorch"; exit 1; fi
+done
+quietly deploy "$kWork/examples/deploy" "$model" "$kWork/data" "$kWork/int8.onnx"
+top1=$("$prefix/bin/assemble" eval --quiet --model "$model" --data "$kWork/data" --json |
+         python3 -c 'import json, sys; print(json.load(sys.stdin)["top1"])')
+awk -v top1="$top1" '/^top-1/ { found = ($3 - top1) ^ 2 < 1e-8 } END { exit !found }' "$kWork/deploy.log"
+"$prefix/bin/assemble" predict --quiet --model "$kWork/int8.onnx" --cache "" "${images[0]}" >/dev/null
+# Fine-tunes the model above.
+quietly train "$kWork/examples/train" "$kWork/data" "$kWork/tuned" "$model"
+"$prefix/bin/assemble" predict --quiet --model "$kWork/tuned/best.safetensors" --cache "" "${images[0]}" >/dev/null
+echo "examples: $(tail -n 1 "$kWork/deploy.log"); $(tail -n 1 "$kWork/train.log")"
 
 # From another folder: nothing may depend on where the command is started.
 cd /

@@ -21,7 +21,7 @@ using protozero::pbf_writer;
 constexpr int64_t kIrVersion = 8;
 constexpr int64_t kOpset = 17;
 constexpr uint64_t kLargest = uint64_t{1} << 31;
-constexpr protozero::pbf_tag_type kGraph = 7, kMetadata = 14;
+constexpr protozero::pbf_tag_type kModelGraph = 7, kModelMetadata = 14;
 
 void write_attribute(pbf_writer& node, const std::string& name,
                      const std::variant<int64_t, float, std::string, std::vector<int64_t>>& value) {
@@ -229,7 +229,7 @@ std::string serialise(OnnxModel model) {
   writer.add_string(2, "assemble");
   writer.add_string(3, ASSEMBLE_VERSION);
   {
-    pbf_writer graph(writer, kGraph);
+    pbf_writer graph(writer, kModelGraph);
     for (const OnnxNode& node : model.nodes) write_node(graph, node);
     graph.add_string(2, model.name);
     for (OnnxTensor& constant : model.constants) {
@@ -245,7 +245,7 @@ std::string serialise(OnnxModel model) {
     opset.add_int64(2, kOpset);
   }
   for (const auto& [key, value] : model.metadata) {
-    pbf_writer entry(writer, kMetadata);
+    pbf_writer entry(writer, kModelMetadata);
     entry.add_string(1, key);
     entry.add_string(2, value);
   }
@@ -264,8 +264,8 @@ std::map<std::string, std::string> read_onnx_metadata(const fs::path& path) {
     FieldReader field(file);
     while (field.next()) {
       if (!field.has_content()) continue;
-      if (field.tag() == kGraph) has_graph = true;
-      if (field.tag() != kMetadata) continue;
+      if (field.tag() == kModelGraph) has_graph = true;
+      if (field.tag() != kModelMetadata) continue;
       const auto [key, value] = parse_entry(field.content());
       metadata[key] = value;
     }

@@ -5,15 +5,19 @@
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/report/report.h"
+#include "fill.h"
 #include "page.h"
+#include "report/assets.h"
 #include "robustness_charts.h"
 
 namespace assemble {
 namespace {
 
 using report::escape;
+using report::fill;
 using report::Names;
-using report::paragraph;
+
+namespace assets = report::assets;
 
 std::string percent(double share) { return format_number(100 * share, 1) + " %"; }
 
@@ -43,25 +47,8 @@ report::Chart by_epoch(const std::vector<ComparedNetwork>& networks, const char*
   return chart;
 }
 
-std::string training_section(const std::vector<ComparedNetwork>& networks) {
-  return "<h2>Training</h2>\n" +
-         paragraph(
-             "Accuracy on the validation images, and the mean loss of the training steps since the point before.") +
-         report::legend(names_of(networks)) +
-         report::line_chart(by_epoch(networks, "Top-1 accuracy on the validation images", "%",
-                                     &ComparedNetwork::Evaluation::top1, 100)) +
-         report::line_chart(by_epoch(networks, "Training loss", "", &ComparedNetwork::Evaluation::train_loss, 1));
-}
-
-std::string calibration_section(const std::vector<ComparedNetwork>& networks) {
-  std::string html =
-      "<h2>Calibration</h2>\n" +
-      paragraph(
-          "Is a network right as often as it is sure? Each bar holds the predictions of like confidence and is as high "
-          "as the share of them that is right; its dot stands at their mean confidence. Dots on the dashed line are "
-          "calibrated, above it the network is too modest, below it too sure. The grey bars show how many predictions "
-          "there are. The expected calibration error (ECE) is the mean distance from the line, a prediction counting "
-          "as one.");
+std::string reliability_diagrams(const std::vector<ComparedNetwork>& networks) {
+  std::string html;
   for (size_t i = 0; i < networks.size(); ++i) {
     const ClassificationResult& validation = networks[i].validation;
     html += report::reliability_diagram(concat(networks[i].name, ", ECE ", format_number(validation.ece, 4)),
@@ -89,62 +76,62 @@ std::string corruption_table(const std::vector<ComparedNetwork>& networks) {
       rows.back().push_back(ce == scores[i].ce.end() ? "–" : format_number(ce->second, 1));
     }
   }
-  return "<details><summary>The errors in figures</summary>\n" + report::table(rows) + "</details>\n";
+  return report::table(rows);
 }
 
 std::string card(const ClassifiedImage& image, const std::vector<ComparedNetwork>& networks) {
-  std::string html = concat("<div><img src=\"", report::data_uri(image.encoded), "\" alt=\"", escape(image.description),
-                            "\"><b>", escape(image.description), "</b><ul>");
+  std::string predictions;
   for (size_t i = 0; i < networks.size(); ++i) {
     const Prediction::Class& best = image.predictions.at(i).classes.at(0);
     const bool right = best.name == image.class_name;
-    html += concat("<li class=\"", right ? "right" : "wrong", "\"><span class=\"name ", report::series_class(i), "\">",
-                   escape(networks[i].name), "</span> ", escape(best.name), " ", percent(best.probability), "</li>");
+    predictions +=
+        concat("<li class=\"", right ? "right" : "wrong", "\"><span class=\"name ", report::series_class(i), "\">",
+               escape(networks[i].name), "</span> ", escape(best.name), " ", percent(best.probability), "</li>");
   }
-  return html + "</ul></div>\n";
+  return fill(
+      assets::kCardHtml,
+      {{"image", report::data_uri(image.encoded)}, {"description", image.description}, {"predictions", predictions}});
 }
 
 std::string gallery(const Gallery& shown, const std::vector<ComparedNetwork>& networks) {
   if (shown.images.empty()) return "";
-  std::string html = "<h3>" + escape(shown.title) + "</h3>\n" + paragraph(shown.text) + "<div class=\"gallery\">\n";
-  for (const ClassifiedImage& image : shown.images) html += card(image, networks);
-  return html + "</div>\n";
-}
-
-std::string robustness_section(const Comparison& comparison) {
-  const Names names = names_of(comparison.networks);
-  std::vector<CorruptionResults> corruptions;
-  std::vector<PerturbationResults> perturbations;
-  for (const ComparedNetwork& network : comparison.networks) {
-    corruptions.push_back(network.corruptions);
-    perturbations.push_back(network.perturbations);
-  }
-  return "<h2>Robustness</h2>\n" +
-         paragraph(
-             concat("Errors on validation images under the corruptions of ImageNet-C. CE is a network's error relative "
-                    "to that of ",
-                    names.front(),
-                    ", which has 100; mCE is its mean over the corruptions. Flips are "
-                    "changes of the predicted class between the frames of a sequence in which the image changes little "
-                    "by little, as in ImageNet-P; mFR is their mean ratio to those of ",
-                    names.front(), ".")) +
-         report::legend(names) + "<div class=\"columns\"><div>" +
-         report::bar_chart(report::error_by_corruption(names, corruptions)) + "</div><div>" +
-         report::line_chart(report::error_by_severity(names, corruptions)) +
-         report::bar_chart(report::flips_by_kind(names, perturbations)) + "</div></div>\n" +
-         corruption_table(comparison.networks) + gallery(comparison.corrupted, comparison.networks);
+  std::string cards;
+  for (const ClassifiedImage& image : shown.images) cards += card(image, networks);
+  return fill(assets::kGalleryHtml, {{"title", shown.title}, {"text", shown.text}, {"cards", cards}});
 }
 
 }  // namespace
 
 std::string comparison_report(const Comparison& comparison) {
-  if (comparison.networks.empty()) throw UsageError("report", "no networks to compare");
-  std::string html;
-  for (const std::string& text : comparison.introduction) html += paragraph(text);
-  html += report::table(comparison.figures) + training_section(comparison.networks) +
-          calibration_section(comparison.networks) + robustness_section(comparison) + "<h2>Predictions</h2>\n" +
-          gallery(comparison.clean, comparison.networks);
-  return report::page(comparison.title, html);
+  const std::vector<ComparedNetwork>& networks = comparison.networks;
+  if (networks.empty()) throw UsageError("report", "no networks to compare");
+  const Names names = names_of(networks);
+  std::string introduction;
+  for (const std::string& text : comparison.introduction) introduction += report::paragraph(text);
+  std::vector<CorruptionResults> corruptions;
+  std::vector<PerturbationResults> perturbations;
+  for (const ComparedNetwork& network : networks) {
+    corruptions.push_back(network.corruptions);
+    perturbations.push_back(network.perturbations);
+  }
+  const std::string body =
+      fill(assets::kComparisonHtml,
+           {{"introduction", introduction},
+            {"figures", report::table(comparison.figures)},
+            {"legend", report::legend(names)},
+            {"accuracy", report::line_chart(by_epoch(networks, "Top-1 accuracy on the validation images", "%",
+                                                     &ComparedNetwork::Evaluation::top1, 100))},
+            {"loss",
+             report::line_chart(by_epoch(networks, "Training loss", "", &ComparedNetwork::Evaluation::train_loss, 1))},
+            {"reliability", reliability_diagrams(networks)},
+            {"first", names.front()},
+            {"error_by_corruption", report::bar_chart(report::error_by_corruption(names, corruptions))},
+            {"error_by_severity", report::line_chart(report::error_by_severity(names, corruptions))},
+            {"flips_by_kind", report::bar_chart(report::flips_by_kind(names, perturbations))},
+            {"errors", corruption_table(networks)},
+            {"corrupted", gallery(comparison.corrupted, networks)},
+            {"clean", gallery(comparison.clean, networks)}});
+  return report::page(comparison.title, body);
 }
 
 }  // namespace assemble

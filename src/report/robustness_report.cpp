@@ -4,7 +4,9 @@
 #include "assemble/eval/corruption_robustness.h"
 #include "assemble/eval/perturbation_robustness.h"
 #include "assemble/report/report.h"
+#include "fill.h"
 #include "page.h"
+#include "report/assets.h"
 #include "robustness_charts.h"
 
 namespace assemble {
@@ -77,20 +79,21 @@ std::string corruption_section(const std::vector<ordered_json>& results) {
     measured.push_back(corruption_results_from_json(result.at("measured"), name_of(result)));
   }
   const std::vector<std::string> names = names_of(results);
-  return "<h2>Corruptions</h2>\n" +
-         table(results, {{"clean_error", "clean error %"},
-                         {"mce_15", "mCE, official 15"},
-                         {"mce_19", "mCE, all 19"},
-                         {"unnormalised_mce", "un-normalised, 15"},
-                         {"relative_mce", "relative mCE, 15"},
-                         {"mean_ece", "mean ECE"}}) +
-         report::paragraph("Means are left out where a corruption or a severity was not measured.") +
-         report::legend(names) + report::line_chart(report::error_by_severity(names, measured)) +
-         report::line_chart(report::ece_by_severity(names, measured)) +
-         report::bar_chart(report::error_by_corruption(names, measured)) +
-         report::bar_chart(report::grouped_bars(
-             "CE by corruption: error relative to the baseline's", "CE %", corruption_names(), names,
-             [&](size_t i, const std::string& name) { return entry(results[i].at("ce"), name); }));
+  return report::fill(report::assets::kCorruptionsHtml,
+                      {{"table", table(results, {{"clean_error", "clean error %"},
+                                                 {"mce_15", "mCE, official 15"},
+                                                 {"mce_19", "mCE, all 19"},
+                                                 {"unnormalised_mce", "un-normalised, 15"},
+                                                 {"relative_mce", "relative mCE, 15"},
+                                                 {"mean_ece", "mean ECE"}})},
+                       {"legend", report::legend(names)},
+                       {"error_by_severity", report::line_chart(report::error_by_severity(names, measured))},
+                       {"ece_by_severity", report::line_chart(report::ece_by_severity(names, measured))},
+                       {"error_by_corruption", report::bar_chart(report::error_by_corruption(names, measured))},
+                       {"ce_by_corruption",
+                        report::bar_chart(report::grouped_bars(
+                            "CE by corruption: error relative to the baseline's", "CE %", corruption_names(), names,
+                            [&](size_t i, const std::string& name) { return entry(results[i].at("ce"), name); }))}});
 }
 
 std::string perturbation_section(const std::vector<ordered_json>& results) {
@@ -99,13 +102,14 @@ std::string perturbation_section(const std::vector<ordered_json>& results) {
     measured.push_back(perturbation_results_from_json(result.at("measured"), name_of(result)));
   }
   const std::vector<std::string> names = names_of(results);
-  return "<h2>Perturbation sequences</h2>\n" +
-         table(results, {{"mfr", "mFR"},
-                         {"mt5d", "mT5D"},
-                         {"unnormalised_fr", "un-normalised flips %"},
-                         {"unnormalised_t5d", "un-normalised T5D"}}) +
-         report::legend(names) + report::bar_chart(report::flips_by_kind(names, measured)) +
-         report::bar_chart(report::top5_distance_by_kind(names, measured));
+  return report::fill(report::assets::kPerturbationsHtml,
+                      {{"table", table(results, {{"mfr", "mFR"},
+                                                 {"mt5d", "mT5D"},
+                                                 {"unnormalised_fr", "un-normalised flips %"},
+                                                 {"unnormalised_t5d", "un-normalised T5D"}})},
+                       {"legend", report::legend(names)},
+                       {"flips_by_kind", report::bar_chart(report::flips_by_kind(names, measured))},
+                       {"top5_distance_by_kind", report::bar_chart(report::top5_distance_by_kind(names, measured))}});
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct PixelAllocator {
   using propagate_on_container_move_assignment = std::true_type;
   using propagate_on_container_swap = std::true_type;
 
-  PixelAllocator(std::pmr::memory_resource* memory = std::pmr::new_delete_resource()) : memory(memory) {}
+  PixelAllocator(std::pmr::memory_resource* resource = std::pmr::new_delete_resource()) : memory(resource) {}
   template <typename U>
   PixelAllocator(const PixelAllocator<U>& other) : memory(other.memory) {}
 

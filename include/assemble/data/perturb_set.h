@@ -27,8 +27,8 @@ struct PerturbSetOptions {
   int crop = 224;    ///< side of the frames, pixels
   uint64_t seed = 0;
   PerturbFormat format = PerturbFormat::kMp4;
-  int threads = 0;    ///< 0: every core
-  std::string split;  ///< of the data set, for the record: another one needs another folder
+  int threads = 0;         ///< 0: every core
+  std::string split = "";  ///< of the data set, for the record: another one needs another folder
 };
 
 struct PerturbReport {

@@ -66,11 +66,11 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
 }  // namespace
 
 struct Loader::State {
-  State(const Dataset& dataset, const LoaderOptions& options)
-      : dataset(dataset),
-        options(options),
-        slots(static_cast<size_t>(options.prefetch)),
-        next_train_size(options.preprocessing.train_size) {}
+  State(const Dataset& samples, const LoaderOptions& chosen)
+      : dataset(samples),
+        options(chosen),
+        slots(static_cast<size_t>(chosen.prefetch)),
+        next_train_size(chosen.preprocessing.train_size) {}
 
   int64_t side() const { return options.training ? options.preprocessing.train_size : options.preprocessing.eval_size; }
   int64_t views() const { return options.ten_crop ? kTenCrops : 1; }

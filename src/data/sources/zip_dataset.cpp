@@ -103,7 +103,7 @@ uint64_t check_entry(zip_t* archive, zip_uint64_t index, const std::string& wher
 
 /// libzip's handles serve one thread at a time, so each reading thread takes one and puts it back.
 struct ZipDataset::Archive {
-  explicit Archive(fs::path path) : path(std::move(path)) {}
+  explicit Archive(fs::path file) : path(std::move(file)) {}
 
   Handle take() {
     {

@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by run_tests.sh and ci.sh: which test programs there are, and the counts that both end with.
+
+# programs_of PRESET: the test programs of a build, NAME for the target and program assemble_NAME_tests.
+programs_of() {
+  case $1 in
+    base-asan | base-tsan) echo runtime ;;
+    release) echo runtime torch ;;
+  esac
+}
+
+readonly kReports=build/test-reports
+passed=0 failed=0 skipped=0
+
+say() { printf '\n== %s\n' "$*"; }
+
+add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
+
+# count NAME STATUS: a step that counts as one test. 77 is the status of one that was skipped.
+count() {
+  case $2 in
+    0) add 1 0 0 ;;
+    77) add 0 0 1 ;;
+    *) echo "failed: $1 (exit status $2)" >&2; add 0 1 0 ;;
+  esac
+}
+
+# build NAME COMMAND...: a build that fails counts as one failed test, one that succeeds as none.
+build() {
+  local name="building $1" status=0
+  shift
+  say "$name"
+  "$@" || status=$?
+  [ "$status" -eq 0 ] || count "$name" 1
+  return "$status"
+}
+
+# A program that ends before it writes its report counts as what its log shows, and one failure for the end itself.
+add_from_log() {
+  local log=$1 running
+  running=$(grep -a '^\[ RUN      \]' "$log" | tail -n 1)
+  echo "failed: the test program ended early, at: ${running:-its start}" >&2
+  add "$(grep -ac '^\[       OK \]' "$log")" "$(($(grep -ac '^\[  FAILED  \].*ms)$' "$log") + 1))" \
+      "$(grep -ac '^\[  SKIPPED \].*ms)$' "$log")"
+}
+
+# run_program NAME PROGRAM [FILTER]: runs a GoogleTest program, showing its log only where it failed.
+run_program() {
+  local name=$1 program=$2 filter=${3:-*}
+  local report="$kReports/$name.json" log="$kReports/$name.log" status=0 failed_before=$failed
+  say "$name"
+  mkdir -p "$kReports"
+  rm -f "$report"
+  "$program" --gtest_filter="$filter" --gtest_output="json:$report" --gtest_brief=0 >"$log" 2>&1 || status=$?
+  if [ -s "$report" ]; then
+    # shellcheck disable=SC2046  # three numbers
+    add $(python3 scripts/count_tests.py "$report")
+    [ "$status" -eq 0 ] || grep -aE -B 30 '^\[  FAILED  \].*ms\)$' "$log" | tail -n 200
+    # What sanitizers find beside the cases, leaks at the end for one.
+    if [ "$status" -ne 0 ] && [ "$failed" -eq "$failed_before" ]; then
+      grep -aE -A 30 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer' "$log" | head -n 200
+      count "$name, after its cases" "$status"
+    fi
+  else
+    tail -n 60 "$log"
+    add_from_log "$log"
+  fi
+  grep -aE '^\[==========\] .* ran' "$log"
+}
+
+# The last line, and the status to end with.
+totals() {
+  printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
