@@ -10,7 +10,6 @@
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/torch_backend.h"
 #include "assemble/io/onnx_writer.h"
-#include "assemble/trace/trace.h"
 #include "engines/engines.h"
 
 namespace assemble {
