@@ -183,8 +183,9 @@ void complete_padding(Pool& pool, const Shape& in) {
   require_padding(pool.padding);
   require(pool.kernel >= 1 && pool.stride >= 1, "window or stride is below 1");
   const auto missing = [&](int64_t size, int64_t around) {
-    const int64_t over = (size + 2 * around - pool.kernel) % pool.stride;
-    return over <= 0 ? around : around + pool.stride - over;
+    const int64_t room = size + 2 * around - pool.kernel, over = room % pool.stride;
+    const bool sees_none = (room / pool.stride + 1) * pool.stride >= size + around;  // the window that would be added
+    return over <= 0 || sees_none ? around : around + pool.stride - over;
   };
   pool.padding.bottom = missing(in[1], pool.padding.top);
   pool.padding.right = missing(in[2], pool.padding.left);

@@ -2,6 +2,7 @@
 #include "assemble/deploy/graph_text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
@@ -16,8 +17,9 @@ using nlohmann::json;
 
 constexpr int kVersion = 1;
 constexpr size_t kMostNodes = 1 << 14;
-constexpr int64_t kMostRepeated = int64_t{1} << 20;  // channels of a filter that is the same for all
+constexpr int64_t kMostChannels = int64_t{1} << 20;  // of a filter that is the same for all
 constexpr int64_t kLargestFilter = 1024;             // values
+constexpr int64_t kMostRepeated = int64_t{1} << 24;  // values of all such filters of a graph together
 
 json padding_json(const Padding& p) { return {p.top, p.left, p.bottom, p.right}; }
 
@@ -93,10 +95,8 @@ class Writer {
   json write(const ops::Transpose& transpose, const std::string&) const { return {{"order", transpose.order}}; }
   json write(const ops::Reshape& reshape, const std::string&) const { return {{"sizes", reshape.sizes}}; }
   template <typename Plain>
-    requires std::is_empty_v<Plain>
-  json write(const Plain&, const std::string&) const {
-    return json::object();
-  }
+  requires std::is_empty_v<Plain> json write(const Plain&, const std::string&)
+  const { return json::object(); }
   json write(const ops::Add& add, const std::string& node) const {
     if (add.relu) throw optimised(node);
     return json::object();
@@ -113,11 +113,29 @@ class Writer {
   const WeightNames& names_;
 };
 
+/// JSON gives fractions and numbers beyond the type as whole numbers too.
+int64_t integer(const json& value) {
+  if (value.is_number_integer()) return value.get<int64_t>();
+  throw InputError("", concat(value.dump(), " where a whole number is expected"));
+}
+
+std::vector<int64_t> integers(const json& values) {
+  if (!values.is_array()) throw InputError("", concat(values.dump(), " where a list is expected"));
+  std::vector<int64_t> read;
+  std::ranges::transform(values, std::back_inserter(read), integer);
+  return read;
+}
+
+double number(const json& value) {
+  if (value.is_number()) return value.get<double>();
+  throw InputError("", concat(value.dump(), " where a number is expected"));
+}
+
 class Reader {
  public:
   explicit Reader(const FindWeight& find) : find_(find) {}
 
-  Op operator()(const json& entry) const {
+  Op operator()(const json& entry) {
     const auto name = entry.at("op").get<std::string>();
     const auto maker = makers().find(name);
     if (maker == makers().end()) {
@@ -127,64 +145,70 @@ class Reader {
   }
 
  private:
-  using Make = Op (Reader::*)(const json&) const;
+  using Make = Op (Reader::*)(const json&);
 
   static Padding padding(const json& entry) {
-    const json& p = entry.at("padding");
-    return {p.at(0), p.at(1), p.at(2), p.at(3)};
+    const std::vector<int64_t> sides = integers(entry.at("padding"));
+    if (sides.size() != 4) throw InputError("", concat("padding of ", sides.size(), " sides"));
+    return {sides[0], sides[1], sides[2], sides[3]};
   }
 
-  Array weight(const json& value) const {
+  Array weight(const json& value) {
     if (value.is_string()) return find_(value.get<std::string>());
     const auto filter = value.at("filter").get<std::vector<float>>();
-    const auto channels = value.at("channels").get<int64_t>();
+    const int64_t channels = integer(value.at("channels"));
     const auto taps = static_cast<int64_t>(filter.size());
     auto side = static_cast<int64_t>(1);
     while (side * side < taps) ++side;
-    if (taps > kLargestFilter || side * side != taps || channels < 1 || channels > kMostRepeated) {
-      throw InputError("", concat("a filter of ", taps, " values for ", channels, " channels"));
+    const bool fits = taps >= 1 && taps <= kLargestFilter && side * side == taps && channels >= 1 &&
+                      channels <= kMostChannels && repeated_ + channels * taps <= kMostRepeated;
+    if (!fits) throw InputError("", concat("a filter of ", taps, " values for ", channels, " channels"));
+    if (!std::ranges::all_of(filter, [](float tap) { return std::isfinite(tap); })) {
+      throw InputError("", "a filter whose values are not finite");
     }
+    repeated_ += channels * taps;
     std::vector<float> values;
     for (int64_t c = 0; c < channels; ++c) values.insert(values.end(), filter.begin(), filter.end());
     return Array({channels, 1, side, side}, std::move(values));
   }
 
-  Op convolution(const json& entry) const {
+  Op convolution(const json& entry) {
     Array values = weight(entry.at("weight"));
     if (values.shape().size() == 2) values = values.reshaped({values.size(0), values.size(1), 1, 1});  // a dense layer
     return ops::Convolution{.weight = values,
                             .bias = entry.contains("bias") ? weight(entry.at("bias")) : Array(),
-                            .stride = entry.at("stride"),
-                            .groups = entry.at("groups"),
+                            .stride = integer(entry.at("stride")),
+                            .groups = integer(entry.at("groups")),
                             .padding = padding(entry)};
   }
-  Op batch_norm(const json& entry) const {
+  Op batch_norm(const json& entry) {
     return ops::BatchNorm{weight(entry.at("weight")), weight(entry.at("bias")), weight(entry.at("mean")),
-                          weight(entry.at("variance")), entry.at("epsilon")};
+                          weight(entry.at("variance")), number(entry.at("epsilon"))};
   }
-  Op max_pool(const json& entry) const {
-    return ops::MaxPool{entry.at("kernel"), entry.at("stride"), padding(entry), entry.at("ceil_mode")};
+  Op max_pool(const json& entry) {
+    return ops::MaxPool{integer(entry.at("kernel")), integer(entry.at("stride")), padding(entry),
+                        entry.at("ceil_mode")};
   }
-  Op average_pool(const json& entry) const {
-    return ops::AveragePool{entry.at("kernel"), entry.at("stride"), padding(entry), entry.at("count_padding"),
-                            entry.at("ceil_mode")};
+  Op average_pool(const json& entry) {
+    return ops::AveragePool{integer(entry.at("kernel")), integer(entry.at("stride")), padding(entry),
+                            entry.at("count_padding"), entry.at("ceil_mode")};
   }
-  Op pad(const json& entry) const {
+  Op pad(const json& entry) {
     const auto mode = entry.at("mode").get<std::string>();
     if (mode != "reflect" && mode != "edge") throw InputError("", concat("padding of mode '", mode, "'"));
     return ops::Pad{padding(entry), mode == "reflect" ? ops::PadMode::kReflect : ops::PadMode::kEdge};
   }
-  Op clamp(const json& entry) const { return ops::Clamp{entry.at("min"), entry.at("max")}; }
-  Op power(const json& entry) const { return ops::Power{entry.at("exponent")}; }
-  Op scale(const json& entry) const { return ops::Scale{entry.at("factor")}; }
-  Op slice(const json& entry) const {
-    const int64_t end = entry.contains("end") ? entry.at("end").get<int64_t>() : ops::Slice::kToEnd;
-    return ops::Slice{entry.at("dimension"), entry.at("begin"), end, entry.at("step")};
+  Op clamp(const json& entry) { return ops::Clamp{number(entry.at("min")), number(entry.at("max"))}; }
+  Op power(const json& entry) { return ops::Power{number(entry.at("exponent"))}; }
+  Op scale(const json& entry) { return ops::Scale{number(entry.at("factor"))}; }
+  Op slice(const json& entry) {
+    const int64_t end = entry.contains("end") ? integer(entry.at("end")) : ops::Slice::kToEnd;
+    return ops::Slice{integer(entry.at("dimension")), integer(entry.at("begin")), end, integer(entry.at("step"))};
   }
-  Op transpose(const json& entry) const { return ops::Transpose{entry.at("order").get<std::vector<int64_t>>()}; }
-  Op reshape(const json& entry) const { return ops::Reshape{entry.at("sizes").get<std::vector<int64_t>>()}; }
+  Op transpose(const json& entry) { return ops::Transpose{integers(entry.at("order"))}; }
+  Op reshape(const json& entry) { return ops::Reshape{integers(entry.at("sizes"))}; }
   template <typename Plain>
-  Op plain(const json&) const {
+  Op plain(const json&) {
     return Plain{};
   }
 
@@ -213,24 +237,34 @@ class Reader {
   }
 
   const FindWeight& find_;
+  int64_t repeated_ = 0;
 };
+
+std::vector<NodeId> node_ids(const json& values) {
+  std::vector<NodeId> ids;
+  std::ranges::transform(integers(values), std::back_inserter(ids), [](int64_t id) { return static_cast<NodeId>(id); });
+  return ids;
+}
 
 StoredGraph read(const json& text, const FindWeight& find) {
   if (text.at("version") != kVersion) {
     throw InputError("", concat("version ", text.at("version").dump(), ", this program reads ", kVersion),
                      "use the version of assemble that wrote it");
   }
-  StoredGraph stored{{}, text.at("any_size"), text.at("size_multiple")};
-  const auto shape = text.at("input").get<std::vector<int64_t>>();
+  StoredGraph stored{{}, text.at("any_size"), integer(text.at("size_multiple"))};
+  const std::vector<int64_t> shape = integers(text.at("input"));
   if (stored.size_multiple < 1 || shape.size() != 3 || shape[0] != Images::kChannels) {
     throw InputError("", concat("an input of shape ", show_shape(shape)));
   }
   stored.graph.add_input({}, shape);
-  const Reader read_op(find);
+  Reader read_op(find);
   const json& nodes = text.at("nodes");
-  if (nodes.size() > kMostNodes) throw InputError("", concat("a graph of ", nodes.size(), " nodes"));
+  if (!nodes.is_array() || nodes.size() > kMostNodes)
+    throw InputError("", concat("a graph of ", nodes.size(), " nodes"));
   for (const json& entry : nodes) {
-    stored.graph.add(read_op(entry), entry.at("inputs").get<std::vector<NodeId>>(), entry.at("name"));
+    const auto name = entry.at("name").get<std::string>();
+    const NodeId added = stored.graph.add(read_op(entry), node_ids(entry.at("inputs")), name);
+    if (stored.graph.node(added).name != name) throw InputError("", concat("node '", name, "' is there twice"));
   }
   if (stored.graph.output().shape.size() != 1) throw InputError("", "its last node gives no logits [N, classes]");
   return stored;

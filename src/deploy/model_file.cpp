@@ -139,15 +139,19 @@ Graph read_graph(const fs::path& path, int64_t image_size) {
   if (!has_graph(file)) {
     throw NeedsTorch(concat(path.string(), " (of an earlier version, without a graph: `assemble convert` adds it)"));
   }
-  const StoredGraph stored = graph_from_text(
-      file.metadata().at(kGraph), [&](const std::string& name) { return read_weight(file, name); }, path.string());
+  std::map<std::string, Array> weights;  // each is read once, however often the graph names it
+  const auto find = [&](const std::string& name) {
+    const auto found = weights.find(name);
+    return found != weights.end() ? found->second : weights[name] = read_weight(file, name);
+  };
+  const StoredGraph stored = graph_from_text(file.metadata().at(kGraph), find, path.string());
   const std::vector<int64_t>& shape = stored.graph.input().shape;
   if (shape[1] == image_size && shape[2] == image_size) return stored.graph;
   if (image_size % stored.size_multiple != 0) {
-    throw UsageError(concat("image size ", image_size, "x", image_size),
-                     concat("the network of ", path.string(), " needs sides that are multiples of ",
-                            stored.size_multiple),
-                     concat("the nearest for ", image_size, ": ", nearest_sizes(image_size, stored.size_multiple)));
+    throw UsageError(
+        concat("image size ", image_size, "x", image_size),
+        concat("the network of ", path.string(), " needs sides that are multiples of ", stored.size_multiple),
+        concat("the nearest for ", image_size, ": ", nearest_sizes(image_size, stored.size_multiple)));
   }
   if (!stored.any_size) {
     throw NeedsTorch(concat(path.string(), " at image size ", image_size, " (its graph is for ", shape[1], " alone)"));

@@ -4,134 +4,117 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 
 #include "assemble/core/error.h"
+#include "assemble/deploy/benchmark.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
-#include "assemble/deploy/quantise.h"
-#include "assemble/trace/trace.h"
 #include "engines.h"
-#include "lively_network.h"
+#include "matrices.h"
+#include "reference_interpreter.h"
+#include "small_network.h"
 #include "test_support.h"
 
 namespace assemble {
 namespace {
 
+using test::error_of;
+using test::relative_difference;
+using test::SmallNetwork;
 using testing::HasSubstr;
-
-// Commands keep compiled models in the user's cache: the tests have one of their own.
-const int kOwnCache = setenv("XDG_CACHE_HOME", ASSEMBLE_BUILD_DIR "/test-cache", 1);
-
-double relative_difference(const torch::Tensor& a, const torch::Tensor& b) {
-  return ((a - b).abs().max() / b.abs().max()).item<double>();
-}
-
-class EveryArch : public testing::TestWithParam<NetworkCase> {
- protected:
-  /// Large enough that f32 rounding in a network of random weights stays small.
-  Classifier model_ = lively_network(GetParam().arch, 7, GetParam().size);
-  torch::Tensor images_ = torch::randn({3, 3, GetParam().size, GetParam().size});
-  Graph graph_ = optimise(trace(*model_, GetParam().size));
-  torch::Tensor expected() {
-    const torch::NoGradGuard no_grad;
-    model_->to(torch::kDouble);
-    return model_->forward(images_.to(torch::kDouble)).to(torch::kFloat);
-  }
-};
-
-TEST_P(EveryArch, EnginesGiveTheLogitsOfTheNetwork) {
-  const torch::Tensor wanted = expected();
-  for (const EngineKind kind : test::engines()) {
-    const auto engine = make_engine(graph_, {.kind = kind, .batch = 2});
-    EXPECT_LT(relative_difference(engine->run(images_), wanted), 1e-4) << engine->description();
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Arches, EveryArch, testing::ValuesIn(every_kind_of_network()));
 
 class Engines : public testing::Test {
  protected:
-  static ModelCard card_of(const Classifier& model, int size) {
-    ModelCard card;
-    card.arch = model->arch();
-    card.class_names = {"a", "b", "c"};
-    card.preprocessing = Preprocessing::from_type(concat("imagenet_", size));
-    return card;
+  void SetUp() override {
+    ASSEMBLE_NEEDS_OPENVINO();
+    network_.save(file_);
   }
+  Matrix run(const fs::path& model, const EngineOptions& options = {}) const {
+    return open_engine(model, options).engine->run(images_.view());
+  }
+  Graph optimised() { return optimise(network_.graph()); }
+  std::string onnx() { return serialise(to_onnx(optimised(), to_metadata(network_.card(), Precision::kF32))); }
+
   test::TemporaryFolder folder_;
-  Classifier model_ = lively_network("resnet50+sk+w8", 3, 32);
-  ModelCard card_ = card_of(model_, 32);
+  SmallNetwork network_;
   fs::path file_ = folder_ / "model.safetensors";
-  torch::Tensor images_ = torch::randn({11, 3, 32, 32});
-  void SetUp() override { save_model(file_, *model_, card_); }
+  RandomImages images_{11, 32, 1};
 };
 
-TEST_F(Engines, BatchesAreCutAndFilled) {
-  const Graph graph = optimise(trace(*model_, 32));
-  for (const EngineKind kind : test::engines()) {
-    const torch::Tensor one = make_engine(graph, {.kind = kind, .batch = 1})->run(images_);
-    for (const int64_t batch : {4, 8, 11, 16}) {
-      const auto engine = make_engine(graph, {.kind = kind, .batch = batch, .threads = 2});
-      EXPECT_LT(relative_difference(engine->run(images_), one), 1e-5) << engine->description();
+TEST_F(Engines, GiveTheLogitsOfTheGraph) {
+  for (const test::SmallNetworkOptions& options :
+       {test::SmallNetworkOptions{}, {.classes = 1, .side = 48, .gem = true}, {.embedding = 10, .seed = 3}}) {
+    const Graph graph = SmallNetwork(options).graph();
+    const RandomImages images(3, options.side, 1);
+    const Matrix wanted = test::interpret(graph, images.view());
+    for (const Graph& computed : {graph, optimise(graph)}) {
+      const auto engine = make_engine(computed, {.batch = 2});
+      EXPECT_LT(relative_difference(engine->run(images.view()), wanted), 1e-5) << engine->description();
+      EXPECT_EQ(engine->image_size(), options.side);
     }
   }
 }
 
+TEST_F(Engines, BatchesAreCutAndFilled) {
+  const Graph graph = optimised();
+  const Matrix one = make_engine(graph, {.batch = 1})->run(images_.view());
+  for (const int64_t batch : {4, 8, 11, 16}) {
+    const auto engine = make_engine(graph, {.batch = batch, .threads = 2});
+    EXPECT_LT(relative_difference(engine->run(images_.view()), one), 1e-5) << engine->description();
+    EXPECT_TRUE(test::same(engine->run(images_.view().part(3, 3)), Matrix(0, 3))) << "of no images there are no logits";
+  }
+}
+
 TEST_F(Engines, TheHintChoosesStreams) {
-  ASSEMBLE_NEEDS_OPENVINO();
   struct Case {
     const char* hint;
     int64_t batch;
     int threads;
     const char* streams;
   };
-  const Graph graph = optimise(trace(*model_, 32));
-  const torch::Tensor wanted = make_engine(graph, {.batch = 1})->run(images_);
+  const Graph graph = optimised();
+  const Matrix wanted = make_engine(graph, {.batch = 1})->run(images_.view());
   for (const Case& c :
        {Case{"auto", 1, 2, "1 stream"}, Case{"auto", 3, 2, "1 stream"}, Case{"auto", 8, 2, "2 streams"},
         Case{"auto", 8, 16, "4 streams"}, Case{"throughput", 1, 2, "1 stream"}, Case{"throughput", 3, 2, "2 streams"},
         Case{"throughput", 8, 16, "8 streams"}, Case{"latency", 8, 2, "1 stream"}}) {
-    const auto engine = make_engine(graph, {.batch = c.batch, .threads = c.threads, .hint = parse_engine_hint(c.hint)});
+    const auto engine =
+        make_engine(graph, {.batch = c.batch, .threads = c.threads, .hint = kEngineHints.parse(c.hint)});
     EXPECT_THAT(engine->description(), testing::EndsWith(concat(", ", c.streams))) << c.hint << ", batch " << c.batch;
-    EXPECT_LT(relative_difference(engine->run(images_), wanted), 1e-5) << c.hint << ", batch " << c.batch;
+    EXPECT_LT(relative_difference(engine->run(images_.view()), wanted), 1e-5) << c.hint << ", batch " << c.batch;
   }
-  EXPECT_THROW(parse_engine_hint("fast"), UsageError);
+  EXPECT_THROW(kEngineHints.parse("fast"), UsageError);
 }
 
-TEST_F(Engines, ABuildWithoutOpenvinoSaysSo) {
-  if (test::has_openvino()) GTEST_SKIP() << "this build has OpenVINO";
-  try {
-    open_engine(file_, {.kind = EngineKind::kOpenvino});
-    FAIL();
-  } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("this build has no OpenVINO"));
-    EXPECT_THAT(error.what(), HasSubstr("--engine torch"));
-  }
-}
-
-TEST_F(Engines, OpensModelFilesAndOnnxFiles) {
-  ASSEMBLE_NEEDS_OPENVINO();
+TEST_F(Engines, OpenModelFilesAndOnnxFiles) {
   const auto from_file = open_engine(file_, {});
-  const Graph graph = optimise(trace(*model_, 32));
-  const fs::path onnx = folder_ / "model.onnx";
-  write_file(onnx, serialise(to_onnx(graph, to_metadata(card_, EnginePrecision::kF32))));
-  const auto from_onnx = open_engine(onnx, {});
-  EXPECT_EQ(from_onnx.card.class_names, card_.class_names);
-  EXPECT_EQ(from_onnx.card.preprocessing, card_.preprocessing);
-  EXPECT_EQ(from_onnx.card.arch, card_.arch);
-  EXPECT_LT(relative_difference(from_onnx.engine->run(images_), from_file.engine->run(images_)), 1e-6);
+  const fs::path path = folder_ / "model.onnx";
+  write_file(path, onnx());
+  const auto from_onnx = open_engine(path, {});
+  EXPECT_EQ(from_onnx.card.class_names, network_.card().class_names);
+  EXPECT_EQ(from_onnx.card.preprocessing, network_.card().preprocessing);
+  EXPECT_EQ(from_onnx.card.arch, "small");
+  EXPECT_LT(relative_difference(from_onnx.engine->run(images_.view()), from_file.engine->run(images_.view())), 1e-6);
+  EXPECT_LT(relative_difference(run(file_, {.plain = true}), run(file_)), 1e-5);
+}
+
+TEST_F(Engines, TakeImagesOfAnotherSizeWhereTheNetworkDoes) {
+  const RandomImages large(2, 64, 1);
+  const auto opened = open_engine(file_, {.image_size = 64});
+  EXPECT_EQ(opened.engine->image_size(), 64);
+  const Matrix wanted = test::interpret(SmallNetwork({.side = 64}).graph(), large.view());
+  EXPECT_LT(relative_difference(opened.engine->run(large.view()), wanted), 1e-5);
+  EXPECT_THAT(error_of<UsageError>([&] { open_engine(file_, {.image_size = 72}); }), HasSubstr("64 or 80"));
 }
 
 TEST_F(Engines, CompiledModelsAreKept) {
-  ASSEMBLE_NEEDS_OPENVINO();
   const EngineOptions options{.cache = folder_ / "cache"};
-  const torch::Tensor first = open_engine(file_, options).engine->run(images_);
+  const Matrix first = run(file_, options);
   std::vector<fs::path> kept;
   for (const auto& entry : fs::directory_iterator(options.cache)) kept.push_back(entry.path());
   ASSERT_EQ(kept.size(), 1u);
-  EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
+  EXPECT_TRUE(test::same(run(file_, options), first));
 
   // Damaged at its beginning, in its middle or cut off: compiled anew and written again.
   const auto size = fs::file_size(kept[0]);
@@ -144,7 +127,7 @@ TEST_F(Engines, CompiledModelsAreKept) {
       stream.write("damaged", 7);
     }
     testing::internal::CaptureStderr();
-    EXPECT_TRUE(torch::equal(open_engine(file_, options).engine->run(images_), first));
+    EXPECT_TRUE(test::same(run(file_, options), first));
     EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("is damaged: compiling anew")) << place;
     testing::internal::CaptureStderr();
     open_engine(file_, options);
@@ -154,130 +137,160 @@ TEST_F(Engines, CompiledModelsAreKept) {
 }
 
 TEST_F(Engines, ACacheThatCannotBeWrittenIsAWarning) {
-  ASSEMBLE_NEEDS_OPENVINO();
   write_file(folder_ / "file", std::string_view("no folder"));
   testing::internal::CaptureStderr();
-  EXPECT_EQ(open_engine(file_, {.cache = folder_ / "file"}).engine->run(images_).size(0), 11);
+  EXPECT_EQ(run(file_, {.cache = folder_ / "file"}).rows, 11);
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("the compiled model is not kept"));
 }
 
 TEST_F(Engines, AnotherModelOfTheSameNameIsNotTakenFromTheCache) {
-  ASSEMBLE_NEEDS_OPENVINO();
   const EngineOptions options{.cache = folder_ / "cache"};
-  const torch::Tensor first = open_engine(file_, options).engine->run(images_);
-  model_ = lively_network("resnet50+d+sk+w8", 3, 32);
-  card_ = card_of(model_, 32);
-  save_model(file_, *model_, card_);
-  EXPECT_FALSE(torch::allclose(open_engine(file_, options).engine->run(images_), first));
+  const Matrix first = run(file_, options);
+  SmallNetwork({.seed = 2}).save(file_);
+  EXPECT_GT(relative_difference(run(file_, options), first), 0.01);
 }
 
 TEST_F(Engines, CompiledModelsAreFoundByContentNotByNameOrTime) {
-  ASSEMBLE_NEEDS_OPENVINO();
   const EngineOptions options{.cache = folder_ / "cache"};
   const auto files = [&] { return std::distance(fs::directory_iterator(options.cache), fs::directory_iterator()); };
-  const torch::Tensor first = open_engine(file_, options).engine->run(images_);
+  const Matrix first = run(file_, options);
   const auto time = fs::last_write_time(file_);
   const auto size = fs::file_size(file_);
 
   const fs::path copy = folder_ / "copy.safetensors";
   fs::copy_file(file_, copy);
-  EXPECT_TRUE(torch::equal(open_engine(copy, options).engine->run(images_), first));
+  EXPECT_TRUE(test::same(run(copy, options), first));
   EXPECT_EQ(files(), 1);
 
-  {
-    const torch::NoGradGuard no_grad;
-    model_->named_parameters()["fc.bias"] += 50;
-  }
-  save_model(file_, *model_, card_);
+  for (float& bias : network_.weight("fc.bias")) bias += 50;
+  network_.save(file_);
   fs::last_write_time(file_, time);
   ASSERT_EQ(fs::file_size(file_), size);
-  EXPECT_TRUE(torch::allclose(open_engine(file_, options).engine->run(images_), first + 50, 1e-4, 1e-3));
+  Matrix moved = first;
+  for (float& logit : moved.values) logit += 50;
+  EXPECT_LT(relative_difference(run(file_, options), moved), 1e-5);
   EXPECT_EQ(files(), 2);
 }
 
-TEST_F(Engines, ImagesOfAnotherShapeAreRefused) {
-  const Graph graph = optimise(trace(*model_, 32));
-  const Graph of_pixels = with_preprocessing(graph, card_.preprocessing);
-  for (const EngineKind kind : test::engines()) {
-    const auto engine = make_engine(graph, {.kind = kind, .batch = 4});
-    for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{
-             {2, 3, 32, 31}, {2, 3, 16, 32}, {2, 3, 64, 64}, {2, 1, 32, 32}, {2, 32, 32, 3}, {3, 32, 32}, {}}) {
-      const std::string error = test::error_of<UsageError>([&] { engine->run(torch::zeros(shape)); });
-      EXPECT_THAT(error, HasSubstr("the network takes [N, 3, 32, 32] of Float")) << shape.size();
-    }
-    EXPECT_THROW(engine->run(torch::Tensor()), UsageError);
-    EXPECT_EQ(engine->run(images_).size(0), 11) << "and it still runs";
+TEST_F(Engines, PartsSizesAndPlainGraphsOfAModelAreKeptApart) {
+  const fs::path cache = folder_ / "cache";
+  for (const bool plain : {false, true}) {
+    const EngineOptions options{.cache = cache, .plain = plain};
+    EXPECT_EQ(run(file_, options).columns, 3);
+    EXPECT_EQ(open_embedder(file_, options).engine->run(images_.view()).columns, 16);
+    EXPECT_EQ(open_engine(file_, {.image_size = 48, .cache = cache, .plain = plain}).engine->image_size(), 48);
+  }
+  EXPECT_EQ(test::list_files(cache).size(), 6u);
+}
 
-    const auto pixels = make_engine(of_pixels, {.kind = kind, .batch = 4});
-    EXPECT_THROW(pixels->run(torch::zeros({2, 32, 31, 3}, torch::kByte)), UsageError);
-    EXPECT_THROW(pixels->run(torch::zeros({2, 3, 32, 32}, torch::kByte)), UsageError);
-    const torch::Tensor bytes = torch::randint(0, 256, {2, 32, 32, 3}, torch::kByte);
-    const torch::Tensor planes = bytes.permute({0, 3, 1, 2}).to(torch::kFloat);
-    EXPECT_TRUE(torch::equal(pixels->run(planes), pixels->run(bytes))) << pixels->description();
-    for (const EngineOptions& options :
-         {EngineOptions{.kind = kind, .batch = 0}, EngineOptions{.kind = kind, .batch = -1},
-          EngineOptions{.kind = kind, .threads = -1}}) {
-      EXPECT_THROW(make_engine(graph, options), UsageError);
-    }
+TEST_F(Engines, ImagesOfAnotherSizeOrKindAreRefused) {
+  const auto engine = make_engine(optimised(), {.batch = 4});
+  const std::vector<float> floats(2 * 64 * 64 * 3, 1);
+  const std::vector<uint8_t> bytes(floats.size(), 1);
+  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{32, 31}, {16, 32}, {64, 64}, {0, 0}}) {
+    const std::string error = error_of<UsageError>([&] { engine->run({2, height, width, floats.data()}); });
+    EXPECT_THAT(error, HasSubstr(concat("are ", height, "×", width, " of floats, the network takes 32×32 of floats")));
+  }
+  EXPECT_THAT(error_of<UsageError>([&] { engine->run({2, 32, 32, bytes.data()}); }), HasSubstr("32×32 of bytes"));
+  EXPECT_EQ(engine->run(images_.view()).rows, 11) << "and it still runs";
+}
+
+TEST_F(Engines, TakeBytesOrFloatsWhereThePreprocessingIsInside) {
+  const auto pixels = make_engine(with_preprocessing(optimised(), network_.card().preprocessing), {.batch = 4});
+  std::vector<uint8_t> bytes(5 * 32 * 32 * 3);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * i % 251);
+  std::vector<float> floats(bytes.begin(), bytes.end());
+  for (size_t i = 0; i < floats.size(); ++i) floats[i] += i % 2 == 0 ? 0.4f : -0.4f;  // are rounded
+  const Matrix wanted = pixels->run({5, 32, 32, bytes.data()});
+  EXPECT_TRUE(test::same(pixels->run({5, 32, 32, floats.data()}), wanted)) << pixels->description();
+  floats.assign(floats.size(), 300);
+  bytes.assign(bytes.size(), 255);
+  EXPECT_TRUE(test::same(pixels->run({5, 32, 32, floats.data()}), pixels->run({5, 32, 32, bytes.data()})));
+  EXPECT_THAT(error_of<UsageError>([&] { pixels->run({2, 32, 31, bytes.data()}); }),
+              HasSubstr("the network takes 32×32 of bytes or floats"));
+}
+
+TEST_F(Engines, OptionsOutOfRangeAreRefused) {
+  for (const EngineOptions& options : {EngineOptions{.batch = 0}, EngineOptions{.batch = -1},
+                                       EngineOptions{.threads = -1}, EngineOptions{.image_size = -1}}) {
+    EXPECT_THROW(make_engine(optimised(), options), UsageError);
+    EXPECT_THROW(open_engine(file_, options), UsageError);
+    EXPECT_THROW(open_embedder(file_, options), UsageError);
+    EXPECT_THROW(open_foreign(file_, options), UsageError);
   }
 }
 
 TEST_F(Engines, SayWhatCannotBeRun) {
-  const auto message = [](auto&& work) -> std::string {
-    try {
-      work();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_THAT(message([&] { open_engine(file_, {.precision = EnginePrecision::kInt8}); }),
+  EXPECT_THAT(error_of<UsageError>([&] { open_engine(file_, {.precision = Precision::kInt8}); }),
               HasSubstr("assemble export --int8"));
   const fs::path broken = folder_ / "broken.onnx";
   write_file(broken, std::string_view("this is no model"));
-  EXPECT_THAT(message([&] { open_engine(broken, {}); }), HasSubstr("broken.onnx: is a text, expected an ONNX model"));
-  const std::string whole = serialise(to_onnx(optimise(trace(*model_, 32)), to_metadata(card_, EnginePrecision::kF32)));
+  EXPECT_THAT(error_of<InputError>([&] { open_engine(broken, {}); }),
+              HasSubstr("broken.onnx: is a text, expected an ONNX model"));
+  const std::string whole = onnx();
   write_file(broken, std::string_view(whole).substr(0, whole.size() / 2));
-  EXPECT_THAT(message([&] { open_engine(broken, {}); }), HasSubstr("broken.onnx"));
-  write_file(broken, serialise(to_onnx(trace(*model_, 32))));
-  EXPECT_THAT(message([&] { open_engine(broken, {}); }), HasSubstr("has no 'arch' in its metadata"));
+  EXPECT_THAT(error_of<InputError>([&] { open_engine(broken, {}); }), HasSubstr("broken.onnx"));
+  write_file(broken, serialise(to_onnx(network_.graph())));
+  EXPECT_THAT(error_of<InputError>([&] { open_engine(broken, {}); }), HasSubstr("has no 'arch' in its metadata"));
   write_file(broken, whole);
-  EXPECT_THAT(message([&] { open_engine(broken, {.kind = EngineKind::kTorch}); }), HasSubstr("engine torch"));
-  EXPECT_THAT(message([&] { open_engine(broken, {.image_size = 64}); }), HasSubstr("--image-size 64"));
+  EXPECT_THAT(error_of<UsageError>([&] { open_engine(broken, {.kind = EngineKind::kTorch}); }),
+              HasSubstr("engine torch"));
+  EXPECT_THAT(error_of<UsageError>([&] { open_engine(broken, {.image_size = 64}); }), HasSubstr("--image-size 64"));
+  EXPECT_THAT(error_of<UsageError>([&] { open_embedder(broken, {}); }), HasSubstr("gives logits and no embeddings"));
 }
 
-/// Runs python with onnx.checker and ONNX Runtime on what the exporter writes.
-TEST(OnnxFiles, PassTheCheckerAndRunInOnnxRuntime) {
-  const char* python = std::getenv("ASSEMBLE_ONNX_PYTHON");
-  if (!python) GTEST_SKIP() << "ASSEMBLE_ONNX_PYTHON names no Python with onnx and onnxruntime";
-  const test::TemporaryFolder folder;
-  int number = 0;
-  for (const char* arch :
-       {"resnet50+w8", "resnet50+d+se+w8", "resnet50+bl+sk+aa3+w8", "resnet50+aa5(proj,sconv)+gem+w8",
-        "resnet50+aa1+w8", "resnet50+flatten+emb16+nodown+w8", "resnet50+d+se+timm+w8", "mobilenet_v1+se2+w8"}) {
-    const Classifier model = lively_network(arch, 7, 64);
-    const torch::Tensor images = torch::randn({2, 3, 64, 64});
-    const Graph graph = optimise(trace(*model, 64));
-    for (const bool int8 : {false, true}) {
-      const Graph written = int8 ? quantise(graph, {images}, {}).graph : graph;
-      const torch::Tensor logits =
-          make_engine(written, {.kind = default_engine(torch::kCPU),
-                                .precision = int8 ? EnginePrecision::kInt8 : EnginePrecision::kF32,
-                                .batch = 2})
-              ->run(images);
-      const std::string stem = concat(number++, int8 ? "_int8" : "_f32");
-      write_file(folder / (stem + ".onnx"), serialise(to_onnx(written)));
-      const auto raw = [&](const char* ending, const torch::Tensor& tensor) {
-        const torch::Tensor whole = tensor.contiguous();
-        write_file(folder / (stem + ending), std::span(reinterpret_cast<const uint8_t*>(whole.data_ptr<float>()),
-                                                       static_cast<size_t>(whole.nbytes())));
-      };
-      raw(".images", images);
-      raw(".logits", logits);
-    }
+TEST_F(Engines, OpenForeignNetworksOnOpenvinoAlone) {
+  const fs::path path = folder_ / "foreign.onnx";
+  write_file(path, serialise(to_onnx(network_.graph())));
+  EXPECT_LT(relative_difference(open_foreign(path, {})->run(images_.view()), run(file_)), 1e-5);
+  EXPECT_THROW(open_foreign(path, {.kind = EngineKind::kTorch}), UsageError);
+  write_file(path, std::string_view("nothing"));
+  EXPECT_THROW(open_foreign(path, {}), InputError);
+}
+
+TEST_F(Engines, EmbeddersGiveTheInputOfTheLastLayer) {
+  for (const int64_t embedding : {0, 10}) {
+    SmallNetwork network({.embedding = embedding});
+    network.save(file_);
+    const auto embedder = open_embedder(file_, {.batch = 4});
+    EXPECT_EQ(embedder.card.arch, "small");
+    EXPECT_LT(relative_difference(embedder.engine->run(images_.view()),
+                                  test::interpret(embedding_of(network.graph()), images_.view())),
+              1e-5);
   }
-  const std::string command = concat(python, " ", ASSEMBLE_SOURCE_DIR, "/tests/onnx_check.py ", (folder / "").string());
-  EXPECT_EQ(std::system(command.c_str()), 0);
+}
+
+TEST(EnginesOfThisHalf, AreOpenvinoAlone) {
+  if (has_torch_backend()) GTEST_SKIP() << "LibTorch is linked";
+  EXPECT_THAT(error_of<NeedsTorch>([] { make_engine(SmallNetwork().graph(), {.kind = EngineKind::kTorch}); }),
+              HasSubstr("engine torch: needs LibTorch"));
+  const test::TemporaryFolder folder;
+  SmallNetwork().save(folder / "model.safetensors");
+  EXPECT_THROW(open_engine(folder / "model.safetensors", {.kind = EngineKind::kTorch}), NeedsTorch);
+  EXPECT_EQ(default_engine("cuda"), EngineKind::kTorch);
+  EXPECT_EQ(default_engine("auto"), default_engine("cpu"));
+}
+
+TEST(EnginesOfThisHalf, ABuildWithoutOpenvinoSaysSo) {
+  if (test::has_openvino()) GTEST_SKIP() << "this build has OpenVINO";
+  const test::TemporaryFolder folder;
+  SmallNetwork().save(folder / "model.safetensors");
+  const std::string error = error_of<UsageError>([&] { open_engine(folder / "model.safetensors", {}); });
+  EXPECT_THAT(error, HasSubstr("this build has no OpenVINO"));
+  EXPECT_THAT(error, HasSubstr("--engine torch"));
+}
+
+TEST(RequireImages, AreOfTheSizeAndKindThatANetworkTakes) {
+  const std::vector<float> floats(2 * 4 * 5 * 3);
+  const std::vector<uint8_t> bytes(floats.size());
+  const Images of_floats{2, 4, 5, floats.data()}, of_bytes{2, 4, 5, bytes.data()};
+  EXPECT_NO_THROW(require_images(of_floats, 4, 5, false));
+  EXPECT_NO_THROW(require_images(of_floats, 4, 5, true));
+  EXPECT_NO_THROW(require_images(of_bytes, 4, 5, true));
+  EXPECT_THAT(error_of<UsageError>([&] { require_images(of_bytes, 4, 5, false); }),
+              HasSubstr("are 4×5 of bytes, the network takes 4×5 of floats"));
+  EXPECT_THAT(error_of<UsageError>([&] { require_images(of_floats, 5, 4, false); }),
+              HasSubstr("are 4×5 of floats, the network takes 5×4 of floats"));
 }
 
 }  // namespace

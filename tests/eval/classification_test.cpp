@@ -5,22 +5,26 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
 #include "assemble/io/safetensors.h"
-#include "assemble/models/tensor_file.h"
 #include "drawn_data.h"
+#include "matrices.h"
 #include "parity.h"
 
 namespace assemble {
 namespace {
 
+void add(ClassificationMeter& meter, const std::vector<std::vector<float>>& logits,
+         const std::vector<int64_t>& labels) {
+  meter.add(test::matrix(logits), labels);
+}
+
 TEST(ClassificationMeter, CountsTopOneTopFiveAndConfusion) {
   ClassificationMeter meter(6);
   // Row 0 is right; row 1's label 0 is among the best five; row 2's label 5 is the least probable.
-  meter.add(
-      torch::tensor({{9.f, 1.f, 2.f, 3.f, 4.f, 5.f}, {1.f, 0.f, 2.f, 3.f, 4.f, 5.f}, {9.f, 5.f, 4.f, 3.f, 2.f, 1.f}}),
-      torch::tensor({0, 0, 5}));
+  add(meter, {{9, 1, 2, 3, 4, 5}, {1, 0, 2, 3, 4, 5}, {9, 5, 4, 3, 2, 1}}, {0, 0, 5});
   const ClassificationResult result = meter.result();
   EXPECT_EQ(result.images, 3);
   EXPECT_DOUBLE_EQ(result.top1, 1.0 / 3);
@@ -33,8 +37,8 @@ TEST(ClassificationMeter, CountsTopOneTopFiveAndConfusion) {
 
 TEST(ClassificationMeter, LossIsTheMeanCrossEntropy) {
   ClassificationMeter meter(3);
-  meter.add(torch::tensor({{1.f, 2.f, 3.f}}), torch::tensor({2}));
-  meter.add(torch::tensor({{0.f, 0.f, 0.f}}), torch::tensor({0}));
+  add(meter, {{1, 2, 3}}, {2});
+  add(meter, {{0, 0, 0}}, {0});
   EXPECT_NEAR(meter.result().loss, (0.40760596 + 1.09861229) / 2, 1e-6);
   EXPECT_DOUBLE_EQ(meter.result().top5, 1.0) << "fewer classes than five";
 }
@@ -42,9 +46,8 @@ TEST(ClassificationMeter, LossIsTheMeanCrossEntropy) {
 TEST(ClassificationMeter, OfASigmoidNetworkMeasuresItsSigmoids) {
   // Sigmoids of the best classes: 0.95 and right, 0.75 and wrong; a softmax would give 0.983 and 0.900.
   const float nineteen = std::log(19.f), three = std::log(3.f);
-  const torch::Tensor logits = torch::tensor({{nineteen, -three}, {three, -1.1f}});
   ClassificationMeter meter(2, LossType::kSigmoid);
-  meter.add(logits, torch::tensor({0, 1}));
+  add(meter, {{nineteen, -three}, {three, -1.1f}}, {0, 1});
   const ClassificationResult result = meter.result();
   EXPECT_DOUBLE_EQ(result.top1, 0.5);
   EXPECT_NEAR(result.ece, (0.05 + 0.75) / 2, 1e-6);
@@ -54,9 +57,8 @@ TEST(ClassificationMeter, OfASigmoidNetworkMeasuresItsSigmoids) {
 }
 
 TEST(ClassificationMeter, RanksByLogitsWhereSigmoidsAreEqual) {
-  const torch::Tensor logits = torch::tensor({{30.f, 40.f, 35.f}});
   ClassificationMeter meter(3, LossType::kSigmoid);
-  meter.add(logits, torch::tensor({1}));
+  add(meter, {{30, 40, 35}}, {1});
   EXPECT_EQ(meter.result().top1, 1);
 }
 
@@ -67,7 +69,7 @@ TEST(ClassificationMeter, NothingMeasuredIsAnError) {
 
 TEST(ClassificationMeter, AnImageWithoutFiniteLogitsIsWrong) {
   ClassificationMeter meter(2);
-  meter.add(torch::tensor({{NAN, 0.f}, {9.f, 0.f}, {INFINITY, 0.f}, {NAN, NAN}}), torch::tensor({0, 0, 0, 0}));
+  add(meter, {{NAN, 0}, {9, 0}, {INFINITY, 0}, {NAN, NAN}}, {0, 0, 0, 0});
   const ClassificationResult result = meter.result();
   EXPECT_EQ(result.images, 4);
   EXPECT_DOUBLE_EQ(result.top1, 0.25);
@@ -77,13 +79,12 @@ TEST(ClassificationMeter, AnImageWithoutFiniteLogitsIsWrong) {
 }
 
 TEST(ClassificationMeter, SumsOfPartsAreThoseOfTheWhole) {
-  const torch::Tensor logits = torch::randn({50, 7}, torch::make_generator<torch::CPUGeneratorImpl>(3));
-  const torch::Tensor labels = torch::arange(50) % 7;
+  const Matrix logits = test::normal_matrix(50, 7, 3);
   ClassificationMeter whole(7), sum(7);
-  whole.add(logits, labels);
+  for (int64_t i = 0; i < 50; ++i) whole.add(logits.row(i), i % 7);
   for (const auto& [begin, end] : {std::pair(0, 16), std::pair(16, 16), std::pair(16, 50)}) {
     ClassificationMeter part(7);
-    if (begin < end) part.add(logits.slice(0, begin, end), labels.slice(0, begin, end));
+    for (int64_t i = begin; i < end; ++i) part.add(logits.row(i), i % 7);
     sum.add_sums(part.sums(), "part");
   }
   const ClassificationResult expected = whole.result(), result = sum.result();
@@ -104,9 +105,9 @@ TEST(ClassificationMeter, EqualsTheOriginal) {
   for (const fs::path& folder : folders) {
     const SafetensorsFile file(folder / "metrics.safetensors");
     const auto expected = nlohmann::json::parse(test::read_text(folder / "metrics.json"));
-    const torch::Tensor logits = read_tensor(file, "logits");
-    ClassificationMeter meter(logits.size(1));
-    meter.add(logits, read_tensor(file, "targets").to(torch::kLong));
+    const Matrix logits = test::read_matrix(file, "logits");
+    ClassificationMeter meter(logits.columns);
+    meter.add(logits, test::read_integers(file, "targets"));
     const ClassificationResult result = meter.result();
     for (const auto& [name, value] : {std::pair("top1", result.top1), {"top5", result.top5}, {"ece", result.ece}}) {
       const double difference = std::abs(value - expected.at(name).get<double>());
@@ -116,28 +117,51 @@ TEST(ClassificationMeter, EqualsTheOriginal) {
   }
 }
 
-TEST(ImageTensor, PutsAnImagesViewsOneAfterTheOther) {
+TEST(ImagesOf, ABatchAreItsImagesWithTheirViewsOneAfterTheOther) {
   Batch batch;
   batch.size = 2;
   batch.side = 1;
   batch.views = 2;
   batch.images = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
-  const torch::Tensor images = image_tensor(batch, torch::kCPU);
-  EXPECT_EQ(images.sizes(), (std::vector<int64_t>{4, 3, 1, 1}));
-  EXPECT_FLOAT_EQ((images[2][1][0][0].item<float>()), 7);
+  const Images images = images_of(batch);
+  EXPECT_EQ(images.count, 4);
+  EXPECT_EQ(images.height, 1);
+  EXPECT_EQ(images.width, 1);
+  EXPECT_EQ(std::get<const float*>(images.pixels), batch.images.data());
+  EXPECT_EQ(*std::get<const float*>(images.part(2, 3).pixels), 6);
 }
 
 TEST(AverageViews, AveragesProbabilitiesNotLogits) {
-  const torch::Tensor logits = torch::tensor({{0.f, 0.f}, {std::log(3.f), 0.f}, {5.f, 5.f}, {-1.f, -1.f}});
-  const torch::Tensor averaged = torch::softmax(average_views(logits, 2, LossType::kSoftmax), 1);
-  EXPECT_TRUE(torch::allclose(averaged, torch::tensor({{0.625f, 0.375f}, {0.5f, 0.5f}})));
-  EXPECT_TRUE(average_views(logits, 1, LossType::kSoftmax).is_same(logits));
+  const Matrix logits = test::matrix({{0, 0}, {std::log(3.f), 0}, {5, 5}, {-1, -1}});
+  const Matrix averaged = to_probabilities(average_views(logits, 2, LossType::kSoftmax), LossType::kSoftmax);
+  EXPECT_LT(test::relative_difference(averaged, test::matrix({{0.625f, 0.375f}, {0.5f, 0.5f}})), 1e-6);
+  EXPECT_TRUE(test::same(average_views(logits, 1, LossType::kSoftmax), logits));
 }
 
 TEST(AverageViews, OfASigmoidNetworkAveragesSigmoids) {
-  const torch::Tensor logits = torch::tensor({{0.f, 2.f}, {std::log(3.f), 2.f}});
-  const torch::Tensor averaged = torch::sigmoid(average_views(logits, 2, LossType::kSigmoid));
-  EXPECT_TRUE(torch::allclose(averaged, torch::tensor({{0.625f, 0.880797f}})));
+  const Matrix logits = test::matrix({{0, 2}, {std::log(3.f), 2}});
+  const Matrix averaged = to_probabilities(average_views(logits, 2, LossType::kSigmoid), LossType::kSigmoid);
+  EXPECT_LT(test::relative_difference(averaged, test::matrix({{0.625f, 0.880797f}})), 1e-6);
+}
+
+/// Where probabilities are 0 or 1 in f32, and logits far from their means.
+TEST(AverageViews, OfVeryCertainViewsIsFinite) {
+  const Matrix logits = test::matrix({{200, -200, 0}, {-200, 200, 0}, {200, -200, 0}});
+  const Matrix softmax = average_views(logits, 3, LossType::kSoftmax);
+  EXPECT_NEAR(softmax.values[0], std::log(2.0 / 3), 1e-6);
+  EXPECT_NEAR(softmax.values[1], std::log(1.0 / 3), 1e-6);
+  EXPECT_NEAR(softmax.values[2], -200, 1e-4);
+  const Matrix sigmoid = average_views(logits, 3, LossType::kSigmoid);
+  EXPECT_NEAR(sigmoid.values[0], std::log(2.0), 1e-6);
+  EXPECT_NEAR(sigmoid.values[1], -std::log(2.0), 1e-6);
+  EXPECT_NEAR(sigmoid.values[2], 0, 1e-6);
+}
+
+TEST(BestClasses, ComeInTheOrderOfTheirLogitsAndOfTheirNumbers) {
+  const std::vector<float> logits{1, 3, 3, 0, 2};
+  EXPECT_EQ(best_classes(logits, 3), (std::vector<int64_t>{1, 2, 4}));
+  EXPECT_EQ(best_classes(logits, 9), (std::vector<int64_t>{1, 2, 4, 0, 3}));
+  EXPECT_TRUE(best_classes({}, 3).empty());
 }
 
 /// A network whose logits for some images are not finite.
@@ -148,9 +172,9 @@ TEST(Evaluate, NamesTheNetworkAndTheImageWhoseLogitsAreNotFinite) {
   options.preprocessing = Preprocessing::from_type("imagenet_32a");
   for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     int64_t batches = 0;
-    const auto network = [&](const torch::Tensor& images) {
-      torch::Tensor logits = torch::zeros({images.size(0), dataset->classes()});
-      if (++batches == 2) logits[1][0] = value;
+    const auto network = [&](const Images& images) {
+      Matrix logits(images.count, dataset->classes());
+      if (++batches == 2) logits.row(1)[0] = value;
       return logits;
     };
     Loader loader(*dataset, options);
@@ -162,30 +186,17 @@ TEST(Evaluate, NamesTheNetworkAndTheImageWhoseLogitsAreNotFinite) {
   }
 }
 
-TEST(Evaluate, PutsTheModeBackAfterAnError) {
+TEST(Evaluate, CountsOutputsThatAreNotFiniteAsWrongWhereTheyMayBe) {
   const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
-  const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = dataset->classes()}, 1);
-  model->named_parameters()["fc.bias"].detach().fill_(NAN);
   LoaderOptions options;
   options.preprocessing = Preprocessing::from_type("imagenet_32a");
   Loader loader(*dataset, options);
-  model->train();
-  EXPECT_EQ(evaluate(*model, loader, torch::kCPU, Precision::kF32).top1, 0);
-  EXPECT_TRUE(model->is_training());
-  EXPECT_THROW(model->multiply_adds(-1), std::exception);
-  EXPECT_TRUE(model->is_training());
-}
-
-TEST(ImageTensor, IsAChannelsLastViewOfTheBatch) {
-  Batch batch;
-  batch.size = 1;
-  batch.side = 2;
-  batch.images = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
-  const torch::Tensor images = image_tensor(batch, torch::kCPU);
-  EXPECT_EQ(images.sizes(), (std::vector<int64_t>{1, 3, 2, 2}));
-  EXPECT_FLOAT_EQ((images[0][1][0][1].item<float>()), 4);
-  EXPECT_TRUE(images.is_contiguous(torch::MemoryFormat::ChannelsLast));
-  EXPECT_EQ(images.data_ptr<float>(), batch.images.data());
+  const auto network = [&](const Images& images) { return test::filled(images.count, dataset->classes(), NAN); };
+  const Outputs outputs{dataset->classes(), LossType::kSoftmax, "m"};
+  const ClassificationResult result = evaluate(network, outputs, loader, "", NotFinite::kWrong);
+  EXPECT_EQ(result.images, dataset->size());
+  EXPECT_EQ(result.top1, 0);
+  EXPECT_EQ(result.loss, INFINITY);
 }
 
 }  // namespace

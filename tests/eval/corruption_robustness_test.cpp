@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
 #include "drawn_data.h"
@@ -128,9 +129,9 @@ TEST(MeasureCorruptions, AreOfTheSigmoidsAndOfFiniteOutputs) {
   const DatasetRange few(*dataset, 0, 4);
   float logit = std::log(4.f);  // a sigmoid of 0.8, and a softmax over 8 classes of 0.36
   MeasuredNetwork network;
-  network.network = [&](const torch::Tensor& images) {
-    torch::Tensor logits = torch::zeros({images.size(0), 8});
-    logits.select(1, 0).fill_(logit);
+  network.network = [&](const Images& images) {
+    Matrix logits(images.count, 8);
+    for (int64_t i = 0; i < images.count; ++i) logits.row(i)[0] = logit;
     return logits;
   };
   network.outputs = {8, LossType::kSigmoid, "m.onnx"};

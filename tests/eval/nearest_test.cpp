@@ -2,12 +2,16 @@
 #include "assemble/eval/nearest.h"
 
 #include <gmock/gmock.h>
+#include <sched.h>
 
 #include <cmath>
+#include <functional>
+#include <iostream>
 #include <limits>
 #include <numeric>
 
 #include "assemble/core/error.h"
+#include "matrices.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -17,119 +21,175 @@ using testing::HasSubstr;
 
 constexpr Similarity kBoth[] = {Similarity::kCosine, Similarity::kEuclidean};
 
-torch::Tensor all_rows(const torch::Tensor& embeddings) { return torch::arange(embeddings.size(0), torch::kLong); }
+using Rows = std::vector<int64_t>;
 
-/// The slow, obvious way: every similarity in double, sorted.
-double similarity(Similarity kind, const torch::Tensor& a, const torch::Tensor& b) {
-  if (kind == Similarity::kEuclidean) return -0.5 * (a - b).square().sum().item<double>();
-  const auto normalise = [](const torch::Tensor& x) { return x / x.square().sum().clamp_min(1e-12).sqrt(); };
-  return (normalise(a) * normalise(b)).sum().item<double>();
+Rows all_rows(const Matrix& embeddings) {
+  Rows rows(static_cast<size_t>(embeddings.rows));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
 }
 
-torch::Tensor slow_nearest(const torch::Tensor& embeddings, const torch::Tensor& queries, Similarity kind, int64_t k) {
-  const torch::Tensor exact = embeddings.to(torch::kFloat64);
-  torch::Tensor result = torch::empty({queries.numel(), k}, torch::kLong);
-  for (int64_t q = 0; q < queries.numel(); ++q) {
-    const int64_t query = queries[q].item<int64_t>();
-    std::vector<std::pair<double, int64_t>> others;
-    for (int64_t row = 0; row < exact.size(0); ++row) {
-      if (row != query) others.emplace_back(-similarity(kind, exact[query], exact[row]), row);
-    }
-    std::sort(others.begin(), others.end());
-    for (int64_t i = 0; i < k; ++i) result[q][i] = others[static_cast<size_t>(i)].second;
+/// Whole numbers in low … high, many of them equal.
+Matrix integers(int64_t rows, int64_t columns, int low, int high, uint64_t seed) {
+  Matrix result(rows, columns);
+  Random random(seed, RandomPurpose::kDraw);
+  for (float& value : result.values) {
+    value = static_cast<float>(low + static_cast<int>(random.integer(static_cast<uint64_t>(high - low + 1))));
   }
   return result;
 }
 
-void expect_equal(const torch::Tensor& embeddings, int64_t k, const char* what) {
+Matrix changed(Matrix matrix, const std::function<float(float)>& change) {
+  std::ranges::transform(matrix.values, matrix.values.begin(), change);
+  return matrix;
+}
+
+/// The slow, obvious way: every similarity in double, sorted.
+double similarity(Similarity kind, std::span<const float> a, std::span<const float> b) {
+  double product = 0, squares_a = 0, squares_b = 0, distance = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i], y = b[i];
+    product += x * y;
+    squares_a += x * x;
+    squares_b += y * y;
+    distance += (x - y) * (x - y);
+  }
+  if (kind == Similarity::kEuclidean) return -0.5 * distance;
+  return product * (1 / std::sqrt(std::max(squares_a, 1e-12))) * (1 / std::sqrt(std::max(squares_b, 1e-12)));
+}
+
+Rows slow_nearest(const Matrix& embeddings, const Rows& queries, Similarity kind, int64_t k) {
+  Rows result;
+  for (const int64_t query : queries) {
+    std::vector<std::pair<double, int64_t>> others;
+    for (int64_t row = 0; row < embeddings.rows; ++row) {
+      if (row != query) others.emplace_back(-similarity(kind, embeddings.row(query), embeddings.row(row)), row);
+    }
+    std::sort(others.begin(), others.end());
+    for (int64_t i = 0; i < k; ++i) result.push_back(others[static_cast<size_t>(i)].second);
+  }
+  return result;
+}
+
+void expect_equal(const Matrix& embeddings, int64_t k, const char* what) {
   for (const Similarity kind : kBoth) {
-    const torch::Tensor expected = slow_nearest(embeddings, all_rows(embeddings), kind, k);
-    const torch::Tensor found = nearest_others(embeddings, all_rows(embeddings),
-                                               {.similarity = kind, .k = k, .query_tile = 7, .index_tile = 13});
-    EXPECT_TRUE(torch::equal(found, expected)) << what << ", " << similarity_name(kind);
+    const Rows found = nearest_others(embeddings, all_rows(embeddings),
+                                      {.similarity = kind, .k = k, .query_tile = 7, .index_tile = 13});
+    EXPECT_EQ(found, slow_nearest(embeddings, all_rows(embeddings), kind, k)) << what << ", " << similarity_name(kind);
   }
 }
 
 TEST(NearestOthers, EqualsTheObviousWay) {
-  torch::manual_seed(1);
-  for (const int64_t width : {2, 3, 8, 21}) expect_equal(torch::randn({60, width}), 5, "normal");
-  expect_equal(torch::rand({40, 12}).relu() * 1e-3, 39, "every other one");
+  for (const int64_t width : {1, 2, 3, 8, 21}) expect_equal(test::normal_matrix(60, width, 1), 5, "normal");
+  expect_equal(changed(test::normal_matrix(40, 12, 1), [](float x) { return std::max(x, 0.f) * 1e-3f; }), 39,
+               "every other one");
+}
+
+/// Panels hold as many rows as the matrix product takes at once: tiles begin and end within them, and so does the last.
+TEST(NearestOthers, TilesNeedNotFitThePanels) {
+  for (const int64_t rows : {2, 31, 32, 33, 64, 65, 97, 130}) {
+    const Matrix embeddings = test::normal_matrix(rows, 5, static_cast<uint64_t>(rows));
+    const int64_t k = std::min<int64_t>(rows - 1, 6);
+    for (const Similarity kind : kBoth) {
+      const Rows expected = slow_nearest(embeddings, all_rows(embeddings), kind, k);
+      for (const int64_t index_tile : {1, 5, 31, 32, 33, 48, 100, 4096}) {
+        for (const int64_t query_tile : {1, 15, 17, 256}) {
+          EXPECT_EQ(nearest_others(embeddings, all_rows(embeddings), {kind, k, query_tile, index_tile}), expected)
+              << rows << " rows, tiles " << query_tile << " × " << index_tile;
+        }
+      }
+    }
+  }
 }
 
 TEST(NearestOthers, OfEqualOnesTheFirstComesFirst) {
-  torch::manual_seed(2);
-  const torch::Tensor few = torch::randint(-1, 2, {70, 2}).to(torch::kFloat32);
-  const torch::Tensor found =
+  const Matrix few = integers(70, 2, -1, 1, 2);
+  const Rows found =
       nearest_others(few, all_rows(few), {.similarity = Similarity::kEuclidean, .k = 20, .index_tile = 16});
-  EXPECT_TRUE(torch::equal(found, slow_nearest(few, all_rows(few), Similarity::kEuclidean, 20)));
-  const torch::Tensor same = torch::ones({5, 3});
+  EXPECT_EQ(found, slow_nearest(few, all_rows(few), Similarity::kEuclidean, 20));
+  const Matrix same = test::filled(5, 3, 1);
   for (const Similarity kind : kBoth) {
-    EXPECT_TRUE(torch::equal(nearest_others(same, torch::tensor({2, 0}), {.similarity = kind, .k = 3}),
-                             torch::tensor({{0, 1, 3}, {1, 2, 3}})));
+    EXPECT_EQ(nearest_others(same, Rows{2, 0}, {.similarity = kind, .k = 3}), (Rows{0, 1, 3, 1, 2, 3}));
   }
 }
 
 /// Differences far below the embeddings' size, where f32 products say nothing.
 TEST(NearestOthers, IsExactWhereF32IsNot) {
-  torch::manual_seed(3);
-  expect_equal(torch::randn({50, 9}) * 1e-3 + 10, 6, "far from the origin");
-  torch::Tensor outlier = torch::randn({50, 9});
-  outlier[17] *= 1e6;
-  outlier[18].zero_();
-  outlier[19] *= 1e-7;
+  expect_equal(changed(test::normal_matrix(50, 9, 3), [](float x) { return x * 1e-3f + 10; }), 6, "far from the origin");
+  Matrix outlier = test::normal_matrix(50, 9, 4);
+  for (float& value : outlier.row(17)) value *= 1e6f;
+  for (float& value : outlier.row(18)) value = 0;
+  for (float& value : outlier.row(19)) value *= 1e-7f;
   expect_equal(outlier, 6, "of very different norms");
 }
 
-TEST(NearestOthers, TilesAndThreadsDoNotChangeTheResult) {
-  torch::manual_seed(4);
-  const torch::Tensor embeddings = torch::randint(-2, 3, {300, 16}).to(torch::kFloat32);
-  const int threads = torch::get_num_threads();
+TEST(NearestOthers, TilesDoNotChangeTheResult) {
+  const Matrix embeddings = integers(300, 16, -2, 2, 4);
   for (const Similarity kind : kBoth) {
-    const torch::Tensor expected = nearest_others(embeddings, all_rows(embeddings), {.similarity = kind, .k = 9});
+    const Rows expected = nearest_others(embeddings, all_rows(embeddings), {.similarity = kind, .k = 9});
     for (const auto& [query_tile, index_tile] : {std::pair{1, 1}, {300, 300}, {64, 65}, {1000, 11}}) {
-      torch::set_num_threads(query_tile % 2 + 1);
-      EXPECT_TRUE(
-          torch::equal(nearest_others(embeddings, all_rows(embeddings), {kind, 9, query_tile, index_tile}), expected))
+      EXPECT_EQ(nearest_others(embeddings, all_rows(embeddings), {kind, 9, query_tile, index_tile}), expected)
           << query_tile << " × " << index_tile;
     }
   }
-  torch::set_num_threads(threads);
+}
+
+TEST(NearestOthers, ThreadsDoNotChangeTheResult) {
+  const Matrix embeddings = integers(300, 16, -2, 2, 5);
+  const Rows expected = nearest_others(embeddings, all_rows(embeddings), {.k = 9});
+  cpu_set_t all, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  CPU_ZERO(&one);
+  for (size_t core = 0; core < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++core) {
+    if (CPU_ISSET(core, &all)) CPU_SET(core, &one);
+  }
+  sched_setaffinity(0, sizeof(one), &one);
+  const Rows found = nearest_others(embeddings, all_rows(embeddings), {.k = 9});
+  sched_setaffinity(0, sizeof(all), &all);
+  EXPECT_EQ(found, expected);
 }
 
 TEST(NearestOthers, QueriesMayBeSomeRowsInAnyOrder) {
-  torch::manual_seed(5);
-  const torch::Tensor embeddings = torch::randn({40, 6});
-  const torch::Tensor queries = torch::tensor({31, 2, 2, 39}, torch::kLong);
-  EXPECT_TRUE(torch::equal(nearest_others(embeddings, queries, {.k = 4}),
-                           slow_nearest(embeddings, queries, Similarity::kCosine, 4)));
-  EXPECT_EQ(nearest_others(embeddings, torch::empty({0}, torch::kLong), {.k = 4}).size(0), 0);
+  const Matrix embeddings = test::normal_matrix(40, 6, 5);
+  const Rows queries{31, 2, 2, 39};
+  EXPECT_EQ(nearest_others(embeddings, queries, {.k = 4}),
+            slow_nearest(embeddings, queries, Similarity::kCosine, 4));
+  EXPECT_TRUE(nearest_others(embeddings, Rows(), {.k = 4}).empty());
 }
 
 TEST(NearestOthers, CosineDoesNotDependOnScale) {
-  torch::manual_seed(6);
-  const torch::Tensor embeddings = torch::randn({80, 10});
-  const torch::Tensor scaled = embeddings * (torch::rand({80, 1}) * 100 + 0.01);
-  EXPECT_TRUE(torch::equal(nearest_others(embeddings, all_rows(embeddings), {.k = 7}),
-                           nearest_others(scaled, all_rows(scaled), {.k = 7})));
+  const Matrix embeddings = test::normal_matrix(80, 10, 6);
+  Matrix scaled = embeddings;
+  Random random(7, RandomPurpose::kDraw);
+  for (int64_t i = 0; i < scaled.rows; ++i) {
+    const auto factor = static_cast<float>(random.uniform(0.01, 100));
+    for (float& value : scaled.row(i)) value *= factor;
+  }
+  EXPECT_EQ(nearest_others(embeddings, all_rows(embeddings), {.k = 7}),
+            nearest_others(scaled, all_rows(scaled), {.k = 7}));
 }
 
 TEST(NearestOthers, FollowsAPermutation) {
-  torch::manual_seed(7);
-  const torch::Tensor embeddings = torch::randn({80, 10});
-  const torch::Tensor order = torch::randperm(80, torch::kLong);
+  const Matrix embeddings = test::normal_matrix(80, 10, 7);
+  Random random(8, RandomPurpose::kDraw);
+  const Rows order = random_permutation(80, random);
+  Matrix moved(80, 10);
+  for (int64_t i = 0; i < 80; ++i) {
+    std::ranges::copy(embeddings.row(order[static_cast<size_t>(i)]), moved.row(i).begin());
+  }
   for (const Similarity kind : kBoth) {
-    const torch::Tensor before = nearest_others(embeddings, order, {.similarity = kind, .k = 7});
-    const torch::Tensor after =
-        nearest_others(embeddings.index_select(0, order), all_rows(embeddings), {.similarity = kind, .k = 7});
-    EXPECT_TRUE(torch::equal(order.index_select(0, after.flatten()).view_as(after), before));
+    const Rows before = nearest_others(embeddings, order, {.similarity = kind, .k = 7});
+    Rows after = nearest_others(moved, all_rows(moved), {.similarity = kind, .k = 7});
+    for (int64_t& row : after) row = order[static_cast<size_t>(row)];
+    EXPECT_EQ(after, before);
   }
 }
 
 /// 4,000 × 50,000 similarities would take 760 MiB.
 TEST(NearestOthers, TakesBoundedMemory) {
-  torch::manual_seed(8);
-  const torch::Tensor embeddings = torch::randn({50000, 128});
-  nearest_others(embeddings.narrow(0, 0, 5000), torch::arange(256), {.k = 8});  // the BLAS library's own buffers
+  const Matrix embeddings = test::normal_matrix(50000, 128, 8);
+  Rows queries(4000);
+  std::iota(queries.begin(), queries.end(), 0);
   const auto peak_mib = [] {
     const std::string status = test::read_text("/proc/self/status");
     return std::strtod(status.c_str() + status.find("VmHWM:") + 6, nullptr) / 1024;
@@ -137,25 +197,27 @@ TEST(NearestOthers, TakesBoundedMemory) {
   std::ofstream reset("/proc/self/clear_refs");
   if (!(reset << "5" << std::flush)) GTEST_SKIP() << "the peak of resident memory cannot be reset here";
   const double before = peak_mib();
-  nearest_others(embeddings, torch::arange(4000), {.k = 8});
+  nearest_others(embeddings, queries, {.k = 8});
   const double taken = peak_mib() - before;
   std::cout << "taken: " << taken << " MiB" << std::endl;
   EXPECT_LT(taken, 60);
 }
 
 TEST(NearestOthers, RefusesWhatItCannotRank) {
-  const torch::Tensor embeddings = torch::rand({5, 3});
-  const torch::Tensor query = torch::tensor({0}, torch::kLong);
+  const Matrix embeddings = test::normal_matrix(5, 3, 1);
+  const Rows query{0};
   const auto refusal = [&](int64_t k) {
     return test::error_of<UsageError>([&] { nearest_others(embeddings, query, {.k = k}); });
   };
   EXPECT_THAT(refusal(5), HasSubstr("expected 1…4: the index holds 5 embeddings"));
   EXPECT_THAT(refusal(0), HasSubstr("k = 0"));
-  EXPECT_THROW(nearest_others(embeddings, torch::tensor({5}, torch::kLong), {}), UsageError);
-  EXPECT_THROW(nearest_others(embeddings.to(torch::kFloat64), query, {}), UsageError);
+  for (const int64_t row : {5, -1}) EXPECT_THROW(nearest_others(embeddings, Rows{row}, {}), UsageError);
+  EXPECT_THROW(nearest_others(Matrix(), Rows(), {}), UsageError);
+  EXPECT_THROW(nearest_others(embeddings, query, {.query_tile = 0}), UsageError);
+  EXPECT_THROW(nearest_others(embeddings, query, {.index_tile = -1}), UsageError);
   for (const float value : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
-    torch::Tensor broken = embeddings.clone();
-    broken[3][1] = value;
+    Matrix broken = embeddings;
+    broken.row(3)[1] = value;
     EXPECT_THAT(test::error_of<InputError>([&] { nearest_others(broken, query, {}); }),
                 HasSubstr("embedding 3: holds values that are not finite"));
   }

@@ -6,29 +6,33 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
 #include "assemble/data/frame_loader.h"
+#include "drawn_data.h"
 #include "test_support.h"
 
 namespace assemble {
 namespace {
 
 /// Logits that rank the classes of each row in the order given.
-torch::Tensor ranking(const std::vector<std::vector<int64_t>>& frames) {
+Matrix ranking(const std::vector<std::vector<int64_t>>& frames) {
   const auto count = static_cast<int64_t>(frames.size()), classes = static_cast<int64_t>(frames[0].size());
-  torch::Tensor logits = torch::zeros({count, classes});
+  Matrix logits(count, classes);
   for (int64_t f = 0; f < count; ++f) {
-    for (int64_t r = 0; r < classes; ++r) logits[f][frames[f][r]] = static_cast<float>(classes - r);
+    for (int64_t r = 0; r < classes; ++r) {
+      logits.row(f)[static_cast<size_t>(frames[f][r])] = static_cast<float>(classes - r);
+    }
   }
   return logits;
 }
 
 TEST(Flips, MatchHandComputedExamples) {
-  const torch::Tensor logits = ranking({{0, 1, 2}, {1, 0, 2}, {1, 2, 0}, {0, 1, 2}, {2, 1, 0}});
+  const Matrix logits = ranking({{0, 1, 2}, {1, 0, 2}, {1, 2, 0}, {0, 1, 2}, {2, 1, 0}});
   EXPECT_DOUBLE_EQ(flip_share(logits, false), 3.0 / 4);  // 0→1, 1→0, 0→2 of four steps
   EXPECT_DOUBLE_EQ(flip_share(logits, true), 3.0 / 4);   // 1, 1, 2 differ from 0
-  const torch::Tensor noise = ranking({{0, 1}, {1, 0}, {1, 0}, {1, 0}});
+  const Matrix noise = ranking({{0, 1}, {1, 0}, {1, 0}, {1, 0}});
   EXPECT_DOUBLE_EQ(flip_share(noise, false), 1.0 / 3);
   EXPECT_DOUBLE_EQ(flip_share(noise, true), 1);
 }
@@ -108,6 +112,27 @@ TEST(PerturbationResults, RefuseWhatWasNotMeasured) {
     json["snow"][key] = value;
     EXPECT_THROW(perturbation_results_from_json(json, "p.json"), InputError) << key;
   }
+}
+
+TEST(MeasureShiftConsistency, ComparesTheCropsOfEachImage) {
+  const std::unique_ptr<Dataset> dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  // Another class for every frame: the number of images that came before.
+  int64_t seen = 0;
+  MeasuredNetwork network;
+  network.network = [&](const Images& images) {
+    Matrix logits(images.count, 8);
+    for (int64_t i = 0; i < images.count; ++i) logits.row(i)[static_cast<size_t>(seen++ % 8)] = 1;
+    return logits;
+  };
+  network.outputs = {8, LossType::kSoftmax, "m.onnx"};
+  network.class_names = dataset->class_names();
+  network.loader.preprocessing = Preprocessing::from_type("imagenet_32a");
+  const ShiftConsistency shifted = measure_shift_consistency(network, DatasetRange(*dataset, 0, 3), 4);
+  EXPECT_EQ(shifted.images, 3);
+  EXPECT_EQ(shifted.largest_shift, 4);
+  EXPECT_EQ(shifted.consistency, 0) << "no two of five crops have the same class";
+  network.network = [](const Images& images) { return Matrix(images.count, 8); };
+  EXPECT_EQ(measure_shift_consistency(network, DatasetRange(*dataset, 0, 3), 4).consistency, 1);
 }
 
 TEST(FrameLoader, GivesGroupsInOrderAndLeavesOutBrokenOnes) {

@@ -3,7 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <nlohmann/json.hpp>
+
 #include "drawn_data.h"
+#include "engines.h"
+#include "matrices.h"
+#include "reference_interpreter.h"
+#include "small_network.h"
 
 namespace assemble {
 namespace {
@@ -28,12 +35,13 @@ TEST(Predictions, JsonHasClassesOrAnError) {
 }
 
 TEST(Predictions, TheLossDecidesHowLogitsBecomeProbabilities) {
-  const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = 3}, 1);
-  model->eval();
-  model->named_parameters()["fc.weight"].detach().mul_(1e-6);  // logits near 0: every probability near 1/3 or 1/2
-  const Network network = make_network(model, torch::kCPU, Precision::kF32);
+  // Logits near 0: every probability is near 1/3 or 1/2.
+  const Network network = [](const Images& images) {
+    Matrix logits(images.count, 3);
+    for (int64_t i = 0; i < images.count; ++i) logits.row(i)[1] = 1e-6f;
+    return logits;
+  };
   ModelCard card;
-  card.arch = model->arch();
   card.class_names = {"a", "b", "c"};
   card.preprocessing = Preprocessing::from_type("imagenet_32a");
   std::vector<fs::path> files;
@@ -49,21 +57,49 @@ TEST(Predictions, TheLossDecidesHowLogitsBecomeProbabilities) {
   for (const Prediction::Class& c : softmax[0].classes) sum += c.probability;
   EXPECT_NEAR(sum, 1, 1e-6);
   EXPECT_NE(softmax[3].error.find("/nonexistent.png"), std::string::npos);
-  card.loss = "sigmoid";
+  card.loss = LossType::kSigmoid;
   const std::vector<Prediction> sigmoid = predict(network, card, files, options);
-  EXPECT_EQ(sigmoid[0].classes[0].label, softmax[0].classes[0].label);
+  EXPECT_EQ(softmax[0].classes[0].label, 1);
+  EXPECT_EQ(sigmoid[0].classes[0].label, 1);
   EXPECT_NEAR(softmax[0].classes[0].probability, 1.0 / 3, 0.01);
   EXPECT_NEAR(sigmoid[0].classes[0].probability, 0.5, 0.01);
 }
 
+TEST(Predictions, ComeFromTheDeployedNetwork) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  const test::TemporaryFolder folder;
+  test::SmallNetwork network({.deviation = 60});
+  network.save(folder / "model.safetensors");
+  DeployedModel model = open_engine(folder / "model.safetensors", {.batch = 2});
+  const Network computed = make_network(std::move(model.engine));
+  std::vector<std::string> names;
+  const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  for (int64_t i = 0; i < 5; ++i) names.push_back(concat("image ", i));
+  const auto predictions =
+      predict(computed, model.card, names, [&](int64_t i) { return dataset->read(i).encoded; }, {.batch_size = 3});
+  for (int64_t i = 0; i < 5; ++i) {
+    std::vector<float> pixels(32 * 32 * 3);
+    preprocess_eval(dataset->read(i).encoded, "", model.card.preprocessing, pixels);
+    const Matrix logits = test::interpret(network.graph(), {1, 32, 32, pixels.data()});
+    const Matrix wanted = to_probabilities(logits, LossType::kSoftmax);
+    const Prediction& found = predictions[static_cast<size_t>(i)];
+    EXPECT_EQ(found.image, names[static_cast<size_t>(i)]);
+    ASSERT_EQ(found.classes.size(), 3u);
+    for (const Prediction::Class& c : found.classes) {
+      EXPECT_NEAR(c.probability, wanted.values[static_cast<size_t>(c.label)], 1e-5);
+      EXPECT_EQ(c.name, concat("class ", c.label));
+    }
+  }
+}
+
 TEST(Predictions, RankByLogitsWhereSigmoidsAreEqualAndNameOutputsThatAreNotFinite) {
-  const Network network = [](const torch::Tensor& images) {
-    torch::Tensor logits = torch::tensor({{30.f, 40.f, 35.f}, {0.f, NAN, 0.f}, {0.f, 1.f, INFINITY}});
-    return logits.narrow(0, 0, images.size(0));
+  const Network network = [](const Images& images) {
+    EXPECT_EQ(images.count, 3);
+    return test::matrix({{30, 40, 35}, {0, NAN, 0}, {0, 1, INFINITY}});
   };
   ModelCard card;
   card.class_names = {"a", "b", "c"};
-  card.loss = "sigmoid";
+  card.loss = LossType::kSigmoid;
   card.preprocessing = Preprocessing::from_type("imagenet_32a");
   ThreadPool pool(1);
   const auto predictions = classify_batch(

@@ -4,13 +4,16 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/classification.h"
 #include "assemble/io/safetensors.h"
-#include "assemble/models/tensor_file.h"
 #include "drawn_data.h"
+#include "matrices.h"
 #include "parity.h"
 
 namespace assemble {
@@ -20,29 +23,56 @@ using testing::HasSubstr;
 
 /// The slow, obvious way: sorts every query's other images and looks at the first k.
 double slow_recall(const EmbeddedImages& images, Similarity similarity, int64_t k) {
-  torch::Tensor x = images.embeddings.to(torch::kFloat64);
-  if (similarity == Similarity::kCosine) x = x / x.norm(2, {1}, /*keepdim=*/true);
-  const auto labels = images.labels.accessor<int64_t, 1>();
-  double queries = 0, hits = 0;
-  for (int64_t q = 0; q < x.size(0); ++q) {
-    if (labels[q] == kDistractor) continue;
-    const torch::Tensor score = similarity == Similarity::kCosine ? x.mv(x[q]) : -(x - x[q]).square().sum(1);
-    score[q] = -std::numeric_limits<double>::infinity();
-    const torch::Tensor order = std::get<1>(score.sort(/*stable=*/true, 0, /*descending=*/true));
-    ++queries;
-    for (int64_t i = 0; i < k; ++i) {
-      if (labels[order[i].item<int64_t>()] != labels[q]) continue;
-      ++hits;
-      break;
+  const auto square = [](std::span<const float> x) {
+    return std::accumulate(x.begin(), x.end(), 0.0, [](double sum, double value) { return sum + value * value; });
+  };
+  const auto alike = [&](std::span<const float> a, std::span<const float> b) {
+    double sum = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      const double x = a[i], y = b[i];
+      sum += similarity == Similarity::kCosine ? x * y : -(x - y) * (x - y);
     }
+    return similarity == Similarity::kCosine ? sum / std::sqrt(square(a)) / std::sqrt(square(b)) : sum;
+  };
+  const Matrix& x = images.embeddings;
+  double queries = 0, hits = 0;
+  for (int64_t q = 0; q < x.rows; ++q) {
+    const int64_t label = images.labels[static_cast<size_t>(q)];
+    if (label == kDistractor) continue;
+    std::vector<std::pair<double, int64_t>> others;
+    for (int64_t i = 0; i < x.rows; ++i) {
+      if (i != q) others.emplace_back(-alike(x.row(q), x.row(i)), i);
+    }
+    std::sort(others.begin(), others.end());
+    ++queries;
+    hits += std::any_of(others.begin(), others.begin() + k, [&](const auto& other) {
+      return images.labels[static_cast<size_t>(other.second)] == label;
+    });
   }
   return hits / queries;
 }
 
-EmbeddedImages random_images(int64_t count, int64_t classes, bool distractors) {
-  const torch::Tensor labels = torch::randint(distractors ? -1 : 0, classes, {count}, torch::kLong);
-  const torch::Tensor centres = torch::randn({classes + 1, 6});
-  return {centres.index_select(0, labels + 1) + 1.5 * torch::randn({count, 6}), labels};
+EmbeddedImages random_images(int64_t count, int64_t classes, bool distractors, uint64_t seed) {
+  constexpr int64_t kWidth = 6;
+  Random random(seed, RandomPurpose::kDraw);
+  const Matrix centres = test::normal_matrix(classes + 1, kWidth, seed + 100);
+  EmbeddedImages images{test::normal_matrix(count, kWidth, seed + 200), {}};
+  for (int64_t i = 0; i < count; ++i) {
+    const auto label = static_cast<int64_t>(random.integer(static_cast<uint64_t>(classes + distractors))) - distractors;
+    images.labels.push_back(label);
+    for (size_t k = 0; k < kWidth; ++k) {
+      float& value = images.embeddings.row(i)[k];
+      value = 1.5f * value + centres.row(label + 1)[k];
+    }
+  }
+  return images;
+}
+
+/// Places on a line.
+EmbeddedImages line(const std::vector<float>& places, std::vector<int64_t> labels) {
+  EmbeddedImages images{Matrix(static_cast<int64_t>(places.size()), 1), std::move(labels)};
+  images.embeddings.values = places;
+  return images;
 }
 
 /// Both the stored reference outputs and those given.
@@ -52,7 +82,7 @@ TEST(Retrieval, EqualsTheOriginal) {
   for (const fs::path& folder : folders) {
     const SafetensorsFile file(folder / "metrics.safetensors");
     const auto expected = nlohmann::json::parse(test::read_text(folder / "metrics.json"));
-    const EmbeddedImages images{read_tensor(file, "embeddings"), read_tensor(file, "labels").to(torch::kLong)};
+    const EmbeddedImages images{test::read_matrix(file, "embeddings"), test::read_integers(file, "labels")};
     for (const Similarity similarity : {Similarity::kCosine, Similarity::kEuclidean}) {
       double worst = 0;
       for (const auto& [k, recall] : expected.at(similarity_name(similarity)).items()) {
@@ -66,8 +96,7 @@ TEST(Retrieval, EqualsTheOriginal) {
 }
 
 TEST(Retrieval, CountsQueriesWithAMatchAmongTheNearest) {
-  // Places on a line, of the classes 0 0 1 0 1.
-  const EmbeddedImages images{torch::tensor({0.f, 1.f, 3.f, 5.f, 9.f}).view({5, 1}), torch::tensor({0, 0, 1, 0, 1})};
+  const EmbeddedImages images = line({0, 1, 3, 5, 9}, {0, 0, 1, 0, 1});
   const RetrievalResult result = measure_retrieval(images, Similarity::kEuclidean, {2, 1, 4});
   EXPECT_EQ(result.queries, 5);
   EXPECT_EQ(result.classes, 2);
@@ -78,9 +107,8 @@ TEST(Retrieval, CountsQueriesWithAMatchAmongTheNearest) {
 }
 
 TEST(Retrieval, EqualsTheObviousWay) {
-  torch::manual_seed(1);
   for (const bool distractors : {false, true}) {
-    const EmbeddedImages images = random_images(150, 9, distractors);
+    const EmbeddedImages images = random_images(150, 9, distractors, 1);
     for (const Similarity similarity : {Similarity::kCosine, Similarity::kEuclidean}) {
       const RetrievalResult result = measure_retrieval(images, similarity, {1, 2, 5, 20});
       EXPECT_GT(result.recall[0].second, 0.1);
@@ -91,12 +119,15 @@ TEST(Retrieval, EqualsTheObviousWay) {
 }
 
 TEST(Retrieval, DoesNotDependOnTheOrderOfImagesOrTheNamesOfClasses) {
-  torch::manual_seed(2);
-  const EmbeddedImages images = random_images(120, 7, true);
-  const torch::Tensor order = torch::randperm(120, torch::kLong);
-  torch::Tensor labels = images.labels.index_select(0, order);
-  labels = torch::where(labels == kDistractor, labels, 1000 - 7 * labels);
-  const EmbeddedImages permuted{images.embeddings.index_select(0, order), labels};
+  const EmbeddedImages images = random_images(120, 7, true, 2);
+  Random random(2, RandomPurpose::kShuffle);
+  EmbeddedImages permuted{Matrix(120, images.embeddings.columns), {}};
+  for (const int64_t from : random_permutation(120, random)) {
+    const int64_t label = images.labels[static_cast<size_t>(from)];
+    const auto to = static_cast<int64_t>(permuted.labels.size());
+    std::ranges::copy(images.embeddings.row(from), permuted.embeddings.row(to).begin());
+    permuted.labels.push_back(label == kDistractor ? label : 1000 - 7 * label);
+  }
   for (const Similarity similarity : {Similarity::kCosine, Similarity::kEuclidean}) {
     EXPECT_EQ(measure_retrieval(images, similarity, {1, 3}).recall,
               measure_retrieval(permuted, similarity, {1, 3}).recall);
@@ -104,67 +135,94 @@ TEST(Retrieval, DoesNotDependOnTheOrderOfImagesOrTheNamesOfClasses) {
 }
 
 TEST(Retrieval, DistractorsAreInTheIndexButNotQueried) {
-  const EmbeddedImages images{torch::tensor({0.f, 2.f, 10.f, 12.f}).view({4, 1}), torch::tensor({5, 5, 6, 6})};
+  const EmbeddedImages images = line({0, 2, 10, 12}, {5, 5, 6, 6});
   EXPECT_EQ(measure_retrieval(images, Similarity::kEuclidean, {1}).recall[0].second, 1.0);
-  const EmbeddedImages more = with_distractors(images, torch::tensor({{1.f}}));
+  const EmbeddedImages more = with_distractors(images, test::matrix({{1}}));
   const RetrievalResult result = measure_retrieval(more, Similarity::kEuclidean, {1, 2});
   EXPECT_EQ(result.queries, 4);
   EXPECT_EQ(result.distractors, 1);
   EXPECT_EQ(result.recall[0].second, 0.5) << "the distractor is nearer to 0 and 2 than they are to each other";
   EXPECT_EQ(result.recall[1].second, 1.0);
-  EXPECT_THROW(with_distractors(images, torch::zeros({3, 2})), UsageError);
+  EXPECT_THROW(with_distractors(images, Matrix(3, 2)), UsageError);
 }
 
 TEST(Retrieval, AClassOfOneImageIsAMiss) {
-  torch::manual_seed(3);
+  std::vector<int64_t> labels(10);
+  std::iota(labels.begin(), labels.end(), 0);
   const RetrievalResult result =
-      measure_retrieval({torch::randn({10, 4}), torch::arange(10)}, Similarity::kCosine, {1, 9});
+      measure_retrieval({test::normal_matrix(10, 4, 3), labels}, Similarity::kCosine, {1, 9});
   EXPECT_EQ(result.without_match, 10);
   EXPECT_EQ(result.recall[1].second, 0);
 }
 
 TEST(Retrieval, RefusesWhatItCannotMeasure) {
-  const EmbeddedImages images{torch::rand({4, 2}), torch::tensor({0, 0, 1, 1})};
+  const EmbeddedImages images{test::normal_matrix(4, 2, 1), {0, 0, 1, 1}};
   const auto refusal = [&](const std::vector<int64_t>& recall_at) {
     return test::error_of<UsageError>([&] { measure_retrieval(images, Similarity::kCosine, recall_at); });
   };
   EXPECT_THAT(refusal({1, 4}), HasSubstr("`recall_at` 4: the index holds 4 images"));
   EXPECT_THAT(refusal({0}), HasSubstr("0 is below 1"));
   EXPECT_THAT(refusal({}), HasSubstr("names no k"));
-  const EmbeddedImages distractors{torch::rand({4, 2}), torch::full({4}, kDistractor)};
+  const EmbeddedImages distractors{images.embeddings, std::vector<int64_t>(4, kDistractor)};
   EXPECT_THAT(test::error_of<UsageError>([&] { measure_retrieval(distractors, Similarity::kCosine, {1}); }),
               HasSubstr("all images are distractors"));
-  const EmbeddedImages broken{torch::full({4, 2}, std::nan("")), images.labels};
+  const EmbeddedImages broken{test::filled(4, 2, std::nanf("")), images.labels};
   EXPECT_THROW(measure_retrieval(broken, Similarity::kCosine, {1}), InputError);
 }
 
 TEST(Retrieval, JsonHasAKeyForEveryK) {
-  const RetrievalResult result = measure_retrieval({torch::tensor({{0.f}, {1.f}, {5.f}}), torch::tensor({3, 3, 4})},
-                                                   Similarity::kEuclidean, {1, 2});
+  const RetrievalResult result = measure_retrieval(line({0, 1, 5}, {3, 3, 4}), Similarity::kEuclidean, {1, 2});
   EXPECT_EQ(to_json(result).dump(),
             "{\"images\":3,\"classes\":2,\"distractors\":0,\"images_without_match\":1,\"embedding_size\":1,"
             "\"similarity\":\"euclidean\",\"recall@1\":0.6666666666666666,\"recall@2\":0.6666666666666666}");
   EXPECT_THAT(to_text(result), HasSubstr("66.67 %"));
 }
 
+/// The mean of each colour.
+Matrix colours(const Images& images) {
+  Matrix means(images.count, 3);
+  for (int64_t i = 0; i < images.count; ++i) {
+    const float* pixels = std::get<const float*>(images.part(i, i + 1).pixels);
+    for (int64_t k = 0; k < images.values_per_image(); ++k) means.row(i)[static_cast<size_t>(k % 3)] += pixels[k];
+    for (float& mean : means.row(i)) mean /= static_cast<float>(images.values_per_image() / 3);
+  }
+  return means;
+}
+
 TEST(EmbedImages, GivesTheNetworksEmbeddingsInOrder) {
-  const Classifier model = make_classifier(Arch::parse("resnet50+emb5+w8"), {.classes = 3}, 1);
   const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
   LoaderOptions options;
   options.batch_size = 7;
   options.preprocessing = Preprocessing::from_type("imagenet_32a");
   Loader loader(*dataset, options);
-  const EmbeddedImages images = embed_images(*model, loader, torch::kCPU, Precision::kF32);
-  EXPECT_TRUE(model->is_training()) << "the mode is put back";
-  ASSERT_EQ(images.embeddings.sizes(), (std::vector<int64_t>{dataset->size(), 5}));
-  for (int64_t i = 0; i < dataset->size(); ++i) EXPECT_EQ(images.labels[i].item<int64_t>(), dataset->label(i));
+  const EmbeddedImages images = embed_images(colours, "m", loader);
+  ASSERT_EQ(images.embeddings.rows, dataset->size());
+  ASSERT_EQ(images.embeddings.columns, 3);
+  for (int64_t i = 0; i < dataset->size(); ++i) EXPECT_EQ(images.labels[static_cast<size_t>(i)], dataset->label(i));
   Loader whole(*dataset, options);
   Batch batch;
   whole.start(0, 1);
   whole.next(batch);
-  model->eval();
-  const torch::NoGradGuard no_grad;
-  EXPECT_TRUE(torch::allclose(images.embeddings.narrow(0, 7, 7), model->embed(image_tensor(batch, torch::kCPU))));
+  const Matrix second = colours(images_of(batch));
+  for (int64_t i = 0; i < 7; ++i) {
+    EXPECT_THAT(images.embeddings.row(7 + i), testing::ElementsAreArray(second.row(i)));
+  }
+}
+
+TEST(EmbedImages, NamesTheImageWhoseEmbeddingIsNotFinite) {
+  const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  LoaderOptions options;
+  options.batch_size = 4;
+  options.preprocessing = Preprocessing::from_type("imagenet_32a");
+  Loader loader(*dataset, options);
+  int batches = 0;
+  const Network network = [&](const Images& images) {
+    Matrix values(images.count, 2);
+    if (++batches == 2) values.row(1)[0] = NAN;
+    return values;
+  };
+  EXPECT_THAT(test::error_of<RunError>([&] { embed_images(network, "m.safetensors", loader); }),
+              testing::StartsWith("m.safetensors: its outputs for " + dataset->read(5).name + " are not finite"));
 }
 
 }  // namespace

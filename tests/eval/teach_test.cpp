@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "assemble/train/teach.h"
+#include "assemble/eval/teach.h"
 
 #include <gmock/gmock.h>
 
@@ -13,6 +13,7 @@
 #include "assemble/data/tfrecord_dataset.h"
 #include "assemble/io/tfrecord.h"
 #include "drawn_data.h"
+#include "matrices.h"
 
 namespace assemble {
 namespace {
@@ -21,14 +22,28 @@ using testing::HasSubstr;
 
 constexpr int64_t kClasses = 8;
 
+std::array<float, 3> mean_colour(std::span<const float> pixels) {
+  std::array<double, 3> sums{};
+  for (size_t i = 0; i < pixels.size(); ++i) sums[i % 3] += pixels[i];
+  std::array<float, 3> means{};
+  for (size_t c = 0; c < 3; ++c) means[c] = static_cast<float>(sums[c] / static_cast<double>(pixels.size() / 3));
+  return means;
+}
+
 /// Logits that are a function of the pixels; counts its images and may act at the n-th call.
 class FakeTeacher {
  public:
   Network function() {
-    return [this](const torch::Tensor& images) {
+    return [this](const Images& images) {
       if (++calls_ == act_at) act();
-      images_ += images.size(0);
-      return images.mean({2, 3}).repeat({1, 3}).narrow(1, 0, kClasses);
+      images_ += images.count;
+      Matrix logits(images.count, kClasses);
+      for (int64_t i = 0; i < images.count; ++i) {
+        const auto means = mean_colour({std::get<const float*>(images.part(i, i + 1).pixels),
+                                        static_cast<size_t>(images.values_per_image())});
+        for (size_t c = 0; c < kClasses; ++c) logits.row(i)[c] = means[c % 3];
+      }
+      return logits;
     };
   }
   int64_t images() const { return images_; }
@@ -114,9 +129,9 @@ TEST_F(TeachTest, AddsLogitsAndCarriesEverythingElseOver) {
     std::vector<float> pixels(32 * 32 * 3);
     const Sample sample = records_->read(i);
     preprocess_eval(sample.encoded, "", options_.preprocessing, pixels);
-    const torch::Tensor mean = torch::from_blob(pixels.data(), {32 * 32, 3}).mean(0);
+    const std::array<float, 3> mean = mean_colour(pixels);
     const std::vector<float> logits = std::get<std::vector<float>>(found.at("image/logit"));
-    for (int64_t c = 0; c < kClasses; ++c) EXPECT_NEAR(logits[static_cast<size_t>(c)], mean[c % 3].item<float>(), 1e-3);
+    for (size_t c = 0; c < kClasses; ++c) EXPECT_NEAR(logits[c], mean[c % 3], 1e-3);
     correct += std::max_element(logits.begin(), logits.end()) - logits.begin() == sample.label;
     expected.erase("image/logit");
     found.erase("image/logit");
@@ -226,11 +241,11 @@ TEST_F(TeachTest, RefusesWhatCannotBeATeacher) {
     return teach(*records_, Split::kTrain, teacher, out(), options_);
   };
   EXPECT_THAT(test::error_of<InputError>([&] {
-                run_with([](const torch::Tensor& images) { return torch::zeros({images.size(0), 5}); });
+                run_with([](const Images& images) { return Matrix(images.count, 5); });
               }),
               HasSubstr("[5, 5] logits for 5 images of 8 classes"));
   EXPECT_THAT(test::error_of<RunError>([&] {
-                run_with([](const torch::Tensor& images) { return torch::full({images.size(0), 8}, NAN); });
+                run_with([](const Images& images) { return test::filled(images.count, kClasses, NAN); });
               }),
               HasSubstr("not finite"));
   EXPECT_TRUE(fs::is_empty(out()));
@@ -250,19 +265,6 @@ TEST_F(TeachTest, AFullDiskLeavesNoHalfShard) {
     EXPECT_THROW(run(), RunError);
   }
   EXPECT_TRUE(fs::is_empty(out()));
-}
-
-TEST(MakeTeacher, LogitsDoNotDependOnTheThreads) {
-  const Classifier model = make_classifier(Arch::parse("resnet50+bl+sk+aa3+w8"), {.classes = 5}, 1);
-  torch::manual_seed(1);
-  const torch::Tensor images = torch::randn({11, 3, 64, 64}).contiguous(torch::MemoryFormat::ChannelsLast);
-  const int threads = torch::get_num_threads();
-  const torch::Tensor one = make_teacher(model, torch::kCPU, Precision::kF32, 1)(images);
-  EXPECT_FALSE(model->is_training());
-  EXPECT_TRUE(torch::equal(make_teacher(model, torch::kCPU, Precision::kF32, 3)(images), one));
-  EXPECT_EQ(torch::get_num_threads(), threads);
-  const torch::NoGradGuard no_grad;
-  EXPECT_TRUE(torch::allclose(model->forward(images), one, 1e-4, 1e-4));
 }
 
 TEST(TeacherFolder, HoldsOneTeachersLogits) {

@@ -3,19 +3,26 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <vector>
 
 #include "assemble/deploy/engine.h"
+#include "assemble/deploy/torch_backend.h"
 
 namespace assemble::test {
 
-/// Whether this build has the engine openvino.
-inline bool has_openvino() { return default_engine(torch::kCPU) == EngineKind::kOpenvino; }
+// Commands keep compiled models in the user's cache: the tests have one of their own.
+inline const int kOwnCache = setenv("XDG_CACHE_HOME", ASSEMBLE_BUILD_DIR "/test-cache", 1);
 
-/// The engines of this build.
+/// Whether this build has the engine openvino.
+inline bool has_openvino() { return default_engine("cpu") == EngineKind::kOpenvino; }
+
+/// The engines of this program.
 inline std::vector<EngineKind> engines() {
-  if (has_openvino()) return {EngineKind::kTorch, EngineKind::kOpenvino};
-  return {EngineKind::kTorch};
+  std::vector<EngineKind> kinds;
+  if (has_torch_backend()) kinds.push_back(EngineKind::kTorch);
+  if (has_openvino()) kinds.push_back(EngineKind::kOpenvino);
+  return kinds;
 }
 
 }  // namespace assemble::test
