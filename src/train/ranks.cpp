@@ -10,7 +10,7 @@ namespace assemble {
 
 void Ranks::check() const {
   if (world >= 1 && rank >= 0 && rank < world) return;
-  throw UsageError("--rank", concat(rank, " of ", world, " processes"), "expected 0 <= rank < world");
+  throw UsageError("`rank`", concat(rank, " of ", world, " processes"), "expected 0 <= rank < world");
 }
 
 std::vector<std::string> gather(const Ranks& ranks, const std::string& name, const std::string& text, int64_t seconds) {
