@@ -7,7 +7,7 @@ namespace assemble {
 
 void Ranks::check() const {
   if (world >= 1 && rank >= 0 && rank < world) return;
-  throw UsageError("--rank", concat(rank, " of ", world, " processes"), "expected 0 <= rank < world");
+  throw UsageError("`rank`", concat(rank, " of ", world, " processes"), "expected 0 <= rank < world");
 }
 
 }  // namespace assemble

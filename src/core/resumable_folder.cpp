@@ -41,9 +41,9 @@ void ResumableFolder::require_same(const ordered_json& earlier, const ordered_js
                                    const std::vector<std::string>& optional) const {
   const std::optional<std::string> key = first_change(earlier, settings, optional);
   if (!key) return;
+  const ordered_json before = earlier.contains(*key) ? earlier[*key] : ordered_json();
   throw UsageError(record().string(),
-                   concat(kind_.made_with, " ", *key, " ", json_text(earlier.value(*key, ordered_json())), ", not ",
-                          json_text(settings[*key])),
+                   concat(kind_.made_with, " ", *key, " ", json_text(before), ", not ", json_text(settings[*key])),
                    kind_.other_hint);
 }
 

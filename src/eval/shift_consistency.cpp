@@ -35,7 +35,7 @@ int shifts_with_room(const Preprocessing& preprocessing, int wanted) {
   throw UsageError("shifts",
                    concat("no room for ", shifts, " pixels: the short side is resized to ", preprocessing.eval_resize,
                           ", the crop is ", preprocessing.eval_size),
-                   concat("give 1 to ", room, ", or a larger --resize"));
+                   concat("give 1 to ", room, ", or a larger `resize`"));
 }
 
 }  // namespace

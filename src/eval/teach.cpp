@@ -66,7 +66,7 @@ class SplitTeacher {
     report_.broken += more;
     if (report_.broken <= options_.max_broken) return;
     throw InputError(dataset_.where(), concat("more than ", options_.max_broken, " broken images"),
-                     "repair or remove them (see the warnings above), or raise --max-broken");
+                     "repair or remove them (see the warnings above), or raise `max_broken`");
   }
 
   void count_taught(const std::vector<float>& logits, int64_t label) {

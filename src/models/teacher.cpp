@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/models/teacher.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 
 #include "assemble/core/thread_pool.h"
+#include "assemble/nn/keep_threads.h"
 
 namespace assemble {
 namespace {
 
 constexpr int64_t kImagesPerThread = 4;
-
-/// Gives back the number of LibTorch's threads at the end of a scope.
-class KeepThreads {
- public:
-  KeepThreads() = default;
-  ~KeepThreads() { at::set_num_threads(before_); }
-  KeepThreads(const KeepThreads&) = delete;
-  KeepThreads& operator=(const KeepThreads&) = delete;
-
- private:
-  int before_ = at::get_num_threads();
-};
 
 }  // namespace
 

@@ -65,14 +65,14 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
   const auto& metadata = file.metadata();
   if (!metadata.contains("format") || metadata.at("format") != kFormat || !metadata.contains("arch")) {
     throw InputError(path.string(), "is no checkpoint of a training run",
-                     "name a model file with --pretrained instead");
+                     "name a model file with `pretrained` instead");
   }
   if (metadata.at("arch") != model.arch().str()) {
     throw InputError(path.string(), concat("holds ", metadata.at("arch"), ", the run trains ", model.arch().str()),
                      "resume with the options the run began with");
   }
   if (average && !file.tensors().contains("average." + average->state().front().first)) {
-    throw UsageError("--ema", concat("the run in ", path.string(), " has no moving average"),
+    throw UsageError("`average_decay`", concat("the run in ", path.string(), " has no moving average"),
                      "resume with the options the run began with");
   }
   read_tensors_into(file, "model.", model.named_state());
@@ -110,7 +110,7 @@ BestKeeper::BestKeeper(fs::path folder, int count, bool keep_all, std::vector<Ke
       keep_all_(keep_all),
       kept_(std::move(kept)),
       metric_(std::move(metric)) {
-  if (count < 1) throw UsageError("--keep-best", concat(count, " is less than 1"));
+  if (count < 1) throw UsageError("`keep_best`", concat(count, " is less than 1"));
   // The best is best.safetensors, whether or not it has a file of its own.
   const auto second = kept_.begin() + std::min<ptrdiff_t>(1, static_cast<ptrdiff_t>(kept_.size()));
   const auto lost = [&](const KeptModel& model) { return !fs::exists(folder_ / model.file); };

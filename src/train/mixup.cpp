@@ -28,7 +28,7 @@ LabelledBatch mix(const LabelledBatch& batch, MixupType type, const torch::Tenso
   if (type == MixupType::kOff) return batch;
   if (batch.images.size(0) % 2 != 0) {
     throw UsageError("mixup", concat("needs an even number of images, the batch has ", batch.images.size(0)),
-                     "use an even --batch-size");
+                     "use an even `batch_size`");
   }
   return {mix_tensor(batch.images, type, lambdas), mix_tensor(batch.labels, type, lambdas),
           mix_tensor(batch.teacher_labels, type, lambdas)};

@@ -125,7 +125,7 @@ RunFolder::RunFolder(fs::path folder, bool resume) : folder_(std::move(folder)) 
   const bool holds_run =
       std::any_of(std::begin(files), std::end(files), [](const fs::path& f) { return fs::exists(f); });
   if (!resume && holds_run) {
-    throw UsageError(folder_.string(), "already holds a run", "use --resume to go on with it, or another --out");
+    throw UsageError(folder_.string(), "already holds a run", "use `resume` to go on with it, or another folder");
   }
   created_ = !fs::exists(folder_);
   make_directories(folder_);
@@ -144,7 +144,7 @@ void RunFolder::lock() {
   // File systems without locks say something else than EWOULDBLOCK.
   if (lock_ < 0 || flock(lock_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
   close(lock_);
-  throw RunError(folder_.string(), "another process trains into this folder", "wait for it, or choose another --out");
+  throw RunError(folder_.string(), "another process trains into this folder", "wait for it, or choose another folder");
 }
 
 void RunFolder::write_config(const std::string& toml) const { write_file(folder_ / "config.toml", toml); }

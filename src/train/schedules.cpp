@@ -23,29 +23,30 @@ void require_rate(const char* option, double value) {
 DecayType parse_decay_type(const std::string& name) { return kDecayTypes.parse(name); }
 
 void LearningRateSchedule::check() const {
-  if (!(base > 0 && std::isfinite(base))) throw UsageError("--lr", concat(base, " is not above 0"));
+  if (!(base > 0 && std::isfinite(base))) throw UsageError("`schedule.base`", concat(base, " is not above 0"));
   if (!(warmup_epochs >= 0 && warmup_epochs <= train_epochs)) {
-    throw UsageError("--warmup-epochs", concat(warmup_epochs, " does not lie between 0 and --epochs ", train_epochs));
+    throw UsageError("`schedule.warmup_epochs`",
+                     concat(warmup_epochs, " does not lie between 0 and `schedule.train_epochs` ", train_epochs));
   }
   if (type == DecayType::kCosine &&
       std::floor(steps_per_epoch * train_epochs) <= std::floor(steps_per_epoch * warmup_epochs)) {
-    throw UsageError("--warmup-epochs", "leaves no steps for the cosine", "train longer or warm up for less");
+    throw UsageError("`schedule.warmup_epochs`", "leaves no steps for the cosine", "train longer or warm up for less");
   }
   const bool decays = type == DecayType::kExponential || type == DecayType::kPolynomial;
   if (decays && !(std::floor(steps_per_epoch * epochs_per_decay) >= 1 && std::isfinite(epochs_per_decay))) {
-    throw UsageError("--epochs-per-decay", concat(epochs_per_decay, " is less than one step"));
+    throw UsageError("`schedule.epochs_per_decay`", concat(epochs_per_decay, " is less than one step"));
   }
-  require_rate("--lr-decay-factor", decay_factor);
-  require_rate("--lr-end", end);
-  for (const double rate : rates) require_rate("--lr-rates", rate);
-  for (const double epoch : boundary_epochs) require_rate("--lr-boundaries", epoch);
+  require_rate("`schedule.decay_factor`", decay_factor);
+  require_rate("`schedule.end`", end);
+  for (const double rate : rates) require_rate("`schedule.rates`", rate);
+  for (const double epoch : boundary_epochs) require_rate("`schedule.boundary_epochs`", epoch);
   if (type != DecayType::kPiecewise) return;
   if (rates.size() != boundary_epochs.size() + 1) {
-    throw UsageError("--lr-rates", concat("has ", rates.size(), " values, expected one more than the ",
-                                          boundary_epochs.size(), " of --lr-boundaries"));
+    throw UsageError("`schedule.rates`", concat("has ", rates.size(), " values, expected one more than the ",
+                                                boundary_epochs.size(), " of `schedule.boundary_epochs`"));
   }
   if (!std::is_sorted(boundary_epochs.begin(), boundary_epochs.end())) {
-    throw UsageError("--lr-boundaries", "epochs must increase");
+    throw UsageError("`schedule.boundary_epochs`", "epochs must increase");
   }
 }
 

@@ -32,37 +32,37 @@ void TrainOptions::check() const {
   for (const int side : {preprocessing.train_size, preprocessing.eval_size, small_size}) {
     require(side >= 0 && side <= kLargestSide, "image side", concat("at most ", kLargestSide, " pixels"));
     if (side % multiple == 0) continue;
-    throw UsageError(concat("--arch ", arch),
+    throw UsageError(concat("`arch` ", arch),
                      concat("needs image sides that are multiples of ", multiple, ", not ", side),
                      concat("the nearest are ", side / multiple * multiple, " and ", (side / multiple + 1) * multiple));
   }
-  require(epochs >= 1 && epochs <= kMostEpochs, "--epochs", concat("1 to ", kMostEpochs));
-  require(batch_size >= 1 && batch_size <= kMostImages, "--batch-size", concat("1 to ", kMostImages));
-  require(mixup != MixupType::kKeepBatch || batch_size % 2 == 0, "--batch-size", "an even number with --mixup 2");
-  require(accumulate >= 1 && accumulate <= kMostImages, "--accumulate", concat("1 to ", kMostImages));
-  require_below_1(label_smoothing, "--label-smoothing");
-  require_at_least(kd_temperature, 0, "--kd-temperature");
-  require(mixup_alpha > 0 && std::isfinite(mixup_alpha), "--mixup-alpha", "more than 0");
-  require(drop_block.empty() || drop_block.size() == 2, "--drop-block", "two keep probabilities, first and last");
-  for (const double keep : drop_block) require(keep > 0 && keep <= 1, "--drop-block", "0 < keep probability <= 1");
-  require(drop_block_size >= 1, "--drop-block-size", "at least 1");
-  require_below_1(bn_momentum, "--bn-momentum");
-  require_below_1(average_decay, "--ema");
-  require_at_least(clip_gradients, 0, "--clip-gradients");
-  require_share(small_share, "--small-share");
-  require_at_least(fine_eval_ratio, 0, "--fine-eval-ratio");
-  require(eval_every >= 1, "--eval-every", "at least 1");
-  require(eval_batch_size >= 1 && eval_batch_size <= kMostImages, "--eval-batch-size", concat("1 to ", kMostImages));
-  require(keep_best >= 1, "--keep-best", "at least 1");
-  require(log_every >= 1, "--log-every", "at least 1");
-  require(prefetch >= 1, "--prefetch", "at least 1");
-  require(loader_threads >= 0, "--loader-threads", "0 or more");
-  require(max_broken >= 0, "--max-broken", "0 or more");
-  require_share(augmentation.flip_probability, "--flip");
-  require_share(augmentation.erasing.probability, "--random-erasing");
-  require_at_least(augmentation.color_jitter, 0, "--color-jitter");
-  require_below_1(optimizer.momentum, "--momentum");
-  require_at_least(optimizer.weight_decay, 0, "--weight-decay");
+  require(epochs >= 1 && epochs <= kMostEpochs, "`epochs`", concat("1 to ", kMostEpochs));
+  require(batch_size >= 1 && batch_size <= kMostImages, "`batch_size`", concat("1 to ", kMostImages));
+  require(mixup != MixupType::kKeepBatch || batch_size % 2 == 0, "`batch_size`", "an even number with `mixup` 2");
+  require(accumulate >= 1 && accumulate <= kMostImages, "`accumulate`", concat("1 to ", kMostImages));
+  require_below_1(label_smoothing, "`label_smoothing`");
+  require_at_least(kd_temperature, 0, "`kd_temperature`");
+  require(mixup_alpha > 0 && std::isfinite(mixup_alpha), "`mixup_alpha`", "more than 0");
+  require(drop_block.empty() || drop_block.size() == 2, "`drop_block`", "two keep probabilities, first and last");
+  for (const double keep : drop_block) require(keep > 0 && keep <= 1, "`drop_block`", "0 < keep probability <= 1");
+  require(drop_block_size >= 1, "`drop_block_size`", "at least 1");
+  require_below_1(bn_momentum, "`bn_momentum`");
+  require_below_1(average_decay, "`average_decay`");
+  require_at_least(clip_gradients, 0, "`clip_gradients`");
+  require_share(small_share, "`small_share`");
+  require_at_least(fine_eval_ratio, 0, "`fine_eval_ratio`");
+  require(eval_every >= 1, "`eval_every`", "at least 1");
+  require(eval_batch_size >= 1 && eval_batch_size <= kMostImages, "`eval_batch_size`", concat("1 to ", kMostImages));
+  require(keep_best >= 1, "`keep_best`", "at least 1");
+  require(log_every >= 1, "`log_every`", "at least 1");
+  require(prefetch >= 1, "`prefetch`", "at least 1");
+  require(loader_threads >= 0, "`loader_threads`", "0 or more");
+  require(max_broken >= 0, "`max_broken`", "0 or more");
+  require_share(augmentation.flip_probability, "`augmentation.flip_probability`");
+  require_share(augmentation.erasing.probability, "`augmentation.erasing.probability`");
+  require_at_least(augmentation.color_jitter, 0, "`augmentation.color_jitter`");
+  require_below_1(optimizer.momentum, "`optimizer.momentum`");
+  require_at_least(optimizer.weight_decay, 0, "`optimizer.weight_decay`");
 }
 
 }  // namespace assemble

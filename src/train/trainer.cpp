@@ -28,7 +28,7 @@ class Timed {
   Clock::time_point start_;
 };
 
-constexpr const char* kDivergedHint = "lower --lr, warm up for longer, clip gradients, or check the labels";
+constexpr const char* kDivergedHint = "lower `schedule.base`, warm up for longer, clip gradients, or check the labels";
 
 double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
@@ -213,7 +213,7 @@ void Trainer::explain_outputs() {
     throw RunError(concat("step ", state_.step), "the network's outputs are not finite", kDivergedHint);
   }
   log_warning(concat("some outputs are not finite: the running statistics of batch norms still are by ",
-                     percent(initial_share(), 1), " their initial values (train longer, or lower --bn-momentum)"));
+                     percent(initial_share(), 1), " their initial values (train longer, or lower `bn_momentum`)"));
 }
 
 void Trainer::train_to_the_end(const std::stop_token& stop) {
@@ -246,14 +246,14 @@ void Trainer::train_to_the_end(const std::stop_token& stop) {
 TrainResult Trainer::run(std::stop_token stop) {
   began_ = Clock::now();
   if (state_.step == total_steps_ && fs::exists(folder_.last())) {
-    log_info(concat("the run in ", folder_.path().string(), " is finished: more --epochs go on with it"));
+    log_info(concat("the run in ", folder_.path().string(), " is finished: more `epochs` go on with it"));
     return result();
   }
   train_to_the_end(stop);
   require_finite_weights();
   save(/*with_model=*/state_.step > 0);
   if (state_.step < total_steps_) {
-    log_warning(concat("stopped at step ", state_.step, "; --resume goes on from there"));
+    log_warning(concat("stopped at step ", state_.step, "; `resume` goes on from there"));
   }
   return result();
 }

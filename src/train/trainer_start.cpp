@@ -67,7 +67,7 @@ void Trainer::check_data() const {
   const int64_t images = options_.mixup == MixupType::kHalves ? 2 : 1;
   if (train_.size() < images * options_.batch_size) {
     throw UsageError(
-        concat("--batch-size ", options_.batch_size),
+        concat("`batch_size` ", options_.batch_size),
         concat("reads ", images * options_.batch_size, " images a pass, ", train_.where(), " holds ", train_.size()),
         concat("set it to at most ", train_.size() / images));
   }
@@ -75,9 +75,9 @@ void Trainer::check_data() const {
                                            : options_.preprocessing.train_size;
   if (options_.batch_size > 1 || can_train_on_one_image(card_.arch, side)) return;
   throw UsageError(
-      "--batch-size 1",
+      "`batch_size` 1",
       concat("a batch norm of ", options_.arch, " would see a single value a channel, which has no variance"),
-      "use a --batch-size of at least 2");
+      "use a `batch_size` of at least 2");
 }
 
 /// Goes through the network without an image, with each size that it will see.
@@ -88,7 +88,7 @@ void Trainer::check_sides() {
       model_->multiply_adds(side);
     } catch (const c10::Error& error) {
       throw UsageError(concat("image side ", side), concat("does not suit ", options_.arch, ": ", error.msg()),
-                       "use a larger --train-size and --eval-size");
+                       "use a larger `preprocessing.train_size` and `preprocessing.eval_size`");
     }
   }
 }
@@ -136,19 +136,19 @@ void Trainer::resume() {
   state_ = load_checkpoint(where, *model_, *optimizer_, average_.get());
   const std::string metric = metric_name(options_.validation.metric);
   if (state_.metric != metric) {
-    throw UsageError("--validation-metric",
+    throw UsageError("`validation.metric`",
                      concat("the run keeps its best models by ", state_.metric, ", not ", metric), hint);
   }
   // Checkpoints of earlier versions have neither.
   if (state_.steps_per_epoch > 0) {
     if (state_.steps_per_epoch != steps_per_epoch_) {
-      throw UsageError("--resume",
+      throw UsageError("`resume`",
                        concat("the run had ", state_.steps_per_epoch, " steps an epoch, now it has ", steps_per_epoch_,
-                              ": --batch-size, --accumulate or the data set has changed"),
+                              ": `batch_size`, `accumulate` or the data set has changed"),
                        hint);
     }
     if (state_.seed != options_.seed) {
-      throw UsageError("--seed", concat("the run began with ", state_.seed, ", not ", options_.seed), hint);
+      throw UsageError("`seed`", concat("the run began with ", state_.seed, ", not ", options_.seed), hint);
     }
     if (state_.class_names != card_.class_names) {
       throw InputError(train_.where(), concat("has other classes than the run in ", where), hint);
@@ -156,7 +156,7 @@ void Trainer::resume() {
   }
   if (state_.step > total_steps_) {
     throw UsageError(
-        "--epochs",
+        "`epochs`",
         concat(options_.epochs, " are fewer than the ", state_.step / steps_per_epoch_, " that the run has done"),
         "its models are in the run folder");
   }
@@ -166,13 +166,13 @@ void Trainer::resume() {
 
 void Trainer::warn_of_no_effect() const {
   const std::vector<double>& keep = options_.drop_block;
-  if (!keep.empty() && keep[0] == 1 && keep[1] == 1) log_warning("--drop-block 1 1 has no effect");
+  if (!keep.empty() && keep[0] == 1 && keep[1] == 1) log_warning("`drop_block` 1 1 has no effect");
   if (options_.loss == LossType::kSigmoid && options_.label_smoothing > 0) {
-    log_warning("--label-smoothing has no effect with the sigmoid loss");
+    log_warning("`label_smoothing` has no effect with the sigmoid loss");
   }
   if (card_.arch.blur_max) log_warning("aaN(max) has no effect, as in the original");
   if (options_.accumulate > 1 && options_.batch_size < 16) {
-    log_warning("batch norm sees only --batch-size images, whatever --accumulate is");
+    log_warning("batch norm sees only `batch_size` images, whatever `accumulate` is");
   }
 }
 

@@ -46,6 +46,7 @@ TEST_F(ResumableFolderTest, RefusesOtherSettings) {
                 folder_.require_same({{"flour", 500}}, settings_);
               }),
               HasSubstr("was baked with nuts null, not \"none\""));
+  EXPECT_THROW(folder_.require_same(ordered_json::array({1}), settings_), UsageError);
   EXPECT_NO_THROW(folder_.require_same({{"flour", 500}}, settings_, {"nuts"})) << "as earlier versions wrote it";
   EXPECT_EQ(ResumableFolder::first_change(nullptr, settings_), "flour") << "a folder that begins";
   EXPECT_EQ(ResumableFolder::first_change({{"flour", 500}, {"nuts", "none"}, {"eggs", 1}}, settings_), std::nullopt);

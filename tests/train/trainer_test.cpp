@@ -162,7 +162,7 @@ TEST_F(TrainerTest, AFinishedRunStaysAsItIsAndGoesOnWithMoreEpochs) {
   EXPECT_EQ(rows[2].epoch, 3);
   all.epochs = 1;
   EXPECT_THAT(test::error_of<UsageError>([&] { train(all, "run"); }),
-              testing::HasSubstr("--epochs: 1 are fewer than the 3 that the run has done"));
+              testing::HasSubstr("`epochs`: 1 are fewer than the 3 that the run has done"));
 }
 
 TEST_F(TrainerTest, ResumingWithOptionsOfAnotherRunNamesThem) {
@@ -173,10 +173,10 @@ TEST_F(TrainerTest, ResumingWithOptionsOfAnotherRunNamesThem) {
   TrainOptions other = once;
   other.batch_size = 4;
   EXPECT_THAT(test::error_of<UsageError>([&] { train(other, "run"); }),
-              testing::HasSubstr("the run had 6 steps an epoch, now it has 12: --batch-size"));
+              testing::HasSubstr("the run had 6 steps an epoch, now it has 12: `batch_size`"));
   other = once;
   other.seed = 4;
-  EXPECT_THAT(test::error_of<UsageError>([&] { train(other, "run"); }), testing::HasSubstr("--seed"));
+  EXPECT_THAT(test::error_of<UsageError>([&] { train(other, "run"); }), testing::HasSubstr("`seed`"));
   other = once;
   other.average_decay = 0;
   EXPECT_NO_THROW(train(other, "run"));
@@ -357,7 +357,7 @@ TEST_F(TrainerTest, DivergenceIsAnErrorThatSaysWhatToDo) {
   wild.schedule.base = 1e20;
   const std::string message = test::error_of<RunError>([&] { train(wild, "wild"); });
   EXPECT_NE(message.find("the loss is"), std::string::npos);
-  EXPECT_NE(message.find("lower --lr"), std::string::npos);
+  EXPECT_NE(message.find("lower `schedule.base`"), std::string::npos);
 }
 
 TEST_F(TrainerTest, DivergenceInTheLastStepIsAnErrorAndKeepsTheModelsOfBefore) {
@@ -404,7 +404,7 @@ TEST_F(TrainerTest, OneImageAtATimeTrainsOrIsRefusedBeforeTheRun) {
   for (const char* arch : {"resnet50+w8", "resnet50+sk+w8", "resnet50+bl+sk+aa3+w8", "resnet50+gem+emb8+w8"}) {
     single.arch = arch;
     EXPECT_THAT(test::error_of<UsageError>([&] { train(single, "single"); }),
-                testing::HasSubstr("--batch-size 1: a batch norm of "))
+                testing::HasSubstr("`batch_size` 1: a batch norm of "))
         << arch;
     EXPECT_FALSE(fs::exists(folder_ / "single")) << arch;
   }
@@ -421,7 +421,7 @@ TEST_F(TrainerTest, ABatchLargerThanTheDataSetIsRefused) {
   large.batch_size = 32;
   large.mixup = MixupType::kHalves;
   EXPECT_THAT(test::error_of<UsageError>([&] { train(large, "large"); }),
-              testing::HasSubstr("--batch-size 32: reads 64 images a pass"));
+              testing::HasSubstr("`batch_size` 32: reads 64 images a pass"));
   EXPECT_FALSE(fs::exists(folder_ / "large"));
 }
 

@@ -17,8 +17,8 @@ class ResumableFolder {
  public:
   /// How a kind of folder is spoken of.
   struct Kind {
-    std::string record;             ///< the file's name
-    std::string what;               ///< that the record is, for example "the state of a run"
+    std::string record = {};        ///< the file's name
+    std::string what = {};          ///< that the record is, for example "the state of a run"
     std::string made_with = {};     ///< "was made with", "holds a run with": what stands before a setting in the error
     std::string other_hint = {};    ///< what to do about a folder of other settings
     std::string damaged_hint = {};  ///< what to do about a record that cannot be read

@@ -10,34 +10,33 @@
 namespace assemble::cli {
 namespace {
 
-/// Flags that are not called as the options they set.
+/// Flags that are not called as the members that they set.
 const std::map<std::string_view, std::string_view>& other_names() {
-  static const std::map<std::string_view, std::string_view> names{{"average_decay", "ema"},
-                                                                  {"averages", "ema"},
-                                                                  {"base", "lr"},
-                                                                  {"boundary_epochs", "lr-boundaries"},
-                                                                  {"decay_factor", "lr-decay-factor"},
-                                                                  {"end", "lr-end"},
-                                                                  {"erasing.probability", "random-erasing"},
-                                                                  {"flip_probability", "flip"},
-                                                                  {"rates", "lr-rates"},
-                                                                  {"schedule.type", "lr-schedule"},
-                                                                  {"target", "to"},
-                                                                  {"train_epochs", "epochs"},
-                                                                  {"validation.metric", "validation-metric"}};
+  static const std::map<std::string_view, std::string_view> names{
+      {"augmentation.erasing.probability", "random-erasing"},
+      {"augmentation.flip_probability", "flip"},
+      {"average_decay", "ema"},
+      {"averages", "ema"},
+      {"schedule.base", "lr"},
+      {"schedule.boundary_epochs", "lr-boundaries"},
+      {"schedule.decay_factor", "lr-decay-factor"},
+      {"schedule.end", "lr-end"},
+      {"schedule.rates", "lr-rates"},
+      {"schedule.train_epochs", "epochs"},
+      {"schedule.type", "lr-schedule"},
+      {"target", "to"},
+      {"validation.metric", "validation-metric"}};
   return names;
 }
 
+/// Others are called as the member itself, wherever among the options it lies.
 std::string flag_of(std::string_view option) {
-  std::string flag;
-  if (option.starts_with('!')) {
-    flag = "no-";
-    option.remove_prefix(1);
-  }
+  const bool off = option.starts_with('!');
+  if (off) option.remove_prefix(1);
   const auto other = other_names().find(option);
-  flag += other == other_names().end() ? option : other->second;
+  std::string flag(other == other_names().end() ? option.substr(option.rfind('.') + 1) : other->second);
   std::replace(flag.begin(), flag.end(), '_', '-');
-  return flag;
+  return off ? "no-" + flag : flag;
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ TEST(WithFlags, PutsFlagsInThePlaceOfOptions) {
   child->add_option("--recall-at", value);
   EXPECT_EQ(with_flags(app, "`batch_size`: is 0 (raise `batch_size`)"), "--batch-size: is 0 (raise --batch-size)");
   EXPECT_EQ(with_flags(app, "`recall_at` 4: too many"), "--recall-at 4: too many") << "of a subcommand";
+  EXPECT_EQ(with_flags(app, "`loader.batch_size` 0"), "--batch-size 0") << "of options within options";
   EXPECT_EQ(with_flags(app, "leave out `averages`, or `!strict`"), "leave out --ema, or --no-strict");
 }
 
