@@ -5,7 +5,8 @@ find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
-pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale)
+# Its headers alone: the libraries are loaded when a video is read or written.
+pkg_check_modules(LIBAV REQUIRED libavformat libavcodec libavutil libswscale)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 # Archives, names and foreign annotations of data sets; by name where there is no package file.
@@ -21,10 +22,13 @@ find_library(OPENCV_CORE_LIBRARY opencv_core REQUIRED)
 find_library(OPENCV_IMGPROC_LIBRARY opencv_imgproc REQUIRED)
 
 add_library(assemble::base_dependencies INTERFACE IMPORTED)
-target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}" "${OPENCV_INCLUDE_DIR}")
+target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}" "${OPENCV_INCLUDE_DIR}"
+                                                                    ${LIBAV_INCLUDE_DIRS})
 target_link_libraries(assemble::base_dependencies
-                      INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::HWY PkgConfig::ARCHIVES
-                                PkgConfig::LIBAV leveldb::leveldb nlohmann_json::nlohmann_json "${PUGIXML_LIBRARY}" "${UTF8PROC_LIBRARY}" "${OPENCV_IMGPROC_LIBRARY}" "${OPENCV_CORE_LIBRARY}")
+                      INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::HWY
+                                PkgConfig::ARCHIVES
+                                leveldb::leveldb nlohmann_json::nlohmann_json "${PUGIXML_LIBRARY}"
+                                "${UTF8PROC_LIBRARY}" "${OPENCV_IMGPROC_LIBRARY}" "${OPENCV_CORE_LIBRARY}")
 
 if(ASSEMBLE_OPENVINO)
   include("${CMAKE_CURRENT_LIST_DIR}/AssembleOpenvino.cmake")

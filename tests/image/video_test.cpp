@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/image/video.h"
 
+#include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <link.h>
 
+#include "../../src/image/codec/libav.h"
 #include "assemble/core/error.h"
 #include "test_support.h"
 
@@ -64,6 +67,33 @@ TEST(Video, NamesUnreadableFiles) {
   // The index of the samples stands at the end.
   test::write_bytes(folder / "cut.mp4", std::span(whole).first(whole.size() / 2));
   EXPECT_THAT(test::error_of<InputError>([&] { read_video(folder / "cut.mp4"); }), HasSubstr("cut.mp4"));
+}
+
+/// What the running program is linked with.
+std::vector<std::string> needed_libraries() {
+  void* const program = dlopen(nullptr, RTLD_LAZY);
+  const link_map* map = nullptr;
+  if (dlinfo(program, RTLD_DI_LINKMAP, &map) != 0) return {};
+  const char* names = nullptr;
+  for (const ElfW(Dyn)* entry = map->l_ld; entry->d_tag != DT_NULL; ++entry) {
+    if (entry->d_tag == DT_STRTAB) names = reinterpret_cast<const char*>(entry->d_un.d_ptr);
+  }
+  std::vector<std::string> needed;
+  for (const ElfW(Dyn)* entry = map->l_ld; entry->d_tag != DT_NULL; ++entry) {
+    if (entry->d_tag == DT_NEEDED) needed.emplace_back(names + entry->d_un.d_val);
+  }
+  return needed;
+}
+
+TEST(Video, LibavIsNoPartOfTheProgram) {
+  EXPECT_THAT(needed_libraries(), testing::Contains(testing::StartsWith("libc.so")));
+  EXPECT_THAT(needed_libraries(), testing::Not(testing::Contains(testing::StartsWith("libav"))));
+}
+
+TEST(Video, AnAbsentLibraryIsNamedWithItsPackage) {
+  const std::string error = test::error_of<RunError>([] { libav::load_library("libavformat", 9999); });
+  EXPECT_THAT(error, HasSubstr("libavformat.so.9999"));
+  EXPECT_THAT(error, HasSubstr("package libavformat9999"));
 }
 
 size_t open_files() {

@@ -13,22 +13,22 @@ class VideoReader {
     open();
     const AVCodec* codec = nullptr;
     const int stream =
-        require(av_find_best_stream(format_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0), "holds no video");
+        require(libav_.av_find_best_stream(format_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0), "holds no video");
     stream_ = format_->streams[stream];
     require_size(stream_->codecpar->width, stream_->codecpar->height);
-    decoder_.reset(avcodec_alloc_context3(codec));
-    require(avcodec_parameters_to_context(decoder_.get(), stream_->codecpar), "has an unreadable header");
+    decoder_.reset(libav_.avcodec_alloc_context3(codec));
+    require(libav_.avcodec_parameters_to_context(decoder_.get(), stream_->codecpar), "has an unreadable header");
     decoder_->thread_count = 1;
     decoder_->err_recognition = AV_EF_EXPLODE;
-    require(avcodec_open2(decoder_.get(), codec, nullptr), "cannot be decoded");
+    require(libav_.avcodec_open2(decoder_.get(), codec, nullptr), "cannot be decoded");
   }
 
   std::vector<Image> read() {
-    const libav::Packet packet(av_packet_alloc());
+    const libav::Packet packet(libav_.av_packet_alloc());
     int status = 0;
-    while ((status = av_read_frame(format_.get(), packet.get())) >= 0) {
+    while ((status = libav_.av_read_frame(format_.get(), packet.get())) >= 0) {
       if (packet->stream_index == stream_->index) decode(packet.get());
-      av_packet_unref(packet.get());
+      libav_.av_packet_unref(packet.get());
     }
     if (status != AVERROR_EOF) require(status, "is damaged");
     decode(nullptr);
@@ -56,19 +56,20 @@ class VideoReader {
   void open() {
     RandomAccessFile readable(fs::path{where_});
     AVDictionary* settings = nullptr;
-    av_dict_set(&settings, "protocol_whitelist", "file", 0);
+    libav_.av_dict_set(&settings, "protocol_whitelist", "file", 0);
     AVFormatContext* format = nullptr;
-    const int status = avformat_open_input(&format, ("file:" + where_).c_str(), av_find_input_format("mp4"), &settings);
+    const int status =
+        libav_.avformat_open_input(&format, ("file:" + where_).c_str(), libav_.av_find_input_format("mp4"), &settings);
     format_.reset(format);
-    av_dict_free(&settings);
+    libav_.av_dict_free(&settings);
     require(status, "is no video that can be read");
   }
 
   void decode(const AVPacket* packet) {
-    require(avcodec_send_packet(decoder_.get(), packet), "is damaged");
-    const libav::Frame frame(av_frame_alloc());
+    require(libav_.avcodec_send_packet(decoder_.get(), packet), "is damaged");
+    const libav::Frame frame(libav_.av_frame_alloc());
     for (;;) {
-      const int status = avcodec_receive_frame(decoder_.get(), frame.get());
+      const int status = libav_.avcodec_receive_frame(decoder_.get(), frame.get());
       if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return;
       require(status, "is damaged");
       if (frames_.size() == kMaxVideoFrames) {
@@ -92,7 +93,7 @@ class VideoReader {
     const int row = frame.width * Image::kChannels, stride = row + kMargin;
     std::vector<uint8_t> rows(static_cast<size_t>(stride) * frame.height);
     uint8_t* const planes[] = {rows.data()};
-    sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height, planes, &stride);
+    libav_.sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height, planes, &stride);
     Image image{frame.height, frame.width, {}};
     image.pixels.reserve(static_cast<size_t>(row) * frame.height);
     for (int y = 0; y < frame.height; ++y) {
@@ -102,6 +103,7 @@ class VideoReader {
     return image;
   }
 
+  const libav::Functions& libav_ = libav::functions();
   std::string where_;
   libav::Input format_;
   const AVStream* stream_ = nullptr;
@@ -111,9 +113,6 @@ class VideoReader {
 
 }  // namespace
 
-std::vector<Image> read_video(const fs::path& path) {
-  av_log_set_level(AV_LOG_QUIET);
-  return VideoReader(path).read();
-}
+std::vector<Image> read_video(const fs::path& path) { return VideoReader(path).read(); }
 
 }  // namespace assemble
