@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
 
 #include <string>
 #include <vector>
@@ -12,6 +12,9 @@
 #include "assemble/nn/resnet_d.h"
 
 namespace assemble {
+
+/// Whether an arch is a ResNet of this library.
+bool is_resnet(const Arch& arch);
 
 /// Blocks of the four stages: version 1 (50, 101, 152, 200 layers), or version 2 for big-little (50, 101, 152).
 std::vector<int64_t> resnet_stage_blocks(const Arch& arch);
