@@ -12,7 +12,6 @@
 #include "assemble/deploy/engine.h"
 #include "assemble/eval/predict.h"
 #include "assemble/image/preprocess.h"
-#include "assemble/nn/autocast.h"
 
 struct assemble_model {
   assemble::ModelCard card;
@@ -61,8 +60,6 @@ assemble_status guarded(Body&& body) noexcept {
     return fail(error.code(), error.what());
   } catch (const std::bad_alloc&) {
     return fail(ExitCode::kFailedRun, "out of memory");
-  } catch (const c10::Error& error) {
-    return fail(ExitCode::kFailedRun, error.what_without_backtrace());
   } catch (const std::exception& error) {
     return fail(ExitCode::kFailedRun, error.what());
   } catch (...) {
@@ -95,10 +92,10 @@ EngineOptions to_engine_options(const assemble_options& options) {
   require_range("threads", options.threads, 0, kMostThreads);
   require_range("batch", options.batch, 1, kLargestBatch);
   EngineOptions result;
-  result.device = parse_device(text_or(options.device, "cpu"));
-  result.kind = options.engine != nullptr ? parse_engine(options.engine) : default_engine(result.device);
-  if (result.kind == EngineKind::kOpenvino && !result.device.is_cpu()) {
-    throw UsageError("engine openvino", concat("does not compute on ", result.device.str()), "take the engine torch");
+  result.device = text_or(options.device, "cpu");
+  result.kind = options.engine != nullptr ? kEngineKinds.parse(options.engine) : default_engine(result.device);
+  if (result.kind == EngineKind::kOpenvino && result.device != "cpu" && result.device != "auto") {
+    throw UsageError("engine openvino", concat("does not compute on ", result.device), "take the engine torch");
   }
   result.precision = parse_precision(text_or(options.precision, "f32"));
   result.batch = options.batch;
@@ -111,7 +108,7 @@ assemble_model* open_model(const char* path, const assemble_options& options) {
   const EngineOptions engine_options = to_engine_options(options);
   const int threads = options.threads > 0 ? options.threads : available_cores();
   DeployedModel opened = open_engine(path, engine_options);
-  std::string arch = opened.card.arch.str(), description = opened.engine->description();
+  std::string arch = opened.card.arch, description = opened.engine->description();
   const int64_t chunk = (threads + options.batch - 1) / options.batch * int64_t{options.batch};
   return new assemble_model{std::move(opened.card), std::move(opened.engine), {},   std::move(arch),
                             std::move(description), ThreadPool(threads),      chunk};
@@ -164,7 +161,7 @@ void write_classes(const assemble_model& model, const Prediction& prediction, st
 std::string classify(assemble_model& model, std::span<const assemble_image> images, size_t top, assemble_class* classes,
                      assemble_status* statuses) {
   for (size_t i = 0; i < images.size(); ++i) check_image(images[i], place(i, images.size()));
-  const auto network = [&](const torch::Tensor& batch) {
+  const auto network = [&](const Images& batch) {
     const std::lock_guard lock(model.computing);
     return model.engine->run(batch);
   };

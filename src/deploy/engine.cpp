@@ -17,16 +17,6 @@ namespace {
 
 bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
 
-/// As traced. Where the half with LibTorch is linked it helps out, for files without a graph and other sizes.
-Graph traced_graph(const fs::path& path, int64_t image_size) {
-  try {
-    return read_graph(path, image_size);
-  } catch (const NeedsTorch&) {
-    if (!has_torch_backend()) throw;
-    return torch_backend(path.string()).trace_file(path, image_size);
-  }
-}
-
 std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std::string()>& onnx,
                                         [[maybe_unused]] const EngineOptions& options,
                                         [[maybe_unused]] const std::string& identity,
@@ -110,7 +100,7 @@ DeployedModel open_model_file(const fs::path& path, const EngineOptions& options
   DeployedModel model{read_model_card(path), nullptr};
   const int64_t size = options.image_size > 0 ? options.image_size : model.card.preprocessing.eval_size;
   const auto graph = [&] {
-    const Graph traced = cut(traced_graph(path, size));
+    const Graph traced = cut(read_graph(path, size));
     return options.plain ? traced : optimise(traced);
   };
   if (options.kind == EngineKind::kTorch) {

@@ -11,6 +11,7 @@
 #include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/deploy/graph_text.h"
+#include "assemble/deploy/torch_backend.h"
 
 namespace assemble {
 namespace {
@@ -73,6 +74,32 @@ std::string nearest_sizes(int64_t size, int64_t multiple) {
   return below == 0 ? concat(multiple) : concat(below, " or ", below + multiple);
 }
 
+Graph stored_graph(const fs::path& path, int64_t image_size) {
+  const SafetensorsFile file(path);
+  check_format(file);
+  if (!file.metadata().contains(kGraph)) {
+    throw NeedsTorch(concat(path.string(), " (of an earlier version, without a graph: `assemble convert` adds it)"));
+  }
+  std::map<std::string, Array> weights;  // each is read once, however often the graph names it
+  const auto find = [&](const std::string& name) {
+    const auto found = weights.find(name);
+    return found != weights.end() ? found->second : weights[name] = read_weight(file, name);
+  };
+  const StoredGraph stored = graph_from_text(file.metadata().at(kGraph), find, path.string());
+  const std::vector<int64_t>& shape = stored.graph.input().shape;
+  if (shape[1] == image_size && shape[2] == image_size) return stored.graph;
+  if (image_size % stored.size_multiple != 0) {
+    throw UsageError(
+        concat("image size ", image_size, "x", image_size),
+        concat("the network of ", path.string(), " needs sides that are multiples of ", stored.size_multiple),
+        concat("the nearest for ", image_size, ": ", nearest_sizes(image_size, stored.size_multiple)));
+  }
+  if (!stored.any_size) {
+    throw NeedsTorch(concat(path.string(), " at image size ", image_size, " (its graph is for ", shape[1], " alone)"));
+  }
+  return at_size(stored.graph, image_size, image_size);
+}
+
 }  // namespace
 
 const std::string& require_metadata(const Metadata& metadata, const std::string& key, const std::string& where,
@@ -131,32 +158,13 @@ ModelCard read_model_card(const SafetensorsFile& file) {
 
 ModelCard read_model_card(const fs::path& path) { return read_model_card(SafetensorsFile(path)); }
 
-bool has_graph(const SafetensorsFile& file) { return file.metadata().contains(kGraph); }
-
 Graph read_graph(const fs::path& path, int64_t image_size) {
-  const SafetensorsFile file(path);
-  check_format(file);
-  if (!has_graph(file)) {
-    throw NeedsTorch(concat(path.string(), " (of an earlier version, without a graph: `assemble convert` adds it)"));
+  try {
+    return stored_graph(path, image_size);
+  } catch (const NeedsTorch&) {
+    if (!has_torch_backend()) throw;
+    return torch_backend(path.string()).trace_file(path, image_size);
   }
-  std::map<std::string, Array> weights;  // each is read once, however often the graph names it
-  const auto find = [&](const std::string& name) {
-    const auto found = weights.find(name);
-    return found != weights.end() ? found->second : weights[name] = read_weight(file, name);
-  };
-  const StoredGraph stored = graph_from_text(file.metadata().at(kGraph), find, path.string());
-  const std::vector<int64_t>& shape = stored.graph.input().shape;
-  if (shape[1] == image_size && shape[2] == image_size) return stored.graph;
-  if (image_size % stored.size_multiple != 0) {
-    throw UsageError(
-        concat("image size ", image_size, "x", image_size),
-        concat("the network of ", path.string(), " needs sides that are multiples of ", stored.size_multiple),
-        concat("the nearest for ", image_size, ": ", nearest_sizes(image_size, stored.size_multiple)));
-  }
-  if (!stored.any_size) {
-    throw NeedsTorch(concat(path.string(), " at image size ", image_size, " (its graph is for ", shape[1], " alone)"));
-  }
-  return at_size(stored.graph, image_size, image_size);
 }
 
 void require_classes(const ModelCard& card, const std::string& model, const Dataset& dataset,

@@ -138,7 +138,7 @@ TEST_F(CApi, GivesWhatPredictGivesOnEveryEngine) {
   const Bytes jpeg = encode_jpeg(picture(1), 90);
   write_file(folder() / "picture.jpg", jpeg);
   std::vector<const char*> engines;
-  for (const EngineKind kind : test::engines()) engines.push_back(engine_name(kind));
+  for (const EngineKind kind : test::engines()) engines.push_back(kEngineKinds.name(kind));
   for (const std::string file : {"model.safetensors", "sigmoid.safetensors"}) {
     ModelCard card;
     const Network network = make_network(load_model(folder() / file, &card), torch::kCPU, Precision::kF32);

@@ -51,11 +51,9 @@ ModelCard read_model_card(const fs::path& path);
 /// The traced graph that a model file carries beside its weights, for images of a size.
 /// @param image_size side, pixels
 /// @throws InputError when the file is damaged, UsageError for a size that the network does not take. NeedsTorch for a
-///         file of an earlier version, which has no graph, and for a size that this network's graph is not for: the half
-///         with LibTorch traces the network itself
+///         file of an earlier version, which has no graph, and for a size that this network's graph is not for; where the
+///         half with LibTorch is linked, it traces the network itself
 Graph read_graph(const fs::path& path, int64_t image_size);
-/// Whether it carries one.
-bool has_graph(const SafetensorsFile& file);
 
 /// Checks that a data set has the classes of a model, in their order.
 /// @param model the model's file and `where` the data set's place, named in errors

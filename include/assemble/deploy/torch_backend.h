@@ -17,6 +17,9 @@ struct TorchBackend {
   std::function<std::unique_ptr<Engine>(const Graph& graph, const EngineOptions& options)> make_engine;
   /// The graph of a model file, whatever the file says of it: its network is built and run once.
   std::function<Graph(const fs::path& model, int64_t image_size)> trace_file;
+  /// The traced graph of a network with random weights and 1000 classes.
+  /// @param arch an arch or a preset; `image_size` 0: the preset's, or 224
+  std::function<Graph(const std::string& arch, int64_t image_size)> trace_fresh;
   /// Whether there is a CUDA device.
   std::function<bool()> has_cuda;
 };

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <map>
 
 #include "assemble/core/error.h"
@@ -11,8 +9,8 @@
 #include "assemble/deploy/benchmark.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
+#include "assemble/deploy/torch_backend.h"
 #include "assemble/io/onnx_writer.h"
-#include "assemble/trace/trace.h"
 #include "benchmark/benchmark.h"
 #include "common/inference.h"
 #include "common/numbers.h"
@@ -33,7 +31,7 @@ bool is_file(const std::string& network) {
 }
 
 std::optional<EngineKind> parse_engine_or_auto(const std::string& name) {
-  return name == "auto" ? std::nullopt : std::optional(parse_engine(name));
+  return name == "auto" ? std::nullopt : std::optional(kEngineKinds.parse(name));
 }
 
 bool is_foreign(const std::string& network) {
@@ -101,13 +99,6 @@ class NetworkBenchmark : public Subcommand {
     return all;
   }
 
-  static int64_t preset_size(const std::string& arch) {
-    for (const Preset& preset : presets()) {
-      if (preset.name == arch) return preset.image_size;
-    }
-    return 224;
-  }
-
   BenchmarkEntry open(const Subject& subject) {
     InferenceOptions inference = inference_;
     inference.precision = subject.precision;
@@ -117,14 +108,21 @@ class NetworkBenchmark : public Subcommand {
     const auto start = Clock::now();
     BenchmarkEntry entry = is_file(subject.network) ? open_file(subject, options) : make_random(subject, options);
     entry.start_seconds = seconds_since(start);
-    entry.name = concat(subject.network, "@", entry.images.size(2), " ", precision_name(entry.engine->precision()), " ",
-                        engine_name(options.kind), plain_ ? " plain" : "");
+    entry.name = concat(subject.network, "@", entry.images->view().height, " ", precision_name(entry.engine->precision()), " ",
+                        kEngineKinds.name(options.kind), plain_ ? " plain" : "");
     return entry;
   }
 
-  torch::Tensor random_images(int64_t size) const {
-    const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(0);
-    return torch::randn({batch_, 3, size, size}, generator).mul_(60).contiguous(torch::MemoryFormat::ChannelsLast);
+  std::shared_ptr<const RandomImages> random_images(int64_t size) const {
+    return std::make_shared<const RandomImages>(batch_, size);
+  }
+
+  /// Of a file's network for one image; 0 where the file does not tell.
+  static int64_t multiply_adds_of(const std::string& file, int64_t size) {
+    if (!file.ends_with(".onnx")) return read_graph(file, size).multiply_adds();
+    const Metadata metadata = read_onnx_metadata(file);
+    const auto noted = metadata.find("multiply_adds");
+    return noted == metadata.end() ? 0 : std::atoll(noted->second.c_str());
   }
 
   BenchmarkEntry open_file(const Subject& subject, EngineOptions options) const {
@@ -133,39 +131,37 @@ class NetworkBenchmark : public Subcommand {
       return {"", engine, random_images(engine->image_size()), 0, 0};
     }
     options.image_size = subject.size;
+    options.plain = plain_;
     DeployedModel model = open_engine(subject.network, options);
     const int64_t size = subject.size > 0 ? subject.size : model.card.preprocessing.eval_size;
-    return {"", std::move(model.engine), random_images(size),
-            measure_cost(model.card.arch, model.card.classes(), size).multiply_adds, 0};
+    return {"", std::move(model.engine), random_images(size), multiply_adds_of(subject.network, size), 0};
   }
 
   /// Speed does not depend on the weights, so random ones and ranges from noise will do.
   BenchmarkEntry make_random(const Subject& subject, const EngineOptions& options) const {
-    const Arch arch = Arch::parse(subject.network);
-    const int64_t size = subject.size > 0 ? subject.size : preset_size(subject.network);
-    const Classifier model = make_classifier(arch, {.classes = 1000, .image_size = size});
-    const torch::Tensor images = random_images(size);
-    const Graph traced = trace(*model, size);
+    const Graph traced = torch_backend(concat("the network ", subject.network)).trace_fresh(subject.network, subject.size);
+    const auto images = random_images(traced.input().shape.at(1));
     Graph graph = plain_ ? traced : optimise(traced);
-    if (options.precision == EnginePrecision::kInt8)
-      graph = quantise(pools_as_convolutions(optimise(traced)), {images}, {}).graph;
-    return {"", make_engine(graph, options), images, model->multiply_adds(size), 0};
+    if (options.precision == Precision::kInt8) {
+      graph = quantise(pools_as_convolutions(optimise(traced)), {images->view()}, {}).graph;
+    }
+    return {"", make_engine(graph, options), images, traced.multiply_adds(), 0};
   }
 
   /// One measurement of the peak for each precision and engine in use.
   void add_peaks(std::vector<BenchmarkEntry>& entries) {
     const size_t networks = entries.size();
-    std::map<std::pair<EnginePrecision, EngineKind>, bool> done;
+    std::map<std::pair<Precision, EngineKind>, bool> done;
     for (size_t i = 0; i < networks; ++i) {
-      const EnginePrecision precision = entries[i].engine->precision();
+      const Precision precision = entries[i].engine->precision();
       if (std::exchange(done[{precision, engines_[i]}], true)) continue;
       InferenceOptions inference = inference_;
       inference.engine = engines_[i];
       inference.precision = precision;
-      const Graph graph = peak_graph(precision == EnginePrecision::kInt8);
+      const Graph graph = peak_graph(precision == Precision::kInt8);
       constexpr int64_t kBatch = 8;
       entries.push_back({"peak", make_engine(graph, inference.engine_options(kBatch)),
-                         torch::randn({kBatch, 3, 16, 16}), graph.multiply_adds(), 0});
+                         std::make_shared<const RandomImages>(kBatch, 16, 1.f), graph.multiply_adds(), 0});
       engines_.push_back(engines_[i]);
     }
   }
@@ -217,7 +213,7 @@ class NetworkBenchmark : public Subcommand {
   InferenceOptions inference_;
   BenchmarkOptions options_;
   std::vector<EngineKind> engines_;  ///< of the entries
-  std::map<std::pair<EnginePrecision, EngineKind>, double> peaks_;
+  std::map<std::pair<Precision, EngineKind>, double> peaks_;
 };
 
 }  // namespace

@@ -23,9 +23,13 @@ fs::path find_torch_program(const fs::path& program) {
   return {};
 }
 
-int hand_over(const NeedsTorch& need, const std::vector<std::string>& arguments) {
+fs::path own_program() {
   std::error_code ignored;
-  const std::string torch_program = find_torch_program(fs::read_symlink("/proc/self/exe", ignored)).string();
+  return fs::read_symlink("/proc/self/exe", ignored);
+}
+
+int hand_over(const NeedsTorch& need, const std::vector<std::string>& arguments) {
+  const std::string torch_program = find_torch_program(own_program()).string();
   if (torch_program.empty()) throw need;
   std::vector<char*> pointers{const_cast<char*>(torch_program.c_str())};
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));

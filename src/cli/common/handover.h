@@ -17,6 +17,9 @@ inline constexpr const char* kTorchProgram = "assemble-torch";
 /// @param program path of the running program
 fs::path find_torch_program(const fs::path& program);
 
+/// The file of the running program.
+fs::path own_program();
+
 /// Becomes assemble-torch with the same arguments (without the program's name), environment, input and outputs.
 /// @return never
 /// @throws NeedsTorch, the given one, when it is not there; RunError when it cannot be started

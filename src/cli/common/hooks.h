@@ -9,17 +9,9 @@
 #include <vector>
 
 #include "assemble/core/ranks.h"
-#include "assemble/data/loader.h"
-#include "assemble/eval/retrieval.h"
 #include "common/inference.h"
 
 namespace assemble::cli {
-
-/// A network up to its embedding.
-struct Embedder {
-  ModelCard card;
-  std::function<EmbeddedImages(Loader& loader, const std::string& progress)> embed;
-};
 
 struct Hooks {
   /// Texts of all processes, under rank 0.
@@ -27,7 +19,6 @@ struct Hooks {
       {};
   /// Memory for batches that go to a device of LibTorch.
   std::function<std::pmr::memory_resource*(const std::string& device)> batch_memory = {};
-  std::function<Embedder(const InferenceOptions& options)> open_embedder = {};
   /// A teacher on LibTorch, whose logits do not depend on the number of threads.
   std::function<LoadedModel(const InferenceOptions& options)> load_teacher = {};
 };

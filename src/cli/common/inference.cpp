@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/inference.h"
 
+#include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
+#include "assemble/deploy/torch_backend.h"
 #include "common/choice_option.h"
+#include "common/handover.h"
 #include "common/numbers.h"
 
 namespace assemble::cli {
+namespace {
+
+constexpr const char* kNvidiaDriver = "/proc/driver/nvidia/version";
+
+}  // namespace
 
 void InferenceOptions::declare(CLI::App& app) {
   add_choice(app, "--engine", engine, "auto", kEngineKinds, "What computes the network; auto: openvino on the CPU");
@@ -20,7 +28,13 @@ void InferenceOptions::declare(CLI::App& app) {
   app.add_option("--cache", cache, "Folder of compiled models (openvino); empty: compile anew");
 }
 
-EngineKind InferenceOptions::kind() const { return engine ? *engine : default_engine(parse_device(device)); }
+EngineKind InferenceOptions::kind() const { 
+  if (engine) return *engine;
+  if (device == "auto" && !has_torch_backend() && fs::exists(kNvidiaDriver) && !find_torch_program(own_program()).empty()) {
+    throw NeedsTorch("the CUDA device");
+  }
+  return default_engine(device);
+}
 
 EngineOptions InferenceOptions::engine_options(int64_t batch) const {
   const EngineKind chosen = kind();
@@ -29,7 +43,7 @@ EngineOptions InferenceOptions::engine_options(int64_t batch) const {
           .batch = batch,
           .threads = threads,
           .hint = hint,
-          .device = chosen == EngineKind::kTorch ? parse_device(device) : torch::Device(torch::kCPU),
+          .device = chosen == EngineKind::kTorch ? device : "cpu",
           .cache = cache};
 }
 
@@ -38,9 +52,9 @@ LoadedModel load_for_inference(const InferenceOptions& options, int64_t batch, i
   EngineOptions engine_options = options.engine_options(batch);
   engine_options.image_size = image_size;
   DeployedModel deployed = open_engine(options.model, engine_options);
-  const std::shared_ptr<Engine> engine = std::move(deployed.engine);
-  log_info(engine->description());
-  return {deployed.card, [engine](const torch::Tensor& images) { return engine->run(images); }, engine->description()};
+  const std::string description = deployed.engine->description();
+  log_info(description);
+  return {deployed.card, make_network(std::move(deployed.engine)), description};
 }
 
 }  // namespace assemble::cli

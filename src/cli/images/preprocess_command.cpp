@@ -8,7 +8,7 @@
 #include "assemble/data/open_images.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/io/safetensors.h"
-#include "assemble/models/model_file.h"
+#include "assemble/deploy/model_file.h"
 #include "common/commands.h"
 #include "common/numbers.h"
 #include "common/outputs.h"

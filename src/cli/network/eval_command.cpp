@@ -61,7 +61,6 @@ class EvalCommand : public Subcommand {
 
   void run() override {
     keep_freed_memory();
-    if (retrieval_ && !hooks_.open_embedder) throw NeedsTorch("--retrieval");
     if (ranks_.world > 1 && !hooks_.gather) throw NeedsTorch("--world above 1");
     const auto dataset = open_dataset(data_, split_, retrieval_ ? ClassRule::kAny : ClassRule::kOfTraining);
     if (hooks_.batch_memory && inference_.kind() == EngineKind::kTorch) {
@@ -105,26 +104,27 @@ class EvalCommand : public Subcommand {
     return !parts.empty();
   }
 
-  EmbeddedImages embed(const Embedder& embedder, const Dataset& dataset, const std::string& progress) const {
+  EmbeddedImages embed(const Network& embedder, const Dataset& dataset, const std::string& progress) const {
     Loader loader(dataset, loader_);
-    EmbeddedImages images = embedder.embed(loader, progress);
+    EmbeddedImages images = embed_images(embedder, inference_.model, loader, progress);
     warn_of_broken(loader);
     return images;
   }
 
-  /// Embeddings are inside the network: LibTorch computes them.
   void retrieve(const Dataset& dataset) {
     if (ranks_.world > 1) {
       throw UsageError("--world", "retrieval compares all images with each other in one process");
     }
-    if (inference_.engine == EngineKind::kOpenvino)
-      throw UsageError("--engine", "retrieval needs embeddings", "use --engine torch");
-    const Embedder embedder = hooks_.open_embedder(inference_);
-    set_preprocessing(embedder.card);
+    EngineOptions options = inference_.engine_options(loader_.batch_size);
+    options.image_size = eval_size_;
+    DeployedModel model = open_embedder(inference_.model, options);
+    set_preprocessing(model.card);
+    log_info(model.engine->description());
+    const Network embedder = make_network(std::move(model.engine));
     EmbeddedImages images = embed(embedder, dataset, "embedding");
     if (!distractors_.empty()) {
       const auto others = open_unlabelled(distractors_);
-      images = with_distractors(images, embed(embedder, *others, "embedding distractors").embeddings);
+      images = with_distractors(std::move(images), embed(embedder, *others, "embedding distractors").embeddings);
     }
     const RetrievalResult result = measure_retrieval(images, similarity_, recall_at_);
     if (result.without_match > 0) {

@@ -10,7 +10,6 @@
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
 #include "assemble/eval/classification.h"
-#include "assemble/trace/trace.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
 #include "common/inference.h"
@@ -66,12 +65,12 @@ class ExportCommand : public Subcommand {
   void run() override {
     keep_freed_memory();
     check_flags();
-    model_ = load_model(model_file_, &card_);
+    card_ = read_model_card(model_file_);
     if (image_size_ > 0) {
       card_.preprocessing.eval_resize = image_size_ * card_.preprocessing.eval_resize / card_.preprocessing.eval_size;
       card_.preprocessing.eval_size = image_size_;
     }
-    const Graph traced = trace(*model_, card_.preprocessing.eval_size);
+    const Graph traced = read_graph(model_file_, card_.preprocessing.eval_size);
     Graph graph = plain_ ? traced : optimise(traced);
     if (int8_) graph = quantised(traced, pools_as_convolutions(graph));
     if (preprocess_) {
@@ -80,17 +79,19 @@ class ExportCommand : public Subcommand {
       card_.preprocessing.mean = {0, 0, 0};
       card_.preprocessing.deviation = {1, 1, 1};
     }
-    const EnginePrecision precision = int8_ ? EnginePrecision::kInt8 : EnginePrecision::kF32;
-    const std::string bytes = serialise(to_onnx(graph, to_metadata(card_, precision)));
+    const Precision precision = int8_ ? Precision::kInt8 : Precision::kF32;
+    Metadata metadata = to_metadata(card_, precision);
+    metadata["multiply_adds"] = std::to_string(traced.multiply_adds());
+    const std::string bytes = serialise(to_onnx(graph, metadata));
     write_file(out_, bytes);
     ordered_json result{{"out", out_},
-                        {"arch", card_.arch.str()},
+                        {"arch", card_.arch},
                         {"image_size", card_.preprocessing.eval_size},
                         {"precision", precision_name(precision)},
                         {"bytes", bytes.size()},
                         {"nodes", graph.nodes().size()}};
     result.update(report_);
-    print(result, concat(text_, out_, ": ", card_.arch.str(), " at ", card_.preprocessing.eval_size, ", ",
+    print(result, concat(text_, out_, ": ", card_.arch, " at ", card_.preprocessing.eval_size, ", ",
                          precision_name(precision), ", ", format_number(static_cast<double>(bytes.size()) / 1048576, 1),
                          " MiB\n"));
   }
@@ -111,7 +112,7 @@ class ExportCommand : public Subcommand {
     options_.keep.insert(keep_.begin(), keep_.end());
   }
 
-  std::vector<torch::Tensor> calibration_images() const {
+  std::vector<Batch> calibration_images() const {
     const auto all = open_unlabelled(calibration_);
     const int64_t wanted = calibration_images_ == 0 ? all->size() : std::min(calibration_images_, all->size());
     if (wanted < kFewestImages) {
@@ -127,14 +128,14 @@ class ExportCommand : public Subcommand {
     const EvenlySpread chosen(*all, wanted);
     Loader loader(chosen, options);
     loader.start(0);
-    std::vector<torch::Tensor> batches;
+    std::vector<Batch> batches;
     Batch batch;
-    while (loader.next(batch)) batches.push_back(image_tensor(batch, torch::kCPU).clone());
+    while (loader.next(batch)) batches.push_back(std::exchange(batch, {}));
     return batches;
   }
 
   /// Share of the validation images that a graph classifies right, in per cent.
-  double accuracy(const Graph& graph, EnginePrecision precision) const {
+  double accuracy(const Graph& graph, Precision precision) const {
     const auto dataset = open_dataset(data_, Split::kValidation);
     require_classes(card_, model_file_, *dataset, data_);
     LoaderOptions options;
@@ -143,27 +144,29 @@ class ExportCommand : public Subcommand {
     const InferenceOptions inference;
     EngineOptions engine_options = inference.engine_options(options.batch_size);
     engine_options.precision = precision;
-    const auto engine = make_engine(graph, engine_options);
-    const auto network = [&](const torch::Tensor& images) { return engine->run(images); };
+    const Network network = make_network(make_engine(graph, engine_options));
     const std::string name = concat(model_file_, " in ", precision_name(precision));
     return 100 *
            evaluate(network, outputs_of(card_, name), loader, concat("evaluating ", precision_name(precision))).top1;
   }
 
   Graph quantised(const Graph& traced, const Graph& graph) {
-    const std::vector<torch::Tensor> images = calibration_images();
-    const double distance = distance_from_training(*model_, traced, images, initial_statistics(card_));
+    const std::vector<Batch> batches = calibration_images();
+    std::vector<Images> images;
+    int64_t count = 0;
+    for (const Batch& batch : batches) images.push_back(images_of(batch)), count += batch.size;
+    const double distance = distance_from_training(traced, images, initial_statistics(card_));
     if (distance > kFarFromTraining) {
       log_warning(concat("the calibration images are ", format_number(distance, 2),
                          " deviations from what the network saw in training: are they of the same kind, and is the "
                          "model's preprocessing right?"));
     }
-    report_["calibration_images"] = count_of(images);
+    report_["calibration_images"] = count;
     report_["distance_from_training"] = distance;
     if (data_.empty()) return reported(quantise(graph, images, options_)).graph;
-    const double reference = accuracy(graph, EnginePrecision::kF32);
+    const double reference = accuracy(graph, Precision::kF32);
     double measured = 0;
-    const auto measure = [&](const Graph& candidate) { return measured = accuracy(candidate, EnginePrecision::kInt8); };
+    const auto measure = [&](const Graph& candidate) { return measured = accuracy(candidate, Precision::kInt8); };
     QuantisedGraph result;
     if (max_drop_ >= 0) {
       result = quantise_within(graph, images, options_, measure, reference, max_drop_);
@@ -184,12 +187,6 @@ class ExportCommand : public Subcommand {
                      "allow more, or calibrate on more images");
     }
     return reported(result).graph;
-  }
-
-  static int64_t count_of(const std::vector<torch::Tensor>& batches) {
-    int64_t count = 0;
-    for (const torch::Tensor& batch : batches) count += batch.size(0);
-    return count;
   }
 
   const QuantisedGraph& reported(const QuantisedGraph& result) {
@@ -216,7 +213,6 @@ class ExportCommand : public Subcommand {
   int64_t calibration_images_ = 128;
   double max_drop_ = -1;
   QuantiseOptions options_;
-  Classifier model_;
   ModelCard card_;
   ordered_json report_ = ordered_json::object();
   std::string text_;

@@ -1,26 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/models/model_file.h"
+#include "assemble/models/teacher.h"
 #include "assemble/nn/autocast.h"
 #include "assemble/train/batch_memory.h"
 #include "assemble/train/ranks.h"
-#include "assemble/train/teach.h"
 #include "common/hooks.h"
 #include "torch/commands.h"
 
 namespace assemble::cli {
 namespace {
-
-Embedder open_embedder(const InferenceOptions& options) {
-  const Precision precision = autocast_precision(options.precision);
-  if (options.threads > 0) torch::set_num_threads(options.threads);
-  const torch::Device device = parse_device(options.device);
-  ModelCard card;
-  const Classifier network = load_model(options.model, &card);
-  network->to(device);
-  return {card, [=](Loader& loader, const std::string& progress) {
-            return embed_images(*network, loader, device, precision, progress);
-          }};
-}
 
 LoadedModel load_teacher(const InferenceOptions& options) {
   const Precision precision = autocast_precision(options.precision);
@@ -35,7 +23,6 @@ Hooks torch_hooks() {
   return {.gather = [](const Ranks& ranks, const std::string& name,
                        const std::string& text) { return gather(ranks, name, text); },
           .batch_memory = [](const std::string& device) { return batch_memory(parse_device(device)); },
-          .open_embedder = open_embedder,
           .load_teacher = load_teacher};
 }
 
