@@ -7,8 +7,8 @@
 #include <numbers>
 
 #include "assemble/core/target_clones.h"
-#include "assemble/image/limits.h"
 #include "corruptions/corruption.h"
+#include "made_size.h"
 
 namespace assemble::corruptions {
 namespace {

@@ -19,8 +19,7 @@ void check_arguments(const Image& image, int height, int width, const Window& cr
     throw UsageError("resize", concat("from ", image.width, "×", image.height, " to ", width, "×", height,
                                       ": sizes must be at least 1"));
   }
-  if (crop.y < 0 || crop.x < 0 || crop.height < 1 || crop.width < 1 || crop.height > height - crop.y ||
-      crop.width > width - crop.x) {
+  if (!crop.lies_in(height, width)) {
     throw UsageError("resize", concat("crop of ", crop.width, "×", crop.height, " at (", crop.x, ", ", crop.y,
                                       ") leaves the target of ", width, "×", height));
   }
