@@ -18,12 +18,7 @@ std::vector<Image> diagonal_crops(const Image& image, int side, int shifts) {
   std::vector<Image> crops;
   for (int d = 0; d <= shifts; ++d) {
     const int top = (image.height - side - shifts) / 2 + d, left = (image.width - side - shifts) / 2 + d;
-    Image crop{side, side, {}};
-    for (int y = 0; y < side; ++y) {
-      const uint8_t* row = image.row(top + y) + left * Image::kChannels;
-      crop.pixels.insert(crop.pixels.end(), row, row + side * Image::kChannels);
-    }
-    crops.push_back(std::move(crop));
+    crops.push_back(crop(image, {top, left, side, side}));
   }
   return crops;
 }

@@ -5,10 +5,9 @@
 #include <utility>
 
 #include "assemble/core/error.h"
-#include "assemble/image/limits.h"
-#include "assemble/image/preprocess_frame.h"
 #include "assemble/image/resize.h"
 #include "augment/color_jitter.h"
+#include "made_size.h"
 #include "preprocessing_type.h"
 #include "resize/resize_axis.h"
 
@@ -51,7 +50,7 @@ DecodeOptions decode_options(const Preprocessing& preprocessing, Decoding decodi
 Image pad_to_square(const Image& image, const std::string& where) {
   const int side = std::max(image.height, image.width);
   check_made_size(side, side, where);
-  Image result{side, side, std::vector<uint8_t>(size_t{Image::kChannels} * side * side)};
+  Image result = Image::create(side, side);
   const int top = (side - image.height) / 2, left = (side - image.width) / 2;
   for (int y = 0; y < image.height; ++y) {
     std::copy_n(image.row(y), image.width * Image::kChannels, result.row(top + y) + left * Image::kChannels);
@@ -136,7 +135,7 @@ class TrainingCrop {
 };
 
 void auto_augment_floats(std::span<float> pixels, int side, const AutoAugmentPolicy& policy, Random& random) {
-  Image image{side, side, std::vector<uint8_t>(pixels.size())};
+  Image image = Image::create(side, side);
   std::transform(pixels.begin(), pixels.end(), image.pixels.begin(),
                  [](float value) { return static_cast<uint8_t>(static_cast<int>(std::clamp(value, 0.f, 255.f))); });
   auto_augment(image, policy, random);
@@ -209,21 +208,12 @@ void evaluate_plainly(std::span<const uint8_t> encoded, const std::string& where
   resize_along(window, rows, columns, preprocessing.mean, output);
 }
 
-Image cut(const Image& image, const Window& window) {
-  Image part{window.height, window.width,
-             std::vector<uint8_t>(size_t{Image::kChannels} * window.height * window.width)};
-  for (int y = 0; y < window.height; ++y) {
-    std::copy_n(image.row(window.y + y) + window.x * Image::kChannels, window.width * Image::kChannels, part.row(y));
-  }
-  return part;
-}
-
 void evaluate_image(Image image, const std::string& where, const Preprocessing& preprocessing,
                     std::span<float> output) {
   if (preprocessing.pad_to_square) image = pad_to_square(image, where);
-  const auto [source, scaled, crop] = evaluation_geometry({image.height, image.width}, preprocessing, where);
-  if (source != Window{0, 0, image.height, image.width}) image = cut(image, source);
-  resize_crop(image, scaled, crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
+  const EvaluationGeometry geometry = evaluation_geometry({image.height, image.width}, preprocessing, where);
+  if (geometry.source != Window{0, 0, image.height, image.width}) image = crop(image, geometry.source);
+  resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
 }
 
 /// The same from the whole part of the image, for what plain interpolation cannot do.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Preprocessing by name and as JSON.
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <regex>
@@ -14,15 +15,17 @@ namespace assemble {
 namespace {
 
 constexpr int kMaxSide = 16384;
-const std::vector<std::string> kFamilies = {"imagenet", "reid", "inception", "torchvision"};
+constexpr std::array<const char*, 4> kFamilies = {"imagenet", "reid", "inception", "torchvision"};
 
 std::string family_name(PreprocessingFamily family) { return kFamilies[static_cast<size_t>(family)]; }
 
 PreprocessingFamily parse_family(const std::string& name, const std::string& where) {
   const auto found = std::find(kFamilies.begin(), kFamilies.end(), name);
   if (found == kFamilies.end()) {
-    throw InputError(where, "preprocessing family '" + name + "', expected one of " + join(kFamilies, ", "),
-                     "was it written by a newer version?");
+    throw InputError(
+        where,
+        "preprocessing family '" + name + "', expected one of " + join({kFamilies.begin(), kFamilies.end()}, ", "),
+        "was it written by a newer version?");
   }
   return static_cast<PreprocessingFamily>(found - kFamilies.begin());
 }
@@ -149,7 +152,7 @@ Preprocessing Preprocessing::from_json(const std::string& text, const std::strin
   Preprocessing result;
   try {
     const auto json = nlohmann::json::parse(text);
-    result.family = parse_family(json.value("family", kFamilies.front()), where);
+    result.family = parse_family(json.value("family", std::string(kFamilies.front())), where);
     json.at("train_size").get_to(result.train_size);
     json.at("eval_size").get_to(result.eval_size);
     json.at("eval_resize").get_to(result.eval_resize);

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "assemble/core/random.h"
+#include "simd_targets.h"
 
 namespace assemble {
 namespace {
@@ -92,6 +93,23 @@ TEST(RandomFill, NeighboursAndPairsAreUncorrelated) {
     EXPECT_LT(std::abs(product / static_cast<double>(values.size())), 0.01) << distance;
     EXPECT_LT(std::abs(squares / static_cast<double>(values.size())), 0.02) << distance;
   }
+}
+
+TEST(RandomFill, EveryProcessorMakesTheSameBits) {
+  std::vector<uint32_t> words, first_words;
+  std::vector<float> normals, first_normals;
+  int targets = 0;
+  test::for_each_simd_target([&](const std::string& target) {
+    words.assign(1003, 0);
+    normals.assign(1003, 0);
+    Random random(8, RandomPurpose::kCorrupt, 1);
+    random.fill_words(words);
+    random.fill_normal(normals);
+    if (targets++ == 0) first_words = words, first_normals = normals;
+    EXPECT_EQ(words, first_words) << target;
+    EXPECT_EQ(normals, first_normals) << target;
+  });
+  EXPECT_GE(targets, 1);
 }
 
 TEST(RandomFill, NormalIsPinned) {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "assemble/core/random.h"
+#include "simd_targets.h"
 
 namespace assemble::corruptions {
 namespace {
@@ -30,13 +31,15 @@ TEST(CorruptionFilters, BordersAreScipys) {
 }
 
 TEST(CorruptionFilters, WeightedRowsAddUpAtAnyLength) {
-  for (const size_t count : {1u, 31u, 32u, 33u, 100u}) {
-    std::vector<float> a(count), b(count), out(count);
-    for (size_t i = 0; i < count; ++i) a[i] = static_cast<float>(i), b[i] = static_cast<float>(3 * i + 1);
-    const std::vector<const float*> rows{a.data(), b.data()};
-    weighted_rows(rows, std::vector<float>{2, -1}, count, out.data());
-    for (size_t i = 0; i < count; ++i) ASSERT_EQ(out[i], -static_cast<float>(i) - 1) << i;
-  }
+  test::for_each_simd_target([](const std::string& target) {
+    for (const size_t count : {1u, 31u, 32u, 33u, 100u}) {
+      std::vector<float> a(count), b(count), out(count);
+      for (size_t i = 0; i < count; ++i) a[i] = static_cast<float>(i), b[i] = static_cast<float>(3 * i + 1);
+      const std::vector<const float*> rows{a.data(), b.data()};
+      weighted_rows(rows, std::vector<float>{2, -1}, count, out.data());
+      for (size_t i = 0; i < count; ++i) ASSERT_EQ(out[i], -static_cast<float>(i) - 1) << i << target;
+    }
+  });
 }
 
 /// Slow and obvious.

@@ -28,7 +28,7 @@ void expect_windows_equal_crops(const Bytes& bytes, int windows, const std::stri
     window.y = static_cast<int>(random.integer(whole.height - window.height + 1));
     window.x = static_cast<int>(random.integer(whole.width - window.width + 1));
     const Image part = decode_window(bytes, what, [&](ImageSize) { return window; });
-    ASSERT_EQ(part.pixels, test::crop(whole, window).pixels)
+    ASSERT_EQ(part.pixels, crop(whole, window).pixels)
         << what << ": " << window.width << "×" << window.height << " at (" << window.x << ", " << window.y << ")";
   }
 }
@@ -121,8 +121,7 @@ TEST(DecodeJpeg, WindowAlignedToBlocksHasTheRightBorders) {
   const Bytes bytes = make_jpeg(wavy_image(96, 128));
   const Image whole = decode_image(bytes, "aligned");
   for (const Window window : {Window{16, 16, 32, 32}, {32, 48, 16, 16}, {0, 0, 16, 128}, {80, 112, 16, 16}}) {
-    EXPECT_EQ(decode_window(bytes, "aligned", [&](ImageSize) { return window; }).pixels,
-              test::crop(whole, window).pixels);
+    EXPECT_EQ(decode_window(bytes, "aligned", [&](ImageSize) { return window; }).pixels, crop(whole, window).pixels);
   }
 }
 
@@ -133,7 +132,7 @@ TEST(DecodeJpeg, WindowThatEndsTheImageDiffersAtItsSidesAlone) {
   options.window_ends_image = true;
   const Image part = decode_window(
       bytes, "w", [&](ImageSize) { return window; }, options);
-  const Image expected = test::crop(decode_image(bytes, "w"), window);
+  const Image expected = crop(decode_image(bytes, "w"), window);
   int different = 0;
   for (int y = 0; y < window.height; ++y) {
     for (int x = 0; x < window.width * 3; ++x) {
@@ -209,7 +208,7 @@ TEST(DecodeJpeg, WindowAboveTheCutDecodes) {
   const Image whole = decode_image(bytes, "whole");
   bytes.resize(bytes.size() / 2);
   const Window top{0, 0, 16, 80};
-  EXPECT_EQ(decode_window(bytes, "half", [&](ImageSize) { return top; }).pixels, test::crop(whole, top).pixels);
+  EXPECT_EQ(decode_window(bytes, "half", [&](ImageSize) { return top; }).pixels, crop(whole, top).pixels);
 }
 
 TEST(DecodeJpeg, EveryTruncationEitherDecodesOrSaysWhy) {

@@ -102,7 +102,7 @@ TEST(DecodePng, WindowEqualsCrop) {
     settings.interlaced = interlaced;
     const Bytes bytes = make_png(31, 29, image.pixels, settings);
     const Window window{5, 7, 20, 11};
-    EXPECT_EQ(decode_window(bytes, "png", [&](ImageSize) { return window; }).pixels, test::crop(image, window).pixels);
+    EXPECT_EQ(decode_window(bytes, "png", [&](ImageSize) { return window; }).pixels, crop(image, window).pixels);
   }
 }
 
@@ -139,7 +139,7 @@ TEST(DecodeWebP, LosslessIsExactAndWindowed) {
   const Bytes bytes = make_webp(image);
   EXPECT_EQ(decode_image(bytes, "w.webp").pixels, image.pixels);
   const Window window{3, 4, 5, 6};
-  EXPECT_EQ(decode_window(bytes, "w.webp", [&](ImageSize) { return window; }).pixels, test::crop(image, window).pixels);
+  EXPECT_EQ(decode_window(bytes, "w.webp", [&](ImageSize) { return window; }).pixels, crop(image, window).pixels);
 }
 
 TEST(DecodeWebP, TruncatedIsRefused) {

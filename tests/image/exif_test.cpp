@@ -47,7 +47,7 @@ TEST(StoredWindow, AgreesWithTurn) {
     const Image turned = turn(image, orientation);
     const Window window{2, 3, 5, 7};
     const Window stored = stored_window(window, {13, 17}, orientation);
-    EXPECT_EQ(turn(test::crop(image, stored), orientation).pixels, test::crop(turned, window).pixels) << orientation;
+    EXPECT_EQ(turn(crop(image, stored), orientation).pixels, crop(turned, window).pixels) << orientation;
   }
 }
 
@@ -105,7 +105,7 @@ TEST(DecodeImage, TurnsByExifOnlyWhenAsked) {
       seen = size;
       return window;
     };
-    EXPECT_EQ(decode_window(tagged, "tagged", choose, options).pixels, test::crop(turned, window).pixels);
+    EXPECT_EQ(decode_window(tagged, "tagged", choose, options).pixels, crop(turned, window).pixels);
     EXPECT_EQ(seen.height, orientation >= 5 ? 40 : 24);
   }
 }

@@ -231,7 +231,7 @@ TEST(PreprocessTrain, IsTheSampledWindowFlippedAndResized) {
     Random random(5, RandomPurpose::kAugment, 0, 3);
     const Window window = sample_box(60, 80, {}, augmentation.box, random);
     std::vector<float> expected(32 * 32 * 3);
-    resize_bilinear_reference(test::crop(whole, window), 32, 32, {0, 0, 32, 32}, flip == 1, expected);
+    resize_bilinear_reference(crop(whole, window), 32, 32, {0, 0, 32, 32}, flip == 1, expected);
     EXPECT_EQ(train_output(bytes, augmentation, 3), expected);
   }
 }
@@ -309,7 +309,7 @@ TEST(PreprocessTrain, InceptionShiftsTheColoursOfTheSampledWindow) {
   // The original gives this family no object boxes, so a box must change nothing.
   preprocess_train(bytes, "train", {{0, 0, 0.01f, 0.01f}}, preprocessing, augmentation, random, output);
   const Window window = sample_box(60, 80, {}, augmentation.box, same);
-  resize_bilinear(test::crop(whole, window), 32, 32, plain);
+  resize_bilinear(crop(whole, window), 32, 32, plain);
   float shift[3] = {NAN, NAN, NAN};
   for (size_t i = 0; i < output.size(); ++i) {
     ASSERT_TRUE(output[i] >= 0 && output[i] <= 1);

@@ -6,6 +6,7 @@
 
 #include "assemble/core/error.h"
 #include "sample_images.h"
+#include "simd_targets.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -47,23 +48,31 @@ TEST(ResizeBilinear, SameSizeKeepsThePixels) {
   EXPECT_TRUE(std::equal(output.begin(), output.end(), image.pixels.begin()));
 }
 
-TEST(ResizeBilinear, EqualsTheReferenceBitForBit) {
+void expect_reference(int images, int most_source, int most_target) {
   Random random(11, RandomPurpose::kAugment);
-  for (int i = 0; i < 300; ++i) {
-    const auto side = [&] { return 1 + static_cast<int>(random.integer(70)); };
-    const Image image = test::wavy_image(side(), side(), static_cast<uint64_t>(i));
-    const int height = side(), width = side();
+  const auto side = [&](int most) { return 1 + static_cast<int>(random.integer(static_cast<uint64_t>(most))); };
+  for (int i = 0; i < images; ++i) {
+    const Image image = test::wavy_image(side(most_source / 4), side(most_source), static_cast<uint64_t>(i));
+    const int height = side(most_target), width = side(most_target);
     Window crop;
-    crop.height = 1 + static_cast<int>(random.integer(height));
-    crop.width = 1 + static_cast<int>(random.integer(width));
-    crop.y = static_cast<int>(random.integer(height - crop.height + 1));
-    crop.x = static_cast<int>(random.integer(width - crop.width + 1));
+    crop.height = side(height);
+    crop.width = side(width);
+    crop.y = static_cast<int>(random.integer(static_cast<uint64_t>(height - crop.height + 1)));
+    crop.x = static_cast<int>(random.integer(static_cast<uint64_t>(width - crop.width + 1)));
     const bool mirrored = random.bernoulli(0.5);
     std::vector<float> fast(static_cast<size_t>(crop.height) * crop.width * 3), slow(fast.size());
     resize_bilinear_crop(image, height, width, crop, mirrored, fast);
     resize_bilinear_reference(image, height, width, crop, mirrored, slow);
     ASSERT_EQ(fast, slow) << image.width << "×" << image.height << " to " << width << "×" << height;
   }
+}
+
+TEST(ResizeBilinear, EqualsTheReferenceBitForBitOnEveryProcessor) {
+  test::for_each_simd_target([](const std::string& target) {
+    SCOPED_TRACE(target);
+    expect_reference(150, 70, 70);
+    expect_reference(50, 300, 40);  // pixels that are read lie far apart
+  });
 }
 
 TEST(ResizeBilinear, RefusesWrongArguments) {

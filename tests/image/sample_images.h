@@ -21,7 +21,7 @@ namespace assemble::test {
 
 /// Waves and noise: every block of a codec gets work.
 inline Image wavy_image(int height, int width, uint64_t seed = 0) {
-  Image image{height, width, std::vector<uint8_t>(static_cast<size_t>(height) * width * 3)};
+  Image image = Image::create(height, width);
   Random random(seed, RandomPurpose::kDraw);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width * 3; ++x) {
@@ -30,15 +30,6 @@ inline Image wavy_image(int height, int width, uint64_t seed = 0) {
     }
   }
   return image;
-}
-
-inline Image crop(const Image& image, const Window& window) {
-  Image result{window.height, window.width, {}};
-  for (int y = 0; y < window.height; ++y) {
-    const uint8_t* row = image.row(window.y + y) + window.x * 3;
-    result.pixels.insert(result.pixels.end(), row, row + window.width * 3);
-  }
-  return result;
 }
 
 struct JpegSettings {

@@ -86,7 +86,7 @@ struct Augmentation {
 
 /// What the network sees of one image: side · side · 3 floats, HWC.
 /// @param output exactly train_size² · 3 floats
-/// @throws InputError when decoding fails, or an image larger than limits.h allows would be made; so do those below
+/// @throws InputError when decoding fails, or an image of more than 2^28 pixels would be made; so do those below
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
                       std::span<float> output, Decoding decoding = Decoding::kExact);
@@ -97,6 +97,10 @@ void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where,
 
 /// The same of an image that is decoded already, of any size. Its orientation is not looked at.
 void preprocess_eval(Image image, const Preprocessing& preprocessing, std::span<float> output);
+
+/// Input of a frame that was cut already: resized to eval_size where it has another size, mean subtracted.
+/// @param output exactly eval_size² · 3 floats
+void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output);
 
 /// Views of an image under ten-crop evaluation.
 constexpr int kTenCrops = 10;

@@ -15,7 +15,7 @@
 #include "assemble/data/manifest.h"
 #include "assemble/data/shards.h"
 #include "assemble/io/tfrecord.h"
-#include "sources/raw_record.h"
+#include "builders/raw_record.h"
 
 namespace assemble {
 namespace {

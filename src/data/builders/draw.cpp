@@ -169,7 +169,7 @@ class Canvas {
   }
 
   Image to_image(float noise, Random& random) {
-    Image image{side_, side_, std::vector<uint8_t>(pixels_.size() * Image::kChannels)};
+    Image image = Image::create(side_, side_);
     uint8_t* out = image.pixels.data();
     for (const Color& pixel : pixels_) {
       for (const float value : pixel) {

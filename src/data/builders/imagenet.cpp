@@ -3,12 +3,12 @@
 // the original's 1001 outputs.
 #include <algorithm>
 
-#include "sources/listing.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/data/image_folder.h"
 #include "builders/box_xml.h"
 #include "builders/raw_files.h"
+#include "sources/listing.h"
 
 namespace assemble::raw {
 namespace {

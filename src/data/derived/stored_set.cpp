@@ -7,8 +7,8 @@
 #include "assemble/core/error.h"
 #include "assemble/data/corrupt_set.h"
 #include "assemble/data/perturb_set.h"
-#include "sources/listing.h"
 #include "derived/sequence_files.h"
+#include "sources/listing.h"
 
 namespace assemble {
 namespace {

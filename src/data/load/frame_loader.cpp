@@ -7,7 +7,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/thread_pool.h"
-#include "assemble/image/preprocess_frame.h"
+#include "assemble/image/preprocess.h"
 
 namespace assemble {
 

@@ -6,11 +6,11 @@
 #include <optional>
 #include <set>
 
-#include "sources/archive_layout.h"
 #include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
 #include "assemble/core/handle_cache.h"
 #include "assemble/core/thread_pool.h"
+#include "sources/archive_layout.h"
 #include "sources/inflated_shards.h"
 #include "sources/listing.h"
 #include "sources/tar_index.h"

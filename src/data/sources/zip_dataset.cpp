@@ -10,11 +10,11 @@
 #include <optional>
 #include <set>
 
-#include "sources/archive_layout.h"
 #include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/data/image_folder.h"
+#include "sources/archive_layout.h"
 #include "sources/listing.h"
 
 namespace assemble {

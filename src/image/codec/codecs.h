@@ -24,9 +24,4 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& where, cons
 Image decode_png(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose);
 Image decode_webp(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose);
 
-/// An image of the given size, its pixels not yet set.
-Image allocate_image(int height, int width);
-/// Copies a window out of an image.
-Image crop(const Image& image, const Window& window);
-
 }  // namespace assemble::codecs

@@ -50,9 +50,7 @@ void check_size(ImageSize size, const std::string& where, const DecodeOptions& o
 }
 
 void check_window(const Window& window, ImageSize size, const std::string& where) {
-  const bool inside = window.y >= 0 && window.x >= 0 && window.height >= 1 && window.width >= 1 &&
-                      window.height <= size.height - window.y && window.width <= size.width - window.x;
-  if (inside) return;
+  if (window.lies_in(size.height, size.width)) return;
   throw InputError(where, concat("window of ", window.width, "×", window.height, " at (", window.x, ", ", window.y,
                                  ") leaves the image of ", size.width, "×", size.height, " pixels"));
 }
@@ -145,19 +143,4 @@ Image decode_window(ByteSpan bytes, const std::string& where, const std::functio
   return orientation == 1 ? image : turn(image, orientation);
 }
 
-namespace codecs {
-
-Image allocate_image(int height, int width) {
-  return {height, width, std::vector<uint8_t>(size_t{Image::kChannels} * height * width)};
-}
-
-Image crop(const Image& image, const Window& window) {
-  Image result = allocate_image(window.height, window.width);
-  for (int y = 0; y < window.height; ++y) {
-    std::copy_n(image.row(window.y + y) + window.x * Image::kChannels, window.width * Image::kChannels, result.row(y));
-  }
-  return result;
-}
-
-}  // namespace codecs
 }  // namespace assemble

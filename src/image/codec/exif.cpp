@@ -149,7 +149,7 @@ Window stored_window(const Window& turned, ImageSize stored, int orientation) {
 
 Image turn(const Image& stored, int orientation) {
   const ImageSize size = turned_size({stored.height, stored.width}, orientation);
-  Image image{size.height, size.width, std::vector<uint8_t>(stored.pixels.size())};
+  Image image = Image::create(size.height, size.width);
   for (int y = 0; y < size.height; ++y) {
     uint8_t* target = image.row(y);
     for (int x = 0; x < size.width; ++x, target += Image::kChannels) {

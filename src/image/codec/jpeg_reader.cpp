@@ -104,7 +104,7 @@ class JpegReader {
   Image decode(const Window& asked, const DecodeOptions& options) {
     const int reduction = decode_reduction(asked, options);
     const Window window = reduced(asked, reduction);
-    Image image = allocate_image(window.height, window.width);
+    Image image = Image::create(window.height, window.width);
     const bool cmyk = decompress_.jpeg_color_space == JCS_CMYK || decompress_.jpeg_color_space == JCS_YCCK;
     const int first = start(window, cmyk, reduction, options);
     scratch_.resize(size_t{decompress_.output_width} * decompress_.output_components);

@@ -87,7 +87,7 @@ class PngReader {
   }
 
   Image read_rows(const Window& window, size_t row_bytes) {
-    Image image = allocate_image(window.height, window.width);
+    Image image = Image::create(window.height, window.width);
     std::vector<uint8_t> scratch(row_bytes);
     guard([&] {
       for (int y = 0; y < window.y; ++y) png_read_row(png_, scratch.data(), nullptr);
@@ -100,7 +100,7 @@ class PngReader {
   }
 
   Image read_interlaced(const Window& window) {
-    Image image = allocate_image(size().height, size().width);
+    Image image = Image::create(size().height, size().width);
     std::vector<png_bytep> rows(image.height);
     for (int y = 0; y < image.height; ++y) rows[y] = image.row(y);
     guard([&] { png_read_image(png_, rows.data()); });

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "assemble/core/error.h"
-#include "assemble/image/limits.h"
 #include "assemble/image/video.h"
 #include "codec/libav.h"
+#include "made_size.h"
 
 namespace assemble {
 namespace {
@@ -94,12 +96,9 @@ class VideoReader {
     std::vector<uint8_t> rows(static_cast<size_t>(stride) * frame.height);
     uint8_t* const planes[] = {rows.data()};
     libav_.sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height, planes, &stride);
-    Image image{frame.height, frame.width, {}};
-    image.pixels.reserve(static_cast<size_t>(row) * frame.height);
-    for (int y = 0; y < frame.height; ++y) {
-      const auto begin = rows.begin() + static_cast<ptrdiff_t>(stride) * y;
-      image.pixels.insert(image.pixels.end(), begin, begin + row);
-    }
+    Image image = Image::create(frame.height, frame.width);
+    for (int y = 0; y < frame.height; ++y)
+      std::copy_n(rows.data() + static_cast<size_t>(stride) * y, row, image.row(y));
     return image;
   }
 

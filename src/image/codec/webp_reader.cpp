@@ -23,7 +23,7 @@ WebPBitstreamFeatures read_features(std::span<const uint8_t> bytes, const std::s
 }
 
 Image decode_still(std::span<const uint8_t> bytes, const std::string& where, ImageSize size) {
-  Image image = allocate_image(size.height, size.width);
+  Image image = Image::create(size.height, size.width);
   const int stride = size.width * Image::kChannels;
   if (!WebPDecodeRGBInto(bytes.data(), bytes.size(), image.pixels.data(), image.pixels.size(), stride)) {
     throw InputError(where, "broken or truncated WebP data", kHint);
@@ -46,7 +46,7 @@ Image decode_first_frame(std::span<const uint8_t> bytes, const std::string& wher
       info.canvas_height != static_cast<uint32_t>(size.height)) {
     throw InputError(where, "WebP animation whose canvas differs from its header", kHint);
   }
-  Image image = allocate_image(size.height, size.width);
+  Image image = Image::create(size.height, size.width);
   for (uint8_t *target = image.pixels.data(), *end = target + image.pixels.size(); target != end;
        target += 3, rgba += 4) {
     std::copy_n(rgba, 3, target);

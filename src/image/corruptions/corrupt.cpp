@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "opencv_call.h"
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
 #include "corruptions/corruption.h"
+#include "opencv_call.h"
 
 namespace assemble {
 namespace {

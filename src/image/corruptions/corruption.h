@@ -54,8 +54,8 @@ Image jpeg_compression(const Image& image, Call& call);
 /// @param liquid in [0, 255]
 std::vector<float> water_amounts(std::span<const float> liquid, const FieldSize& size, float strength);
 
-/// An image of the same size, its pixels not yet set.
-inline Image like(const Image& image) { return {image.height, image.width, std::vector<uint8_t>(image.pixels.size())}; }
+/// A black image of the same size.
+inline Image like(const Image& image) { return Image::create(image.height, image.width); }
 
 /// Clips to [0, 255] and cuts off, as the generator's np.uint8 does.
 inline uint8_t level(float value) {

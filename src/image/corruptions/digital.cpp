@@ -44,7 +44,7 @@ uint8_t mean_of(uint32_t sum, int count) {
 
 Image shrink(const Image& image, int height, int width) {
   const std::vector<Run> rows = box_runs(image.height, height), columns = box_runs(image.width, width);
-  Image narrow{image.height, width, std::vector<uint8_t>(static_cast<size_t>(image.height) * width * kChannels)};
+  Image narrow = Image::create(image.height, width);
   for (int y = 0; y < image.height; ++y) {
     uint8_t* out = narrow.row(y);
     for (const Run& run : columns) {
@@ -60,7 +60,7 @@ Image shrink(const Image& image, int height, int width) {
       *out++ = mean_of(blue, run.count);
     }
   }
-  Image small{height, width, std::vector<uint8_t>(static_cast<size_t>(height) * width * kChannels)};
+  Image small = Image::create(height, width);
   std::vector<uint32_t> sums(static_cast<size_t>(width) * kChannels);
   for (int y = 0; y < height; ++y) {
     const Run& run = rows[static_cast<size_t>(y)];

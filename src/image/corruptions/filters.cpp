@@ -3,27 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numbers>
 
-#include "assemble/core/target_clones.h"
-#include "assemble/image/limits.h"
 #include "corruptions/corruption.h"
+#include "made_size.h"
 
 namespace assemble::corruptions {
 namespace {
-
-/// Eight floats at once: one register with AVX, two with SSE.
-using Vector = float __attribute__((vector_size(32)));
-constexpr size_t kLanes = 8;
-constexpr size_t kTile = 4 * kLanes;
-
-/// sum += weight · eight floats. (Passing vectors by value would depend on the instruction set.)
-inline __attribute__((always_inline)) void add(Vector& sum, float weight, const float* from) {
-  Vector vector;
-  std::memcpy(&vector, from, sizeof(vector));
-  sum += weight * vector;
-}
 
 /// A Gaussian at first … last, of sum 1.
 std::vector<float> gaussian_weights(int first, int last, double sigma) {
@@ -69,32 +55,6 @@ std::vector<float> padded_floats(const uint8_t* pixels, const FieldSize& size, i
     std::copy_n(source, size.row(), row + pad * channels);
   }
   return padded;
-}
-
-// The compiler makes a version for AVX2 and one for any processor, which give the same bits.
-ASSEMBLE_TARGET_CLONES("avx2", "default")
-void weighted_rows(std::span<const float* const> rows, std::span<const float> weights, size_t count, float* out) {
-  size_t i = 0;
-  for (; i + kTile <= count; i += kTile) {
-    Vector a{}, b{}, c{}, d{};
-    for (size_t k = 0; k < rows.size(); ++k) {
-      const float* row = rows[k] + i;
-      const float weight = weights[k];
-      add(a, weight, row);
-      add(b, weight, row + kLanes);
-      add(c, weight, row + 2 * kLanes);
-      add(d, weight, row + 3 * kLanes);
-    }
-    std::memcpy(out + i, &a, sizeof(a));
-    std::memcpy(out + i + kLanes, &b, sizeof(b));
-    std::memcpy(out + i + 2 * kLanes, &c, sizeof(c));
-    std::memcpy(out + i + 3 * kLanes, &d, sizeof(d));
-  }
-  for (; i < count; ++i) {
-    float sum = 0;
-    for (size_t k = 0; k < rows.size(); ++k) sum += weights[k] * rows[k][i];
-    out[i] = sum;
-  }
 }
 
 void gaussian_filter(std::vector<float>& field, const FieldSize& size, double sigma, double truncate, Border border) {

@@ -94,7 +94,7 @@ Image draw_frost(const Look& look, Random& random) {
   height = 2.2 * height + 0.8 * glow + 0.22 * clouds(random);
   cv::Scalar mean, deviation;
   cv::meanStdDev(height, mean, deviation);
-  Image image{kSide, kSide, std::vector<uint8_t>(size_t{3} * kSide * kSide)};
+  Image image = Image::create(kSide, kSide);
   for (int y = 0; y < kSide; ++y) {
     for (int x = 0; x < kSide; ++x) {
       const auto value = static_cast<float>((height.at<float>(y, x) - mean[0]) / deviation[0]);

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
-#include "assemble/image/limits.h"
 #include "corruptions/corruption.h"
 #include "corruptions/filters.h"
+#include "made_size.h"
 
 namespace assemble::corruptions {
 namespace {

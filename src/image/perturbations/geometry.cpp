@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <opencv2/imgproc.hpp>
 
-#include "codec/codecs.h"
 #include "perturbations/perturbation.h"
 
 namespace assemble::perturbations {
@@ -71,7 +71,7 @@ Frames transformed(const Call& call, MakeAffine&& make_affine) {
 
 Image transform(const Image& image, const Affine& affine, const Window& window) {
   const Inverse inverse = invert(image, affine);
-  Image result{window.height, window.width, std::vector<uint8_t>(size_t{kChannels} * window.height * window.width)};
+  Image result = Image::create(window.height, window.width);
   for (int y = 0; y < window.height; ++y) {
     uint8_t* out = result.row(y);
     const double v = window.y + y + 0.5;
@@ -90,7 +90,7 @@ Frames translate(Call& call) {
   Frames frames;
   for (int i = 0; i < call.frames; ++i) {
     const int shift = i - kFarthest;
-    Image frame{call.crop, call.crop, std::vector<uint8_t>(size_t{kChannels} * call.crop * call.crop, 0)};
+    Image frame = Image::create(call.crop, call.crop);
     const int first = std::max(0, shift - window.x);
     const int last = std::min(call.crop, call.image.width + shift - window.x);
     for (int y = 0; first < last && y < call.crop; ++y) {
@@ -122,7 +122,7 @@ Frames tilt(Call& call) {
   Frames frames;
   for (int i = 0; i < call.frames; ++i) {
     cv::warpPerspective(source, target, tilt_matrix(source.cols, source.rows, i - 15), target.size());
-    frames.push_back(codecs::crop(tilted, call.window()));
+    frames.push_back(crop(tilted, call.window()));
   }
   return frames;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
-#include "assemble/image/limits.h"
-#include "codec/codecs.h"
+#include "made_size.h"
 #include "opencv_call.h"
 #include "perturbations/perturbation.h"
 
@@ -60,7 +60,7 @@ Window Call::window() const {
   return {middle(image.height), middle(image.width), crop, crop};
 }
 
-Image Call::cropped() const { return codecs::crop(image, window()); }
+Image Call::cropped() const { return assemble::crop(image, window()); }
 
 }  // namespace perturbations
 

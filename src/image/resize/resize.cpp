@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "assemble/core/error.h"
-#include "assemble/core/target_clones.h"
 #include "resize/resize_axis.h"
 #include "resize/row_interpolator.h"
 
@@ -19,8 +18,7 @@ void check_arguments(const Image& image, int height, int width, const Window& cr
     throw UsageError("resize", concat("from ", image.width, "×", image.height, " to ", width, "×", height,
                                       ": sizes must be at least 1"));
   }
-  if (crop.y < 0 || crop.x < 0 || crop.height < 1 || crop.width < 1 || crop.height > height - crop.y ||
-      crop.width > width - crop.x) {
+  if (!crop.lies_in(height, width)) {
     throw UsageError("resize", concat("crop of ", crop.width, "×", crop.height, " at (", crop.x, ", ", crop.y,
                                       ") leaves the target of ", width, "×", height));
   }
@@ -30,16 +28,10 @@ void check_arguments(const Image& image, int height, int width, const Window& cr
   }
 }
 
-/// Blends two rows and subtracts the mean. Compiled for several processors, of which the best is taken at start.
-ASSEMBLE_TARGET_CLONES("avx512f", "avx2", "default")
-void blend_rows(const float* top, const float* bottom, float weight, const float* mean, size_t count, float* out) {
-  for (size_t i = 0; i < count; ++i) out[i] = (top[i] + (bottom[i] - top[i]) * weight) - mean[i];
-}
-
 /// The last two source rows after the horizontal pass.
 class RowCache {
  public:
-  RowCache(const Image& image, const Axis& columns) : image_(image), interpolate_(columns) {
+  RowCache(const Image& image, const Axis& columns) : image_(image), interpolate_(columns, image.width) {
     for (Entry& entry : entries_) entry.values.resize(columns.size() * kChannels + RowInterpolator::kRoom);
   }
 
@@ -60,7 +52,7 @@ class RowCache {
 
   void fill(Entry& entry, int row) {
     if (entry.row == row) return;
-    interpolate_(image_.row(row), row + 1 < image_.height, entry.values.data());
+    interpolate_(image_.row(row), entry.values.data());
     entry.row = row;
   }
 

@@ -4,9 +4,8 @@
 #include <vector>
 
 #include "assemble/core/error.h"
-#include "assemble/image/limits.h"
 #include "assemble/image/resize.h"
-#include "codec/codecs.h"
+#include "made_size.h"
 
 namespace assemble {
 
@@ -32,9 +31,9 @@ Image resize_and_crop(const Image& image, int short_side, int crop, const std::s
                      "resize to at least the crop, or crop less");
   }
   const Window window = crop == 0 ? Window{0, 0, height, width} : torchvision_center_crop({height, width}, crop);
-  if (short_side == 0) return codecs::crop(image, window);
+  if (short_side == 0) return assemble::crop(image, window);
   check_made_size(window.height, window.width, where, kMaxResizedPixels);
-  Image result = codecs::allocate_image(window.height, window.width);
+  Image result = Image::create(window.height, window.width);
   std::vector<float> values(result.pixels.size());
   resize_antialiased_crop(image, height, width, window, /*mirrored=*/false, values);
   for (size_t i = 0; i < values.size(); ++i) {

@@ -80,9 +80,7 @@ void keep_in_range(std::span<float> values) {
 void resize_antialiased_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
                              std::span<float> output, ResizeFilter filter) {
   const size_t row_length = static_cast<size_t>(crop.width) * kChannels;
-  const bool inside = crop.y >= 0 && crop.x >= 0 && crop.height >= 1 && crop.width >= 1 &&
-                      crop.height <= height - crop.y && crop.width <= width - crop.x;
-  if (!inside || image.height < 1 || image.width < 1 ||
+  if (!crop.lies_in(height, width) || image.height < 1 || image.width < 1 ||
       output.size() != row_length * static_cast<size_t>(crop.height)) {
     throw UsageError("resize", concat("sizes do not fit: ", image.width, "×", image.height, " to ", width, "×", height,
                                       ", crop ", crop.width, "×", crop.height, ", output ", output.size(), " floats"));

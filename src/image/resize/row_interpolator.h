@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The two halves of the bilinear resize, with the best instructions that the processor has; all give the same bits.
 #pragma once
 
 #include <array>
@@ -9,37 +10,43 @@
 
 namespace assemble {
 
-/// The horizontal half of the bilinear resize, with the best instructions that the processor has; all give the same
-/// bits.
+/// out[i] = (top[i] + (bottom[i] - top[i]) · weight) - mean[i]
+void blend_rows(const float* top, const float* bottom, float weight, const float* mean, size_t count, float* out);
+
+/// The horizontal half.
 class RowInterpolator {
  public:
   /// Floats that `out` must have room for beyond those of the columns.
-  static constexpr size_t kRoom = 1;
+  static constexpr size_t kRoom = 16;
+
+  static constexpr size_t kGroup = 16;
+
+  /// Which bytes of a row make 16 floats of the result. A block of 4 floats is made of 16 bytes.
+  struct alignas(64) Group {
+    std::array<int32_t, 16> permutation{};     ///< which 32-bit lane of those loaded each of the blocks' lanes is
+    std::array<uint8_t, 64> lower{}, upper{};  ///< bytes of each float within its block, as 32-bit integers
+    std::array<float, 16> weights{};
+    /// Bytes that are loaded: one place a vector, of as many bytes as it has; or two a block, of 8 bytes each, one for
+    /// the first and one for the last column that the block touches.
+    std::array<int32_t, 8> places{};
+  };
 
   /// @param columns must outlive it
-  explicit RowInterpolator(const Axis& columns);
+  /// @param width   pixels of a row
+  RowInterpolator(const Axis& columns, int width);
 
   /// One source row, interpolated at the columns: three floats each.
-  /// @param readable_beyond whether a byte follows the row's last pixel
-  void operator()(const uint8_t* row, bool readable_beyond, float* out) const;
+  void operator()(const uint8_t* row, float* out) const;
 
  private:
-  static constexpr size_t kGroup = 5;  // columns whose channels fill 15 of a register's 16 floats
-
-  /// Which bytes of the row, and how, make some columns.
-  struct Group {
-    int begin = 0;                             ///< the first byte
-    uint64_t readable = 0;                     ///< a bit for each of the 64 bytes from there that the row has
-    uint16_t stored = 0;                       ///< a bit for each float of the result
-    std::array<uint8_t, 16> lower{}, upper{};  ///< bytes of each float, from the first
-    std::array<float, 16> weight{};
-  };
-  /// Empty where bytes of a group lie too far apart, or the processor lacks the instructions.
-  static std::vector<Group> make_groups(const Axis& columns);
-  void interpolate_groups(const uint8_t* row, float* out) const;
+  std::array<int, 2> byte_range(size_t first, size_t count) const;
+  bool plan_whole_loads(int row_bytes, size_t lanes);
+  void plan_column_loads(int row_bytes);
+  void plan_bytes(size_t place, int origin);
 
   const Axis& columns_;
-  std::vector<Group> groups_;
+  std::vector<Group> groups_;  ///< empty where there are no vectors, or rows are too short
+  bool whole_loads_ = false;
 };
 
 }  // namespace assemble

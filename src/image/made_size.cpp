@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "assemble/image/limits.h"
+#include "made_size.h"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A line of pixels takes few bytes and may become an image of gigabytes: it is a broken image, not the end of a run.
-#include "assemble/image/limits.h"
+#include "../../src/image/made_size.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

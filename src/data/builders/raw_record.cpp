@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sources/raw_record.h"
+#include "builders/raw_record.h"
 
 #include <algorithm>
 #include <cmath>
@@ -34,7 +34,7 @@ Image scaled_to(const Image& image, int longer_side) {
   const int width = std::max(1, static_cast<int>(std::lround(image.width * ratio)));
   std::vector<float> values(static_cast<size_t>(height) * width * Image::kChannels);
   resize_antialiased_crop(image, height, width, {0, 0, height, width}, false, values);
-  Image scaled{height, width, std::vector<uint8_t>(values.size())};
+  Image scaled = Image::create(height, width);
   std::transform(values.begin(), values.end(), scaled.pixels.begin(),
                  [](float value) { return static_cast<uint8_t>(std::clamp(std::lround(value), 0L, 255L)); });
   return scaled;
