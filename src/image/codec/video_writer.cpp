@@ -112,6 +112,7 @@ class VideoWriter {
 
 void write_video(const fs::path& path, const std::vector<Image>& frames, const VideoOptions& options) {
   check(path.string(), frames, options);
+  const libav::Silence silence;
   VideoWriter writer(path, frames[0], options);
   for (const Image& frame : frames) writer.add(frame);
   write_file(path, std::span<const uint8_t>(writer.finish()));
