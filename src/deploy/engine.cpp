@@ -24,7 +24,7 @@ std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std
 #ifdef ASSEMBLE_OPENVINO
   return make_openvino_engine(onnx, options, identity, where);
 #else
-  throw UsageError("engine openvino", "this build has no OpenVINO", "use --engine torch, or build with OpenVINO");
+  throw UsageError("`engine` openvino", "this build has no OpenVINO", "use `engine` torch, or build with OpenVINO");
 #endif
 }
 
@@ -58,9 +58,9 @@ EngineKind default_engine(const std::string& device) {
 
 void require_images(const Images& images, int64_t height, int64_t width, bool pixels) {
   if (images.height == height && images.width == width && (pixels || !images.bytes())) return;
-  throw UsageError("images", concat("are ", images.height, "×", images.width, " of ",
-                                    images.bytes() ? "bytes" : "floats", ", the network takes ", height, "×", width,
-                                    pixels ? " of bytes or floats" : " of floats"));
+  throw UsageError("images",
+                   concat("are ", images.height, "×", images.width, " of ", images.bytes() ? "bytes" : "floats",
+                          ", the network takes ", height, "×", width, pixels ? " of bytes or floats" : " of floats"));
 }
 
 std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options) {
@@ -76,12 +76,12 @@ DeployedModel open_onnx(const fs::path& path, const EngineOptions& options) {
   DeployedModel model{card_of_onnx(path, &quantised), nullptr};
   if (options.kind == EngineKind::kTorch) {
     throw UsageError("engine torch", concat("does not read ", path.string()),
-                     "give the .safetensors file, or use --engine openvino");
+                     "give the .safetensors file, or use `engine` openvino");
   }
   const int size = model.card.preprocessing.eval_size;
   if (options.image_size > 0 && options.image_size != size) {
     throw UsageError(path.string(), concat("is for images of ", size, ", not ", options.image_size),
-                     concat("export it again with --image-size ", options.image_size));
+                     concat("export it again with `image_size` ", options.image_size));
   }
   EngineOptions chosen = options;
   if (quantised) chosen.precision = Precision::kInt8;
@@ -122,7 +122,8 @@ DeployedModel open_model_file(const fs::path& path, const EngineOptions& options
 DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
   check_options(options);
   if (is_onnx(path)) return open_onnx(path, options);
-  return open_model_file(path, options, [](const Graph& graph) { return graph; }, options.plain ? "|plain" : "");
+  return open_model_file(
+      path, options, [](const Graph& graph) { return graph; }, options.plain ? "|plain" : "");
 }
 
 DeployedModel open_embedder(const fs::path& path, const EngineOptions& options) {

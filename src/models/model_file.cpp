@@ -154,7 +154,7 @@ std::vector<std::string> load_backbone(const fs::path& path, ClassifierImpl& mod
   if (arch != model.arch()) {
     throw InputError(path.string(),
                      concat("holds the network ", card.arch, ", but ", model.arch().str(), " is to be trained"),
-                     concat("use --arch '", card.arch, "' or another file"));
+                     concat("use `arch` '", card.arch, "' or another file"));
   }
   check_outline(file, card, arch);
   NamedTensors wanted, expected;

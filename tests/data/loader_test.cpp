@@ -252,7 +252,7 @@ TEST(Loader, RefusesWrongOptions) {
     change(options);
     return error_of<UsageError>([&] { Loader loader(data, options); });
   };
-  EXPECT_THAT(refuse([](LoaderOptions& o) { o.batch_size = 0; }), HasSubstr("batch size"));
+  EXPECT_THAT(refuse([](LoaderOptions& o) { o.batch_size = 0; }), HasSubstr("`batch_size`"));
   EXPECT_THAT(refuse([](LoaderOptions& o) { o.prefetch = 0; }), HasSubstr("prefetch"));
   EXPECT_THAT(refuse([](LoaderOptions& o) { o.threads = -1; }), HasSubstr("threads"));
   EXPECT_THAT(refuse([](LoaderOptions& o) { o.rank = 1; }), HasSubstr("0 <= rank < world, not 1 of 1"));

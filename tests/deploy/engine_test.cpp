@@ -235,7 +235,7 @@ TEST_F(Engines, SayWhatCannotBeRun) {
   write_file(broken, whole);
   EXPECT_THAT(error_of<UsageError>([&] { open_engine(broken, {.kind = EngineKind::kTorch}); }),
               HasSubstr("engine torch"));
-  EXPECT_THAT(error_of<UsageError>([&] { open_engine(broken, {.image_size = 64}); }), HasSubstr("--image-size 64"));
+  EXPECT_THAT(error_of<UsageError>([&] { open_engine(broken, {.image_size = 64}); }), HasSubstr("`image_size` 64"));
   EXPECT_THAT(error_of<UsageError>([&] { open_embedder(broken, {}); }), HasSubstr("gives logits and no embeddings"));
 }
 
@@ -277,7 +277,7 @@ TEST(EnginesOfThisHalf, ABuildWithoutOpenvinoSaysSo) {
   SmallNetwork().save(folder / "model.safetensors");
   const std::string error = error_of<UsageError>([&] { open_engine(folder / "model.safetensors", {}); });
   EXPECT_THAT(error, HasSubstr("this build has no OpenVINO"));
-  EXPECT_THAT(error, HasSubstr("--engine torch"));
+  EXPECT_THAT(error, HasSubstr("`engine` torch"));
 }
 
 TEST(RequireImages, AreOfTheSizeAndKindThatANetworkTakes) {

@@ -117,6 +117,21 @@ TEST(Video, AVideoThatIsRefusedIsClosed) {
   EXPECT_EQ(open_files(), before);
 }
 
+TEST(Video, LibavKeepsItsLogLevelAndWritesNothing) {
+  const libav::Functions& av = libav::functions();
+  const int before = av.av_log_get_level();
+  av.av_log_set_level(AV_LOG_DEBUG);
+  const test::TemporaryFolder folder;
+  testing::internal::CaptureStderr();
+  write_video(folder / "v.mp4", moving_edge(3, 32, 32));
+  read_video(folder / "v.mp4");
+  write_file(folder / "damaged.mp4", std::string_view(test::read_text(folder / "v.mp4")).substr(0, 300));
+  EXPECT_THROW(read_video(folder / "damaged.mp4"), InputError);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(av.av_log_get_level(), AV_LOG_DEBUG);
+  av.av_log_set_level(before);
+}
+
 TEST(Video, RefusesFramesThatFillTheMemory) {
   const test::TemporaryFolder folder;
   write_video(folder / "v.mp4", moving_edge(1, 32, 32));

@@ -49,7 +49,8 @@ std::string cpu_flags() {
 /// What a compiled model depends on of the machine: its name does not tell which instructions a virtual one lacks.
 std::string processor() {
   std::string text = cpu_name();
-  for (const std::string& capability : openvino_core().get_property("CPU", ov::device::capabilities)) text += " " + capability;
+  for (const std::string& capability : openvino_core().get_property("CPU", ov::device::capabilities))
+    text += " " + capability;
   for (const char* variable : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) {
     if (const char* value = std::getenv(variable)) text += concat(" ", variable, "=", value);
   }
@@ -144,7 +145,7 @@ class OpenvinoEngine : public Engine {
       model->reshape(shape);
       model_ = openvino_core().compile_model(model, "CPU", settings);
     } catch (const std::exception& error) {
-      throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()), "try --engine torch");
+      throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()), "try `engine` torch");
     }
   }
 
@@ -172,9 +173,8 @@ class OpenvinoEngine : public Engine {
     const float* floats = std::get<const float*>(images.pixels);
     if (!pixels_) return filled(floats, copy.floats);
     copy.bytes.resize(whole);
-    std::transform(floats, floats + count, copy.bytes.begin(), [](float value) {
-      return static_cast<uint8_t>(std::clamp(std::nearbyint(value), 0.f, 255.f));
-    });
+    std::transform(floats, floats + count, copy.bytes.begin(),
+                   [](float value) { return static_cast<uint8_t>(std::clamp(std::nearbyint(value), 0.f, 255.f)); });
     return tensor(copy.bytes.data());
   }
 

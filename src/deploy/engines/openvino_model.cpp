@@ -33,7 +33,7 @@ std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::stri
     release_freed_memory();
     return frontend->convert(parsed);
   } catch (const std::exception& error) {
-    throw RunError(where, concat("OpenVINO cannot read its graph: ", error.what()), "try --engine torch");
+    throw RunError(where, concat("OpenVINO cannot read its graph: ", error.what()), "try `engine` torch");
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 
+#include <mutex>
+
 #include "assemble/core/error.h"
 
 namespace assemble::libav {
@@ -23,11 +25,27 @@ Functions load() {
 #define ASSEMBLE_LIBAV_LOOK_UP(library, name) look_up(library, #name, found.name);
   ASSEMBLE_LIBAV_FUNCTIONS(ASSEMBLE_LIBAV_LOOK_UP)
 #undef ASSEMBLE_LIBAV_LOOK_UP
-  found.av_log_set_level(AV_LOG_QUIET);
   return found;
 }
 
+std::mutex silence_mutex;
+int silences = 0;
+int level_before = 0;
+
 }  // namespace
+
+Silence::Silence() {
+  const Functions& av = functions();
+  const std::lock_guard lock(silence_mutex);
+  if (silences++ > 0) return;
+  level_before = av.av_log_get_level();
+  av.av_log_set_level(AV_LOG_QUIET);
+}
+
+Silence::~Silence() {
+  const std::lock_guard lock(silence_mutex);
+  if (--silences == 0) functions().av_log_set_level(level_before);
+}
 
 void* load_library(const std::string& name, int version) {
   void* const library = dlopen(concat(name, ".so.", version).c_str(), RTLD_NOW | RTLD_LOCAL);

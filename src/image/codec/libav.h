@@ -24,6 +24,7 @@ namespace assemble::libav {
   X(util, av_frame_free)                    \
   X(util, av_frame_get_buffer)              \
   X(util, av_free)                          \
+  X(util, av_log_get_level)                 \
   X(util, av_log_set_level)                 \
   X(util, av_strerror)                      \
   X(codec, av_packet_alloc)                 \
@@ -96,6 +97,16 @@ using CodecContext = std::unique_ptr<AVCodecContext, Deleter>;
 using Frame = std::unique_ptr<AVFrame, Deleter>;
 using Packet = std::unique_ptr<AVPacket, Deleter>;
 using Scaler = std::unique_ptr<SwsContext, Deleter>;
+
+/// While any of them is alive libav writes nothing to stderr: what it has to say comes as errors. Its level is one of
+/// the whole process, so it is put back afterwards.
+class Silence {
+ public:
+  Silence();
+  ~Silence();
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+};
 
 /// What an error code of libav means.
 std::string message(int code);

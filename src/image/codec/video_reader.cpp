@@ -112,6 +112,9 @@ class VideoReader {
 
 }  // namespace
 
-std::vector<Image> read_video(const fs::path& path) { return VideoReader(path).read(); }
+std::vector<Image> read_video(const fs::path& path) {
+  const libav::Silence silence;
+  return VideoReader(path).read();
+}
 
 }  // namespace assemble

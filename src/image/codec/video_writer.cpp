@@ -26,7 +26,7 @@ class VideoWriter {
     const AVCodec* codec = libav_.avcodec_find_encoder_by_name("libx264");
     if (codec == nullptr) {
       throw RunError(where_, "this libavcodec cannot write H.264",
-                     "install one with libx264, or write --format frames");
+                     "install one with libx264, or write `format` frames");
     }
     AVFormatContext* format = nullptr;
     require(libav_.avformat_alloc_output_context2(&format, nullptr, "mp4", nullptr));
@@ -112,6 +112,7 @@ class VideoWriter {
 
 void write_video(const fs::path& path, const std::vector<Image>& frames, const VideoOptions& options) {
   check(path.string(), frames, options);
+  const libav::Silence silence;
   VideoWriter writer(path, frames[0], options);
   for (const Image& frame : frames) writer.add(frame);
   write_file(path, std::span<const uint8_t>(writer.finish()));

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
 #include "common/commands.h"
 #include "common/hooks.h"
 #include "test_support.h"
@@ -125,6 +127,30 @@ TEST_F(CommandLine, OtherErrorsAreDescribedByTheProgram) {
   const Answer answer = run(program_, {"fail"});
   EXPECT_EQ(answer.status, 4);
   EXPECT_EQ(answer.error, "assemble: error: short\n");
+}
+
+TEST_F(CommandLine, ErrorsAndWarningsOfTheLibraryShowFlags) {
+  class Checking : public Subcommand {
+   public:
+    Checking() : Subcommand("check", "Checks") {}
+    void declare(CLI::App& app) override { app.add_option("--batch-size", batch_size_); }
+    void run() override {
+      log_warning("`batch_size` has no effect with `strict`");
+      throw UsageError("`batch_size` 0", "is out of range", "raise `batch_size`");
+    }
+
+   private:
+    int batch_size_ = 0;
+  };
+  program_.commands.push_back(std::make_unique<Checking>());
+  const Answer answer = run(program_, {"check"});
+  EXPECT_EQ(answer.status, 2);
+  EXPECT_EQ(answer.error,
+            "warning: --batch-size has no effect with `strict`\n"
+            "assemble: error: --batch-size 0: is out of range (raise --batch-size)\n");
+  testing::internal::CaptureStderr();
+  log_warning("`batch_size`");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "warning: `batch_size`\n") << "the command's sink went with it";
 }
 
 TEST(AssembleCommands, AreListedWhereverTheyAre) {
