@@ -2,7 +2,7 @@
 # The one entry point for development. CMake does the building (CMakePresets.json); scripts/ holds the steps.
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build demo test ci docs format lint lint-all fuzz bench install clean
+.PHONY: help bootstrap build runtime demo test ci docs format lint lint-all fuzz bench install clean
 
 prefix ?= /usr/local
 OUT ?= runs/demo
@@ -14,8 +14,12 @@ help:  ## Show this list
 bootstrap:  ## Install Debian packages, and LibTorch and OpenVINO in .venv
 	@scripts/bootstrap.sh
 
-build: bootstrap  ## Build build/assemble
-	@scripts/build.sh release assemble_command
+build: bootstrap  ## Build the programs build/assemble and build/assemble-torch
+	@scripts/build.sh release assemble_command assemble_torch_command
+
+runtime:  ## Build build-runtime/assemble, the runtime half alone: no LibTorch, so no training
+	@scripts/bootstrap.sh packages openvino
+	@scripts/build.sh runtime assemble_command assemble_c
 
 demo: build  ## Draw a data set, train a vanilla and an assembled network on it, compare them (OUT=runs/demo)
 	build/assemble demo --out $(OUT)
@@ -54,8 +58,8 @@ bench: bootstrap  ## Build and run the benchmarks of the operators (FILTER=regex
 	build/benchmarks/assemble_benchmarks --benchmark_filter='$(FILTER)'
 
 install: bootstrap  ## Install command, libraries, headers, CMake and pkg-config packages (prefix=/usr/local)
-	@scripts/build.sh release assemble_command assemble_c
+	@scripts/build.sh release assemble_command assemble_torch_command assemble_c
 	cmake --install build --prefix '$(prefix)'
 
 clean:  ## Remove the build folders; .venv stays
-	rm -rf build build-debug build-cuda build-base-asan build-base-tsan build-fuzz
+	rm -rf build build-runtime build-debug build-cuda build-base-asan build-base-tsan build-fuzz

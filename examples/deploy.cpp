@@ -43,7 +43,7 @@ double top1(const assemble::fs::path& file, const assemble::Dataset& images) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc != 4) throw assemble::UsageError("deploy", "three arguments", "usage: deploy MODEL DATA OUT.onnx");
+  if (argc != 4) throw assemble::UsageError("deploy", "needs three arguments", "usage: deploy MODEL DATA OUT.onnx");
   quantise_to(argv[1], *assemble::open_dataset(argv[2], assemble::Split::kTrain), argv[3]);
   const auto validation = assemble::open_dataset(argv[2], assemble::Split::kValidation);
   std::cout << "top-1 f32 " << top1(argv[1], *validation) << ", int8 " << top1(argv[3], *validation) << '\n';

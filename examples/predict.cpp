@@ -7,7 +7,7 @@
 #include <iostream>
 
 int main(int argc, char** argv) try {
-  if (argc < 3) throw assemble::UsageError("predict", "no images", "usage: predict MODEL IMAGE...");
+  if (argc < 3) throw assemble::UsageError("predict", "needs a model and images", "usage: predict MODEL IMAGE...");
   assemble::DeployedModel model = assemble::open_engine(argv[1], {});
   const assemble::Network network = assemble::make_network(std::move(model.engine));
   const std::vector<assemble::fs::path> images(argv + 2, argv + argc);

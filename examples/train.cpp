@@ -2,12 +2,13 @@
 // train DATA RUN [MODEL]: trains on DATA/train/CLASS/IMAGE, validates on DATA/validation, and leaves models, metrics
 // and a checkpoint in the folder RUN. With a model file it fine-tunes that network, whatever its classes were.
 #include <assemble/core/error.h>
+#include <assemble/train/run_observers.h>
 #include <assemble/train/trainer.h>
 
 #include <iostream>
 
 int main(int argc, char** argv) try {
-  if (argc < 3) throw assemble::UsageError("train", "two arguments at least", "usage: train DATA RUN [MODEL]");
+  if (argc < 3) throw assemble::UsageError("train", "needs two arguments", "usage: train DATA RUN [MODEL]");
   const auto train = assemble::open_dataset(argv[1], assemble::Split::kTrain);
   const auto validation = assemble::open_dataset(argv[1], assemble::Split::kValidation);
 
@@ -25,11 +26,11 @@ int main(int argc, char** argv) try {
     options.preprocessing = card.preprocessing;
   }
 
-  assemble::RunFolder folder(argv[2], options.resume);
-  assemble::Trainer trainer(*train, *validation, options, folder);
+  assemble::RunFolder folder(argv[2], /*resume=*/false);
+  assemble::RunObservers observers(folder, options);
+  assemble::Trainer trainer(*train, *validation, options, observers.all());
   const assemble::TrainResult result = trainer.run();
-  std::cout << result.steps << " steps, " << result.metric << ' ' << *result.best << ": " << folder.best().string()
-            << '\n';
+  std::cout << result.metric << ' ' << *result.best << " after " << result.steps << " steps: " << folder.best() << '\n';
 } catch (const assemble::Error& error) {
   std::cerr << error.what() << '\n';
   return static_cast<int>(error.code());

@@ -14,7 +14,7 @@ endif()
 add_executable(assemble_race_tests EXCLUDE_FROM_ALL
                ${race_sources} core/thread_pool_test.cpp core/log_test.cpp data/loader_test.cpp
                data/corrupted_dataset_test.cpp data/zip_dataset_test.cpp deploy/engine_test.cpp
-               deploy/in_flight_test.cpp eval/predict_test.cpp train/trainer_test.cpp)
+               deploy/in_flight_test.cpp eval/predict_test.cpp train/trainer_test.cpp train/trainer_resume_test.cpp)
 target_compile_options(assemble_race_tests PRIVATE -fsanitize=thread -fno-omit-frame-pointer -g1 -O1)
 target_link_options(assemble_race_tests PRIVATE -fsanitize=thread)
 foreach(room core image data deploy train)
