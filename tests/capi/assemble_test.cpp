@@ -244,7 +244,8 @@ TEST_F(CApi, WrongOptionsAreUsageErrors) {
   expect_usage_error([](assemble_options& o) { o.engine = "torch"; }, "needs LibTorch");
   expect_usage_error([](assemble_options& o) { o.precision = "f16"; }, "'f16'");
   expect_usage_error([](assemble_options& o) { o.precision = "int8"; }, "has no 8-bit weights");
-  expect_usage_error([](assemble_options& o) { o.device = "tpu"; }, "tpu");
+  expect_usage_error([](assemble_options& o) { o.engine = "openvino", o.device = "tpu"; }, "does not compute on tpu");
+  expect_usage_error([](assemble_options& o) { o.device = "cuda"; }, "needs LibTorch");
   expect_usage_error([](assemble_options& o) { o.threads = -1; }, "threads");
   expect_usage_error([](assemble_options& o) { o.threads = INT32_MAX; }, "threads: 2147483647 is out of range");
   expect_usage_error([](assemble_options& o) { o.batch = 0; }, "batch");
