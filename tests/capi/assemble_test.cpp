@@ -4,19 +4,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <thread>
 
 #include "assemble/deploy/engine.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
-#include "assemble/trace/trace.h"
 #include "assemble/eval/predict.h"
 #include "assemble/image/encode.h"
-#include "assemble/models/model_file.h"
 #include "c11_check.h"
 #include "engines.h"
-#include "lively_network.h"
+#include "reference_interpreter.h"
+#include "small_network.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -41,7 +41,7 @@ Image picture(int number) {
 }
 
 void write_onnx(const fs::path& path, const Graph& graph, const ModelCard& card) {
-  write_file(path, serialise(to_onnx(graph, to_metadata(card, EnginePrecision::kF32))));
+  write_file(path, serialise(to_onnx(graph, to_metadata(card, Precision::kF32))));
 }
 
 /// Model files that all tests read, all of one network.
@@ -50,17 +50,16 @@ class CApi : public testing::Test {
   static const fs::path& folder() {
     static const test::TemporaryFolder folder;
     static const fs::path path = [] {
-      const Classifier model = lively_network("resnet50+d+w8", kClasses, kSide);
-      ModelCard card;
-      card.arch = model->arch();
+      test::SmallNetwork network({.classes = kClasses, .side = kSide, .deviation = 60});
+      ModelCard card = network.card();
       card.class_names = {"ash", "birch", "cédre", "douglas fir", "elm"};
       card.preprocessing = Preprocessing::from_type("imagenet_32a");
-      save_model(folder / "model.safetensors", *model, card);
-      const Graph graph = optimise(trace(*model, kSide));
+      network.save(folder / "model.safetensors", card);
+      const Graph graph = optimise(network.graph());
       write_onnx(folder / "model.onnx", graph, card);
-      card.loss = "sigmoid";
-      save_model(folder / "sigmoid.safetensors", *model, card);
-      card.loss = "softmax";
+      card.loss = LossType::kSigmoid;
+      network.save(folder / "sigmoid.safetensors", card);
+      card.loss = LossType::kSoftmax;
       const Graph from_pixels = with_preprocessing(graph, card.preprocessing);
       card.preprocessing.mean = {0, 0, 0};
       write_onnx(folder / "pixels.onnx", from_pixels, card);
@@ -69,6 +68,7 @@ class CApi : public testing::Test {
     return path;
   }
 
+  void SetUp() override { ASSEMBLE_NEEDS_OPENVINO(); }
   ~CApi() override { assemble_model_free(model_); }
 
   static assemble_options options(const char* engine = nullptr) {
@@ -112,15 +112,15 @@ void expect_same(std::span<const assemble_class> found, std::span<const assemble
 }
 
 TEST_F(CApi, SaysWhatAModelIs) {
-  const assemble_model* model = open("model.safetensors", options("torch"));
+  const assemble_model* model = open("model.safetensors");
   EXPECT_EQ(assemble_model_class_count(model), 5);
   EXPECT_STREQ(assemble_model_class_name(model, 2), "cédre");
   EXPECT_EQ(assemble_model_class_name(model, 5), nullptr);
   EXPECT_EQ(assemble_model_class_name(model, -1), nullptr);
   EXPECT_EQ(assemble_model_input_size(model), 32);
-  EXPECT_STREQ(assemble_model_arch(model), "resnet50+d+w8");
+  EXPECT_STREQ(assemble_model_arch(model), "small");
   EXPECT_STREQ(assemble_model_precision(model), "f32");
-  EXPECT_THAT(assemble_model_description(model), HasSubstr("LibTorch"));
+  EXPECT_THAT(assemble_model_description(model), HasSubstr("OpenVINO"));
   EXPECT_STREQ(assemble_version(), ASSEMBLE_VERSION);
 }
 
@@ -134,21 +134,20 @@ TEST_F(CApi, NoModelIsNoClasses) {
   assemble_model_free(nullptr);
 }
 
-TEST_F(CApi, GivesWhatPredictGivesOnEveryEngine) {
+TEST_F(CApi, GivesWhatPredictGives) {
   const Bytes jpeg = encode_jpeg(picture(1), 90);
   write_file(folder() / "picture.jpg", jpeg);
-  std::vector<const char*> engines;
-  for (const EngineKind kind : test::engines()) engines.push_back(kEngineKinds.name(kind));
   for (const std::string file : {"model.safetensors", "sigmoid.safetensors"}) {
-    ModelCard card;
-    const Network network = make_network(load_model(folder() / file, &card), torch::kCPU, Precision::kF32);
+    const Graph graph = read_graph(folder() / file, kSide);
+    const Network network = [&](const Images& images) { return test::interpret(graph, images); };
+    const ModelCard card = read_model_card(folder() / file);
     const Prediction expected = predict(network, card, {folder() / "picture.jpg"}, {}).front();
-    for (const char* engine : engines) {
+    for (const char* engine : {static_cast<const char*>(nullptr), "openvino"}) {
       const auto found = classify_one(open(file, options(engine)), encoded(jpeg));
       for (size_t k = 0; k < kClasses; ++k) {
-        EXPECT_EQ(found[k].label, expected.classes[k].label) << engine;
+        EXPECT_EQ(found[k].label, expected.classes[k].label);
         EXPECT_EQ(found[k].name, expected.classes[k].name);
-        EXPECT_NEAR(found[k].probability, expected.classes[k].probability, 1e-4) << engine;
+        EXPECT_NEAR(found[k].probability, expected.classes[k].probability, 1e-4);
       }
     }
   }
@@ -181,7 +180,7 @@ TEST_F(CApi, PixelsGiveWhatTheSamePngGives) {
 }
 
 TEST_F(CApi, PixelsThatDoNotFitAreRefused) {
-  assemble_model* model = open("model.safetensors", options("torch"));
+  assemble_model* model = open("model.safetensors");
   const Bytes bytes(30 * 10);
   assemble_class best;
   for (const assemble_image& image :
@@ -195,7 +194,7 @@ TEST_F(CApi, PixelsThatDoNotFitAreRefused) {
 }
 
 TEST_F(CApi, TopIsCutOffAtTheModelsClasses) {
-  assemble_model* model = open("model.safetensors", options("torch"));
+  assemble_model* model = open("model.safetensors");
   const Bytes png = encode_png(picture(2));
   const assemble_image image = encoded(png);
   std::array<assemble_class, 7> classes;
@@ -210,7 +209,7 @@ TEST_F(CApi, TopIsCutOffAtTheModelsClasses) {
 }
 
 TEST_F(CApi, WrongArgumentsAreUsageErrors) {
-  assemble_model* model = open("model.safetensors", options("torch"));
+  assemble_model* model = open("model.safetensors");
   const Bytes png = encode_png(picture(0));
   const assemble_image image = encoded(png), empty{nullptr, 10, 0, 0, 0};
   assemble_class best;
@@ -242,9 +241,11 @@ TEST_F(CApi, WrongOptionsAreUsageErrors) {
     EXPECT_THAT(assemble_last_error(), HasSubstr(message));
   };
   expect_usage_error([](assemble_options& o) { o.engine = "tensorrt"; }, "'tensorrt'");
+  expect_usage_error([](assemble_options& o) { o.engine = "torch"; }, "needs LibTorch");
   expect_usage_error([](assemble_options& o) { o.precision = "f16"; }, "'f16'");
   expect_usage_error([](assemble_options& o) { o.precision = "int8"; }, "has no 8-bit weights");
-  expect_usage_error([](assemble_options& o) { o.device = "tpu"; }, "tpu");
+  expect_usage_error([](assemble_options& o) { o.engine = "openvino", o.device = "tpu"; }, "does not compute on tpu");
+  expect_usage_error([](assemble_options& o) { o.device = "cuda"; }, "needs LibTorch");
   expect_usage_error([](assemble_options& o) { o.threads = -1; }, "threads");
   expect_usage_error([](assemble_options& o) { o.threads = INT32_MAX; }, "threads: 2147483647 is out of range");
   expect_usage_error([](assemble_options& o) { o.batch = 0; }, "batch");
@@ -302,31 +303,29 @@ TEST_F(CApi, ThreadsOnOneModelGetWhatOneThreadGets) {
   constexpr int kPictures = 6, kThreads = 8, kRounds = 12;
   std::vector<Bytes> files;
   for (int i = 0; i < kPictures; ++i) files.push_back(encode_jpeg(picture(i), 90));
-  for (const char* engine : {static_cast<const char*>(nullptr), "torch"}) {
-    assemble_model* model = open("model.safetensors", options(engine));
-    std::vector<std::array<assemble_class, kClasses>> expected;
-    for (const Bytes& file : files) expected.push_back(classify_one(model, encoded(file)));
-    std::vector<std::thread> threads;
-    for (int thread = 0; thread < kThreads; ++thread) {
-      threads.emplace_back([&, thread] {
-        for (int round = 0; round < kRounds; ++round) {
-          const int picture = (thread + round) % kPictures;
-          expect_same(classify_one(model, encoded(files[picture])), expected[picture], 0);
-        }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
+  assemble_model* model = open("model.safetensors");
+  std::vector<std::array<assemble_class, kClasses>> expected;
+  for (const Bytes& file : files) expected.push_back(classify_one(model, encoded(file)));
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int round = 0; round < kRounds; ++round) {
+        const int picture = (thread + round) % kPictures;
+        expect_same(classify_one(model, encoded(files[picture])), expected[picture], 0);
+      }
+    });
   }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_F(CApi, ModelsAreOpenedWhileOthersCompute) {
   const Bytes png = encode_png(picture(2));
-  const auto expected = classify_one(open("model.safetensors", options("torch")), encoded(png));
+  const auto expected = classify_one(open("model.safetensors"), encoded(png));
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 6; ++thread) {
     threads.emplace_back([&, thread] {
       for (int round = 0; round < 3; ++round) {
-        const assemble_options chosen = options(thread % 2 == 0 ? "torch" : nullptr);
+        const assemble_options chosen = options(thread % 2 == 0 ? "openvino" : nullptr);
         assemble_model* model = nullptr;
         EXPECT_EQ(assemble_model_open((folder() / "model.safetensors").c_str(), &chosen, &model), ASSEMBLE_OK)
             << assemble_last_error();
@@ -353,7 +352,6 @@ TEST_F(CApi, CallsFromC) {
 }
 
 TEST_F(CApi, OnnxFilesCarryTheirClasses) {
-  ASSEMBLE_NEEDS_OPENVINO();
   const Bytes png = encode_png(picture(5));
   const auto expected = classify_one(open("model.safetensors"), encoded(png));
   expect_same(classify_one(open("model.onnx"), encoded(png)), expected, 1e-5);
@@ -363,7 +361,6 @@ TEST_F(CApi, OnnxFilesCarryTheirClasses) {
 }
 
 TEST_F(CApi, CompiledModelsAreKept) {
-  ASSEMBLE_NEEDS_OPENVINO();
   const std::string cache = (folder() / "cache").string();
   assemble_options cached = options();
   cached.cache = cache.c_str();

@@ -206,7 +206,9 @@ TEST_F(Engines, TakeBytesOrFloatsWhereThePreprocessingIsInside) {
   floats.assign(floats.size(), 300);
   bytes.assign(bytes.size(), 255);
   EXPECT_TRUE(test::same(pixels->run({5, 32, 32, floats.data()}), pixels->run({5, 32, 32, bytes.data()})));
-  EXPECT_THAT(error_of<UsageError>([&] { pixels->run({2, 32, 31, bytes.data()}); }),
+  EXPECT_THAT(error_of<UsageError>([&] {
+                pixels->run({2, 32, 31, bytes.data()});
+              }),
               HasSubstr("the network takes 32×32 of bytes or floats"));
 }
 

@@ -93,8 +93,8 @@ TEST(Rewrites, AProjectionComesAfterTheFilterWhenThatIsCheaper) {
   }
   Graph graph;
   NodeId node = graph.add_input({}, {3, 8, 8});
-  node = graph.add(ops::Convolution{.weight = Array({6, 3, 1, 1}, part(0, 18)), .bias = {}, .padding = {}, .relu = true},
-                   {node});
+  node = graph.add(
+      ops::Convolution{.weight = Array({6, 3, 1, 1}, part(0, 18)), .bias = {}, .padding = {}, .relu = true}, {node});
   node = graph.add(
       ops::Convolution{.weight = Array({4, 6, 1, 1}, part(18, 42)), .bias = Array({4}, part(42, 46)), .padding = {}},
       {node});
@@ -139,8 +139,15 @@ TEST(Graph, CeilModeCoversEveryPixel) {
   struct Shapes {
     int64_t size, kernel, stride, around, out;
   };
-  for (const Shapes& s : {Shapes{7, 3, 2, 0, 3}, {8, 3, 2, 0, 4}, {8, 2, 2, 0, 4}, {7, 2, 2, 0, 4}, {8, 3, 2, 1, 5},
-                          {7, 3, 2, 1, 4}, {2, 2, 3, 0, 1}, {2, 1, 2, 0, 1}, {5, 1, 3, 0, 2}}) {
+  for (const Shapes& s : {Shapes{7, 3, 2, 0, 3},
+                          {8, 3, 2, 0, 4},
+                          {8, 2, 2, 0, 4},
+                          {7, 2, 2, 0, 4},
+                          {8, 3, 2, 1, 5},
+                          {7, 3, 2, 1, 4},
+                          {2, 2, 3, 0, 1},
+                          {2, 1, 2, 0, 1},
+                          {5, 1, 3, 0, 2}}) {
     Graph graph;
     const NodeId input = graph.add_input({}, {3, s.size, s.size});
     const Padding around{s.around, s.around, s.around, s.around};
@@ -164,11 +171,8 @@ TEST(Graph, RefusesWhatDoesNotFit) {
   const NodeId numbers = graph.add(ops::Reshape{{4}}, {vector});
   const size_t nodes = graph.nodes().size();
   const auto conv = [](Array weight, Array bias = {}, int64_t stride = 1, int64_t groups = 1, Padding padding = {}) {
-    return ops::Convolution{.weight = std::move(weight),
-                            .bias = std::move(bias),
-                            .stride = stride,
-                            .groups = groups,
-                            .padding = padding};
+    return ops::Convolution{
+        .weight = std::move(weight), .bias = std::move(bias), .stride = stride, .groups = groups, .padding = padding};
   };
   const int64_t huge = std::numeric_limits<int64_t>::max(), least = std::numeric_limits<int64_t>::min();
   const Array three = ones({3});

@@ -62,8 +62,7 @@ TEST(GraphText, SurvivesARoundTrip) {
     WeightNames names = traced.names;  // what is written out of blurs has other addresses, and no name in either
     EXPECT_EQ(to_text(read, names), text);
     const RandomImages images(2, options.side, 1);
-    EXPECT_TRUE(
-        test::same(test::interpret(read.graph, images.view()), test::interpret(graph, images.view())));
+    EXPECT_TRUE(test::same(test::interpret(read.graph, images.view()), test::interpret(graph, images.view())));
   }
 }
 
@@ -104,14 +103,13 @@ TEST(GraphText, RefusesToWriteWhatNoTraceGives) {
   of_traced([](Graph& g, NodeId in) { g.add(ops::Add{true}, {in, in}); });
   of_traced([](Graph& g, NodeId in) { g.add(ops::UpsampleAdd{}, {in, g.add(ops::Upsample{}, {in})}); });
   const auto convolution = [](bool relu, std::vector<float> weight) {
-    return ops::Convolution{.weight = Array({3, 1, 1, 1}, std::move(weight)),
-                            .bias = {},
-                            .groups = 3,
-                            .padding = {},
-                            .relu = relu};
+    return ops::Convolution{
+        .weight = Array({3, 1, 1, 1}, std::move(weight)), .bias = {}, .groups = 3, .padding = {}, .relu = relu};
   };
   of_traced([&](Graph& g, NodeId in) { g.add(convolution(true, {1, 1, 1}), {in}); });
-  EXPECT_THAT(written([&](Graph& g, NodeId in) { g.add(convolution(false, {1, 2, 1}), {in}, "odd"); }),
+  EXPECT_THAT(written([&](Graph& g, NodeId in) {
+                g.add(convolution(false, {1, 2, 1}), {in}, "odd");
+              }),
               HasSubstr("graph node 'odd': has weights that are neither a parameter nor a buffer"));
 }
 
@@ -148,8 +146,8 @@ TEST_F(DamagedGraphText, IsNoJson) {
 
 TEST_F(DamagedGraphText, LacksAKeyOrHoldsAnotherKind) {
   const json whole = json::parse(text_);
-  const std::vector<json> others{nullptr, "text", -1, 1e300, json::array(), json::object(), true,
-                                 std::numeric_limits<uint64_t>::max()};
+  const std::vector<json> others{nullptr,       "text",         -1,   1e300,
+                                 json::array(), json::object(), true, std::numeric_limits<uint64_t>::max()};
   int refusals = 0;
   for (const auto& [key, value] : whole.items()) {
     refused([&](json& text) { text.erase(key); });
@@ -222,7 +220,8 @@ TEST_F(DamagedGraphText, HasOtherInputs) {
 
 TEST_F(DamagedGraphText, HasOtherWeights) {
   EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["weight"] = "lost"; }), HasSubstr("no tensor 'lost'"));
-  EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["weight"] = "fc.weight"; }), HasSubstr("graph node 'conv1'"));
+  EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["weight"] = "fc.weight"; }),
+              HasSubstr("graph node 'conv1'"));
   EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["weight"] = "fc.bias"; }), HasSubstr("no square filters"));
   EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["bias"] = "fc.bias"; }), HasSubstr("a bias of 3 values"));
   EXPECT_THAT(refused([](json& t) { first(t, "BatchNorm")["mean"] = "fc.bias"; }), HasSubstr("other than 8 values"));
@@ -231,9 +230,8 @@ TEST_F(DamagedGraphText, HasOtherWeights) {
 TEST_F(DamagedGraphText, HasFiltersThatAreNone) {
   const auto with = [&](const json& filter, const json& channels) {
     return refused([&](json& t) {
-      json& blur = *std::ranges::find_if(t["nodes"], [](const json& node) {
-        return node["op"] == "Convolution" && node["weight"].is_object();
-      });
+      json& blur = *std::ranges::find_if(
+          t["nodes"], [](const json& node) { return node["op"] == "Convolution" && node["weight"].is_object(); });
       blur["weight"] = {{"filter", filter}, {"channels", channels}};
     });
   };
@@ -252,8 +250,12 @@ TEST_F(DamagedGraphText, HasFiltersThatAreNone) {
 
 TEST_F(DamagedGraphText, WantsMoreMemoryForFiltersThanNetworksDo) {
   const std::string error = refused([](json& t) {
-    json blur{{"op", "Convolution"}, {"name", "blur"},     {"inputs", {0}},
-              {"stride", 1},         {"groups", 1 << 20}, {"padding", {0, 0, 0, 0}},
+    json blur{{"op", "Convolution"},
+              {"name", "blur"},
+              {"inputs", {0}},
+              {"stride", 1},
+              {"groups", 1 << 20},
+              {"padding", {0, 0, 0, 0}},
               {"weight", {{"filter", std::vector<float>(25, 0.04f)}, {"channels", 1 << 20}}}};
     t["nodes"].insert(t["nodes"].begin(), blur);
   });

@@ -41,9 +41,7 @@ NodeId projected(Graph& graph, NodeId images, int64_t stride, uint64_t seed) {
   return graph.add(ops::Convolution{.weight = weights({4, 3, 1, 1}, seed), .bias = {}, .stride = stride, .padding = {}},
                    {images});
 }
-NodeId channel_weights(Graph& graph, NodeId images) {
-  return graph.add(ops::Mean{}, {projected(graph, images, 1, 7)});
-}
+NodeId channel_weights(Graph& graph, NodeId images) { return graph.add(ops::Mean{}, {projected(graph, images, 1, 7)}); }
 
 template <typename Kind>
 std::function<NodeId(Graph&, NodeId)> of_two(const Kind& op) {

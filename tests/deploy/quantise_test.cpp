@@ -183,8 +183,7 @@ TEST_F(Quantise, WorstLayersAreKeptUntilTheDropIsMet) {
   const std::vector<Images> kept_images{{16, 32, 32, kept_pixels.data()}};
   const QuantisedGraph all = quantise(graph_, kept_images, {});
   const auto count = static_cast<double>(all.layers.size());
-  const QuantisedGraph some =
-      quantise_within(graph_, {{16, 32, 32, pixels.data()}}, {}, accuracy, 100, count - 3);
+  const QuantisedGraph some = quantise_within(graph_, {{16, 32, 32, pixels.data()}}, {}, accuracy, 100, count - 3);
   std::vector<double> errors;
   for (const QuantisedLayer& layer : all.layers) errors.push_back(layer.error);
   std::sort(errors.rbegin(), errors.rend());
@@ -288,7 +287,9 @@ TEST_F(DeadQuantise, WhatIsNoNumberIsRefused) {
   std::vector<float> pixels = test::normal_values(2 * 32 * 32 * 3, 1);
   for (const float value : {nan, infinity}) {
     pixels[4000] = value;
-    EXPECT_THAT(error_of<InputError>([&] { quantise(sound, {{2, 32, 32, pixels.data()}}, {}); }),
+    EXPECT_THAT(error_of<InputError>([&] {
+                  quantise(sound, {{2, 32, 32, pixels.data()}}, {});
+                }),
                 HasSubstr("the output of images: is NaN or infinite on calibration images"));
   }
 }

@@ -69,9 +69,8 @@ TEST(QuantiseConvolution, ABiasFitsWhateverItsFilterAndItsInput) {
 }
 
 TEST(QuantiseConvolution, LivingFiltersAreStoredAsTheirWeightsAlone) {
-  ops::Convolution conv{.weight = scaled_filters(std::vector<float>(8, 1)),
-                        .bias = Array({8}, test::normal_values(8, 4)),
-                        .padding = {}};
+  ops::Convolution conv{
+      .weight = scaled_filters(std::vector<float>(8, 1)), .bias = Array({8}, test::normal_values(8, 4)), .padding = {}};
   conv.input_scale = 0.02f;
   const QuantisedConvolution stored = quantise_convolution(conv);
   const QuantisedWeights weights = quantise_weights(conv.weight);

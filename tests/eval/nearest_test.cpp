@@ -115,7 +115,8 @@ TEST(NearestOthers, OfEqualOnesTheFirstComesFirst) {
 
 /// Differences far below the embeddings' size, where f32 products say nothing.
 TEST(NearestOthers, IsExactWhereF32IsNot) {
-  expect_equal(changed(test::normal_matrix(50, 9, 3), [](float x) { return x * 1e-3f + 10; }), 6, "far from the origin");
+  expect_equal(changed(test::normal_matrix(50, 9, 3), [](float x) { return x * 1e-3f + 10; }), 6,
+               "far from the origin");
   Matrix outlier = test::normal_matrix(50, 9, 4);
   for (float& value : outlier.row(17)) value *= 1e6f;
   for (float& value : outlier.row(18)) value = 0;
@@ -152,8 +153,7 @@ TEST(NearestOthers, ThreadsDoNotChangeTheResult) {
 TEST(NearestOthers, QueriesMayBeSomeRowsInAnyOrder) {
   const Matrix embeddings = test::normal_matrix(40, 6, 5);
   const Rows queries{31, 2, 2, 39};
-  EXPECT_EQ(nearest_others(embeddings, queries, {.k = 4}),
-            slow_nearest(embeddings, queries, Similarity::kCosine, 4));
+  EXPECT_EQ(nearest_others(embeddings, queries, {.k = 4}), slow_nearest(embeddings, queries, Similarity::kCosine, 4));
   EXPECT_TRUE(nearest_others(embeddings, Rows(), {.k = 4}).empty());
 }
 
@@ -187,6 +187,9 @@ TEST(NearestOthers, FollowsAPermutation) {
 
 /// 4,000 × 50,000 similarities would take 760 MiB.
 TEST(NearestOthers, TakesBoundedMemory) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers take memory of their own";
+#endif
   const Matrix embeddings = test::normal_matrix(50000, 128, 8);
   Rows queries(4000);
   std::iota(queries.begin(), queries.end(), 0);

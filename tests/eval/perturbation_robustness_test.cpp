@@ -127,6 +127,7 @@ TEST(MeasureShiftConsistency, ComparesTheCropsOfEachImage) {
   network.outputs = {8, LossType::kSoftmax, "m.onnx"};
   network.class_names = dataset->class_names();
   network.loader.preprocessing = Preprocessing::from_type("imagenet_32a");
+  network.loader.preprocessing.eval_resize = 40;
   const ShiftConsistency shifted = measure_shift_consistency(network, DatasetRange(*dataset, 0, 3), 4);
   EXPECT_EQ(shifted.images, 3);
   EXPECT_EQ(shifted.largest_shift, 4);

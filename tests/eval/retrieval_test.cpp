@@ -45,9 +45,8 @@ double slow_recall(const EmbeddedImages& images, Similarity similarity, int64_t 
     }
     std::sort(others.begin(), others.end());
     ++queries;
-    hits += std::any_of(others.begin(), others.begin() + k, [&](const auto& other) {
-      return images.labels[static_cast<size_t>(other.second)] == label;
-    });
+    hits += std::any_of(others.begin(), others.begin() + k,
+                        [&](const auto& other) { return images.labels[static_cast<size_t>(other.second)] == label; });
   }
   return hits / queries;
 }

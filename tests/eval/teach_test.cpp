@@ -39,8 +39,8 @@ class FakeTeacher {
       images_ += images.count;
       Matrix logits(images.count, kClasses);
       for (int64_t i = 0; i < images.count; ++i) {
-        const auto means = mean_colour({std::get<const float*>(images.part(i, i + 1).pixels),
-                                        static_cast<size_t>(images.values_per_image())});
+        const auto means = mean_colour(
+            {std::get<const float*>(images.part(i, i + 1).pixels), static_cast<size_t>(images.values_per_image())});
         for (size_t c = 0; c < kClasses; ++c) logits.row(i)[c] = means[c % 3];
       }
       return logits;
@@ -240,13 +240,11 @@ TEST_F(TeachTest, RefusesWhatCannotBeATeacher) {
   const auto run_with = [&](const Network& teacher) {
     return teach(*records_, Split::kTrain, teacher, out(), options_);
   };
-  EXPECT_THAT(test::error_of<InputError>([&] {
-                run_with([](const Images& images) { return Matrix(images.count, 5); });
-              }),
-              HasSubstr("[5, 5] logits for 5 images of 8 classes"));
-  EXPECT_THAT(test::error_of<RunError>([&] {
-                run_with([](const Images& images) { return test::filled(images.count, kClasses, NAN); });
-              }),
+  EXPECT_THAT(
+      test::error_of<InputError>([&] { run_with([](const Images& images) { return Matrix(images.count, 5); }); }),
+      HasSubstr("[5, 5] logits for 5 images of 8 classes"));
+  EXPECT_THAT(test::error_of<RunError>(
+                  [&] { run_with([](const Images& images) { return test::filled(images.count, kClasses, NAN); }); }),
               HasSubstr("not finite"));
   EXPECT_TRUE(fs::is_empty(out()));
 }

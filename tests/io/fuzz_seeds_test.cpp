@@ -30,6 +30,7 @@ TEST(FuzzSeeds, ZipIndex) { replay("zip_index", fuzz::check_zip_index, 64); }
 TEST(FuzzSeeds, BoxXml) { replay("box_xml", fuzz::check_box_xml, 64); }
 TEST(FuzzSeeds, Mat) { replay("mat", fuzz::check_mat, 64); }
 TEST(FuzzSeeds, Example) { replay("example", fuzz::check_example, 64); }
+TEST(FuzzSeeds, GraphText) { replay("graph_text", fuzz::check_graph_text, 64); }
 TEST(FuzzSeeds, Image) { replay("image", fuzz::check_image, 8); }
 TEST(FuzzSeeds, Onnx) { replay("onnx", fuzz::check_onnx, 64); }
 TEST(FuzzSeeds, Safetensors) { replay("safetensors", fuzz::check_safetensors, 64); }

@@ -16,11 +16,14 @@
 #include <fstream>
 #include <map>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 
 #include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
+#include "assemble/deploy/graph_text.h"
+#include "assemble/deploy/onnx_export.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/encode.h"
 #include "assemble/io/file_kind.h"
@@ -304,6 +307,43 @@ inline void check_image(std::span<const uint8_t> bytes) {
       decode_window(bytes, "input", corner, options);
     } catch (const InputError&) {
     }
+  }
+}
+
+/// The tensor that a made-up name stands for: "8 3 1 1" one of that shape.
+inline Array tensor_named(const std::string& name) {
+  constexpr int64_t kMost = 1 << 12;
+  std::vector<int64_t> shape;
+  int64_t count = 1;
+  std::istringstream numbers(name);
+  for (int64_t extent; numbers >> extent; shape.push_back(extent)) {
+    if (extent < 1 || extent > kMost || count * extent > kMost) throw InputError(name, "is too large");
+    count *= extent;
+  }
+  return Array(std::move(shape), std::vector<float>(static_cast<size_t>(count), 0.5f));
+}
+
+/// What is read is written as text that gives the same again, and engines take it.
+inline void check_graph_text(std::span<const uint8_t> bytes) {
+  std::map<std::string, Array> tensors;
+  WeightNames names;
+  const FindWeight find = [&](const std::string& name) {
+    if (!tensors.contains(name)) tensors.emplace(name, tensor_named(name));
+    const Array& tensor = tensors.at(name);
+    names[tensor.data()] = name;
+    return tensor;
+  };
+  StoredGraph stored;
+  try {
+    stored = graph_from_text(std::string(bytes.begin(), bytes.end()), find, "input");
+  } catch (const InputError&) {
+    return;
+  }
+  const std::string written = to_text(stored, names);
+  require(to_text(graph_from_text(written, find, "again"), names) == written);
+  try {
+    serialise(to_onnx(stored.graph));
+  } catch (const InputError&) {  // batch norms of negative variances
   }
 }
 

@@ -216,7 +216,9 @@ inline Value compute(const Node& node, const Inputs& in) {
           },
           [&](const ops::Slice& op) { return slice(op, first, shape); },
           [&](const ops::Transpose& op) { return transpose(op, first, shape); },
-          [&](const ops::Reshape&) { return Value{shape, first.values}; },
+          [&](const ops::Reshape&) {
+            return Value{shape, first.values};
+          },
           [&](const ops::Quantise& op) { return each(first, [&](double x) { return rounded(op.quantisation, x); }); },
       },
       node.op);

@@ -143,11 +143,11 @@ class SmallNetwork {
   /// @param weight about what the norm's weights are
   NodeId norm(const std::string& name, NodeId input, double weight = 1) {
     const int64_t count = channels(input);
-    return graph_->add(ops::BatchNorm{uniform(name + ".weight", count, 0.5 * weight, 1.5 * weight),
-                                      uniform(name + ".bias", count, -0.2, 0.2),
-                                      uniform(name + ".running_mean", count, -0.3, 0.3),
-                                      uniform(name + ".running_var", count, 0.5, 1.5)},
-                       {input}, name);
+    return graph_->add(
+        ops::BatchNorm{uniform(name + ".weight", count, 0.5 * weight, 1.5 * weight),
+                       uniform(name + ".bias", count, -0.2, 0.2), uniform(name + ".running_mean", count, -0.3, 0.3),
+                       uniform(name + ".running_var", count, 0.5, 1.5)},
+        {input}, name);
   }
   NodeId conv_bn(const std::string& name, NodeId input, int64_t out, int64_t kernel, int64_t stride, double scale = 1,
                  double norm_weight = 1) {
@@ -237,7 +237,7 @@ class SmallNetwork {
   SmallNetworkOptions options_;
   Random random_{options_.seed, RandomPurpose::kInitialise};
   std::map<std::string, Weight> weights_;
-  Graph* graph_ = nullptr;         // that is being built
+  Graph* graph_ = nullptr;        // that is being built
   WeightNames* names_ = nullptr;  // of its weights
 };
 
