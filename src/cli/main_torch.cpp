@@ -2,6 +2,7 @@
 // The program `assemble-torch`: every command, with LibTorch.
 #include <c10/util/Exception.h>
 
+#include "assemble/models/use_torch.h"
 #include "common/command_line.h"
 #include "common/commands.h"
 #include "common/hooks.h"
@@ -18,6 +19,7 @@ std::string describe(const std::exception& error) {
 
 int main(int argc, char** argv) {
   using namespace assemble::cli;
+  assemble::use_torch();
   return run_command_line({.commands = all_commands(torch_hooks(), make_torch_command), .describe = describe},
                           {argv + 1, argv + argc});
 }

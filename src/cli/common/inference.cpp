@@ -20,7 +20,7 @@ void InferenceOptions::declare(CLI::App& app) {
   app.add_option("--cache", cache, "Folder of compiled models (openvino); empty: compile anew");
 }
 
-EngineKind InferenceOptions::kind() const { return engine ? *engine : default_engine(parse_device(device)); }
+EngineKind InferenceOptions::kind() const { return engine ? *engine : default_engine(device); }
 
 EngineOptions InferenceOptions::engine_options(int64_t batch) const {
   const EngineKind chosen = kind();
@@ -29,7 +29,7 @@ EngineOptions InferenceOptions::engine_options(int64_t batch) const {
           .batch = batch,
           .threads = threads,
           .hint = hint,
-          .device = chosen == EngineKind::kTorch ? parse_device(device) : torch::Device(torch::kCPU),
+          .device = chosen == EngineKind::kTorch ? device : "cpu",
           .cache = cache};
 }
 
@@ -40,7 +40,7 @@ LoadedModel load_for_inference(const InferenceOptions& options, int64_t batch, i
   DeployedModel deployed = open_engine(options.model, engine_options);
   const std::shared_ptr<Engine> engine = std::move(deployed.engine);
   log_info(engine->description());
-  return {deployed.card, [engine](const torch::Tensor& images) { return engine->run(images); }, engine->description()};
+  return {deployed.card, make_network(engine), engine->description()};
 }
 
 }  // namespace assemble::cli

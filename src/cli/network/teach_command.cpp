@@ -6,8 +6,8 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
-#include "assemble/models/model_file.h"
-#include "assemble/train/teach.h"
+#include "assemble/deploy/model_file.h"
+#include "assemble/eval/teach.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
 #include "common/hooks.h"
@@ -92,7 +92,7 @@ class TeachCommand : public Subcommand {
   nlohmann::ordered_json identity() const {
     const Bytes bytes = read_file(inference_.model);
     return {{"format", "assemble teach 1"},
-            {"arch", card_.arch.str()},
+            {"arch", card_.arch},
             {"model_bytes", bytes.size()},
             {"model_crc32c", crc32c(bytes)},
             {"preprocessing", nlohmann::ordered_json::parse(card_.preprocessing.to_json())},

@@ -208,7 +208,7 @@ class CorruptionMeasure : public Subcommand {
     }
     ordered_json json{{"measure", "corruptions"},
                       {"network", network_.inference.model},
-                      {"arch", network.card().arch.str()},
+                      {"arch", network.card().arch},
                       {"input_size", network.card().preprocessing.eval_size},
                       {"baseline", baseline.name},
                       {"mce_15", number_or_null(scores.mce_15)},

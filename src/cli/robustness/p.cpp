@@ -180,7 +180,7 @@ class PerturbationMeasure : public Subcommand {
     if (stored_side_) warn_of_resizing(data_, *stored_side_, network.card().preprocessing.eval_size);
     ordered_json json{{"measure", "perturbations"},
                       {"network", network_.inference.model},
-                      {"arch", network.card().arch.str()},
+                      {"arch", network.card().arch},
                       {"input_size", network.card().preprocessing.eval_size},
                       {"baseline", baseline.name},
                       {"mfr", number_or_null(scores.mfr)},

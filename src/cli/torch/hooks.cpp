@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "common/hooks.h"
 #include "assemble/models/model_file.h"
-#include "assemble/nn/autocast.h"
+#include "assemble/models/network.h"
+#include "assemble/models/teacher.h"
 #include "assemble/train/batch_memory.h"
 #include "assemble/train/ranks.h"
-#include "assemble/train/teach.h"
-#include "common/hooks.h"
 #include "torch/commands.h"
 
 namespace assemble::cli {
@@ -17,8 +17,8 @@ Embedder open_embedder(const InferenceOptions& options) {
   ModelCard card;
   const Classifier network = load_model(options.model, &card);
   network->to(device);
-  return {card, [=](Loader& loader, const std::string& progress) {
-            return embed_images(*network, loader, device, precision, progress);
+  return {card, [=, file = options.model](Loader& loader, const std::string& progress) {
+            return embed_images(borrow_embedder(*network, device, precision), file, loader, progress);
           }};
 }
 
