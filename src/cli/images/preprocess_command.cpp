@@ -6,6 +6,7 @@
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/open_images.h"
+#include "assemble/deploy/model_file.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/deploy/model_file.h"

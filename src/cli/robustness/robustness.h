@@ -5,6 +5,7 @@
 #include "assemble/core/resumable_folder.h"
 #include "assemble/data/dataset.h"
 #include "assemble/data/stored_set.h"
+#include "assemble/deploy/model_file.h"
 #include "assemble/eval/corruption_robustness.h"
 #include "assemble/deploy/model_file.h"
 #include "common/inference.h"

@@ -9,7 +9,6 @@
 #include "assemble/core/text_file.h"
 #include "assemble/io/file_kind.h"
 #include "assemble/io/safetensors.h"
-#include "assemble/models/loss_type.h"
 #include "assemble/models/model_file.h"
 #include "common/choice_option.h"
 #include "common/flags.h"
@@ -78,8 +77,8 @@ class ConvertCommand : public Subcommand {
  private:
   Classifier load_own() {
     Classifier model = load_model(in_, &card_);
-    if (!arch_.empty() && Arch::parse(arch_) != card_.arch) {
-      throw UsageError("--arch", concat("is ", arch_, ", but ", in_, " is a model file of ", card_.arch.str()),
+    if (!arch_.empty() && Arch::parse(arch_) != model->arch()) {
+      throw UsageError("--arch", concat("is ", arch_, ", but ", in_, " is a model file of ", card_.arch),
                        "leave it out");
     }
     result_["from"] = "model file";
@@ -115,7 +114,7 @@ class ConvertCommand : public Subcommand {
     if (report.global_step) card_.training["global_step"] = std::to_string(*report.global_step);
     card_.training["converted_from"] =
         concat(weight_format_name(source->format()), " ", fs::path(in_).filename().string());
-    card_.arch = imported.model->arch();
+    card_.arch = imported.model->arch().str();
     fill_card(source->format(), imported.model->options().classes);
     return imported.model;
   }
@@ -155,7 +154,7 @@ class ConvertCommand : public Subcommand {
       }
       card_.class_names = std::move(names);
     }
-    if (loss_) card_.loss = kLossTypes.name(*loss_);
+    if (loss_) card_.loss = *loss_;
     if (!mean_.empty()) std::copy(mean_.begin(), mean_.end(), card_.preprocessing.mean.begin());
     if (!deviation_.empty()) {
       if (std::any_of(deviation_.begin(), deviation_.end(), [](float value) { return !(value > 0); })) {
@@ -165,7 +164,7 @@ class ConvertCommand : public Subcommand {
     }
   }
 
-  void write(const ClassifierImpl& model) {
+  void write(ClassifierImpl& model) {
     if (!to_) {
       apply_options();
       note_preprocessing();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "common/hooks.h"
 #include "assemble/models/model_file.h"
 #include "assemble/models/teacher.h"
 #include "assemble/nn/autocast.h"

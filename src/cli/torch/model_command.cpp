@@ -81,7 +81,7 @@ class InfoCommand : public Subcommand {
     if (classes_ == 0) classes_ = card.classes();
     result["class_names"] = card.class_names;
     result["training"] = card.training;
-    return card.arch;
+    return arch_of(card, arch_);
   }
 
   std::string arch_;

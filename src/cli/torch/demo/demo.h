@@ -29,7 +29,7 @@ struct DemoNetwork {
   PerturbationScores perturbation_scores = {};  ///< relative to the first network
 
   fs::path model() const { return run / "last.safetensors"; }
-  std::string arch() const { return card.arch.str(); }
+  std::string arch() const { return card.arch; }
   ClassificationResult measures() const { return training.last.classification.value_or(ClassificationResult{}); }
   MeasuredNetwork measured() const;
 };
