@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/convert/weight_import.h"
 
+#include <torch/utils.h>
+
 #include <array>
 #include <set>
 

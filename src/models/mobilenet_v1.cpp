@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/models/mobilenet_v1.h"
 
+#include <torch/nn/modules/container/modulelist.h>
+
 #include <array>
 
 #include "assemble/core/error.h"

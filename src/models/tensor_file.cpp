@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/models/tensor_file.h"
 
+#include <torch/utils.h>
+
 #include "assemble/core/error.h"
 #include "defects.h"
 

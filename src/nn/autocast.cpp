@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/nn/autocast.h"
 
+#include <torch/cuda.h>
+
 #include <ATen/autocast_mode.h>
 
 #include "assemble/core/error.h"

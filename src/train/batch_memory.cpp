@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/batch_memory.h"
 
+#include <torch/cuda.h>
+
 #include <map>
 #include <mutex>
 

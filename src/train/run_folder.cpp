@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <torch/torch.h>
+#include <torch/cuda.h>
 #include <torch/version.h>
 #include <unistd.h>
 
@@ -11,6 +11,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"

@@ -2,6 +2,7 @@
 #include "assemble/models/classifier.h"
 
 #include <gmock/gmock.h>
+#include <torch/optim/sgd.h>
 
 #include "assemble/core/error.h"
 #include "test_support.h"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/torch.h>
-
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>

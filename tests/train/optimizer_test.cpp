@@ -2,6 +2,7 @@
 #include "assemble/train/optimizer.h"
 
 #include <gtest/gtest.h>
+#include <torch/optim/sgd.h>
 
 #include <map>
 
