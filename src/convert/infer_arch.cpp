@@ -63,13 +63,13 @@ class Outline {
   const std::string& where_;
 };
 
-/// The depth whose blocks fulfil `holds`.
+/// The ResNet whose blocks fulfil `holds`.
 template <typename Holds>
-std::optional<int> find_depth(Arch arch, Holds holds) {
-  for (const int depth : {50, 101, 152, 200}) {
-    if (arch.big_little && depth == 200) continue;
-    arch.depth = depth;
-    if (holds(resnet_stage_blocks(arch))) return depth;
+std::optional<std::string> find_base(Arch arch, Holds holds) {
+  for (const char* base : {"resnet50", "resnet101", "resnet152", "resnet200"}) {
+    arch.base = base;
+    if (arch.big_little && arch.base == "resnet200") continue;
+    if (holds(resnet_stage_blocks(arch))) return base;
   }
   return std::nullopt;
 }
@@ -97,11 +97,11 @@ void find_tf_version_1(const Outline& outline, Arch& arch) {
   arch.width = static_cast<int>(
       outline.extent(arch.resnet_d ? "resnet_model/conv2d_2/kernel" : "resnet_model/conv2d/kernel", 4, -1));
   const int64_t convolutions = outline.numbered_convolutions("resnet_model/");
-  const auto depth = find_depth(arch, [&](const std::vector<int64_t>& blocks) {
+  const auto base = find_base(arch, [&](const std::vector<int64_t>& blocks) {
     return convolutions == stem + 4 + 3 * (blocks[0] + blocks[1] + blocks[2] + blocks[3]);
   });
-  if (!depth) outline.fail(concat(convolutions, " convolutions are those of no depth"));
-  arch.depth = *depth;
+  if (!base) outline.fail(concat(convolutions, " convolutions are those of no depth"));
+  arch.base = *base;
 }
 
 /// The divisor alpha with channels / alpha = little in the stem and the stages.
@@ -143,9 +143,9 @@ void find_tf_version_2(const Outline& outline, Arch& arch) {
   arch.width = static_cast<int>(outline.extent(
       arch.resnet_d ? "resnet_model/stage0/conv2d_2/kernel" : "resnet_model/stage0/conv2d/kernel", 4, -1));
   const int64_t convolutions = outline.numbered_convolutions("resnet_model/stage3/big3/");
-  const auto depth = find_depth(arch, [&](const auto& blocks) { return convolutions == 1 + 3 * (blocks[2] - 1); });
-  if (!depth) outline.fail(concat("stage 3's big branch has ", convolutions, " convolutions, those of no depth"));
-  arch.depth = *depth;
+  const auto base = find_base(arch, [&](const auto& blocks) { return convolutions == 1 + 3 * (blocks[2] - 1); });
+  if (!base) outline.fail(concat("stage 3's big branch has ", convolutions, " convolutions, those of no depth"));
+  arch.base = *base;
   arch.alpha = find_alpha(outline, arch.width);
   arch.beta = find_beta(outline, resnet_stage_blocks(arch));
 }
@@ -220,14 +220,14 @@ InferredArch infer_torch_arch(const Shapes& shapes, const std::string& where) {
     outline.fail(
         "it has the deep stem of `d` without its pooled shortcuts (timm's c and s variants), which is not built");
   }
-  const auto depth = find_depth(arch, [&](const std::vector<int64_t>& blocks) {
+  const auto base = find_base(arch, [&](const std::vector<int64_t>& blocks) {
     for (size_t stage = 0; stage < blocks.size(); ++stage) {
       if (outline.blocks(concat("layer", stage + 1)) != blocks[stage]) return false;
     }
     return true;
   });
-  if (!depth) outline.fail("the blocks of layer1 … layer4 are those of no depth");
-  arch.depth = *depth;
+  if (!base) outline.fail("the blocks of layer1 … layer4 are those of no depth");
+  arch.base = *base;
   arch.selective_kernel = outline.has("layer1.0.conv2.fc_reduce.weight");
   std::vector<std::pair<int64_t, int64_t>> squeezes;
   for (const auto& item : shapes) {

@@ -139,7 +139,7 @@ void add_version_2(Scope& root, const Arch& arch) {
 }  // namespace
 
 std::vector<TfVariable> tf_variables(const Arch& arch) {
-  if (arch.base != ArchBase::kResNet) {
+  if (!is_resnet(arch)) {
     throw UsageError(concat("arch '", arch.str(), "'"), "the original TensorFlow implementation has ResNets alone");
   }
   std::vector<TfVariable> variables;

@@ -8,6 +8,7 @@
 #include "assemble/core/text.h"
 #include "assemble/io/tf_checkpoint.h"
 #include "assemble/io/torch_archive.h"
+#include "assemble/models/resnet.h"
 #include "assemble/models/tensor_file.h"
 
 namespace assemble {
@@ -85,7 +86,7 @@ Notes export_tensorflow(const fs::path& prefix, const ClassifierImpl& model, con
 /// The vanilla ResNet with the tweaks that the target has too.
 Arch common_arch(const Arch& arch, ExportTarget target) {
   Arch common;
-  common.depth = arch.depth;
+  common.base = arch.base;
   common.width = arch.width;
   common.timm = arch.timm;
   if (target == ExportTarget::kTimm) {
@@ -97,11 +98,11 @@ Arch common_arch(const Arch& arch, ExportTarget target) {
 
 void check_torch(const ClassifierImpl& model, ExportTarget target, bool strict, Notes& notes) {
   const Arch& arch = model.arch();
-  if (arch != common_arch(arch, target)) {
+  if (!is_resnet(arch) || arch != common_arch(arch, target)) {
     throw UsageError(concat("arch '", arch.str(), "'"), concat(target_name(target), " has no such network"),
                      "torchvision has plain ResNets, timm also those with d and se");
   }
-  if (target == ExportTarget::kTorchvision && arch.depth == 200) {
+  if (target == ExportTarget::kTorchvision && arch.base == "resnet200") {
     throw UsageError(concat("arch '", arch.str(), "'"), "torchvision has no ResNet-200", "use `target` timm");
   }
   if (arch.timm) return;

@@ -9,12 +9,12 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/models/registry.h"
+#include "tweaks.h"
 
 namespace assemble {
 namespace {
 
-constexpr int kResNetWidth = 64;
-constexpr int kMobileNetWidth = 32;
 constexpr int kMaxWidth = 4096;
 
 /// A tweak as written: NAME, NUMBER and (ARGUMENTS), the last two optional.
@@ -24,11 +24,10 @@ struct TweakText {
   std::vector<std::string> arguments;
 };
 
-/// One line of the registry: how a tweak is written, read into an Arch and printed again.
+/// One line of the table: how a tweak is written, read into an Arch and printed again.
 struct Tweak {
   const char* name;
   const char* form;                      ///< for messages
-  bool mobilenet;                        ///< also fits mobilenet_v1
   bool (*set)(Arch&, const TweakText&);  ///< false when number or arguments do not fit
   std::string (*print)(const Arch&);     ///< empty when the tweak is off
 };
@@ -97,47 +96,43 @@ bool set_pool(Arch& arch, PoolType pool, const TweakText& text) {
   return is_bare(text);
 }
 
-int default_width(ArchBase base) { return base == ArchBase::kMobileNetV1 ? kMobileNetWidth : kResNetWidth; }
-
 /// Every tweak, in the order of the canonical string. A new technique adds its line here.
 const std::array<Tweak, 11> kTweaks{{
-    {"d", "d", false, [](Arch& a, const TweakText& t) { return set_flag(a.resnet_d, t); },
+    {"d", "d", [](Arch& a, const TweakText& t) { return set_flag(a.resnet_d, t); },
      [](const Arch& a) { return std::string(a.resnet_d ? "d" : ""); }},
-    {"bl", "bl or bl(ALPHA,BETA), both >= 1", false, set_big_little,
+    {"bl", "bl or bl(ALPHA,BETA), both >= 1", set_big_little,
      [](const Arch& a) {
        if (!a.big_little) return std::string();
        return a.alpha == 2 && a.beta == 4 ? std::string("bl") : concat("bl(", a.alpha, ",", a.beta, ")");
      }},
-    {"se", "se or seR, R = 1 … 1024", true, set_se,
+    {"se", "se or seR, R = 1 … 1024", set_se,
      [](const Arch& a) {
        return a.se_ratio == 0 ? std::string() : a.se_ratio == 16 ? std::string("se") : concat("se", a.se_ratio);
      }},
-    {"sk", "sk", false, [](Arch& a, const TweakText& t) { return set_flag(a.selective_kernel, t); },
+    {"sk", "sk", [](Arch& a, const TweakText& t) { return set_flag(a.selective_kernel, t); },
      [](const Arch& a) { return std::string(a.selective_kernel ? "sk" : ""); }},
-    {"aa", "aaN or aaN(PLACES), N = 1 … 7, places from sconv, proj, max", false, set_blur, print_blur},
-    {"gem", "gem", true, [](Arch& a, const TweakText& t) { return set_pool(a, PoolType::kGeM, t); },
+    {"aa", "aaN or aaN(PLACES), N = 1 … 7, places from sconv, proj, max", set_blur, print_blur},
+    {"gem", "gem", [](Arch& a, const TweakText& t) { return set_pool(a, PoolType::kGeM, t); },
      [](const Arch& a) { return std::string(a.pool == PoolType::kGeM ? "gem" : ""); }},
-    {"flatten", "flatten", true, [](Arch& a, const TweakText& t) { return set_pool(a, PoolType::kFlatten, t); },
+    {"flatten", "flatten", [](Arch& a, const TweakText& t) { return set_pool(a, PoolType::kFlatten, t); },
      [](const Arch& a) { return std::string(a.pool == PoolType::kFlatten ? "flatten" : ""); }},
-    {"emb", "embN, N = 1 … 65536", true,
+    {"emb", "embN, N = 1 … 65536",
      [](Arch& a, const TweakText& t) {
        a.embedding = t.number.value_or(0);
        return in_range(t, 1, 65536);
      },
      [](const Arch& a) { return a.embedding == 0 ? std::string() : concat("emb", a.embedding); }},
-    {"nodown", "nodown", false, [](Arch& a, const TweakText& t) { return set_flag(a.no_downsample, t); },
+    {"nodown", "nodown", [](Arch& a, const TweakText& t) { return set_flag(a.no_downsample, t); },
      [](const Arch& a) { return std::string(a.no_downsample ? "nodown" : ""); }},
-    {"w", "wN, N = 1 … 4096", true,
+    {"w", "wN, N = 1 … 4096",
      [](Arch& a, const TweakText& t) {
        a.width = t.number.value_or(0);
        return in_range(t, 1, kMaxWidth);
      },
-     [](const Arch& a) { return a.width == default_width(a.base) ? std::string() : concat("w", a.width); }},
-    {"timm", "timm", false, [](Arch& a, const TweakText& t) { return set_flag(a.timm, t); },
+     [](const Arch& a) { return a.width == network_kind(a.base).width ? std::string() : concat("w", a.width); }},
+    {"timm", "timm", [](Arch& a, const TweakText& t) { return set_flag(a.timm, t); },
      [](const Arch& a) { return std::string(a.timm ? "timm" : ""); }},
 }};
-
-const std::vector<std::string> kBases{"resnet50", "resnet101", "resnet152", "resnet200", "mobilenet_v1"};
 
 std::string allowed_tweaks() {
   std::vector<std::string> forms;
@@ -170,12 +165,10 @@ TweakText read_tweak(const std::string& arch, const std::string& text) {
 }
 
 const Tweak& find_tweak(const std::string& arch, const std::string& text, const std::string& name) {
-  std::vector<std::string> names;
   for (const Tweak& tweak : kTweaks) {
     if (name == tweak.name) return tweak;
-    names.emplace_back(tweak.name);
   }
-  const std::string match = nearest(name, names);
+  const std::string match = nearest(name, tweak_names());
   refuse(arch, concat("unknown tweak '", text, "'", match.empty() ? "" : concat(", did you mean '", match, "'?")),
          concat("allowed: ", allowed_tweaks()));
 }
@@ -188,25 +181,26 @@ std::string expand_preset(const std::string& text) {
   return text;
 }
 
-void set_base(Arch& arch, const std::string& text, const std::string& base) {
-  if (std::find(kBases.begin(), kBases.end(), base) == kBases.end()) {
-    std::vector<std::string> candidates = kBases;
-    for (const Preset& preset : presets()) candidates.push_back(preset.name);
-    const std::string match = nearest(base, candidates);
-    refuse(text, concat("unknown base '", base, "'", match.empty() ? "" : concat(", did you mean '", match, "'?")),
-           concat("bases: ", join(kBases, ", "), "; presets: see `assemble model list`"));
-  }
-  arch.base = base == "mobilenet_v1" ? ArchBase::kMobileNetV1 : ArchBase::kResNet;
-  if (arch.base == ArchBase::kResNet) arch.depth = *parse_int(base.substr(6));
-  arch.width = default_width(arch.base);
+const NetworkKind& find_base(const std::string& text, const std::string& base) {
+  if (const NetworkKind* kind = find_network(base)) return *kind;
+  const std::vector<std::string> bases = network_names();
+  std::vector<std::string> candidates = bases;
+  for (const Preset& preset : presets()) candidates.push_back(preset.name);
+  const std::string match = nearest(base, candidates);
+  refuse(text, concat("unknown base '", base, "'", match.empty() ? "" : concat(", did you mean '", match, "'?")),
+         concat("bases: ", join(bases, ", "), "; presets: see `assemble model list`; a network of your own must be ",
+                "registered first (register_network)"));
+}
+
+void check_tweak(const std::string& text, const std::string& part, const Tweak& tweak, const NetworkKind& kind) {
+  if (std::find(kind.tweaks.begin(), kind.tweaks.end(), tweak.name) != kind.tweaks.end()) return;
+  refuse(text, concat("tweak '", part, "' does not fit ", kind.name),
+         kind.tweaks.empty() ? "it takes none" : concat("it takes ", join(kind.tweaks, ", ")));
 }
 
 void check_combination(const Arch& arch, const std::string& text, const std::set<std::string>& given) {
   if (given.count("gem") + given.count("flatten") > 1) {
     refuse(text, "more than one pooling", "keep one of gem and flatten");
-  }
-  if (arch.big_little && arch.depth == 200) {
-    refuse(text, "big-little networks exist with 50, 101 and 152 layers", "use resnet152+bl");
   }
   if (arch.big_little && arch.timm) {
     refuse(text, "timm and torchvision have no big-little networks", "leave out timm or bl");
@@ -220,10 +214,18 @@ void check_combination(const Arch& arch, const std::string& text, const std::set
 
 }  // namespace
 
+std::vector<std::string> tweak_names() {
+  std::vector<std::string> names;
+  for (const Tweak& tweak : kTweaks) names.emplace_back(tweak.name);
+  return names;
+}
+
 Arch Arch::parse(const std::string& text) {
   const std::vector<std::string> parts = split(expand_preset(text), '+');
   Arch arch;
-  set_base(arch, text, parts.empty() ? "" : parts[0]);
+  const NetworkKind& kind = find_base(text, parts.empty() ? "" : parts[0]);
+  arch.base = kind.name;
+  arch.width = kind.width;
   std::set<std::string> given;
   for (size_t i = 1; i < parts.size(); ++i) {
     const TweakText tweak_text = read_tweak(text, parts[i]);
@@ -231,10 +233,7 @@ Arch Arch::parse(const std::string& text) {
     if (!given.insert(tweak.name).second) {
       refuse(text, concat("tweak '", tweak.name, "' is given twice"), "keep one (a preset brings its own tweaks)");
     }
-    if (arch.base == ArchBase::kMobileNetV1 && !tweak.mobilenet) {
-      refuse(text, concat("tweak '", parts[i], "' does not fit mobilenet_v1"),
-             "it takes se, gem, flatten, emb and w; the others need a resnet");
-    }
+    check_tweak(text, parts[i], tweak, kind);
     if (!tweak.set(arch, tweak_text))
       refuse(text, concat("cannot read '", parts[i], "'"), concat("write ", tweak.form));
   }
@@ -243,7 +242,7 @@ Arch Arch::parse(const std::string& text) {
 }
 
 std::string Arch::str() const {
-  std::string text = base == ArchBase::kMobileNetV1 ? "mobilenet_v1" : concat("resnet", depth);
+  std::string text = base;
   for (const Tweak& tweak : kTweaks) {
     const std::string part = tweak.print(*this);
     if (!part.empty()) text += "+" + part;

@@ -4,8 +4,7 @@
 #include <cmath>
 
 #include "assemble/core/error.h"
-#include "assemble/models/mobilenet_v1.h"
-#include "assemble/models/resnet.h"
+#include "assemble/models/registry.h"
 #include "assemble/nn/eval_mode.h"
 #include "assemble/nn/gem_pool.h"
 #include "assemble/nn/multiply_add_counter.h"
@@ -34,7 +33,11 @@ std::string nearest_sizes(int64_t size, int64_t multiple) {
   return below == 0 ? concat(multiple) : concat(below, " or ", below + multiple);
 }
 
-std::string scope(const Arch& arch) { return arch.base == ArchBase::kMobileNetV1 ? "mobilenet_v1/" : "resnet_model/"; }
+/// What the names of a network's activations begin with.
+std::string scope(const Arch& arch) {
+  const NetworkKind& kind = network_kind(arch.base);
+  return kind.endpoints.empty() ? kind.name + "/" : kind.endpoints;
+}
 
 /// Pooled features [N, C, 1, 1], flattened ones [N, h·w·C, 1, 1] in the original's order: row, column, channel.
 torch::Tensor pool(const torch::Tensor& activations, PoolType type) {
@@ -150,8 +153,7 @@ bool ClassifierImpl::is_classifier_parameter(const std::string& name) {
 }
 
 Classifier make_empty_classifier(const Arch& arch, const ClassifierOptions& options) {
-  if (arch.base == ArchBase::kMobileNetV1) return std::make_shared<MobileNetV1Impl>(arch, options);
-  return std::make_shared<ResNetImpl>(arch, options);
+  return network_kind(arch.base).make(arch, options);
 }
 
 Classifier make_classifier(const Arch& arch, const ClassifierOptions& options, uint64_t seed) {

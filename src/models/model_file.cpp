@@ -6,6 +6,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/deploy/graph_text.h"
+#include "assemble/models/registry.h"
 #include "assemble/models/tensor_file.h"
 #include "assemble/trace/trace.h"
 #include "defects.h"
@@ -14,7 +15,8 @@ namespace assemble {
 namespace {
 
 TracedNetwork trace_named(ClassifierImpl& model, int64_t image_size) {
-  return trace(model, [&](const torch::Tensor& images) { return model.forward(images); }, image_size);
+  return trace(
+      model, [&](const torch::Tensor& images) { return model.forward(images); }, image_size);
 }
 
 /// Whether the graph for another size is the one for this size with another input: what depends on the size otherwise
@@ -50,7 +52,8 @@ void check_outline(const SafetensorsFile& file, const ModelCard& card, const Arc
         concat("has the shape ", torch::IntArrayRef(entry.shape), ", expected ", rows, " rows (", meaning, ")"));
   };
   expect("fc.weight", card.classes(), "one a class name");
-  expect("bn1.weight", arch.width, concat("the width of ", card.arch));
+  const std::string& width_tensor = network_kind(arch.base).width_tensor;
+  if (!width_tensor.empty()) expect(width_tensor, arch.width, concat("the width of ", card.arch));
   if (arch.embedding > 0) expect("embedding_bn.weight", arch.embedding, "the embedding");
 }
 
@@ -88,7 +91,8 @@ void load_weights(const SafetensorsFile& file, const NamedTensors& all, const Na
 
 int64_t flatten_size(const SafetensorsFile& file, const Arch& arch) {
   if (arch.pool != PoolType::kFlatten) return ClassifierOptions().image_size;
-  const std::string& text = require_metadata(file.metadata(), "image_size", file.path().string(), "the file is damaged");
+  const std::string& text =
+      require_metadata(file.metadata(), "image_size", file.path().string(), "the file is damaged");
   int64_t size = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
   if (error == std::errc() && end == text.data() + text.size() && size >= 1 && size <= 65536) return size;
@@ -103,7 +107,8 @@ Arch arch_of(const ModelCard& card, const std::string& where) {
   try {
     return Arch::parse(card.arch);
   } catch (const UsageError& error) {
-    throw InputError(where, error.what(), "was it written by a newer version?");
+    throw InputError(where, error.what(),
+                     "was it written by a newer version, or is its network one that this program has to register?");
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/models/resnet.h"
 
+#include <algorithm>
+
 #include "assemble/core/error.h"
 
 namespace assemble {
@@ -26,23 +28,31 @@ nn::ShortcutKind shortcut_kind(const Arch& arch) {
   return arch.blur_projection ? nn::ShortcutKind::kBlurred : nn::ShortcutKind::kStrided;
 }
 
+struct Depth {
+  const char* base;
+  std::vector<int64_t> blocks;
+  std::vector<int64_t> big_little_blocks;
+};
+
+const Depth* find_depth(const std::string& base) {
+  static const std::vector<Depth> table{{"resnet50", {3, 4, 6, 3}, {3, 4, 6, 3}},
+                                        {"resnet101", {3, 4, 23, 3}, {4, 8, 18, 3}},
+                                        {"resnet152", {3, 8, 36, 3}, {5, 12, 30, 3}},
+                                        {"resnet200", {3, 24, 36, 3}, {}}};
+  const auto found = std::find_if(table.begin(), table.end(), [&](const Depth& depth) { return base == depth.base; });
+  return found == table.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
+bool is_resnet(const Arch& arch) { return find_depth(arch.base) != nullptr; }
+
 std::vector<int64_t> resnet_stage_blocks(const Arch& arch) {
-  switch (arch.depth) {
-    case 50:
-      return {3, 4, 6, 3};
-    case 101:
-      return arch.big_little ? std::vector<int64_t>{4, 8, 18, 3} : std::vector<int64_t>{3, 4, 23, 3};
-    case 152:
-      return arch.big_little ? std::vector<int64_t>{5, 12, 30, 3} : std::vector<int64_t>{3, 8, 36, 3};
-    case 200:
-      if (!arch.big_little) return {3, 24, 36, 3};
-      break;
-    default:
-      break;
-  }
-  throw UsageError(concat("arch '", arch.str(), "'"), "no such depth", "depths are 50, 101, 152 and, without bl, 200");
+  const Depth* depth = find_depth(arch.base);
+  if (depth != nullptr && !arch.big_little) return depth->blocks;
+  if (depth != nullptr && !depth->big_little_blocks.empty()) return depth->big_little_blocks;
+  throw UsageError(concat("network '", arch.base, "'"), "no such depth",
+                   "ResNets have 50, 101, 152 and, without bl, 200 layers");
 }
 
 torch::Tensor same_max_pool(const torch::Tensor& input) {

@@ -32,7 +32,7 @@ TEST(ResNet, BlocksOfBothVersions) {
   EXPECT_EQ(blocks("resnet101+bl"), (Blocks{4, 8, 18, 3}));
   EXPECT_EQ(blocks("resnet152+bl"), (Blocks{5, 12, 30, 3}));
   Arch wrong;
-  wrong.depth = 34;
+  wrong.base = "resnet34";
   EXPECT_THROW(resnet_stage_blocks(wrong), UsageError);
 }
 

@@ -7,17 +7,16 @@
 
 namespace assemble {
 
-enum class ArchBase { kResNet, kMobileNetV1 };
 enum class PoolType { kAverage, kGeM, kFlatten };
 
 /// A network as its base and tweaks: `base+tweak+tweak…`, for example `resnet50+bl+sk+aa3`.
 ///
-/// Bases: resnet50, resnet101, resnet152, resnet200, mobilenet_v1. Tweaks: d, se / seR, sk, aaN / aaN(proj,sconv,max),
+/// Bases: resnet50, resnet101, resnet152, resnet200, mobilenet_v1, and what register_network() has added, each with the
+/// tweaks that it takes. Tweaks: d, se / seR, sk, aaN / aaN(proj,sconv,max),
 /// bl / bl(alpha,beta), gem, flatten, embN, nodown, wN, timm. A preset's name stands for its arch and takes further
 /// tweaks.
 struct Arch {
-  ArchBase base = ArchBase::kResNet;
-  int depth = 50;                 ///< 50, 101, 152 or 200; resnet only
+  std::string base = "resnet50";  ///< name of a registered network
   bool resnet_d = false;          ///< d
   int se_ratio = 0;               ///< se: 16; 0 is off
   bool selective_kernel = false;  ///< sk
@@ -31,7 +30,7 @@ struct Arch {
   PoolType pool = PoolType::kAverage;
   int embedding = 0;           ///< embN; 0 is off
   bool no_downsample = false;  ///< nodown: the last stage has stride 1
-  int width = 64;              ///< wN: channels of the stem
+  int width = 64;              ///< wN: channels of the stem; the default is the network's
   /// timm: built as torchvision and timm build ResNets, where the original differs. The max pooling is padded by one on
   /// both sides (the original: at the end), shortcuts of `d` average over existing pixels alone and only at stride 2,
   /// and `se` has biases. `assemble convert` sets it for weights from there; without bl.

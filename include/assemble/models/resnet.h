@@ -13,6 +13,9 @@
 
 namespace assemble {
 
+/// Whether an arch is a ResNet of this library.
+bool is_resnet(const Arch& arch);
+
 /// Blocks of the four stages: version 1 (50, 101, 152, 200 layers), or version 2 for big-little (50, 101, 152).
 std::vector<int64_t> resnet_stage_blocks(const Arch& arch);
 
