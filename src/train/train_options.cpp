@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "assemble/core/error.h"
-#include "assemble/train/trainer.h"
+#include "assemble/train/train_options.h"
 
 namespace assemble {
 namespace {

@@ -6,11 +6,14 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
-#include "assemble/core/progress.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/core/timing.h"
 #include "assemble/models/tensor_file.h"
+#include "assemble/nn/autocast.h"
+#include "assemble/nn/kept_buffers.h"
+#include "assemble/trace/arrays.h"
+#include "assemble/train/losses.h"
 
 namespace assemble {
 namespace {
@@ -30,11 +33,18 @@ class Timed {
 
 constexpr const char* kDivergedHint = "lower `schedule.base`, warm up for longer, clip gradients, or check the labels";
 
-double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
-
-std::string percent(double part, double whole) { return format_number(100 * share(part, whole), 0) + " %"; }
+double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 }  // namespace
+
+StepTimes& StepTimes::operator+=(const StepTimes& more) {
+  data += more.data;
+  forward += more.forward;
+  backward += more.backward;
+  optimizer += more.optimizer;
+  images += more.images;
+  return *this;
+}
 
 int64_t Trainer::small_steps() const {
   return options_.small_size == 0 ? 0 : std::llround(options_.small_share * static_cast<double>(total_steps_));
@@ -58,12 +68,13 @@ void Trainer::next_batch(Batch& batch) {
 
 LabelledBatch Trainer::labelled_batch(int64_t index) {
   {
-    const Timed timed(times_.data);
+    const Timed timed(step_times_.data);
     next_batch(batch_);
   }
   const torch::Tensor labels = torch::from_blob(batch_.labels.data(), {batch_.size}, torch::kLong);
-  LabelledBatch labelled{
-      image_tensor(batch_, options_.device), one_hot_labels(labels.to(options_.device), card_.classes()), {}};
+  LabelledBatch labelled{to_tensor(images_of(batch_)).to(options_.device),
+                         one_hot_labels(labels.to(options_.device), card_.classes()),
+                         {}};
   if (options_.kd_temperature > 0) {
     const torch::Tensor logits = torch::from_blob(batch_.logits.data(), {batch_.size, card_.classes()});
     labelled.teacher_labels = torch::softmax(logits.to(options_.device) / options_.kd_temperature, 1);
@@ -77,7 +88,7 @@ double Trainer::micro_step(int64_t index) {
   const LabelledBatch batch = labelled_batch(index);
   torch::Tensor loss;
   {
-    const Timed timed(times_.forward);
+    const Timed timed(step_times_.forward);
     torch::Tensor logits;
     {
       const AutocastGuard autocast(options_.device, options_.precision);
@@ -89,10 +100,10 @@ double Trainer::micro_step(int64_t index) {
     }
   }
   {
-    const Timed timed(times_.backward);
+    const Timed timed(step_times_.backward);
     (loss / static_cast<double>(options_.accumulate)).backward();
   }
-  times_.images += batch_.size;
+  step_times_.images += batch_.size;
   return loss.item<double>();
 }
 
@@ -109,23 +120,12 @@ double Trainer::train_step() {
   if (!std::isfinite(loss)) {
     throw RunError(concat("step ", state_.step), concat("the loss is ", loss), kDivergedHint);
   }
-  const Timed timed(times_.optimizer);
+  const Timed timed(step_times_.optimizer);
   if (options_.clip_gradients > 0) optimizer_->clip_gradients(options_.clip_gradients);
   optimizer_->step(options_.schedule.at(state_.step));
   if (average_) average_->update();
   ++state_.step;
   return loss;
-}
-
-void Trainer::log_step(double loss) {
-  folder_.add_metrics("train", state_.step,
-                      {{"loss", loss},
-                       {"l2", optimizer_->regularization()},
-                       {"learning_rate", options_.schedule.at(state_.step - 1)},
-                       {"drop_block_keep", model_->drop_block_state().keep_probability},
-                       {"images_per_second", share(static_cast<double>(times_.images), times_.total())},
-                       {"data_wait_share", share(times_.data, times_.total())},
-                       {"epoch", static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_)}});
 }
 
 bool Trainer::is_evaluated(int64_t epoch) const {
@@ -134,7 +134,7 @@ bool Trainer::is_evaluated(int64_t epoch) const {
 }
 
 ValidationResult Trainer::validate_averaged() {
-  const AveragedWeights averaged(average_.get());
+  const AveragedWeights averaged = averaged_weights();
   return validator_->run(*model_, options_.device, options_.precision);
 }
 
@@ -145,35 +145,32 @@ void Trainer::require_finite_weights() const {
   throw RunError(concat("step ", state_.step), "the training has diverged:" + damaged, kDivergedHint);
 }
 
-void Trainer::finish_epoch(int64_t epoch) {
-  if (!is_evaluated(epoch)) return;
+void Trainer::evaluate_epoch(int64_t epoch) {
   last_ = validate_averaged();
   if (last_.classification && !std::isfinite(last_.classification->loss)) explain_outputs();
-  const double rate = share(static_cast<double>(epoch_times_.images), epoch_times_.total());
-  const double loss = share(state_.epoch_loss, static_cast<double>(state_.epoch_steps));
-  state_.seconds = elapsed_before_ + seconds_since(began_);
-  state_.measures = last_.metrics();
-  const std::string metric = state_.metric;
-  folder_.add_metrics("validation", state_.step, state_.measures);
-  folder_.add_summary({epoch, state_.step, options_.schedule.at(state_.step - 1), loss, state_.measures, rate,
-                       share(epoch_times_.data, epoch_times_.total()), state_.seconds, peak_memory_mib()});
-  log_info(concat("epoch ", epoch, "/", options_.epochs, "  loss ", format_number(loss, 3), "  ", metric, " ",
-                  format_number(100 * last_.score(), 2), " %  ", format_number(rate, 1), " images/s  data ",
-                  percent(epoch_times_.data, epoch_times_.total()), "  forward ",
-                  percent(epoch_times_.forward, epoch_times_.total()), "  backward ",
-                  percent(epoch_times_.backward, epoch_times_.total()), "  optimizer ",
-                  percent(epoch_times_.optimizer, epoch_times_.total())));
-  card_.training["epoch"] = std::to_string(epoch);
-  card_.training[metric] = format_number(last_.score(), 6);
-  note_initial_statistics(card_, initial_share());
-  state_.record = card_.training;
-  {
-    const AveragedWeights averaged(average_.get());
-    keeper_->offer(*model_, card_, epoch, last_.score());
-  }
+  if (!best_ || last_.score() > *best_) best_ = last_.score();
+  note_evaluation(epoch);
+  const EvaluationReport report{epoch, options_.schedule.at(state_.step - 1),
+                                ratio(state_.epoch_loss, static_cast<double>(state_.epoch_steps)), last_, epoch_times_};
+  for (TrainObserver* observer : observers_) observer->on_evaluation(*this, report);
   epoch_times_ = {};
   state_.epoch_loss = 0;
   state_.epoch_steps = 0;
+}
+
+/// What model files and checkpoints say of the validation.
+void Trainer::note_evaluation(int64_t epoch) {
+  state_.measures = last_.metrics();
+  card_.training["epoch"] = std::to_string(epoch);
+  card_.training[state_.metric] = format_number(last_.score(), 6);
+  note_progress();
+  state_.record = card_.training;
+}
+
+void Trainer::note_progress() {
+  note_initial_statistics(card_, initial_share());
+  state_.seconds = elapsed_before_ + seconds_since(began_);
+  state_.loader = loader_->state();
 }
 
 /// What the initial values of batch norms still weigh in the running statistics that are saved.
@@ -188,73 +185,60 @@ double Trainer::initial_share() const {
   return average_ ? average : share;
 }
 
-/// The model first: a checkpoint of the last step says that the run is finished.
-void Trainer::save(bool with_model) {
-  if (with_model) {
-    note_initial_statistics(card_, initial_share());
-    const AveragedWeights averaged(average_.get());
-    save_model(folder_.last(), *model_, card_);
-  }
-  state_.seconds = elapsed_before_ + seconds_since(began_);
-  state_.kept = keeper_->kept();
-  state_.loader = loader_->state();
-  save_checkpoint(folder_.checkpoint(), *model_, *optimizer_, average_.get(), state_);
+void Trainer::save_model(const fs::path& path) {
+  const AveragedWeights averaged = averaged_weights();
+  assemble::save_model(path, *model_, card_);
+}
+
+void Trainer::save_checkpoint(const fs::path& path, const std::vector<KeptModel>& kept) {
+  state_.kept = kept;
+  assemble::save_checkpoint(path, *model_, *optimizer_, average_.get(), state_);
 }
 
 /// Validation met outputs that are not finite. With the statistics of a batch, a network that learns has finite ones:
 /// it is the running statistics then that have not settled yet.
 void Trainer::explain_outputs() {
   const torch::NoGradGuard no_grad;
-  std::vector<std::pair<torch::Tensor, torch::Tensor>> before;
-  for (const torch::Tensor& buffer : model_->buffers()) before.emplace_back(buffer, buffer.clone());
-  const torch::Tensor logits = model_->forward(image_tensor(batch_, options_.device));
-  for (auto& [buffer, value] : before) buffer.copy_(value);
+  const nn::KeptBuffers kept(*model_);
+  const torch::Tensor logits = model_->forward(to_tensor(images_of(batch_)).to(options_.device));
   if (!logits.isfinite().all().item<bool>()) {
     throw RunError(concat("step ", state_.step), "the network's outputs are not finite", kDivergedHint);
   }
   log_warning(concat("some outputs are not finite: the running statistics of batch norms still are by ",
-                     percent(initial_share(), 1), " their initial values (train longer, or lower `bn_momentum`)"));
+                     format_number(100 * initial_share(), 0),
+                     " % their initial values (train longer, or lower `bn_momentum`)"));
 }
 
 void Trainer::train_to_the_end(const std::stop_token& stop) {
   start_loader(state_.loader);
   model_->train();
-  Progress progress(concat("training ", options_.arch), total_steps_, "steps");
-  progress.advance(state_.step);
   while (state_.step < total_steps_ && !stop.stop_requested()) {
     if (state_.step > 0 && state_.step == small_steps()) start_loader(loader_->state());
-    const StepTimes before = times_;
-    const double loss = train_step();
-    epoch_times_.data += times_.data - before.data;
-    epoch_times_.forward += times_.forward - before.forward;
-    epoch_times_.backward += times_.backward - before.backward;
-    epoch_times_.optimizer += times_.optimizer - before.optimizer;
-    epoch_times_.images += times_.images - before.images;
-    state_.epoch_loss += loss;
+    step_times_ = {};
+    const StepReport report{.loss = train_step(),
+                            .learning_rate = options_.schedule.at(state_.step - 1),
+                            .drop_block_keep = model_->drop_block_state().keep_probability};
+    times_ += step_times_;
+    epoch_times_ += step_times_;
+    state_.epoch_loss += report.loss;
     ++state_.epoch_steps;
-    if (state_.step % options_.log_every == 0) log_step(loss);
-    progress.advance(1, concat("loss ", format_number(loss, 3), "  ",
-                               format_number(share(static_cast<double>(times_.images), times_.total()), 1),
-                               " images/s  data wait ", percent(times_.data, times_.total())));
+    for (TrainObserver* observer : observers_) observer->on_step(*this, report);
     if (state_.step % steps_per_epoch_ != 0) continue;
     require_finite_weights();
-    finish_epoch(state_.step / steps_per_epoch_);
-    if (state_.step < total_steps_) save(/*with_model=*/false);
+    const int64_t epoch = state_.step / steps_per_epoch_;
+    if (is_evaluated(epoch)) evaluate_epoch(epoch);
+    note_progress();
+    for (TrainObserver* observer : observers_) observer->on_epoch(*this);
   }
+  require_finite_weights();
+  note_progress();
 }
 
 TrainResult Trainer::run(std::stop_token stop) {
   began_ = Clock::now();
-  if (state_.step == total_steps_ && fs::exists(folder_.last())) {
-    log_info(concat("the run in ", folder_.path().string(), " is finished: more `epochs` go on with it"));
-    return result();
-  }
-  train_to_the_end(stop);
-  require_finite_weights();
-  save(/*with_model=*/state_.step > 0);
-  if (state_.step < total_steps_) {
-    log_warning(concat("stopped at step ", state_.step, "; `resume` goes on from there"));
-  }
+  for (TrainObserver* observer : observers_) observer->on_begin(*this);
+  if (state_.step < total_steps_) train_to_the_end(stop);
+  for (TrainObserver* observer : observers_) observer->on_end(*this);
   return result();
 }
 
@@ -264,11 +248,11 @@ TrainResult Trainer::result() const {
   result.last = last_;
   result.measures = state_.measures;
   result.metric = state_.metric;
-  if (!keeper_->kept().empty()) result.best = keeper_->kept().front().score;
+  result.best = best_;
   result.steps = state_.step;
   result.seconds = state_.seconds;
-  result.images_per_second = share(static_cast<double>(times_.images), times_.total());
-  result.data_wait_share = share(times_.data, times_.total());
+  result.images_per_second = times_.images_per_second();
+  result.data_wait_share = times_.share_of(times_.data);
   result.peak_memory_mib = peak_memory_mib();
   return result;
 }

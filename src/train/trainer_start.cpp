@@ -43,8 +43,9 @@ bool can_train_on_one_image(const Arch& arch, int side) {
 
 }  // namespace
 
-Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options, RunFolder& folder)
-    : train_(train), options_(options), folder_(folder) {
+Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options,
+                 std::vector<TrainObserver*> observers)
+    : train_(train), options_(options), observers_(std::move(observers)) {
   options_.check();
   card_.arch = Arch::parse(options_.arch);
   card_.class_names = train.class_names();
@@ -108,7 +109,7 @@ void Trainer::start() {
   model_->drop_block_state().seed = options_.seed;
   loader_ = std::make_unique<Loader>(train_, loader_options(options_, true));
   optimizer_ = std::make_unique<MomentumSgd>(trained_parameters(*model_), options_.optimizer);
-  const bool resumes = options_.resume && fs::exists(folder_.checkpoint());
+  const bool resumes = !options_.resume.empty() && fs::exists(options_.resume);
   if (!options_.pretrained.empty() && !resumes) {
     const std::vector<std::string> fresh = load_backbone(options_.pretrained, *model_);
     log_info(concat("starting from ", options_.pretrained, "; new: ", join(fresh, ", ")));
@@ -116,22 +117,20 @@ void Trainer::start() {
   if (options_.average_decay > 0) average_ = std::make_unique<WeightAverage>(*model_, options_.average_decay);
   if (resumes) {
     resume();
-  } else if (options_.resume) {
-    log_warning(concat(folder_.checkpoint().string(), " is not there: starting from the beginning"));
+  } else if (!options_.resume.empty()) {
+    log_warning(concat(options_.resume.string(), " is not there: starting from the beginning"));
   }
-  if (options_.resume) folder_.rewind(state_.step);
   state_.metric = metric_name(options_.validation.metric);
   state_.steps_per_epoch = steps_per_epoch_;
   state_.seed = options_.seed;
   state_.class_names = card_.class_names;
   elapsed_before_ = state_.seconds;
-  keeper_ = std::make_unique<BestKeeper>(folder_.path(), options_.keep_best, options_.keep_every_evaluation,
-                                         state_.kept, state_.metric);
+  if (!state_.kept.empty()) best_ = state_.kept.front().score;
   warn_of_no_effect();
 }
 
 void Trainer::resume() {
-  const std::string where = folder_.checkpoint().string();
+  const std::string where = options_.resume.string();
   const char* hint = "resume with the options and the data that the run began with";
   state_ = load_checkpoint(where, *model_, *optimizer_, average_.get());
   const std::string metric = metric_name(options_.validation.metric);

@@ -15,12 +15,6 @@ class CheckpointTest : public testing::Test {
  protected:
   static Classifier network(uint64_t seed) { return make_classifier(Arch::parse("resnet50+w8"), {.classes = 3}, seed); }
   static MomentumSgd optimizer_of(const Classifier& model) { return {trained_parameters(*model), {}}; }
-  ModelCard card() const {
-    ModelCard card;
-    card.arch = Arch::parse("resnet50+w8");
-    card.class_names = {"a", "b", "c"};
-    return card;
-  }
   test::TemporaryFolder folder_;
 };
 
@@ -96,29 +90,6 @@ TEST_F(CheckpointTest, AFullDiskLeavesTheOldCheckpoint) {
   EXPECT_EQ(test::list_files(folder_.path()), std::vector<std::string>{"c"});
 }
 
-TEST_F(CheckpointTest, KeepsTheBestModels) {
-  const Classifier model = network(1);
-  BestKeeper keeper(folder_.path(), 2, false, {});
-  EXPECT_TRUE(keeper.offer(*model, card(), 1, 0.5));
-  EXPECT_FALSE(keeper.offer(*model, card(), 2, 0.4));
-  EXPECT_FALSE(keeper.offer(*model, card(), 3, 0.3));
-  EXPECT_TRUE(keeper.offer(*model, card(), 4, 0.6));
-  EXPECT_EQ(test::list_files(folder_.path()),
-            (std::vector<std::string>{"best.safetensors", "epoch-0001-top1-0.5000.safetensors",
-                                      "epoch-0004-top1-0.6000.safetensors"}));
-  ASSERT_EQ(keeper.kept().size(), 2u);
-  EXPECT_DOUBLE_EQ(keeper.kept()[0].score, 0.6);
-}
-
-TEST_F(CheckpointTest, MayKeepEveryModel) {
-  const Classifier model = network(1);
-  BestKeeper keeper(folder_.path(), 1, true, {});
-  keeper.offer(*model, card(), 1, 0.5);
-  keeper.offer(*model, card(), 2, 0.4);
-  EXPECT_EQ(test::list_files(folder_.path()).size(), 3u);
-  EXPECT_THROW(BestKeeper(folder_.path(), 0, false, {}), UsageError);
-}
-
 TEST_F(CheckpointTest, ValuesThatAreNotFiniteLeaveTheOldCheckpoint) {
   const Classifier model = network(1);
   MomentumSgd optimizer = optimizer_of(model);
@@ -142,25 +113,6 @@ TEST_F(CheckpointTest, SaysThatTheRunHasNoAverage) {
               load_checkpoint(folder_ / "c", *model, optimizer, &average);
             }).find("has no moving average"),
             std::string::npos);
-}
-
-TEST_F(CheckpointTest, OfEqualModelsTheFirstIsTheBest) {
-  const Classifier model = network(1);
-  BestKeeper keeper(folder_.path(), 2, false, {});
-  EXPECT_TRUE(keeper.offer(*model, card(), 1, 0.5));
-  EXPECT_FALSE(keeper.offer(*model, card(), 2, 0.5));
-  EXPECT_EQ(keeper.kept()[0].file, "epoch-0001-top1-0.5000.safetensors");
-  EXPECT_THROW(keeper.offer(*model, card(), 3, std::nan("")), RunError);
-  EXPECT_EQ(keeper.kept().size(), 2u);
-}
-
-TEST_F(CheckpointTest, GoesOnWithTheBestModelsThatAreThere) {
-  write_file(folder_ / "second", std::string_view("x"));
-  const std::vector<KeptModel> kept{{"first", 0.9}, {"second", 0.8}, {"gone", 0.7}};
-  const BestKeeper three(folder_.path(), 3, false, kept);
-  ASSERT_EQ(three.kept().size(), 2u) << "the first is best.safetensors";
-  EXPECT_EQ(three.kept()[1].file, "second");
-  EXPECT_EQ(BestKeeper(folder_.path(), 1, false, kept).kept().size(), 1u) << "fewer are kept now";
 }
 
 }  // namespace

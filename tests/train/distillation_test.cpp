@@ -6,6 +6,8 @@
 #include "assemble/core/text.h"
 #include "assemble/data/shards.h"
 #include "assemble/io/tfrecord.h"
+#include "assemble/trace/arrays.h"
+#include "assemble/train/run_observers.h"
 #include "assemble/train/trainer.h"
 #include "drawn_data.h"
 
@@ -49,7 +51,8 @@ class DistillationTest : public testing::Test {
   double first_loss(const Dataset& train, const std::string& run_name) {
     RunFolder run(folder_ / run_name, false);
     const auto validation = open_dataset(test::drawn_data(), Split::kValidation);
-    Trainer(train, *validation, options_, run).run();
+    RunObservers observers(run, options_);
+    Trainer(train, *validation, options_, observers.all()).run();
     const std::string line = split(test::read_text(folder_ / run_name / "metrics.jsonl"), '\n').front();
     return nlohmann::json::parse(line).at("loss");
   }
@@ -67,7 +70,7 @@ class DistillationTest : public testing::Test {
     Batch batch;
     loader.start(0);
     loader.next(batch);
-    torch::Tensor images = image_tensor(batch, torch::kCPU);
+    torch::Tensor images = to_tensor(images_of(batch));
     torch::Tensor labels = torch::one_hot(torch::tensor(batch.labels), train.classes()).to(torch::kFloat32);
     torch::Tensor teacher =
         torch::softmax(torch::tensor(batch.logits).view({batch.size, train.classes()}) / options_.kd_temperature, 1);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <map>
 
-#include "assemble/train/mixup.h"
 #include "assemble/models/tensor_file.h"
 #include "assemble/train/losses.h"
+#include "assemble/train/mixup.h"
 #include "assemble/train/optimizer.h"
 #include "golden.h"
 

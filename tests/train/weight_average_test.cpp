@@ -17,9 +17,10 @@ TEST(WeightAverage, FollowsTheRampedDecayAndSwapsThereAndBack) {
   average.update();  // decay (1 + 2) / (10 + 2)
   const double first = 1 * 2.0 / 11 + 2 * 9.0 / 11;
   const double second = first * 0.25 + 4 * 0.75;
-  average.swap();
-  EXPECT_NEAR(bias[0].item<double>(), second, 1e-5);
-  average.swap();
+  {
+    const AveragedWeights averaged(&average);
+    EXPECT_NEAR(bias[0].item<double>(), second, 1e-5);
+  }
   EXPECT_DOUBLE_EQ(bias[0].item<double>(), 4);
   EXPECT_EQ(average.updates(), 2);
 }
@@ -32,7 +33,7 @@ TEST(WeightAverage, NeverDecaysFasterThanAsked) {
   average.set_updates(1000);
   bias.fill_(1);
   average.update();
-  average.swap();
+  const AveragedWeights averaged(&average);
   EXPECT_NEAR(bias[0].item<double>(), 0.5, 1e-6);
 }
 

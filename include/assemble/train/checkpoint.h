@@ -9,7 +9,6 @@
 #include "assemble/core/file.h"
 #include "assemble/data/loader.h"
 #include "assemble/models/classifier.h"
-#include "assemble/models/model_file.h"
 #include "assemble/train/optimizer.h"
 #include "assemble/train/weight_average.h"
 
@@ -49,27 +48,5 @@ void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const Mo
 ///         and one is wanted
 TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, MomentumSgd& optimizer,
                               WeightAverage* average);
-
-/// Keeps the k best model files of a run.
-class BestKeeper {
- public:
-  /// @param count how many to keep, at least 1; of `kept`, those whose files are there
-  /// @param keep_all keep every evaluated model too
-  /// @param metric what a score is; part of the file names
-  BestKeeper(fs::path folder, int count, bool keep_all, std::vector<KeptModel> kept, std::string metric = "top1");
-
-  /// Saves the model when it is among the best (best.safetensors always is the best one; of equals the first) and
-  /// removes what falls out.
-  /// @return whether it is the best so far
-  bool offer(const ClassifierImpl& model, const ModelCard& card, int64_t epoch, double score);
-  const std::vector<KeptModel>& kept() const { return kept_; }
-
- private:
-  fs::path folder_;
-  size_t count_;
-  bool keep_all_;
-  std::vector<KeptModel> kept_;
-  std::string metric_;
-};
 
 }  // namespace assemble

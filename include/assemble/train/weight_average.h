@@ -21,15 +21,16 @@ class WeightAverage {
   void update();
   /// d of the n-th update, n from 1.
   double decay(int64_t update) const;
-  /// Exchanges the network's weights with the average; a second call undoes it.
-  void swap();
-
   int64_t updates() const { return updates_; }
   void set_updates(int64_t updates) { updates_ = updates; }
   /// The averages by name, for checkpoints.
   const std::vector<std::pair<std::string, torch::Tensor>>& state() const { return averages_; }
 
  private:
+  friend class AveragedWeights;
+  /// Exchanges the network's weights with the average; a second call undoes it.
+  void swap();
+
   std::vector<std::pair<std::string, torch::Tensor>> weights_;
   std::vector<std::pair<std::string, torch::Tensor>> averages_;
   double decay_;

@@ -8,6 +8,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/train/run_observers.h"
 #include "common/choice_option.h"
 #include "common/config.h"
 #include "common/interrupt.h"
@@ -295,13 +296,14 @@ TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
   check_output_folder("--out", out, {data});
   keep_freed_memory();
   TrainOptions options = flags_.options();
-  options.resume = resume;
   if (flags_.threads > 0) torch::set_num_threads(flags_.threads);
   const auto train = open_dataset(data, Split::kTrain);
   const bool retrieves = options.validation.metric == ValidationMetric::kRecallAt1;
   const auto validation = open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining);
   RunFolder folder(out, resume);  // after the data, below which it may lie
-  Trainer trainer(*train, *validation, options, folder);
+  if (resume) options.resume = folder.checkpoint();
+  RunObservers observers(folder, options);
+  Trainer trainer(*train, *validation, options, observers.all());
   const std::string config = effective_config(app);
   if (resume) warn_of_changes(folder.path() / "config.toml", config);
   folder.write_config(config);

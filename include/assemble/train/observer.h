@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "assemble/train/validation.h"
+
+namespace assemble {
+
+class Trainer;
+
+/// Where a run's wall time goes, seconds. On CUDA, work is queued, so only the sum is exact.
+struct StepTimes {
+  double data = 0;
+  double forward = 0;
+  double backward = 0;
+  double optimizer = 0;
+  int64_t images = 0;
+
+  double total() const { return data + forward + backward + optimizer; }
+  /// Shares of the total and images a second; 0 when no time was spent.
+  double share_of(double part) const { return total() > 0 ? part / total() : 0; }
+  double images_per_second() const { return share_of(static_cast<double>(images)); }
+  StepTimes& operator+=(const StepTimes& more);
+};
+
+/// A step that was taken.
+struct StepReport {
+  double loss = 0;
+  double learning_rate = 0;
+  double drop_block_keep = 1;  ///< keep probability
+};
+
+/// An epoch after which the network was validated.
+struct EvaluationReport {
+  int64_t epoch = 0;  ///< from 1
+  double learning_rate = 0;
+  double train_loss = 0;               ///< mean since the last validation
+  const ValidationResult& validation;  ///< of the averaged weights, where there are averages
+  const StepTimes& times;              ///< since the last validation
+};
+
+/// Watches a run and may save what it likes of it. A trainer itself writes nothing. Functions are called in the order
+/// of the observers, by the thread that trains; what they throw ends the run.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  /// Before the first step: Trainer::state() is that of the checkpoint in a run that goes on.
+  virtual void on_begin(Trainer& trainer) {}
+  virtual void on_step(Trainer& trainer, const StepReport& step) {}
+  /// The network holds the weights of training: see Trainer::averaged_weights().
+  virtual void on_evaluation(Trainer& trainer, const EvaluationReport& evaluation) {}
+  /// After every epoch and its validation.
+  virtual void on_epoch(Trainer& trainer) {}
+  /// After the last step, or that after which the run was asked to stop. The weights are finite.
+  virtual void on_end(Trainer& trainer) {}
+};
+
+}  // namespace assemble

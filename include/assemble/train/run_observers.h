@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "assemble/train/best_keeper.h"
+#include "assemble/train/progress_observer.h"
+#include "assemble/train/run_recorder.h"
+#include "assemble/train/train_options.h"
+
+namespace assemble {
+
+/// What `assemble train` has watch a run: progress is shown, the run folder is written, the best models are kept.
+///
+/// @code
+/// RunFolder folder("run", /*resume=*/false);
+/// RunObservers observers(folder, options);
+/// Trainer(train, validation, options, observers.all()).run();
+/// @endcode
+class RunObservers {
+ public:
+  /// @param folder must outlive it
+  RunObservers(RunFolder& folder, const TrainOptions& options)
+      : keeper_(folder.path(), options.keep_best, options.keep_every_evaluation), recorder_(folder, keeper_) {}
+
+  std::vector<TrainObserver*> all() { return {&progress_, &recorder_, &keeper_}; }
+
+ private:
+  ProgressObserver progress_;
+  BestKeeper keeper_;
+  RunRecorder recorder_;
+};
+
+}  // namespace assemble

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "assemble/train/best_keeper.h"
+#include "assemble/train/observer.h"
+#include "assemble/train/run_folder.h"
+
+namespace assemble {
+
+/// Writes a run into its folder: metrics, summary, the last model, and after every epoch the checkpoint to go on from.
+class RunRecorder : public TrainObserver {
+ public:
+  /// @param folder,keeper must outlive it; the checkpoint says what the keeper keeps
+  RunRecorder(RunFolder& folder, const BestKeeper& keeper) : folder_(folder), keeper_(keeper) {}
+
+  void on_begin(Trainer& trainer) override;
+  void on_step(Trainer& trainer, const StepReport& step) override;
+  void on_evaluation(Trainer& trainer, const EvaluationReport& evaluation) override;
+  void on_epoch(Trainer& trainer) override;
+  void on_end(Trainer& trainer) override;
+
+ private:
+  RunFolder& folder_;
+  const BestKeeper& keeper_;
+};
+
+}  // namespace assemble

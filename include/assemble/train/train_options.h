@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+#include <vector>
+
+#include "assemble/core/file.h"
+#include "assemble/core/precision.h"
+#include "assemble/data/loader.h"
+#include "assemble/deploy/loss_type.h"
+#include "assemble/image/preprocess.h"
+#include "assemble/train/mixup.h"
+#include "assemble/train/optimizer.h"
+#include "assemble/train/schedules.h"
+#include "assemble/train/validation.h"
+
+namespace assemble {
+
+/// Options of a training run; defaults suit a small data set, recipes/ holds the paper's.
+struct TrainOptions {
+  std::string arch = "assemble_resnet50";
+  std::string pretrained;  ///< model file whose weights, the classifier excepted, start the run
+  /// Checkpoint of a run to go on with; where it is not there, the run begins. Empty: a new run.
+  fs::path resume;
+  uint64_t seed = 0;
+
+  int64_t epochs = 100;
+  int64_t batch_size = 32;  ///< images a forward pass
+  int64_t accumulate = 1;   ///< forward passes a step
+  LossType loss = LossType::kSoftmax;
+  double label_smoothing = 0;
+  double kd_temperature = 0;  ///< 0: no distillation
+  MixupType mixup = MixupType::kOff;
+  double mixup_alpha = 0.2;
+  std::vector<double> drop_block;  ///< keep probability at the first and the last step; empty: off
+  int64_t drop_block_size = 7;
+  bool zero_gamma = false;
+  double bn_momentum = 0.997;
+  double average_decay = 0;   ///< of the weights' moving average; 0: off
+  double clip_gradients = 0;  ///< largest gradient norm; 0: off
+
+  LearningRateSchedule schedule;  ///< steps_per_epoch and train_epochs are set by the trainer
+  MomentumSgdOptions optimizer;
+
+  Preprocessing preprocessing;
+  int small_size = 0;        ///< side of training crops in the first part of the run (progressive resizing); 0: off
+  double small_share = 0.5;  ///< share of the steps at small_size
+  Augmentation augmentation;
+  int loader_threads = 0;  ///< 0: every core
+  int prefetch = 3;
+  Decoding decoding = Decoding::kExact;  ///< of training images; validation is always exact
+  int64_t max_broken = 100;
+  int64_t eval_batch_size = 64;
+  ValidationOptions validation;
+
+  int64_t eval_every = 1;      ///< epochs
+  double fine_eval_ratio = 1;  ///< after this share of the epochs, evaluate after every one
+  int keep_best = 1;
+  bool keep_every_evaluation = false;
+  int64_t log_every = 20;          ///< steps
+  bool overfit_one_batch = false;  ///< train on the first batch alone: a check that the network can learn
+
+  torch::Device device = torch::kCPU;
+  Precision precision = Precision::kF32;
+
+  /// @throws UsageError for values that do not fit
+  void check() const;
+};
+
+}  // namespace assemble
