@@ -2,6 +2,7 @@
 // train DATA RUN [MODEL]: trains on DATA/train/CLASS/IMAGE, validates on DATA/validation, and leaves models, metrics
 // and a checkpoint in the folder RUN. With a model file it fine-tunes that network, whatever its classes were.
 #include <assemble/core/error.h>
+#include <assemble/train/run_observers.h>
 #include <assemble/train/trainer.h>
 
 #include <iostream>
@@ -25,8 +26,9 @@ int main(int argc, char** argv) try {
     options.preprocessing = card.preprocessing;
   }
 
-  assemble::RunFolder folder(argv[2], options.resume);
-  assemble::Trainer trainer(*train, *validation, options, folder);
+  assemble::RunFolder folder(argv[2], /*resume=*/false);
+  assemble::RunObservers observers(folder, options);
+  assemble::Trainer trainer(*train, *validation, options, observers.all());
   const assemble::TrainResult result = trainer.run();
   std::cout << result.steps << " steps, " << result.metric << ' ' << *result.best << ": " << folder.best().string()
             << '\n';
