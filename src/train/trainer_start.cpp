@@ -47,10 +47,11 @@ Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOpt
                  std::vector<TrainObserver*> observers)
     : train_(train), options_(options), observers_(std::move(observers)) {
   options_.check();
-  card_.arch = Arch::parse(options_.arch);
+  arch_ = Arch::parse(options_.arch);
+  card_.arch = arch_.str();
   card_.class_names = train.class_names();
   card_.preprocessing = options_.preprocessing;
-  card_.loss = options_.loss == LossType::kSigmoid ? "sigmoid" : "softmax";
+  card_.loss = options_.loss;
   check_data();
   const int64_t step_images = options_.batch_size * options_.accumulate;
   steps_per_epoch_ = std::max<int64_t>(train.size() / step_images, 1);
@@ -74,7 +75,7 @@ void Trainer::check_data() const {
   }
   const int side = options_.small_size > 0 ? std::min(options_.small_size, options_.preprocessing.train_size)
                                            : options_.preprocessing.train_size;
-  if (options_.batch_size > 1 || can_train_on_one_image(card_.arch, side)) return;
+  if (options_.batch_size > 1 || can_train_on_one_image(arch_, side)) return;
   throw UsageError(
       "`batch_size` 1",
       concat("a batch norm of ", options_.arch, " would see a single value a channel, which has no variance"),
@@ -95,7 +96,7 @@ void Trainer::check_sides() {
 }
 
 void Trainer::start() {
-  model_ = make_classifier(card_.arch,
+  model_ = make_classifier(arch_,
                            {.classes = card_.classes(),
                             .bn_momentum = options_.bn_momentum,
                             .zero_gamma = options_.zero_gamma,
@@ -169,7 +170,7 @@ void Trainer::warn_of_no_effect() const {
   if (options_.loss == LossType::kSigmoid && options_.label_smoothing > 0) {
     log_warning("`label_smoothing` has no effect with the sigmoid loss");
   }
-  if (card_.arch.blur_max) log_warning("aaN(max) has no effect, as in the original");
+  if (arch_.blur_max) log_warning("aaN(max) has no effect, as in the original");
   if (options_.accumulate > 1 && options_.batch_size < 16) {
     log_warning("batch norm sees only `batch_size` images, whatever `accumulate` is");
   }

@@ -100,6 +100,7 @@ class Trainer {
   const Dataset& train_;
   TrainOptions options_;
   std::vector<TrainObserver*> observers_;
+  Arch arch_;
   ModelCard card_;
   Classifier model_;
   std::unique_ptr<Loader> loader_;
