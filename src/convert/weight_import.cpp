@@ -10,7 +10,7 @@
 #include "assemble/convert/tf_names.h"
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
-#include "defects.h"
+#include "assemble/models/defects.h"
 
 namespace assemble {
 namespace {

@@ -6,10 +6,10 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/deploy/graph_text.h"
+#include "assemble/models/defects.h"
 #include "assemble/models/registry.h"
 #include "assemble/models/tensor_file.h"
 #include "assemble/trace/trace.h"
-#include "defects.h"
 
 namespace assemble {
 namespace {

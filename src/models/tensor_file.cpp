@@ -4,7 +4,7 @@
 #include <torch/utils.h>
 
 #include "assemble/core/error.h"
-#include "defects.h"
+#include "assemble/models/defects.h"
 
 namespace assemble {
 namespace {

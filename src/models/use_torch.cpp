@@ -26,12 +26,11 @@ Graph trace_fresh(const std::string& arch, int64_t image_size) {
 }  // namespace
 
 void use_torch() {
-  set_torch_backend({.make_engine = make_torch_engine,
-                     .trace_file = [](const fs::path& model, int64_t image_size) {
-                       return trace(*load_model(model), image_size);
-                     },
-                     .trace_fresh = trace_fresh,
-                     .has_cuda = torch::cuda::is_available});
+  set_torch_backend(
+      {.make_engine = make_torch_engine,
+       .trace_file = [](const fs::path& model, int64_t image_size) { return trace(*load_model(model), image_size); },
+       .trace_fresh = trace_fresh,
+       .has_cuda = torch::cuda::is_available});
 }
 
 }  // namespace assemble

@@ -39,7 +39,7 @@ class Recorder {
     const auto handler = handlers().find(name);
     if (handler == handlers().end()) {
       throw UsageError(concat("operation ", name), "is not known to inference graphs",
-                       "write the network with the operations that src/deploy/trace.cpp lists, or add it there");
+                       "write the network with the operations that src/trace/trace.cpp lists, or add it there");
     }
     (this->*handler->second)(arguments, results);
   }

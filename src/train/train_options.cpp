@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "assemble/core/error.h"
+#include "assemble/nn/autocast.h"
 #include "assemble/train/train_options.h"
 
 namespace assemble {

@@ -15,10 +15,10 @@ using testing::HasSubstr;
 
 ModelCard card_of(const std::string& arch, int64_t classes) {
   ModelCard card;
-  card.arch = Arch::parse(arch);
+  card.arch = Arch::parse(arch).str();
   for (int64_t i = 0; i < classes; ++i) card.class_names.push_back(concat("cl\"ass ", i));
   card.preprocessing = Preprocessing::from_type("imagenet_64");
-  card.loss = "sigmoid";
+  card.loss = LossType::kSigmoid;
   card.training = {{"epochs", "3"}, {"data", "ex\"ample"}};
   return card;
 }
@@ -59,10 +59,10 @@ TEST_F(ModelFile, RoundTripKeepsWeightsAndCard) {
     ModelCard card;
     const Classifier loaded = load_model(path_, &card);
     EXPECT_FALSE(loaded->is_training());
-    EXPECT_EQ(card.arch, saved->arch());
+    EXPECT_EQ(card.arch, saved->arch().str());
     EXPECT_EQ(card.class_names, card_of(arch, 7).class_names);
     EXPECT_EQ(card.preprocessing, card_of(arch, 7).preprocessing);
-    EXPECT_EQ(card.loss, "sigmoid");
+    EXPECT_EQ(card.loss, LossType::kSigmoid);
     EXPECT_EQ(card.training, card_of(arch, 7).training);
     saved->eval();
     const torch::NoGradGuard no_grad;

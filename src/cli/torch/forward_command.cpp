@@ -6,6 +6,7 @@
 #include "assemble/core/text.h"
 #include "assemble/eval/classification.h"
 #include "assemble/models/model_file.h"
+#include "assemble/nn/autocast.h"
 #include "assemble/models/tensor_file.h"
 #include "common/numbers.h"
 #include "common/outputs.h"

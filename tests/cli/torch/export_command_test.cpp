@@ -24,7 +24,7 @@ class ExportCommandTest : public testing::Test {
   ExportCommandTest() {
     const Classifier network = lively_network("resnet50+sk+w8", 8, 32);
     ModelCard card;
-    card.arch = network->arch();
+    card.arch = network->arch().str();
     card.class_names = open_dataset(data(), Split::kValidation)->class_names();
     card.preprocessing = Preprocessing::from_type("imagenet_32a");
     // So that pixels, mean taken off, are about as large as what the network saw.

@@ -26,7 +26,7 @@ TEST(ModelCommand, InfoReadsModelFiles) {
   const test::TemporaryFolder folder;
   const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = 3});
   ModelCard card;
-  card.arch = model->arch();
+  card.arch = model->arch().str();
   card.class_names = {"ash", "beech", "cedar"};
   card.preprocessing = Preprocessing::from_type("imagenet_96");
   save_model(folder / "model.safetensors", *model, card);

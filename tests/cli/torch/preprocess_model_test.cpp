@@ -13,7 +13,7 @@ TEST(PreprocessCommand, TakesTheModelsOwnPreprocessing) {
   const test::TemporaryFolder folder;
   const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = 2});
   ModelCard card;
-  card.arch = model->arch();
+  card.arch = model->arch().str();
   card.class_names = {"ash", "beech"};
   card.preprocessing = Preprocessing::from_type("reid_48");
   const std::string path = (folder / "model.safetensors").string();

@@ -42,7 +42,7 @@ class Robustness : public testing::Test {
     const Classifier model =
         make_classifier(Arch::parse("resnet50+w4"), {.classes = static_cast<int64_t>(class_names.size())}, seed);
     ModelCard card;
-    card.arch = model->arch();
+    card.arch = model->arch().str();
     card.class_names = class_names;
     card.preprocessing = Preprocessing::from_type("imagenet_32");
     save_model(file, *model, card);

@@ -10,6 +10,7 @@
 #include "assemble/deploy/engine.h"
 #include "assemble/eval/corruption_robustness.h"
 #include "assemble/eval/perturbation_robustness.h"
+#include "assemble/train/run_folder.h"
 #include "assemble/train/trainer.h"
 
 namespace assemble::cli {

@@ -10,7 +10,6 @@
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/models/model_file.h"
-#include "assemble/trace/trace.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
 #include "robustness/robustness.h"
@@ -124,11 +123,11 @@ class DemoCommand : public Subcommand {
   /// Writes a trained network as ONNX and opens what was written.
   void deploy(DemoNetwork& network) const {
     const Classifier model = load_model(network.model(), &network.card);
-    network.cost = measure_cost(network.card.arch, network.card.classes(), draw_.side);
+    network.cost = measure_cost(model->arch(), network.card.classes(), draw_.side);
     const Graph graph = optimise(trace(*model, draw_.side));
     network.onnx = fs::path(out_) / (network.name + ".onnx");
-    write_file(network.onnx, serialise(to_onnx(graph, to_metadata(network.card, EnginePrecision::kF32))));
-    network.engine = make_engine(graph, {.kind = default_engine(torch::kCPU), .batch = kBatch});
+    write_file(network.onnx, serialise(to_onnx(graph, to_metadata(network.card, Precision::kF32))));
+    network.engine = make_engine(graph, {.kind = default_engine("cpu"), .batch = kBatch});
   }
 
   /// Runs the exported networks in turns.
@@ -136,7 +135,7 @@ class DemoCommand : public Subcommand {
     std::vector<BenchmarkEntry> entries;
     entries.reserve(networks.size());
     for (const DemoNetwork& network : networks) {
-      entries.push_back({network.name, network.engine, torch::randn({kBatch, 3, draw_.side, draw_.side}),
+      entries.push_back({network.name, network.engine, std::make_shared<const RandomImages>(kBatch, draw_.side),
                          network.cost.multiply_adds, 0});
     }
     const std::vector<BenchmarkResult> results = run_interleaved(entries, {.seconds = 2, .warm_up = 3});

@@ -125,8 +125,7 @@ MeasuredNetwork DemoNetwork::measured() const {
   LoaderOptions loader;
   loader.batch_size = 64;
   loader.preprocessing = card.preprocessing;
-  return {[engine = engine](const torch::Tensor& images) { return engine->run(images); },
-          outputs_of(card, onnx.string()), card.class_names, loader};
+  return {make_network(engine), outputs_of(card, onnx.string()), card.class_names, loader};
 }
 
 std::vector<std::vector<std::string>> demo_figures(const DemoResult& result) {

@@ -8,6 +8,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/nn/autocast.h"
 #include "assemble/train/run_observers.h"
 #include "common/choice_option.h"
 #include "common/config.h"
