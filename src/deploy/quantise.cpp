@@ -177,7 +177,8 @@ class Calibration {
  private:
   static Array sum_of(const Array& bias, std::vector<float> correction) {
     for (size_t c = 0; c < correction.size() && bias.defined(); ++c) correction[c] += bias.values()[c];
-    return Array({static_cast<int64_t>(correction.size())}, std::move(correction));
+    const auto channels = static_cast<int64_t>(correction.size());
+    return Array({channels}, std::move(correction));
   }
 
   /// The 8 bits that a quantised convolution reads.

@@ -29,7 +29,7 @@ ops::Convolution folded(ops::Convolution conv, const ops::BatchNorm& norm) {
     if (conv.bias.defined()) bias[c] += conv.bias.values()[c] * scale[c];
   }
   conv.weight = Array(conv.weight.shape(), std::move(weight));
-  conv.bias = Array({static_cast<int64_t>(bias.size())}, std::move(bias));
+  conv.bias = Array({conv.weight.size(0)}, std::move(bias));
   return conv;
 }
 
