@@ -108,8 +108,9 @@ class NetworkBenchmark : public Subcommand {
     const auto start = Clock::now();
     BenchmarkEntry entry = is_file(subject.network) ? open_file(subject, options) : make_random(subject, options);
     entry.start_seconds = seconds_since(start);
-    entry.name = concat(subject.network, "@", entry.images->view().height, " ", precision_name(entry.engine->precision()), " ",
-                        kEngineKinds.name(options.kind), plain_ ? " plain" : "");
+    entry.name =
+        concat(subject.network, "@", entry.images->view().height, " ", precision_name(entry.engine->precision()), " ",
+               kEngineKinds.name(options.kind), plain_ ? " plain" : "");
     return entry;
   }
 
@@ -139,7 +140,8 @@ class NetworkBenchmark : public Subcommand {
 
   /// Speed does not depend on the weights, so random ones and ranges from noise will do.
   BenchmarkEntry make_random(const Subject& subject, const EngineOptions& options) const {
-    const Graph traced = torch_backend(concat("the network ", subject.network)).trace_fresh(subject.network, subject.size);
+    const Graph traced =
+        torch_backend(concat("the network ", subject.network)).trace_fresh(subject.network, subject.size);
     const auto images = random_images(traced.input().shape.at(1));
     Graph graph = plain_ ? traced : optimise(traced);
     if (options.precision == Precision::kInt8) {

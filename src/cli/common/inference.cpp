@@ -28,9 +28,10 @@ void InferenceOptions::declare(CLI::App& app) {
   app.add_option("--cache", cache, "Folder of compiled models (openvino); empty: compile anew");
 }
 
-EngineKind InferenceOptions::kind() const { 
+EngineKind InferenceOptions::kind() const {
   if (engine) return *engine;
-  if (device == "auto" && !has_torch_backend() && fs::exists(kNvidiaDriver) && !find_torch_program(own_program()).empty()) {
+  if (device == "auto" && !has_torch_backend() && fs::exists(kNvidiaDriver) &&
+      !find_torch_program(own_program()).empty()) {
     throw NeedsTorch("the CUDA device");
   }
   return default_engine(device);

@@ -9,7 +9,6 @@
 #include "assemble/deploy/model_file.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/io/safetensors.h"
-#include "assemble/deploy/model_file.h"
 #include "common/commands.h"
 #include "common/numbers.h"
 #include "common/outputs.h"

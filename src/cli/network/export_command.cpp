@@ -91,9 +91,9 @@ class ExportCommand : public Subcommand {
                         {"bytes", bytes.size()},
                         {"nodes", graph.nodes().size()}};
     result.update(report_);
-    print(result, concat(text_, out_, ": ", card_.arch, " at ", card_.preprocessing.eval_size, ", ",
-                         precision_name(precision), ", ", format_number(static_cast<double>(bytes.size()) / 1048576, 1),
-                         " MiB\n"));
+    print(result,
+          concat(text_, out_, ": ", card_.arch, " at ", card_.preprocessing.eval_size, ", ", precision_name(precision),
+                 ", ", format_number(static_cast<double>(bytes.size()) / 1048576, 1), " MiB\n"));
   }
 
  private:

@@ -7,7 +7,6 @@
 #include "assemble/data/stored_set.h"
 #include "assemble/deploy/model_file.h"
 #include "assemble/eval/corruption_robustness.h"
-#include "assemble/deploy/model_file.h"
 #include "common/inference.h"
 #include "common/subcommand.h"
 

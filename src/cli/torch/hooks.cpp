@@ -5,7 +5,6 @@
 #include "assemble/nn/autocast.h"
 #include "assemble/train/batch_memory.h"
 #include "assemble/train/ranks.h"
-#include "common/hooks.h"
 #include "torch/commands.h"
 
 namespace assemble::cli {

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 
+#include "assemble/core/text.h"
 #include "test_support.h"
 
 namespace assemble::cli {
@@ -70,10 +71,12 @@ TEST_F(HandOver, ArgumentsEnvironmentAndStatusPassThrough) {
 
 TEST_F(HandOver, WhatARuntimeCommandNeedsIsHandedOverToo) {
   stand_in("bin");
-  for (const char* flag : {"--world=2", "--retrieval"}) {
-    const CommandResult result = run({"eval", "--model", "m", "--data", "d", flag});
+  for (const std::vector<std::string>& call :
+       {std::vector<std::string>{"eval", "--model", "m", "--data", "d", "--world", "2"},
+        {"benchmark", "--arch", "resnet50"}}) {
+    const CommandResult result = run(call);
     EXPECT_EQ(result.exit_code, 42);
-    EXPECT_THAT(result.standard_output, HasSubstr(std::string(" eval --model m --data d ") + flag));
+    EXPECT_THAT(result.standard_output, HasSubstr(" " + join(call, " ") + " "));
   }
   EXPECT_EQ(run({"eval", "--model", "m"}).exit_code, 2) << "usage is checked first";
 }
