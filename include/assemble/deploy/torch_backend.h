@@ -10,7 +10,7 @@
 
 namespace assemble {
 
-/// What the half with LibTorch adds to this one. use_torch() (assemble/trace/use_torch.h) fills it in; without that, what
+/// What the half with LibTorch adds to this one. use_torch() (assemble/models/use_torch.h) fills it in; without that, what
 /// needs it throws NeedsTorch.
 struct TorchBackend {
   /// The LibTorch engine.
