@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,6 +176,26 @@ void RandomAccessFile::read(uint64_t offset, std::span<uint8_t> out) const {
     position += static_cast<uint64_t>(got);
     out = out.subspan(static_cast<size_t>(got));
   }
+}
+
+MappedFile::MappedFile(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat status {};
+  if (descriptor < 0 || ::fstat(descriptor, &status) != 0) {
+    const int reason = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    throw InputError(path.string(), concat("cannot read: ", std::strerror(reason)), "check the path");
+  }
+  const auto size = static_cast<size_t>(status.st_size);
+  void* memory = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : nullptr;
+  const int reason = errno;
+  ::close(descriptor);
+  if (memory == MAP_FAILED) throw InputError(path.string(), concat("cannot map: ", std::strerror(reason)));
+  bytes_ = {static_cast<const uint8_t*>(memory), size};
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
 }
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {

@@ -38,6 +38,22 @@ class RandomAccessFile {
   uint64_t size_ = 0;
 };
 
+/// A file's bytes as memory, read from the disk where they are looked at.
+class MappedFile {
+ public:
+  /// @throws InputError when it cannot be opened or mapped
+  explicit MappedFile(const fs::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  /// Valid while this lives, also when the file is removed meanwhile.
+  std::span<const uint8_t> bytes() const { return bytes_; }
+
+ private:
+  std::span<const uint8_t> bytes_;
+};
+
 /// A file that appears whole or not at all: written under a temporary name beside its target, then flushed (fsync) and
 /// renamed by commit(). Destroyed without commit, it leaves nothing. A symbolic link stays: the file it names is
 /// replaced. A device or a pipe is written in place.

@@ -13,7 +13,7 @@
 namespace assemble {
 namespace {
 
-constexpr std::string_view kMagic = "assemble compiled model 2\n";
+constexpr std::string_view kMagic = "assemble compiled model 3\n";
 constexpr size_t kHead = 4096;
 constexpr size_t kChecksumDigits = 10;
 
@@ -39,17 +39,13 @@ uint64_t hash(const std::string& text) {
 }
 
 /// The checksum of a compiled model begins behind its first 4 KiB and ends with them, which are written last.
-uint32_t checksum(std::istream& file) {
-  std::string head(kHead, 0), chunk(size_t{1} << 20, 0);
-  const auto read = [&](std::string& into) {
-    file.read(into.data(), static_cast<std::streamsize>(into.size()));
-    return as_bytes({into.data(), static_cast<size_t>(file.gcount())});
-  };
-  const std::span<const uint8_t> beginning = read(head);
-  uint32_t crc = 0;
-  while (file) crc = crc32c(read(chunk), crc);
-  return crc32c(beginning, crc);
+uint32_t checksum(std::span<const uint8_t> model) {
+  const size_t head = std::min(model.size(), kHead);
+  return crc32c(model.first(head), crc32c(model.subspan(head)));
 }
+
+/// What fills a start of so many bytes up to where a compiled model begins.
+std::string padding(size_t start) { return std::string((kHead - start % kHead) % kHead, '\0'); }
 
 /// Passes what is written on to a file and computes its checksum.
 class CheckedBuffer : public std::streambuf {
@@ -108,23 +104,21 @@ CompiledCache::CompiledCache(const fs::path& folder, const std::string& key) : k
   if (!folder.empty()) path_ = folder / (hex(hash(key)) + ".compiled");
 }
 
-// Magic, key's length and checksum as lines of text, key, compiled model.
-std::optional<std::ifstream> CompiledCache::open() const {
+// Magic, key's length and checksum as lines of text, key, zeros up to a multiple of 4 KiB, compiled model.
+std::optional<CompiledCache::Kept> CompiledCache::open() const {
   std::error_code ignored;
   if (path_.empty() || !fs::exists(path_, ignored)) return {};
-  std::ifstream file(path_, std::ios::binary);
+  Kept kept{std::make_unique<MappedFile>(path_), {}};
+  const std::span<const uint8_t> bytes = kept.file->bytes();
   const std::string expected = concat(kMagic, key_.size(), "\n");
-  std::string start(expected.size() + kChecksumDigits + 1 + key_.size(), 0);
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  if (!file || !start.starts_with(expected) || !start.ends_with(key_)) return {};
-  const auto begin = file.tellg();
-  if (start.substr(expected.size(), kChecksumDigits + 1) != format_checksum(checksum(file))) {
-    log_warning(concat(path_.string(), " is damaged: compiling anew"));
-    return {};
-  }
-  file.clear();
-  file.seekg(begin);
-  return file;
+  const size_t length = expected.size() + kChecksumDigits + 1 + key_.size(), begin = length + padding(length).size();
+  if (bytes.size() < begin) return {};
+  const std::string_view start(reinterpret_cast<const char*>(bytes.data()), length);
+  if (!start.starts_with(expected) || !start.ends_with(key_)) return {};
+  kept.model = bytes.subspan(begin);
+  if (start.substr(expected.size(), kChecksumDigits + 1) == format_checksum(checksum(kept.model))) return kept;
+  log_warning(concat(path_.string(), " is damaged: compiling anew"));
+  return {};
 }
 
 void CompiledCache::write(const std::function<void(std::ostream&)>& write_compiled) const {
@@ -135,6 +129,7 @@ void CompiledCache::write(const std::function<void(std::ostream&)>& write_compil
     const uint64_t place = file.position();
     file.write(format_checksum(0));
     file.write(key_);
+    file.write(padding(file.position()));
     CheckedBuffer buffer(file);
     std::ostream stream(&buffer);
     stream.exceptions(std::ios::badbit | std::ios::failbit);  // passes the buffer's own errors on

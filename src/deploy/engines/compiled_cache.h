@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <fstream>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "assemble/core/file.h"
@@ -19,8 +20,13 @@ class CompiledCache {
   CompiledCache(const fs::path& folder, const std::string& key);
 
   const fs::path& path() const { return path_; }
-  /// The compiled model, after its checksum was found right, at its first byte; it ends with the file.
-  std::optional<std::ifstream> open() const;
+  /// A compiled model as it lies in its file.
+  struct Kept {
+    std::unique_ptr<MappedFile> file;
+    std::span<const uint8_t> model;  ///< at a multiple of 4 KiB
+  };
+  /// The compiled model, after its checksum was found right.
+  std::optional<Kept> open() const;
   /// A folder that cannot be written is a warning.
   /// @param write_compiled may go back and overwrite what it wrote within the first 4 KiB
   void write(const std::function<void(std::ostream&)>& write_compiled) const;

@@ -118,9 +118,11 @@ class OpenvinoEngine : public Engine {
                               ov::hint::inference_precision(bf16 ? ov::element::bf16 : ov::element::f32)};
     const CompiledCache cache(identity.empty() ? fs::path() : options_.cache,
                               concat(identity, "|", description(), "|", part_, "|", processor()));
-    if (auto compiled = cache.open()) {
+    if (auto kept = cache.open()) {
       try {
-        model_ = openvino_core().import_model(*compiled, "CPU", settings);
+        const ov::Tensor compiled(ov::element::u8, {kept->model.size()}, const_cast<uint8_t*>(kept->model.data()));
+        model_ = openvino_core().import_model(compiled, "CPU", settings);
+        kept_ = std::move(kept->file);
         return;
       } catch (const std::exception&) {
         log_warning(concat(cache.path().string(), " is of another version or damaged: compiling anew"));
@@ -182,6 +184,7 @@ class OpenvinoEngine : public Engine {
   int64_t streams_ = 1;
   int64_t part_ = 1;  ///< images a request
   bool pixels_ = false;
+  std::unique_ptr<MappedFile> kept_;  ///< what the compiled model lies in, where it comes from the cache
   ov::CompiledModel model_;
   std::vector<ov::InferRequest> requests_;
 };
