@@ -5,8 +5,6 @@ find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
-# Its headers alone: the libraries are loaded when a video is read or written.
-pkg_check_modules(LIBAV REQUIRED libavformat libavcodec libavutil libswscale)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 # Archives, names and foreign annotations of data sets; by name where there is no package file.
@@ -22,8 +20,7 @@ find_library(OPENCV_CORE_LIBRARY opencv_core REQUIRED)
 find_library(OPENCV_IMGPROC_LIBRARY opencv_imgproc REQUIRED)
 
 add_library(assemble::base_dependencies INTERFACE IMPORTED)
-target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}" "${OPENCV_INCLUDE_DIR}"
-                                                                    ${LIBAV_INCLUDE_DIRS})
+target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}" "${OPENCV_INCLUDE_DIR}")
 target_link_libraries(assemble::base_dependencies
                       INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::HWY
                                 PkgConfig::ARCHIVES

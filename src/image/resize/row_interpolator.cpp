@@ -20,7 +20,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // No MulAdd here: it rounds otherwise.
 void blend_all(const float* HWY_RESTRICT top, const float* HWY_RESTRICT bottom, float weight,
                const float* HWY_RESTRICT mean, size_t count, float* HWY_RESTRICT out) {
-  const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 8> d;  // every load of a longer vector would cross a cache line
   const auto share = hn::Set(d, weight);
   size_t i = 0;
   for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
