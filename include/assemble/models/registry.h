@@ -48,7 +48,7 @@ struct NetworkKind {
 /// };
 ///
 /// assemble::register_network({.name = "tiny", .description = "one convolution", .make =
-/// assemble::make_network<TinyNetImpl>});
+/// assemble::build_network<TinyNetImpl>});
 /// @endcode
 ///
 /// Any thread may call it and what looks a network up.
@@ -59,7 +59,7 @@ void register_network(NetworkKind kind);
 
 /// NetworkKind::make of a class that has an arch and options for its constructor.
 template <typename Network>
-Classifier make_network(const Arch& arch, const ClassifierOptions& options) {
+Classifier build_network(const Arch& arch, const ClassifierOptions& options) {
   return std::make_shared<Network>(arch, options);
 }
 
