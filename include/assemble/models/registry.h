@@ -44,8 +44,7 @@ struct NetworkKind {
 ///
 /// Any thread may call it and what looks a network up.
 /// @throws UsageError for a name that is taken (also by a preset) or that no arch string can hold, for a tweak that
-/// does
-///         not exist, and when there is no `make`
+///         does not exist, and when there is no `make`
 void register_network(NetworkKind kind);
 
 /// NetworkKind::make of a class that has an arch and options for its constructor.
