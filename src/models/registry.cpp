@@ -14,10 +14,20 @@
 namespace assemble {
 namespace {
 
-const std::vector<std::string> kResNet{"d", "bl", "se", "sk", "aa", "gem", "flatten", "emb", "nodown", "w", "timm"};
-// A ResNet-200 has no big-little version.
-const std::vector<std::string> kResNet200{"d", "se", "sk", "aa", "gem", "flatten", "emb", "nodown", "w", "timm"};
-const std::vector<std::string> kMobileNet{"se", "gem", "flatten", "emb", "w"};
+/// The library's own, which are there before any static object asks.
+std::deque<NetworkKind> library_networks() {
+  const std::vector<std::string> mobilenet{"se", "gem", "flatten", "emb", "w"};
+  const std::vector<std::string> resnet{"d", "bl", "se", "sk", "aa", "gem", "flatten", "emb", "nodown", "w", "timm"};
+  std::vector<std::string> resnet200 = resnet;
+  std::erase(resnet200, "bl");
+  return {
+      {"resnet50", "ResNet of 50 layers", build_network<ResNetImpl>, resnet, 64, "bn1.weight", "resnet_model/"},
+      {"resnet101", "ResNet of 101 layers", build_network<ResNetImpl>, resnet, 64, "bn1.weight", "resnet_model/"},
+      {"resnet152", "ResNet of 152 layers", build_network<ResNetImpl>, resnet, 64, "bn1.weight", "resnet_model/"},
+      {"resnet200", "ResNet of 200 layers", build_network<ResNetImpl>, resnet200, 64, "bn1.weight", "resnet_model/"},
+      {"mobilenet_v1", "MobileNetV1", build_network<MobileNetV1Impl>, mobilenet, 32, "bn1.weight"},
+  };
+}
 
 class Registry {
  public:
@@ -48,14 +58,7 @@ class Registry {
 
  private:
   mutable std::mutex mutex_;
-  std::deque<NetworkKind> kinds_{
-      // where elements stay in their place
-      {"resnet50", "ResNet of 50 layers", make_network<ResNetImpl>, kResNet, 64, "bn1.weight", "resnet_model/"},
-      {"resnet101", "ResNet of 101 layers", make_network<ResNetImpl>, kResNet, 64, "bn1.weight", "resnet_model/"},
-      {"resnet152", "ResNet of 152 layers", make_network<ResNetImpl>, kResNet, 64, "bn1.weight", "resnet_model/"},
-      {"resnet200", "ResNet of 200 layers", make_network<ResNetImpl>, kResNet200, 64, "bn1.weight", "resnet_model/"},
-      {"mobilenet_v1", "MobileNetV1", make_network<MobileNetV1Impl>, kMobileNet, 32, "bn1.weight"},
-  };
+  std::deque<NetworkKind> kinds_ = library_networks();  // in which elements stay in their place
 };
 
 bool is_name(const std::string& name) {

@@ -22,7 +22,7 @@ class Registry : public testing::Test {
 };
 
 NetworkKind other(const std::string& name) {
-  return {.name = name, .description = "another", .make = make_network<test::OwnNetworkImpl>};
+  return {.name = name, .description = "another", .make = build_network<test::OwnNetworkImpl>};
 }
 
 TEST_F(Registry, HoldsTheLibrarysNetworksAndAUsersOwn) {

@@ -40,7 +40,7 @@ inline void register_own_network() {
   if (find_network("own_network")) return;
   register_network({.name = "own_network",
                     .description = "two convolutions",
-                    .make = make_network<OwnNetworkImpl>,
+                    .make = build_network<OwnNetworkImpl>,
                     .tweaks = {"gem", "flatten", "emb", "w"},
                     .width = 8,
                     .width_tensor = "first.0.weight"});

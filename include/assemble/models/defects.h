@@ -9,7 +9,8 @@
 
 namespace assemble {
 
-/// Names that do not fit, by what is wrong with them: a line for an error, which lists the first ten.
+/// Names that do not fit, by what is wrong with them: a line for an error, which lists the first ten. For the library's
+/// own use.
 class Defects {
  public:
   explicit Defects(const char* kind) : kind_(kind) {}

@@ -31,35 +31,25 @@ struct NetworkKind {
 /// to model files and read from them, traced and exported, as the library's own.
 ///
 /// @code
-/// class TinyNetImpl : public assemble::ClassifierImpl {
-///  public:
-///   TinyNetImpl(const assemble::Arch& arch, const assemble::ClassifierOptions& options)
-///       : ClassifierImpl(arch, options),
-///         conv(register_module("conv", assemble::nn::ConvBn({.conv = {.in_channels = 3, .out_channels = 16,
-///                                                                     .kernel = 3, .stride = 2}}))) {
+/// struct TinyNetImpl : ClassifierImpl {
+///   TinyNetImpl(const Arch& arch, const ClassifierOptions& options) : ClassifierImpl(arch, options) {
+///     conv = register_module("conv", nn::Conv({.in_channels = 3, .out_channels = 16, .kernel = 3, .stride = 2}));
 ///     make_head(/*channels=*/16, /*reduction=*/2);
 ///   }
-///
-///  protected:
-///   torch::Tensor stages(const torch::Tensor& images, assemble::Endpoints*) override { return conv->forward(images); }
-///
-///  private:
-///   assemble::nn::ConvBn conv;
+///   torch::Tensor stages(const torch::Tensor& images, Endpoints*) override { return conv->forward(images); }
+///   nn::Conv conv{nullptr};
 /// };
-///
-/// assemble::register_network({.name = "tiny", .description = "one convolution", .make =
-/// assemble::make_network<TinyNetImpl>});
+/// register_network({.name = "tiny", .description = "one convolution", .make = build_network<TinyNetImpl>});
 /// @endcode
 ///
 /// Any thread may call it and what looks a network up.
 /// @throws UsageError for a name that is taken (also by a preset) or that no arch string can hold, for a tweak that
-/// does
-///         not exist, and when there is no `make`
+///         does not exist, and when there is no `make`
 void register_network(NetworkKind kind);
 
 /// NetworkKind::make of a class that has an arch and options for its constructor.
 template <typename Network>
-Classifier make_network(const Arch& arch, const ClassifierOptions& options) {
+Classifier build_network(const Arch& arch, const ClassifierOptions& options) {
   return std::make_shared<Network>(arch, options);
 }
 
