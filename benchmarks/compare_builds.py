@@ -2,22 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds two builds of the command against each other in one run: what a change must leave as it was.
 
-    benchmarks/compare_builds.py OLD NEW --photos DIR --golden DIR --model M.safetensors --data DIR --out FILE.csv
+    benchmarks/compare_builds.py OLD NEW --photos DIR --golden DIR --model M.safetensors --data DIR --weights W.pth --out FILE.csv
 
 OLD and NEW are two `assemble` programs. Measured, the builds taking turns: the loader on PHOTOS; for MODEL the rate of
 f32, bf16 and int8 (each build exports its own int8 file, calibrated on DATA's training images) and top-1 on DATA; and
-for each network under GOLDEN/models how far the builds' logits lie apart. Needs numpy and safetensors.
+for each network under GOLDEN/models how far the builds' logits lie apart. With --weights, a large network that either build
+converts: what a start takes, and one photo of PHOTOS, in f32 and int8, the compiled model being kept. Needs numpy and
+safetensors.
 """
 import argparse
 import csv
 import datetime
 import json
+import os
 import pathlib
 import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -31,11 +35,14 @@ def arguments():
     parser.add_argument("--golden", type=pathlib.Path)
     parser.add_argument("--model", type=pathlib.Path)
     parser.add_argument("--data", type=pathlib.Path)
+    parser.add_argument("--weights", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     options = parser.parse_args()
     if (options.model is None) != (options.data is None):
         parser.error("--model and --data go together")
+    if options.weights and not options.photos:
+        parser.error("--weights needs --photos")
     return options
 
 
@@ -71,10 +78,10 @@ class Table:
 def compare_model(table, options, builds, folder):
     models = {}
     for build, program in builds.items():
-        file = folder / f"{build}.int8.onnx"
-        run(program, "export", "--model", options.model, "--out", file, "--int8", "--calibration",
-            options.data / "train")
-        models[build] = {"f32": options.model, "bf16": options.model, "int8": file}
+        model, file = folder / f"{build}.model.safetensors", folder / f"{build}.int8.onnx"
+        run(program, "convert", options.model, model)  # of an earlier version it lacks what a newer build adds
+        run(program, "export", "--model", model, "--out", file, "--int8", "--calibration", options.data / "train")
+        models[build] = {"f32": model, "bf16": model, "int8": file}
     for precision in ("f32", "bf16", "int8"):
         words = {b: (p, "benchmark", "--model", models[b][precision], "--precision", precision, "--batch", 8,
                      "--seconds", 5, "--json") for b, p in builds.items()}
@@ -100,6 +107,44 @@ def compare_logits(table, golden, builds, folder):
                   f"{np.abs(logits['new'] - logits['old']).max():.1e} apart")
 
 
+def start(program, *words):
+    """Seconds and resident MiB of a process."""
+    before = time.monotonic()
+    process = subprocess.Popen([str(program), *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"{program} {words} ended with {status}")
+    return time.monotonic() - before, usage.ru_maxrss / 1024
+
+
+def compare_starts(table, options, builds, folder):
+    photo = sorted(path for path in options.photos.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))[0]
+    tasks = {"--version": {build: ("--version",) for build in builds}}
+    sizes = {}
+    for build, program in builds.items():
+        model, quantised, cache = (folder / f"{build}.{end}" for end in ("safetensors", "onnx", "cache"))
+        run(program, "convert", options.weights, model)
+        run(program, "export", "--model", model, "--out", quantised, "--int8", "--calibration", options.photos,
+            "--calibration-images", 32)
+        for precision, file in (("f32", model), ("int8", quantised)):
+            words = ("predict", "--model", file, "--cache", cache, photo)
+            tasks.setdefault(f"predict, {precision}", {})[build] = words
+            sizes[f"predict, {precision}"] = file.stat().st_size / 2**20
+            run(program, *words)
+    for task, words in tasks.items():
+        results = {"old": [], "new": []}
+        for number in range(4 * options.rounds):
+            for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
+                results[build].append(start(builds[build], *words[build]))
+        old, new = (statistics.median(seconds for seconds, _ in results[build]) for build in ("old", "new"))
+        table.add(task, "s", f"{old:.3f}", f"{new:.3f}", f"{new / old:.3f}")
+        old, new = (statistics.median(memory for _, memory in results[build]) - sizes.get(task, 0)
+                    for build in ("old", "new"))
+        table.add(task, "resident MiB beyond the weights", f"{old:.0f}", f"{new:.0f}", f"{new / old:.3f}")
+    objects = {build: len(run("ldd", program).splitlines()) for build, program in builds.items()}
+    table.add("program", "shared objects", objects["old"], objects["new"], f"{objects['new'] / objects['old']:.3f}")
+
+
 def main():
     options = arguments()
     builds = {"old": options.old.absolute(), "new": options.new.absolute()}
@@ -114,6 +159,8 @@ def main():
                              "--repeats", 1, "--json") for b, p in builds.items()}
                 table.rates({f"{part}_images_per_second": f"loader, {part}, {decode}" for part in ("train", "eval")},
                             words)
+        if options.weights:
+            compare_starts(table, options, builds, folder)
         if options.model:
             compare_model(table, options, builds, folder)
     with options.out.open("w", newline="") as file:

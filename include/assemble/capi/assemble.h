@@ -36,9 +36,9 @@ typedef struct assemble_model assemble_model;
 /// How a model is opened. It grows at its end in later versions; `size` tells them apart.
 typedef struct assemble_options {
   size_t size;            ///< bytes of this structure in the header that the program was compiled with
-  const char* engine;     ///< "openvino" or "torch"; NULL: openvino on the CPU where the library has it, else torch
+  const char* engine;     ///< "openvino", which NULL is too; this library is of the half without LibTorch
   const char* precision;  ///< "f32" or "bf16"; NULL: f32. An .onnx file with 8-bit weights computes in int8
-  const char* device;     ///< of the torch engine: "cpu", "cuda", "cuda:N" or "auto"; NULL: cpu
+  const char* device;     ///< "cpu" or "auto", which NULL is too: reserved for engines to come
   const char* cache;      ///< folder where OpenVINO's compiled models are kept, so that opening is fast; NULL: none
   int32_t threads;        ///< of the processor, for decoding and for the network, up to 1024; 0: every core
   /// Images that the network computes at once, up to 65536. It always computes that many: 1 for images that come one by

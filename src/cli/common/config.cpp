@@ -35,7 +35,7 @@ CLI::Option* find_option(CLI::App& app, const std::string& key) {
   return app.get_option_no_throw(key);  // by position
 }
 
-std::string suggestion(const CLI::App& app, const std::string& key) {
+std::string key_suggestion(const CLI::App& app, const std::string& key) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
     if (!option->get_configurable()) continue;
@@ -77,7 +77,7 @@ class Configuration {
         throw UsageError(where,
                          is_option ? concat("'", entry.path[i], "' is an option, not a table")
                                    : concat("unknown table '", entry.path[i], "'"),
-                         is_option ? "give it one value" : suggestion(*owner, entry.path[i]));
+                         is_option ? "give it one value" : key_suggestion(*owner, entry.path[i]));
       }
       owner = found.front();
     }
@@ -87,7 +87,7 @@ class Configuration {
   CLI::Option& option_of(CLI::App& owner, const TomlEntry& entry, const std::string& where) {
     const std::string& key = entry.path.back();
     CLI::Option* option = find_option(owner, key);
-    if (option == nullptr) throw UsageError(where, concat("unknown key '", key, "'"), suggestion(owner, key));
+    if (option == nullptr) throw UsageError(where, concat("unknown key '", key, "'"), key_suggestion(owner, key));
     if (!option->get_configurable()) {
       throw UsageError(where, concat("'", key, "' is no key of a configuration"),
                        concat("give --", with_dashes(key), " on the command line"));

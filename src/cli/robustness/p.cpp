@@ -19,7 +19,7 @@ namespace {
 using nlohmann::ordered_json;
 
 /// A network whose figures others are divided by: a result, or a model to measure.
-struct GivenBaseline {
+struct GivenStability {
   std::optional<PerturbationBaseline> result;
   std::optional<LoadedNetwork> network;
 };
@@ -63,7 +63,7 @@ class PerturbationMeasure : public Subcommand {
     find_missing();
     if (stored_) stored_side_ = stored_side();
     if (!out_.empty()) check_outside(out_, data_);
-    const GivenBaseline given = open_baseline(network);
+    const GivenStability given = open_baseline(network);
     const PerturbationResults results = measure(network, out_);
     const PerturbationBaseline baseline = make_baseline(given);
     find_gaps(results);
@@ -111,8 +111,8 @@ class PerturbationMeasure : public Subcommand {
   }
 
   /// Reads it before the work, so that a wrong one is not met after it.
-  GivenBaseline open_baseline(const LoadedNetwork& network) const {
-    GivenBaseline given;
+  GivenStability open_baseline(const LoadedNetwork& network) const {
+    GivenStability given;
     if (baseline_.empty()) {
       if (network.card().classes() < 1000) {
         log_warning("AlexNet's flip probabilities are those of ImageNet: on other data give --baseline");
@@ -133,7 +133,7 @@ class PerturbationMeasure : public Subcommand {
     return given;
   }
 
-  PerturbationBaseline make_baseline(const GivenBaseline& given) const {
+  PerturbationBaseline make_baseline(const GivenStability& given) const {
     if (given.result) return *given.result;
     return baseline_of(measure(*given.network, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
   }
