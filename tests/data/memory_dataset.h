@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../image/sample_images.h"
+#include "assemble/core/text.h"
 #include "assemble/data/loader.h"
 #include "assemble/image/encode.h"
 

@@ -137,9 +137,9 @@ class DamagedGraphText : public testing::Test {
 };
 
 TEST_F(DamagedGraphText, IsNoJson) {
-  for (const std::string text : {std::string(), std::string("{"), std::string("[]"), std::string("null"),
-                                 std::string("{}"), std::string("\"graph\""), text_.substr(0, text_.size() / 2),
-                                 text_ + "}", std::string(100000, '['), std::string("\xff")}) {
+  for (const std::string& text : {std::string(), std::string("{"), std::string("[]"), std::string("null"),
+                                  std::string("{}"), std::string("\"graph\""), text_.substr(0, text_.size() / 2),
+                                  text_ + "}", std::string(100000, '['), std::string("\xff")}) {
     EXPECT_THROW(graph_from_text(text, find_, "m"), InputError) << text.substr(0, 20);
   }
 }
