@@ -18,9 +18,19 @@ install(FILES "${PROJECT_BINARY_DIR}/assembleConfig.cmake" "${PROJECT_BINARY_DIR
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
         COMPONENT runtime)
 
-# What is installed finds the libraries it was linked with. (INSTALL_RPATH_USE_LINK_PATH would leave out .venv, as every
-# folder inside the project's.)
-set_target_properties(assemble_command assemble_c PROPERTIES INSTALL_RPATH "${ASSEMBLE_OPENVINO_LIBRARY_DIR}")
+# Of OpenVINO what a CPU needs to run and to read ONNX comes along, so that the runtime half is whole without the build's
+# folder. (INSTALL_RPATH_USE_LINK_PATH would leave out .venv, as every folder inside the project's.)
+if(ASSEMBLE_OPENVINO)
+  set(openvino_parts "")
+  foreach(part libopenvino.so libopenvino_intel_cpu_plugin.so libopenvino_onnx_frontend.so libopenvino_ir_frontend.so
+               libtbb.so libtbbmalloc.so libtbbbind_2_5.so libhwloc.so)
+    file(GLOB found "${ASSEMBLE_OPENVINO_LIBRARY_DIR}/${part}*")
+    list(APPEND openvino_parts ${found})
+  endforeach()
+  install(FILES ${openvino_parts} DESTINATION "${CMAKE_INSTALL_LIBDIR}/assemble" COMPONENT runtime)
+endif()
+set_target_properties(assemble_command PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/assemble")
+set_target_properties(assemble_c PROPERTIES INSTALL_RPATH "$ORIGIN/assemble")
 install(TARGETS assemble_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT runtime)
 install(TARGETS assemble_c EXPORT assembleCTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
 install(EXPORT assembleCTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT runtime)
@@ -33,6 +43,6 @@ if(ASSEMBLE_TORCH)
   install(TARGETS assemble EXPORT assembleTorchTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT torch)
   install(EXPORT assembleTorchTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT torch)
   set_target_properties(assemble_torch_command PROPERTIES
-                        INSTALL_RPATH "${ASSEMBLE_TORCH_ROOT}/lib;${ASSEMBLE_OPENVINO_LIBRARY_DIR}")
+                        INSTALL_RPATH "$ORIGIN/../../${CMAKE_INSTALL_LIBDIR}/assemble;${ASSEMBLE_TORCH_ROOT}/lib")
   install(TARGETS assemble_torch_command RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/assemble" COMPONENT torch)
 endif()

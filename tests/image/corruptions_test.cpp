@@ -67,7 +67,7 @@ TEST(Corruptions, AreThe19InThePublishedOrder) {
 TEST(Corruptions, UnknownNamesAndSeveritiesAreNamed) {
   const std::string name = test::error_of<UsageError>([] { check_corruption("gausian_noise"); });
   EXPECT_THAT(name, HasSubstr("gausian_noise"));
-  EXPECT_THAT(name, HasSubstr("spatter, saturate"));
+  EXPECT_THAT(name, HasSubstr("spatter or saturate"));
   EXPECT_THAT(name, HasSubstr("did you mean gaussian_noise?"));
   for (const int severity : {0, 6, -1}) {
     EXPECT_THAT(test::error_of<UsageError>([&] { corrupt(noise_image(4, 4), "fog", severity, 0); }),

@@ -6,16 +6,11 @@
 #include <gtest/gtest.h>
 #include <link.h>
 
+#include "../../src/image/codec/libav.h"
 #include "assemble/core/error.h"
 #include "test_support.h"
 
 namespace assemble {
-
-// Of src/image/codec/libav.h, without the headers of libav.
-namespace libav {
-void* load_library(const std::string& name, int version);
-}
-
 namespace {
 
 using testing::HasSubstr;

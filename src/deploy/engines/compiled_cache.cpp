@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/compiled_cache.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <chrono>
 #include <charconv>
 #include <span>
 #include <streambuf>
@@ -100,6 +103,17 @@ class CheckedBuffer : public std::streambuf {
 
 }  // namespace
 
+void forget_mapped(std::span<const uint8_t> bytes) {
+  ::madvise(const_cast<uint8_t*>(bytes.data()), bytes.size(), MADV_DONTNEED);
+}
+
+ForgetWhileRead::ForgetWhileRead(std::span<const uint8_t> bytes)
+    : forgetting_([bytes](const std::stop_token& stop) {
+        constexpr std::chrono::milliseconds kPause(2);
+        for (; !stop.stop_requested(); std::this_thread::sleep_for(kPause)) forget_mapped(bytes);
+        forget_mapped(bytes);
+      }) {}
+
 CompiledCache::CompiledCache(const fs::path& folder, const std::string& key) : key_(key) {
   if (!folder.empty()) path_ = folder / (hex(hash(key)) + ".compiled");
 }
@@ -116,7 +130,9 @@ std::optional<CompiledCache::Kept> CompiledCache::open() const {
   const std::string_view start(reinterpret_cast<const char*>(bytes.data()), length);
   if (!start.starts_with(expected) || !start.ends_with(key_)) return {};
   kept.model = bytes.subspan(begin);
-  if (start.substr(expected.size(), kChecksumDigits + 1) == format_checksum(checksum(kept.model))) return kept;
+  const bool whole = start.substr(expected.size(), kChecksumDigits + 1) == format_checksum(checksum(kept.model));
+  forget_mapped(bytes);
+  if (whole) return kept;
   log_warning(concat(path_.string(), " is damaged: compiling anew"));
   return {};
 }

@@ -6,10 +6,25 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 
 #include "assemble/core/file.h"
 
 namespace assemble {
+
+/// Gives back the memory that a mapped file's bytes take since they were looked at; where they are again, they are read
+/// from the file again.
+void forget_mapped(std::span<const uint8_t> bytes);
+
+/// Does so again and again while it lives: what is read once, such as weights that are copied into another layout, is then
+/// never in memory twice.
+class ForgetWhileRead {
+ public:
+  explicit ForgetWhileRead(std::span<const uint8_t> bytes);
+
+ private:
+  std::jthread forgetting_;
+};
 
 /// One compiled model in a folder: a file named after what it was made from, with a checksum. A file that is damaged or
 /// was made from something else is as good as none. Compiled models go from and to the disk without a copy in memory.

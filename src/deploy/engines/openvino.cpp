@@ -120,6 +120,7 @@ class OpenvinoEngine : public Engine {
                               concat(identity, "|", description(), "|", part_, "|", processor()));
     if (auto kept = cache.open()) {
       try {
+        const ForgetWhileRead forgetting(kept->model);
         const ov::Tensor compiled(ov::element::u8, {kept->model.size()}, const_cast<uint8_t*>(kept->model.data()));
         model_ = openvino_core().import_model(compiled, "CPU", settings);
         kept_ = std::move(kept->file);
