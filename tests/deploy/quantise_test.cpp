@@ -268,7 +268,8 @@ TEST_F(DeadQuantise, AnActivationOfZerosGetsTheRangeOne) {
     std::ranges::fill(bias, 0);
   });
   std::vector<std::string> found;
-  for (const Node& node : quantise(graph, {noise_.view()}, {}).graph.nodes()) {
+  const Graph quantised = quantise(graph, {noise_.view()}, {}).graph;
+  for (const Node& node : quantised.nodes()) {
     const auto* rounding = node.as<ops::Quantise>();
     if (rounding && rounding->quantisation.scale == 1.f / 255) found.push_back(node.name);
   }
