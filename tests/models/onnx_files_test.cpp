@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "assemble/core/text.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
