@@ -54,6 +54,7 @@ class Writer {
   }
 
   json write(const ops::Convolution& conv, const std::string& node) const {
+    if (conv.relu || conv.quantised) throw optimised(node);
     json entry{{"weight", weight(conv.weight, node)},
                {"stride", conv.stride},
                {"groups", conv.groups},
