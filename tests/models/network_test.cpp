@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "assemble/core/error.h"
 #include "assemble/eval/classification.h"
 #include "assemble/eval/retrieval.h"
 #include "assemble/models/teacher.h"
