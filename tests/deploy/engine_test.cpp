@@ -116,9 +116,9 @@ TEST_F(Engines, CompiledModelsAreKept) {
   ASSERT_EQ(kept.size(), 1u);
   EXPECT_TRUE(test::same(run(file_, options), first));
 
-  // Damaged at its beginning, in its middle or cut off: compiled anew and written again.
+  // Damaged at the compiled model's beginning, in its middle or cut off: compiled anew and written again.
   const auto size = fs::file_size(kept[0]);
-  for (const uintmax_t place : {uintmax_t{5000}, size / 2, size}) {
+  for (const uintmax_t place : {uintmax_t{8192}, size / 2, size}) {
     if (place == size) {
       fs::resize_file(kept[0], size - 1);
     } else {
