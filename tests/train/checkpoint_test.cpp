@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "assemble/core/error.h"
+#include "assemble/models/model_file.h"
 #include "test_support.h"
 
 namespace assemble {

@@ -2,6 +2,8 @@
 // Training on records with teacher's logits: from the file to the loss.
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/data/shards.h"
