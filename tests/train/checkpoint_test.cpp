@@ -64,7 +64,9 @@ TEST_F(CheckpointTest, GivesBackWeightsMomentumAveragesAndState) {
 
 TEST_F(CheckpointTest, AModelFileIsNoCheckpoint) {
   const Classifier model = network(1);
-  save_model(folder_ / "m", *model, card());
+  ModelCard card;
+  card.class_names = {"a", "b", "c"};
+  save_model(folder_ / "m", *model, card);
   MomentumSgd optimizer = optimizer_of(model);
   const std::string message =
       test::error_of<InputError>([&] { load_checkpoint(folder_ / "m", *model, optimizer, nullptr); });

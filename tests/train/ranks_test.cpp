@@ -12,6 +12,7 @@
 #include "assemble/core/error.h"
 #include "assemble/data/dataset.h"
 #include "assemble/eval/classification.h"
+#include "assemble/models/network.h"
 #include "drawn_data.h"
 
 namespace assemble {

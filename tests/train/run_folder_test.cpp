@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "assemble/core/error.h"
 #include "assemble/io/tfrecord.h"
 #include "test_support.h"

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "assemble/core/error.h"
+#include "assemble/models/network.h"
 #include "drawn_data.h"
 
 namespace assemble {
@@ -45,8 +46,9 @@ TEST(Validator, MeasuresWhatItsMetricCallsFor) {
   const ValidationResult retrieved = by_recall.run(*model, torch::kCPU, Precision::kF32);
   EXPECT_FALSE(retrieved.classification);
   Loader loader(*dataset, loader_options());
+  const Network embedder = borrow_embedder(*model, torch::kCPU, Precision::kF32);
   const RetrievalResult expected =
-      measure_retrieval(embed_images(*model, loader, torch::kCPU, Precision::kF32), Similarity::kEuclidean, {1, 2, 4});
+      measure_retrieval(embed_images(embedder, "m", loader), Similarity::kEuclidean, {1, 2, 4});
   EXPECT_EQ(retrieved.retrieval->recall, expected.recall) << "1 is always there, 1000 is left out";
   EXPECT_EQ(retrieved.score(), expected.recall[0].second);
   EXPECT_EQ(retrieved.metrics()[1].first, "recall@2");
