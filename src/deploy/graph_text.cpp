@@ -252,9 +252,9 @@ StoredGraph read(const json& text, const FindWeight& find) {
     throw InputError("", concat("version ", text.at("version").dump(), ", this program reads ", kVersion),
                      "use the version of assemble that wrote it");
   }
-  StoredGraph stored{{}, text.at("any_size"), integer(text.at("size_multiple"))};
+  StoredGraph stored{{}, integer(text.at("size_step")), integer(text.at("size_multiple"))};
   const std::vector<int64_t> shape = integers(text.at("input"));
-  if (stored.size_multiple < 1 || shape.size() != 3 || shape[0] != Images::kChannels) {
+  if (stored.size_step < 0 || stored.size_multiple < 1 || shape.size() != 3 || shape[0] != Images::kChannels) {
     throw InputError("", concat("an input of shape ", show_shape(shape)));
   }
   stored.graph.add_input({}, shape);
@@ -279,7 +279,7 @@ std::string to_text(const StoredGraph& stored, const WeightNames& names) {
   const std::vector<Node>& all = stored.graph.nodes();
   std::transform(all.begin() + 1, all.end(), std::back_inserter(nodes), write);
   return json{{"version", kVersion},
-              {"any_size", stored.any_size},
+              {"size_step", stored.size_step},
               {"size_multiple", stored.size_multiple},
               {"input", stored.graph.input().shape},
               {"nodes", nodes}}

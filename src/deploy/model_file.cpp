@@ -94,8 +94,11 @@ Graph stored_graph(const fs::path& path, int64_t image_size) {
         concat("the network of ", path.string(), " needs sides that are multiples of ", stored.size_multiple),
         concat("the nearest for ", image_size, ": ", nearest_sizes(image_size, stored.size_multiple)));
   }
-  if (!stored.any_size) {
-    throw NeedsTorch(concat(path.string(), " at image size ", image_size, " (its graph is for ", shape[1], " alone)"));
+  if (stored.size_step == 0 || (image_size - shape[1]) % stored.size_step != 0) {
+    const std::string others =
+        stored.size_step == 0 ? " alone" : concat(" and sizes multiples of ", stored.size_step, " away");
+    throw NeedsTorch(
+        concat(path.string(), " at image size ", image_size, " (its graph is for ", shape[1], others, ")"));
   }
   return at_size(stored.graph, image_size, image_size);
 }

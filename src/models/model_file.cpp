@@ -14,6 +14,8 @@
 namespace assemble {
 namespace {
 
+constexpr int64_t kLargestStep = 64;
+
 TracedNetwork trace_named(ClassifierImpl& model, int64_t image_size) {
   return trace(
       model, [&](const torch::Tensor& images) { return model.forward(images); }, image_size);
@@ -33,11 +35,14 @@ bool fits_size(ClassifierImpl& model, const Graph& graph, const WeightNames& nam
 /// The graph as the file keeps it.
 std::string graph_text(ClassifierImpl& model, int64_t image_size) {
   const TracedNetwork traced = trace_named(model, image_size);
-  StoredGraph stored{traced.graph, false, model.arch().size_multiple()};
-  if (model.arch().pool != PoolType::kFlatten) {
-    // The next two sizes, so that one of them is odd where that can be.
-    stored.any_size = fits_size(model, traced.graph, traced.names, image_size + stored.size_multiple) &&
-                      fits_size(model, traced.graph, traced.names, image_size + 2 * stored.size_multiple);
+  StoredGraph stored{traced.graph, 0, model.arch().size_multiple()};
+  // Where padding depends on whether sides are even, only every second size has the same graph, and so on.
+  const auto fits = [&](int64_t step) {
+    return fits_size(model, traced.graph, traced.names, image_size + step) &&
+           fits_size(model, traced.graph, traced.names, image_size + 2 * step);
+  };
+  for (int64_t step = stored.size_multiple; step <= kLargestStep && stored.size_step == 0; step *= 2) {
+    if (fits(step)) stored.size_step = step;
   }
   return to_text(stored, traced.names);
 }

@@ -49,7 +49,7 @@ TEST(GraphText, SurvivesARoundTrip) {
     const Graph& graph = traced.stored.graph;
     const std::string text = to_text(traced.stored, traced.names);
     const StoredGraph read = graph_from_text(text, weights_of(graph, traced.names), "model");
-    EXPECT_TRUE(read.any_size);
+    EXPECT_EQ(read.size_step, test::SmallNetwork::kSizeMultiple);
     EXPECT_EQ(read.size_multiple, 16);
     ASSERT_EQ(read.graph.nodes().size(), graph.nodes().size());
     for (NodeId id = 0; id < graph.nodes().size(); ++id) {
@@ -83,7 +83,7 @@ TEST(GraphText, KeepsEverySetting) {
   const std::string text = to_text(stored, {});
   const StoredGraph read = graph_from_text(text, weights_of(graph, {}), "model");
   EXPECT_EQ(to_text(read, {}), text);
-  EXPECT_FALSE(read.any_size);
+  EXPECT_EQ(read.size_step, 0);
   EXPECT_EQ(read.size_multiple, 7);
   const std::vector<float> pixels = test::normal_values(12 * 10 * 3, 1);
   const Images images{1, 12, 10, pixels.data()};

@@ -57,7 +57,7 @@ TEST_F(RuntimeModelFile, GivesTheGraphForOtherSizes) {
 TEST_F(RuntimeModelFile, OfOneSizeNeedsLibtorchForAnother) {
   save([](Metadata& metadata) {
     auto graph = nlohmann::json::parse(metadata["graph"]);
-    graph["any_size"] = false;
+    graph["size_step"] = 0;
     metadata["graph"] = graph.dump();
   });
   EXPECT_NO_THROW(read_graph(path_, 32));

@@ -84,7 +84,7 @@ TEST_P(EveryKind, EveryRewriteIsExact) {
   for (const auto& pass : {fold_batch_norm, fuse_relu, merge_padding, split_convolutions, order_projections,
                            fuse_upsample_add, remove_dead}) {
     graph = pass(graph);
-    EXPECT_LT(relative_difference(test::interpret(graph, to_images(images, kept_)), wanted), 1e-5);
+    EXPECT_LT(relative_difference(test::interpret(graph, to_images(images, kept_)), wanted), 2e-5);
   }
   EXPECT_EQ(count<ops::BatchNorm>(graph), 0);
   EXPECT_EQ(count<ops::Relu>(graph), model_->arch().embedding > 0 ? 1 : 0);  // a reshape stands before the embedding's
@@ -119,11 +119,12 @@ TEST_P(EveryKind, TheStoredGraphFitsOtherSizes) {
   const test::TemporaryFolder folder;
   const fs::path path = folder / "model.safetensors";
   save_model(path, *model_, card_of(model_, size_));
-  const bool any_size = nlohmann::json::parse(SafetensorsFile(path).metadata().at("graph")).at("any_size");
-  EXPECT_EQ(any_size, !flat());
-  if (flat()) return;
-  const int64_t step = model_->arch().size_multiple();
-  for (const int64_t size : {size_ + step, size_ + 32}) {
+  const int64_t step = nlohmann::json::parse(SafetensorsFile(path).metadata().at("graph")).at("size_step");
+  // Pooling with a power divides by a power of the number of pixels.
+  const bool one_size = flat() || model_->arch().pool == PoolType::kGeM;
+  EXPECT_EQ(step == 0, one_size);
+  if (one_size) return;
+  for (const int64_t size : {size_ + step, size_ + 64}) {
     const Graph read = read_graph(path, size), traced = trace(*model_, size);
     expect_same_graph(read, traced);
     const torch::Tensor images = noise(1, size);

@@ -45,7 +45,7 @@ class SmallNetwork {
 
   Traced trace() {
     Traced traced;
-    traced.stored.any_size = true;
+    traced.stored.size_step = kSizeMultiple;
     traced.stored.size_multiple = kSizeMultiple;
     graph_ = &traced.stored.graph;
     names_ = &traced.names;

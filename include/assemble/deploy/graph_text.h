@@ -12,7 +12,9 @@ namespace assemble {
 /// A traced graph as it lies in a model file: JSON that names the file's tensors in place of weights.
 struct StoredGraph {
   Graph graph;
-  bool any_size = false;      ///< the graph depends on the size of its input nowhere but there: at_size() may change it
+  /// at_size() may change the graph to sides that lie a multiple of so many pixels from its own: there it depends on the
+  /// size of its input nowhere but in the input. 0: it is for its own size alone.
+  int64_t size_step = 0;
   int64_t size_multiple = 1;  ///< sides that the network takes are multiples of it
 };
 

@@ -136,7 +136,7 @@ TEST_F(ExportCommandTest, RefusesWhatCannotWork) {
                     "--calibration-images", "5"},
                    3),
               HasSubstr("at least 16"));
-  EXPECT_THAT(fail({"export", "--model", model(), "--out", path("m.onnx"), "--range", "median"}, 2),
+  EXPECT_THAT(fail({"export", "--model", model(), "--out", path("m.onnx"), "--range", "percentile"}, 2),
               HasSubstr("--int8"));
   EXPECT_FALSE(fs::exists(path("m.onnx")));
   EXPECT_THAT(fail({"eval", "--model", model(), "--data", data(), "--precision", "int8"}, 2),
