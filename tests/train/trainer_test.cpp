@@ -8,6 +8,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/models/network.h"
 #include "trainer_fixture.h"
 
 namespace assemble {
