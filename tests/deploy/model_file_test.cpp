@@ -64,6 +64,16 @@ TEST_F(RuntimeModelFile, OfOneSizeNeedsLibtorchForAnother) {
   EXPECT_THAT(error_of<NeedsTorch>([&] { read_graph(path_, 64); }), HasSubstr("its graph is for 32 alone"));
 }
 
+TEST_F(RuntimeModelFile, OfSomeSizesNeedsLibtorchForThoseBetween) {
+  save([](Metadata& metadata) {
+    auto graph = nlohmann::json::parse(metadata["graph"]);
+    graph["size_step"] = 32;
+    metadata["graph"] = graph.dump();
+  });
+  EXPECT_NO_THROW(read_graph(path_, 64));
+  EXPECT_THAT(error_of<NeedsTorch>([&] { read_graph(path_, 48); }), HasSubstr("and sizes multiples of 32 away"));
+}
+
 TEST_F(RuntimeModelFile, OfAnEarlierVersionNeedsLibtorch) {
   save([](Metadata& metadata) { metadata.erase("graph"); });
   EXPECT_THAT(error_of<NeedsTorch>([&] { read_graph(path_, 32); }), HasSubstr("`assemble convert` adds it"));
