@@ -97,10 +97,11 @@ DeployedModel open_model_file(const fs::path& path, const EngineOptions& options
     throw UsageError(path.string(), "has no 8-bit weights",
                      concat("make them first: assemble export --int8 --calibration DATA --model ", path.string()));
   }
-  DeployedModel model{read_model_card(path), nullptr};
+  const SafetensorsFile file(path);
+  DeployedModel model{read_model_card(file), nullptr};
   const int64_t size = options.image_size > 0 ? options.image_size : model.card.preprocessing.eval_size;
   const auto graph = [&] {
-    const Graph traced = cut(read_graph(path, size));
+    const Graph traced = cut(read_graph(file, size));
     return options.plain ? traced : optimise(traced);
   };
   if (options.kind == EngineKind::kTorch) {

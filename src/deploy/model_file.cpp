@@ -74,8 +74,8 @@ std::string nearest_sizes(int64_t size, int64_t multiple) {
   return below == 0 ? concat(multiple) : concat(below, " or ", below + multiple);
 }
 
-Graph stored_graph(const fs::path& path, int64_t image_size) {
-  const SafetensorsFile file(path);
+Graph stored_graph(const SafetensorsFile& file, int64_t image_size) {
+  const fs::path& path = file.path();
   check_format(file);
   if (!file.metadata().contains(kGraph)) {
     throw NeedsTorch(concat(path.string(), " (of an earlier version, without a graph: `assemble convert` adds it)"));
@@ -161,14 +161,16 @@ ModelCard read_model_card(const SafetensorsFile& file) {
 
 ModelCard read_model_card(const fs::path& path) { return read_model_card(SafetensorsFile(path)); }
 
-Graph read_graph(const fs::path& path, int64_t image_size) {
+Graph read_graph(const SafetensorsFile& file, int64_t image_size) {
   try {
-    return stored_graph(path, image_size);
+    return stored_graph(file, image_size);
   } catch (const NeedsTorch&) {
     if (!has_torch_backend()) throw;
-    return torch_backend(path.string()).trace_file(path, image_size);
+    return torch_backend(file.path().string()).trace_file(file.path(), image_size);
   }
 }
+
+Graph read_graph(const fs::path& path, int64_t image_size) { return read_graph(SafetensorsFile(path), image_size); }
 
 void require_classes(const ModelCard& card, const std::string& model, const Dataset& dataset,
                      const std::string& where) {

@@ -53,6 +53,7 @@ ModelCard read_model_card(const fs::path& path);
 /// @throws InputError when the file is damaged, UsageError for a size that the network does not take. NeedsTorch for a
 ///         file of an earlier version, which has no graph, and for a size that this network's graph is not for; where the
 ///         half with LibTorch is linked, it traces the network itself
+Graph read_graph(const SafetensorsFile& file, int64_t image_size);
 Graph read_graph(const fs::path& path, int64_t image_size);
 
 /// Checks that a data set has the classes of a model, in their order.
