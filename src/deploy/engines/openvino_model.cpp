@@ -20,7 +20,8 @@ ov::frontend::InputModel::Ptr parse(const ov::frontend::FrontEnd& frontend, std:
 }  // namespace
 
 ov::Core& openvino_core() {
-  static ov::Core instance;
+  // Never destroyed: unloading its plugins when the program ends takes time and gives nothing back.
+  static ov::Core& instance = *new ov::Core;
   return instance;
 }
 
