@@ -13,6 +13,9 @@ cd "$(dirname "$0")/.." || exit
 filter=${1:-*}
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
 
+# Cases in which OpenVINO loads and unloads a library that leaks a few bytes, which no suppression can name any more.
+readonly kUnloading=Engines.CompiledModelsAreKept:Engines.OpenForeignNetworksOnOpenvinoAlone
+
 # run_preset PRESET FOLDER
 run_preset() {
   local name
@@ -28,7 +31,13 @@ run_script() {
   count "$1" "$status"
 }
 
-run_preset base-asan build-base-asan
+all=$filter
+[ "$filter" != '*' ] || filter="*-$kUnloading"
+if run_preset base-asan build-base-asan && [ "$all" = '*' ]; then
+  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+    run_program base-asan-unloading build-base-asan/tests/assemble_runtime_tests "$kUnloading"
+fi
+filter=$all
 if run_preset release build && [ "$filter" = '*' ]; then
   for script in tests/*_test.sh; do run_script "$script"; done
 fi

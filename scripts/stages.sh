@@ -13,6 +13,7 @@ programs_of() {
 readonly kReports=build/test-reports
 # The TBB that OpenVINO brings otherwise loads a library in a way that ends a program under a sanitizer.
 export TBB_ENABLE_SANITIZERS=1
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/tests/lsan.supp:print_suppressions=0}
 passed=0 failed=0 skipped=0
 
 say() { printf '\n== %s\n' "$*"; }

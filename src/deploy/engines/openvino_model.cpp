@@ -11,6 +11,13 @@
 namespace assemble {
 namespace {
 
+/// Never destroyed, as the core.
+const ov::frontend::FrontEnd& onnx_frontend() {
+  static auto& manager = *new ov::frontend::FrontEndManager;
+  static auto& frontend = *new ov::frontend::FrontEnd::Ptr(manager.load_by_framework("onnx"));
+  return *frontend;
+}
+
 /// The bytes are freed on return, before the model is made.
 ov::frontend::InputModel::Ptr parse(const ov::frontend::FrontEnd& frontend, std::string onnx) {
   std::istringstream stream(std::move(onnx));
@@ -28,11 +35,10 @@ ov::Core& openvino_core() {
 std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::string& where) {
   release_freed_memory();
   try {
-    ov::frontend::FrontEndManager manager;
-    const auto frontend = manager.load_by_framework("onnx");
-    const auto parsed = parse(*frontend, std::move(onnx));
+    const ov::frontend::FrontEnd& frontend = onnx_frontend();
+    const auto parsed = parse(frontend, std::move(onnx));
     release_freed_memory();
-    return frontend->convert(parsed);
+    return frontend.convert(parsed);
   } catch (const std::exception& error) {
     throw RunError(where, concat("OpenVINO cannot read its graph: ", error.what()), "try `engine` torch");
   }
