@@ -2,10 +2,10 @@
 #include "assemble/deploy/graph_text.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/finite.h"
 #include "assemble/core/json.h"
 #include "assemble/core/overloaded.h"
 #include "assemble/core/text.h"
@@ -164,7 +164,7 @@ class Reader {
     const bool fits = taps >= 1 && taps <= kLargestFilter && side * side == taps && channels >= 1 &&
                       channels <= kMostChannels && repeated_ + channels * taps <= kMostRepeated;
     if (!fits) throw InputError("", concat("a filter of ", taps, " values for ", channels, " channels"));
-    if (!std::ranges::all_of(filter, [](float tap) { return std::isfinite(tap); })) {
+    if (!all_finite(filter)) {
       throw InputError("", "a filter whose values are not finite");
     }
     repeated_ += channels * taps;

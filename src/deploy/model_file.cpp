@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
+#include "assemble/core/finite.h"
 #include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/deploy/graph_text.h"
@@ -64,7 +64,7 @@ std::string names_to_json(const std::vector<std::string>& names) {
 
 Array read_weight(const SafetensorsFile& file, const std::string& name) {
   Array weight(file.entry(name).shape, file.read_f32(name));
-  if (std::ranges::all_of(weight.values(), [](float value) { return std::isfinite(value); })) return weight;
+  if (all_finite(weight.values())) return weight;
   throw InputError(file.path().string(), concat("holds a network that computes nothing:\n  1 not finite: ", name),
                    "its training diverged, or the file is damaged: use an earlier model");
 }

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <span>
 
 #include "assemble/core/error.h"
+#include "assemble/core/finite.h"
 #include "assemble/deploy/quantised_weights.h"
 
 namespace assemble {
@@ -76,7 +76,7 @@ class Exporter {
     return constant<int64_t>(suffix, OnnxType::kInt64, {static_cast<int64_t>(values.size())}, values);
   }
   std::string floats(const std::string& suffix, std::span<const float> values, std::vector<int64_t> dims) {
-    if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
+    if (!all_finite(values)) {
       throw InputError(concat("layer ", name()), "holds NaN or infinity",
                        "its training diverged, or the file is damaged: take an earlier checkpoint");
     }

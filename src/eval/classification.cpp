@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "assemble/core/error.h"
+#include "assemble/core/finite.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 
@@ -45,7 +46,7 @@ ClassificationMeter::ClassificationMeter(int64_t classes, LossType loss) : loss_
 
 void ClassificationMeter::add(std::span<const float> logits, int64_t label) {
   ++sums_.images;
-  if (!std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); })) {
+  if (!all_finite(logits)) {
     sums_.loss = std::numeric_limits<double>::infinity();
     calibration_.add(1, false);
     return;

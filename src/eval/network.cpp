@@ -2,10 +2,10 @@
 #include "assemble/eval/network.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "assemble/core/error.h"
+#include "assemble/core/finite.h"
 
 namespace assemble {
 
@@ -18,7 +18,7 @@ Outputs outputs_of(const ModelCard& card, const std::string& file) { return {car
 void require_finite(const Matrix& values, const std::string& network,
                     const std::function<std::string(int64_t)>& name_of) {
   for (int64_t row = 0; row < values.rows; ++row) {
-    if (std::ranges::all_of(values.row(row), [](float value) { return std::isfinite(value); })) continue;
+    if (all_finite(values.row(row))) continue;
     throw RunError(network, concat("its outputs for ", name_of(row), " are not finite"),
                    "the training diverged or was too short for its batch norms, or the file is damaged");
   }

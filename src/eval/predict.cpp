@@ -2,11 +2,11 @@
 #include "assemble/eval/predict.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
+#include "assemble/core/finite.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 #include "assemble/image/preprocess.h"
@@ -54,7 +54,7 @@ std::vector<Prediction> classify_batch(const Network& network, const ModelCard& 
   for (int64_t i = 0; i < count; ++i) {
     Prediction& prediction = predictions[static_cast<size_t>(i)];
     if (!prediction.error.empty()) continue;
-    if (std::ranges::all_of(logits.row(i), [](float logit) { return std::isfinite(logit); })) {
+    if (all_finite(logits.row(i))) {
       prediction.classes = classes_of(logits.row(i), probabilities.row(i), card, top);
     } else {
       prediction.error = "the network's outputs are not finite (its training diverged, or the file is damaged)";
