@@ -74,7 +74,14 @@ std::string nearest_sizes(int64_t size, int64_t multiple) {
   return below == 0 ? concat(multiple) : concat(below, " or ", below + multiple);
 }
 
-Graph stored_graph(const SafetensorsFile& file, int64_t image_size) {
+/// Of the right shape, without values.
+Array outline_of_weight(const SafetensorsFile& file, const std::string& name) {
+  return Array(file.entry(name).shape, nullptr, std::make_shared<const int>());
+}
+
+/// @param read_weight gives a tensor of the file
+Graph stored_graph(const SafetensorsFile& file, int64_t image_size,
+                   Array (*read_weight)(const SafetensorsFile& file, const std::string& name)) {
   const fs::path& path = file.path();
   check_format(file);
   if (!file.metadata().contains(kGraph)) {
@@ -161,13 +168,26 @@ ModelCard read_model_card(const SafetensorsFile& file) {
 
 ModelCard read_model_card(const fs::path& path) { return read_model_card(SafetensorsFile(path)); }
 
-Graph read_graph(const SafetensorsFile& file, int64_t image_size) {
+namespace {
+
+Graph graph_or_trace(const SafetensorsFile& file, int64_t image_size,
+                     Array (*read_weight)(const SafetensorsFile& file, const std::string& name)) {
   try {
-    return stored_graph(file, image_size);
+    return stored_graph(file, image_size, read_weight);
   } catch (const NeedsTorch&) {
     if (!has_torch_backend()) throw;
     return torch_backend(file.path().string()).trace_file(file.path(), image_size);
   }
+}
+
+}  // namespace
+
+Graph read_graph(const SafetensorsFile& file, int64_t image_size) {
+  return graph_or_trace(file, image_size, read_weight);
+}
+
+int64_t read_multiply_adds(const fs::path& path, int64_t image_size) {
+  return graph_or_trace(SafetensorsFile(path), image_size, outline_of_weight).multiply_adds();
 }
 
 Graph read_graph(const fs::path& path, int64_t image_size) { return read_graph(SafetensorsFile(path), image_size); }

@@ -42,6 +42,7 @@ TEST_F(RuntimeModelFile, GivesTheGraphThatWasTraced) {
   const RandomImages images(2, 32, 1);
   const Graph graph = read_graph(path_, 32), traced = network_.graph();
   EXPECT_EQ(graph.nodes().size(), traced.nodes().size());
+  EXPECT_EQ(read_multiply_adds(path_, 32), traced.multiply_adds());
   EXPECT_TRUE(test::same(test::interpret(graph, images.view()), test::interpret(traced, images.view())));
 }
 

@@ -55,6 +55,8 @@ ModelCard read_model_card(const fs::path& path);
 ///         half with LibTorch is linked, it traces the network itself
 Graph read_graph(const SafetensorsFile& file, int64_t image_size);
 Graph read_graph(const fs::path& path, int64_t image_size);
+/// Multiply-adds of that graph for one image. The weights are not read. @throws as read_graph()
+int64_t read_multiply_adds(const fs::path& path, int64_t image_size);
 
 /// Checks that a data set has the classes of a model, in their order.
 /// @param model the model's file and `where` the data set's place, named in errors

@@ -120,7 +120,7 @@ class NetworkBenchmark : public Subcommand {
 
   /// Of a file's network for one image; 0 where the file does not tell.
   static int64_t multiply_adds_of(const std::string& file, int64_t size) {
-    if (!file.ends_with(".onnx")) return read_graph(file, size).multiply_adds();
+    if (!file.ends_with(".onnx")) return read_multiply_adds(file, size);
     const Metadata metadata = read_onnx_metadata(file);
     const auto noted = metadata.find("multiply_adds");
     return noted == metadata.end() ? 0 : std::atoll(noted->second.c_str());
