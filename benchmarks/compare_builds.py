@@ -5,8 +5,9 @@
     benchmarks/compare_builds.py OLD NEW --photos DIR --golden DIR --model M.safetensors --data DIR --weights W.pth --out FILE.csv
 
 OLD and NEW are two `assemble` programs. Measured, the builds taking turns: the loader on PHOTOS; for MODEL the rate of
-f32, bf16 and int8 (each build exports its own int8 file, calibrated on DATA's training images) and top-1 on DATA; and
-for each network under GOLDEN/models how far the builds' logits lie apart. With --weights, a large network that either build
+f32, bf16 and int8 (each build exports its own int8 file, calibrated on DATA's training images) and top-1 on DATA; two
+epochs of training on DATA, and the corruptions' times over PHOTOS; and for each network under GOLDEN/models how far the
+builds' logits lie apart. With --weights, a large network that either build
 converts: what a start takes, and one photo of PHOTOS, in f32 and int8, the compiled model being kept. Needs numpy and
 safetensors.
 """
@@ -92,6 +93,37 @@ def compare_model(table, options, builds, folder):
                   f"{top1['new'] - top1['old']:+.4f}")
 
 
+def compare_training(table, options, builds, folder):
+    """Wall time of two epochs of a small network, and what it comes to: on the CPU the same bits."""
+    seconds, top1 = {"old": [], "new": []}, {}
+    for number in range(options.rounds):
+        for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
+            out = folder / f"{build}.run.{number}"
+            start = time.monotonic()
+            run(builds[build], "train", "--data", options.data, "--out", out, "--arch", "resnet50+d+w16", "--epochs", 2,
+                "--preprocessing", "imagenet_96", "--lr", 0.02, "--bn-momentum", 0.9, "--json")
+            seconds[build].append(time.monotonic() - start)
+            with (out / "summary.csv").open() as file:
+                top1[build] = float(list(csv.DictReader(file))[-1]["top1"])
+    old, new = (statistics.median(seconds[build]) for build in ("old", "new"))
+    table.add("training, resnet50+d+w16 at 96, 2 epochs and 2 evaluations", "s", f"{old:.2f}", f"{new:.2f}",
+              f"{new / old:.3f}")
+    table.add("training, resnet50+d+w16 at 96, 2 epochs", "top-1", f"{top1['old']:.6f}", f"{top1['new']:.6f}",
+              f"{top1['new'] - top1['old']:+.6f}")
+
+
+def compare_corruptions(table, options, builds):
+    times = {"old": [], "new": []}
+    for number in range(options.rounds):
+        for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
+            result = json.loads(run(builds[build], "benchmark", "corrupt", "--data", options.photos, "--json"))
+            times[build].append(result["milliseconds"])
+    for name in times["old"][0]:
+        old, new = (statistics.median(times[build][number][name] for number in range(options.rounds))
+                    for build in ("old", "new"))
+        table.add(f"corruption {name}", "ms an image", f"{old:.3f}", f"{new:.3f}", f"{new / old:.3f}")
+
+
 def compare_logits(table, golden, builds, folder):
     for case in sorted(path for path in (golden / "models").iterdir() if path.is_dir()):
         logits = {}
@@ -159,10 +191,12 @@ def main():
                              "--repeats", 1, "--json") for b, p in builds.items()}
                 table.rates({f"{part}_images_per_second": f"loader, {part}, {decode}" for part in ("train", "eval")},
                             words)
+            compare_corruptions(table, options, builds)
         if options.weights:
             compare_starts(table, options, builds, folder)
         if options.model:
             compare_model(table, options, builds, folder)
+            compare_training(table, options, builds, folder)
     with options.out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["what", "unit", "old", "new", "new_to_old", "rounds", "date", "command"])
