@@ -2,7 +2,7 @@
 # The one entry point for development. CMake does the building (CMakePresets.json); scripts/ holds the steps.
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build runtime demo test ci docs format lint lint-all fuzz bench install clean
+.PHONY: help bootstrap build runtime demo test ci docs format lint lint-changed lint-all races fuzz bench install clean
 
 prefix ?= /usr/local
 OUT ?= runs/demo
@@ -27,9 +27,8 @@ demo: build  ## Draw a data set, train a vanilla and an assembled network on it,
 test: bootstrap  ## Build and run every test; the last line counts them
 	@scripts/run_tests.sh
 
-ci:  ## What continuous integration runs: test, lint what the commit touches, docs, data races, short fuzzing
-	@scripts/bootstrap.sh packages openvino torch docs lint fuzz
-	@scripts/ci.sh
+ci:  ## What continuous integration runs: docs, lint-changed, races, short fuzzing, test; warnings are errors
+	@.ci/run
 
 docs:  ## Build the manual of the library in build/docs/html; warnings are errors
 	@scripts/bootstrap.sh docs
@@ -43,9 +42,17 @@ lint:  ## Check format, and with clang-tidy the sources that do not include LibT
 	@scripts/bootstrap.sh packages openvino lint
 	@scripts/lint.sh base
 
+lint-changed:  ## The same with what differs from origin/main, LibTorch's included
+	@scripts/bootstrap.sh packages openvino torch lint
+	@scripts/lint.sh changed
+
 lint-all:  ## The same with every source: clang-tidy needs half a minute for each that includes LibTorch
 	@scripts/bootstrap.sh packages openvino torch lint
 	@scripts/lint.sh all
+
+races: bootstrap  ## Run what starts threads under the thread sanitizer
+	@scripts/build.sh release assemble_race_tests
+	@TSAN_OPTIONS=suppressions=tests/tsan.supp TBB_ENABLE_SANITIZERS=1 build/tests/assemble_race_tests --gtest_brief=1
 
 fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60), one a core
 	@scripts/bootstrap.sh packages fuzz
@@ -62,4 +69,4 @@ install: bootstrap  ## Install command, libraries, headers, CMake and pkg-config
 	cmake --install build --prefix '$(prefix)'
 
 clean:  ## Remove the build folders; .venv stays
-	rm -rf build build-runtime build-debug build-cuda build-base-asan build-base-tsan build-fuzz
+	rm -rf build build-runtime build-debug build-cuda build-base-asan build-base-tsan build-lint build-fuzz

@@ -90,7 +90,9 @@ tidy() {
 }
 
 configure() {
-  [ -f "$2/compile_commands.json" ] || scripts/build.sh "$1" help >/dev/null
+  [ -f "$2/build.ninja" ] || [ -f "$2/Makefile" ] || scripts/build.sh "$1" help >/dev/null
+  # Sources that came since are found, too.
+  cmake "$2" >/dev/null
 }
 
 check() {
@@ -104,7 +106,7 @@ check() {
 case ${1:-} in
   format) sources | xargs -r clang-format --style=file -i ;;
   base) check base-asan build-base-asan ;;
-  all) check release build ;;
+  all) check lint build-lint ;;
   changed)
     if ! base=$(base_commit); then
       echo "lint: no commit to compare with (a shallow clone?); nothing checked"
@@ -112,7 +114,7 @@ case ${1:-} in
     fi
     FILES=$(changed_sources "$base")
     echo "lint: $(wc -w <<<"$FILES") sources differ from $(git log -1 --format='%h %s' "$base")"
-    check release build
+    check lint build-lint
     ;;
   *) echo "usage: scripts/lint.sh format|base|all|changed" >&2; exit 2 ;;
 esac

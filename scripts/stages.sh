@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by run_tests.sh and ci.sh: which test programs there are, and the counts that both end with.
+# Sourced by run_tests.sh: which test programs there are, and the counts that it ends with.
 
 # programs_of PRESET: the test programs of a build, NAME for the target and program assemble_NAME_tests.
 programs_of() {

@@ -156,7 +156,8 @@ class Calibration {
     QuantisedGraph result;
     for (const NodeId id : plan.candidates()) {
       const bool quantised = plan.quantised(id);
-      result.layers.push_back({graph_.node(id).name, quantised, quantised ? errors_.at(id).relative(options_.correct_bias) : 0});
+      result.layers.push_back(
+          {graph_.node(id).name, quantised, quantised ? errors_.at(id).relative(options_.correct_bias) : 0});
     }
     result.graph = rewrite(graph_, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
       NodeId copy = copy_node(rewritten, graph_.node(old), inputs);
@@ -203,9 +204,8 @@ class Calibration {
     watched.push_back(graph_.nodes().size() - 1);  // the logits must be finite
     GraphObserver observer(graph_, watched);
     std::vector<Seen> seen(watched.size());
-    observe(observer, images, progress, [&](size_t i, std::span<const float> values) {
-      seen[i].look(values, graph_.node(watched[i]).name);
-    });
+    observe(observer, images, progress,
+            [&](size_t i, std::span<const float> values) { seen[i].look(values, graph_.node(watched[i]).name); });
     observe(observer, images, progress, [&](size_t i, std::span<const float> values) {
       if (i < ranges && seen[i].largest > kDead) seen[i].count(values);
     });
