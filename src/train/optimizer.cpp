@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/optimizer.h"
 
+#include <torch/nn/modules/batchnorm.h>
+
 #include <cmath>
 #include <set>
 
