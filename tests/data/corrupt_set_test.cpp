@@ -48,7 +48,7 @@ nlohmann::json manifest(const fs::path& folder) {
 TEST(CorruptSet, WritesThePublishedLayout) {
   const test::TemporaryFolder folder;
   const auto dataset = validation();
-  const CorruptReport report = corrupt_dataset(*dataset, folder / "c", small_options());
+  const DerivedReport report = corrupt_dataset(*dataset, folder / "c", small_options());
   EXPECT_EQ(report.written, 24 * 4);
   EXPECT_EQ(report.kept, 0);
   EXPECT_TRUE(report.unreadable.empty());
@@ -106,7 +106,7 @@ TEST(CorruptSet, GoesOnWhereItStopped) {
   const auto [first, second] = std::pair(std::next(whole.begin(), 3)->first, std::next(whole.begin(), 40)->first);
   fs::remove(folder / "c" / first);
   test::write_bytes(folder / "c" / second, Bytes{0xFF, 0xD8, 0});  // what a power cut leaves
-  const CorruptReport report = corrupt_dataset(*dataset, folder / "c", small_options());
+  const DerivedReport report = corrupt_dataset(*dataset, folder / "c", small_options());
   EXPECT_EQ(report.written, 2);
   EXPECT_EQ(report.kept, 24 * 4 - 2);
   EXPECT_EQ(contents(folder / "c"), whole);
@@ -158,7 +158,7 @@ TEST(CorruptSet, LeavesOutAndNamesUnreadableAndTooSmallImages) {
   CorruptSetOptions options = small_options();
   options.resize = 0;
   const auto dataset = open_dataset(folder / "data", Split::kValidation);
-  const CorruptReport report = corrupt_dataset(*dataset, folder / "c", options);
+  const DerivedReport report = corrupt_dataset(*dataset, folder / "c", options);
   EXPECT_EQ(report.written, 4);
   ASSERT_EQ(report.unreadable.size(), 2u);
   EXPECT_THAT(report.unreadable[0], HasSubstr("broken.png"));
@@ -271,7 +271,7 @@ TEST(CorruptSet, ImagesWithoutClassesKeepTheirPaths) {
   const Image image{30, 30, std::vector<uint8_t>(2700, 9)};
   test::write_bytes(folder / "data/a.png", encode_png(image));
   test::write_bytes(folder / "data/deep/er/b.c.png", encode_png(image));
-  const CorruptReport report =
+  const DerivedReport report =
       corrupt_dataset(*open_images(folder / "data", std::nullopt), folder / "c", small_options());
   EXPECT_EQ(report.written, 8);
   EXPECT_TRUE(fs::exists(folder / "c/contrast/1/a.JPEG"));
@@ -289,7 +289,7 @@ TEST(CorruptSet, ALineThatIsTooLongIsLeftOutAndNamed) {
   CorruptSetOptions options = small_options();
   options.corruptions = {"fog"};
   options.resize = options.crop = 0;
-  const CorruptReport report =
+  const DerivedReport report =
       corrupt_dataset(*open_dataset(folder / "data", Split::kValidation), folder / "c", options);
   EXPECT_EQ(report.written, 2);
   ASSERT_EQ(report.unreadable.size(), 1u);

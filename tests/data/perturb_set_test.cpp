@@ -30,7 +30,7 @@ TEST(PerturbSet, StoredFramesAreTheMadeOnes) {
   const test::TemporaryFolder folder;
   const auto dataset = validation();
   const PerturbSetOptions options = small_options(PerturbFormat::kFrames);
-  const PerturbReport report = perturb_dataset(*dataset, folder / "p", options);
+  const DerivedReport report = perturb_dataset(*dataset, folder / "p", options);
   EXPECT_EQ(report.written, 2 * dataset->size());
   EXPECT_THAT(test::list_files(folder / "p"),
               testing::ElementsAre("gaussian_noise", "perturbations.json", "translate"));
@@ -50,7 +50,7 @@ TEST(PerturbSet, GoesOnWhereItStopped) {
   options.kinds = {"translate"};
   perturb_dataset(*dataset, folder / "p", options);
   options.kinds = {"gaussian_noise", "translate"};
-  const PerturbReport report = perturb_dataset(*dataset, folder / "p", options);
+  const DerivedReport report = perturb_dataset(*dataset, folder / "p", options);
   EXPECT_EQ(report.written, dataset->size());
   EXPECT_EQ(report.kept, dataset->size());
   options.seed = 1;
@@ -137,7 +137,7 @@ TEST(PerturbSet, WhatIsThereButNotWholeIsMadeAgain) {
       test::write_bytes(kind / "b/frame_03.png", {});
       test::write_bytes(kind / "c/frame_41.png", read_file(kind / "c/frame_40.png"));
     }
-    const PerturbReport report = perturb_dataset(*dataset, out, options);
+    const DerivedReport report = perturb_dataset(*dataset, out, options);
     EXPECT_EQ(report.written, 3) << mp4;
     EXPECT_EQ(report.kept, 1) << mp4;
     const auto stored = open_sequences(out, "translate");

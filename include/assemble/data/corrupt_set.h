@@ -7,6 +7,7 @@
 
 #include "assemble/core/choice.h"
 #include "assemble/data/dataset.h"
+#include "assemble/data/derived_folder.h"
 #include "assemble/image/corruptions.h"
 
 namespace assemble {
@@ -38,12 +39,6 @@ struct CorruptSetOptions {
 /// same ones are the same.
 nlohmann::ordered_json pixel_settings(const CorruptSetOptions& options);
 
-struct CorruptReport {
-  int64_t written = 0;
-  int64_t kept = 0;                     ///< files that were there already
-  std::vector<std::string> unreadable;  ///< what was wrong with the images left out
-};
-
 /// Writes a corrupted copy of a data set in the layout of ImageNet-C: OUT/CORRUPTION/SEVERITY/CLASS/NAME.JPEG (.png).
 ///
 /// NAME is the image's path below its data set's folder, or image_NNNNNNNN by its index in records and archives; images
@@ -55,6 +50,6 @@ struct CorruptReport {
 ///         a set made in another way, and when it holds folders of corruptions but no record
 /// @throws InputError when frost is missing, when two images would become one file (a.png and a.jpg, a.png and A.png),
 ///         RunError when writing fails
-CorruptReport corrupt_dataset(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options);
+DerivedReport corrupt_dataset(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options);
 
 }  // namespace assemble

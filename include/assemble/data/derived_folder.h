@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "assemble/core/file.h"
 
 namespace assemble {
+
+/// What came of making a set of corrupted images or perturbed sequences.
+struct DerivedReport {
+  int64_t written = 0;                  ///< files, or sequences
+  int64_t kept = 0;                     ///< those that were there already
+  std::vector<std::string> unreadable;  ///< what was wrong with the images left out
+};
 
 /// To be called before results are written: they may not lie in the data they are made of, links followed, or they
 /// would be taken for data the next time.

@@ -7,6 +7,7 @@
 
 #include "assemble/core/choice.h"
 #include "assemble/data/dataset.h"
+#include "assemble/data/derived_folder.h"
 #include "assemble/image/perturbations.h"
 
 namespace assemble {
@@ -31,19 +32,13 @@ struct PerturbSetOptions {
   std::string split = "";  ///< of the data set, for the record: another one needs another folder
 };
 
-struct PerturbReport {
-  int64_t written = 0;                  ///< sequences
-  int64_t kept = 0;                     ///< sequences that were there already
-  std::vector<std::string> unreadable;  ///< what was wrong with the images left out
-};
-
 /// Writes the sequences of a data set. CLASS and NAME are as corrupt_dataset() has them. Each appears whole or not at
 /// all, and those that are there already and can be read are kept: called again, it goes on where it stopped.
 /// OUT/perturbations.json records how the set was made and whether it is complete.
 /// @throws UsageError for an unknown kind, when OUT and the data set lie in one another, when OUT holds a set made in
 ///         another way, and when it holds folders of kinds but no record
 /// @throws InputError when two images would become one sequence, RunError when writing fails
-PerturbReport perturb_dataset(const Dataset& dataset, const fs::path& output, const PerturbSetOptions& options);
+DerivedReport perturb_dataset(const Dataset& dataset, const fs::path& output, const PerturbSetOptions& options);
 
 /// Sequences of one kind with random access. Implementations are safe to read from many threads.
 class Sequences {

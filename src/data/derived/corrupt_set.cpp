@@ -96,7 +96,7 @@ class SetWriter {
   SetWriter(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options)
       : dataset_(dataset), output_(output), options_(options), corrupt_(corrupt_options(options)) {}
 
-  CorruptReport run() {
+  DerivedReport run() {
     make_folders();
     const auto versions = static_cast<int64_t>(options_.corruptions.size() * options_.severities.size());
     Progress progress("corrupting " + dataset_.where(), dataset_.size() * versions, "files");
@@ -187,7 +187,7 @@ class SetWriter {
   const fs::path& output_;
   const CorruptSetOptions& options_;
   CorruptOptions corrupt_;
-  CorruptReport report_;
+  DerivedReport report_;
 };
 
 }  // namespace
@@ -202,12 +202,12 @@ ordered_json pixel_settings(const CorruptSetOptions& options) {
           {"quality", jpeg ? options.quality : 100}};
 }
 
-CorruptReport corrupt_dataset(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options) {
+DerivedReport corrupt_dataset(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options) {
   check(dataset, output, options);
   SetWriter writer(dataset, output, options);
   const Manifest manifest(dataset, output, options);
   manifest.begin();
-  CorruptReport report = writer.run();
+  DerivedReport report = writer.run();
   manifest.write(report.unreadable.empty(), report.unreadable);
   return report;
 }

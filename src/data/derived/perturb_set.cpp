@@ -89,7 +89,7 @@ class SequenceWriter {
   SequenceWriter(const Dataset& dataset, const fs::path& output, const PerturbSetOptions& options)
       : dataset_(dataset), output_(output), options_(options) {}
 
-  PerturbReport run() {
+  DerivedReport run() {
     const int64_t images = dataset_.size(), total = images * static_cast<int64_t>(options_.kinds.size());
     Progress progress("perturbing " + dataset_.where(), total, "sequences");
     ThreadPool pool(options_.threads > 0 ? options_.threads : available_cores());
@@ -137,12 +137,12 @@ class SequenceWriter {
   const fs::path& output_;
   const PerturbSetOptions& options_;
   std::mutex mutex_;
-  PerturbReport report_;
+  DerivedReport report_;
 };
 
 }  // namespace
 
-PerturbReport perturb_dataset(const Dataset& dataset, const fs::path& output, const PerturbSetOptions& options) {
+DerivedReport perturb_dataset(const Dataset& dataset, const fs::path& output, const PerturbSetOptions& options) {
   for (const std::string& kind : options.kinds) check_perturbation(kind);
   if (options.kinds.empty()) throw UsageError("perturb", "nothing to do: no kinds");
   if (options.resize < 0 || options.crop < 1) {
@@ -162,7 +162,7 @@ PerturbReport perturb_dataset(const Dataset& dataset, const fs::path& output, co
     folder.write(record);
   };
   store(false, {});
-  PerturbReport report = SequenceWriter(dataset, output, options).run();
+  DerivedReport report = SequenceWriter(dataset, output, options).run();
   store(report.unreadable.empty(), report.unreadable);
   return report;
 }
