@@ -32,10 +32,10 @@ void operation(benchmark::State& state, AugmentOperation operation) {
 }
 
 const std::vector<Bytes>& encoded_photos() {
-  static const std::vector<Bytes> photos = [] {
+  static const std::vector<Bytes> photos = []() -> std::vector<Bytes> {
     std::vector<Bytes> result;
     const char* data = std::getenv("ASSEMBLE_DATA");
-    if (data == nullptr) return std::vector{encode_jpeg(picture(375, 500), 90)};
+    if (data == nullptr) return {encode_jpeg(picture(375, 500), 90)};
     for (const fs::path& path : find_images((fs::path(data) / "photos").string())) result.push_back(read_file(path));
     return result;
   }();
