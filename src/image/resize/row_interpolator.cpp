@@ -41,7 +41,6 @@ using Floats = hn::FixedTag<float, 4>;
 using Floats = hn::CappedTag<float, 16>;
 #endif
 constexpr size_t kLanes = hn::MaxLanes(Floats());
-constexpr size_t kGroup = RowInterpolator::kGroup;
 
 size_t vector_lanes() { return kLanes; }
 
@@ -111,7 +110,6 @@ HWY_EXPORT(vector_lanes);
 HWY_EXPORT(interpolate_groups);
 
 constexpr int kChannels = Image::kChannels;
-constexpr size_t kGroup = RowInterpolator::kGroup;
 constexpr size_t kBlock = 4;       // floats
 constexpr int kBlockBytes = 16;    // that they are picked from
 constexpr int kColumnBytes = 8;    // loaded for a column: two pixels are 6
