@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <mutex>
 #include <new>
 
@@ -17,6 +18,10 @@ struct assemble_model {
   assemble::ModelCard card;
   std::unique_ptr<assemble::Engine> engine;
   std::mutex computing;  ///< an engine takes one thread at a time
+  std::string path;
+  assemble::EngineOptions options;
+  std::unique_ptr<assemble::Engine> embedder;  ///< opened by the first call that needs it, under `computing`
+  size_t embedding_size;                       ///< 0 until then
   std::string arch;
   std::string description;
   assemble::ThreadPool decoders;
@@ -110,8 +115,9 @@ assemble_model* open_model(const char* path, const assemble_options& options) {
   DeployedModel opened = open_engine(path, engine_options);
   std::string arch = opened.card.arch, description = opened.engine->description();
   const int64_t chunk = (threads + options.batch - 1) / options.batch * int64_t{options.batch};
-  return new assemble_model{std::move(opened.card), std::move(opened.engine), {},   std::move(arch),
-                            std::move(description), ThreadPool(threads),      chunk};
+  return new assemble_model{
+      std::move(opened.card), std::move(opened.engine), {},   path, engine_options, nullptr, 0, std::move(arch),
+      std::move(description), ThreadPool(threads),      chunk};
 }
 
 std::string place(size_t index, size_t count) { return count == 1 ? "image" : concat("image ", index); }
@@ -157,31 +163,83 @@ void write_classes(const assemble_model& model, const Prediction& prediction, st
       });
 }
 
-/// @return the first error, empty when every image was classified
-std::string classify(assemble_model& model, std::span<const assemble_image> images, size_t top, assemble_class* classes,
-                     assemble_status* statuses) {
+/// Takes the images in chunks. @param compute gives the errors of images begin … begin + count - 1, as run_batch()
+/// @return the first error, empty when there was none
+std::string for_chunks(
+    const assemble_model& model, std::span<const assemble_image> images, assemble_status* statuses,
+    const std::function<std::vector<std::string>(size_t begin, int64_t count, const PrepareImage& prepare)>& compute) {
   for (size_t i = 0; i < images.size(); ++i) check_image(images[i], place(i, images.size()));
-  const auto network = [&](const Images& batch) {
-    const std::lock_guard lock(model.computing);
-    return model.engine->run(batch);
-  };
   std::string first_error;
-  const auto wanted = static_cast<int64_t>(std::min<size_t>(top, model.card.class_names.size()));
   for (size_t begin = 0; begin < images.size(); begin += model.chunk) {
     const auto chunk = images.subspan(begin, std::min<size_t>(model.chunk, images.size() - begin));
     const auto prepare_image = [&](int64_t i, std::span<float> input) {
       prepare(chunk[i], place(begin + i, images.size()), model.card.preprocessing, input);
     };
-    const auto predictions =
-        classify_batch(network, model.card, static_cast<int64_t>(chunk.size()), prepare_image, wanted, model.decoders);
-    for (size_t i = 0; i < predictions.size(); ++i) {
-      const std::string& error = predictions[i].error;
-      if (first_error.empty()) first_error = error;
-      write_classes(model, predictions[i], {classes + (begin + i) * top, top});
-      if (statuses != nullptr) statuses[begin + i] = error.empty() ? ASSEMBLE_OK : ASSEMBLE_BAD_INPUT;
+    const std::vector<std::string> errors = compute(begin, static_cast<int64_t>(chunk.size()), prepare_image);
+    for (size_t i = 0; i < errors.size(); ++i) {
+      if (first_error.empty()) first_error = errors[i];
+      if (statuses != nullptr) statuses[begin + i] = errors[i].empty() ? ASSEMBLE_OK : ASSEMBLE_BAD_INPUT;
     }
   }
   return first_error;
+}
+
+/// @return as for_chunks()
+std::string classify(assemble_model& model, std::span<const assemble_image> images, size_t top, assemble_class* classes,
+                     assemble_status* statuses) {
+  const auto network = [&](const Images& batch) {
+    const std::lock_guard lock(model.computing);
+    return model.engine->run(batch);
+  };
+  const auto wanted = static_cast<int64_t>(std::min<size_t>(top, model.card.class_names.size()));
+  return for_chunks(model, images, statuses, [&](size_t begin, int64_t count, const PrepareImage& prepare_image) {
+    const auto predictions = classify_batch(network, model.card, count, prepare_image, wanted, model.decoders);
+    std::vector<std::string> errors;
+    for (size_t i = 0; i < predictions.size(); ++i) {
+      write_classes(model, predictions[i], {classes + (begin + i) * top, top});
+      errors.push_back(predictions[i].error);
+    }
+    return errors;
+  });
+}
+
+/// Opens the embedder where that was not done yet. An image of zeros tells how many values it gives.
+size_t embedding_size(assemble_model& model) {
+  const std::lock_guard lock(model.computing);
+  if (!model.embedder) {
+    auto embedder = open_embedder(model.path, model.options).engine;
+    const int64_t side = embedder->image_size();
+    const std::vector<float> zeros(static_cast<size_t>(side * side * Images::kChannels));
+    model.embedding_size = static_cast<size_t>(embedder->run({1, side, side, zeros.data()}).columns);
+    model.embedder = std::move(embedder);
+  }
+  return model.embedding_size;
+}
+
+/// @return as for_chunks()
+std::string embed(assemble_model& model, std::span<const assemble_image> images, float* embeddings, size_t size,
+                  assemble_status* statuses) {
+  const size_t values = embedding_size(model);
+  if (size != values) {
+    throw UsageError("size", concat(size, ", but the embeddings have ", values, " values"),
+                     "ask assemble_model_embedding_size");
+  }
+  const auto network = [&](const Images& batch) {
+    const std::lock_guard lock(model.computing);
+    return model.embedder->run(batch);
+  };
+  return for_chunks(model, images, statuses, [&](size_t begin, int64_t count, const PrepareImage& prepare_image) {
+    const BatchOutputs outputs = run_batch(network, model.card.preprocessing, count, prepare_image, model.decoders);
+    for (int64_t i = 0; i < count; ++i) {
+      float* row = embeddings + (begin + static_cast<size_t>(i)) * size;
+      if (outputs.errors[static_cast<size_t>(i)].empty()) {
+        std::ranges::copy(outputs.values.row(i), row);
+      } else {
+        std::fill_n(row, size, 0.f);
+      }
+    }
+    return outputs.errors;
+  });
 }
 
 }  // namespace
@@ -257,6 +315,32 @@ assemble_status assemble_classify_batch(assemble_model* model, const assemble_im
     if (top < 1) throw UsageError("top", "is 0, expected at least 1");
     if (top > kMostClasses) throw UsageError("top", concat(top, " is out of range, expected at most ", kMostClasses));
     unreadable = classify(*model, {images, image_count}, top, classes, statuses);
+  });
+  return unreadable.empty() ? status : fail(ExitCode::kBadInput, unreadable.c_str());
+}
+
+assemble_status assemble_model_embedding_size(assemble_model* model, size_t* size) {
+  if (size != nullptr) *size = 0;
+  return guarded([&] {
+    require_argument(model, "model");
+    require_argument(size, "size");
+    *size = embedding_size(*model);
+  });
+}
+
+assemble_status assemble_embed(assemble_model* model, const assemble_image* image, float* embedding, size_t size) {
+  return assemble_embed_batch(model, image, 1, embedding, size, nullptr);
+}
+
+assemble_status assemble_embed_batch(assemble_model* model, const assemble_image* images, size_t image_count,
+                                     float* embeddings, size_t size, assemble_status* statuses) {
+  std::string unreadable;
+  const assemble_status status = guarded([&] {
+    require_argument(model, "model");
+    if (image_count == 0) return;
+    require_argument(images, "images");
+    require_argument(embeddings, "embeddings");
+    unreadable = embed(*model, {images, image_count}, embeddings, size, statuses);
   });
   return unreadable.empty() ? status : fail(ExitCode::kBadInput, unreadable.c_str());
 }

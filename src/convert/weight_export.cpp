@@ -139,6 +139,11 @@ Notes export_torch(const fs::path& path, const ClassifierImpl& model, ExportTarg
 
 std::vector<std::string> export_weights(const fs::path& path, const ClassifierImpl& model, ExportTarget target,
                                         const ExportOptions& options) {
+  if (model.options().cosine_scale > 0) {
+    throw UsageError(concat("`target` ", target_name(target)),
+                     "has no classifier that compares directions, as the loss cosine or arcface leaves it",
+                     "export the model as ONNX, or write its embeddings");
+  }
   if (target == ExportTarget::kTensorFlow) return export_tensorflow(path, model, options);
   return export_torch(path, model, target, options);
 }

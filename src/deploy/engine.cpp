@@ -20,9 +20,10 @@ bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
 std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std::string()>& onnx,
                                         [[maybe_unused]] const EngineOptions& options,
                                         [[maybe_unused]] const std::string& identity,
-                                        [[maybe_unused]] const std::string& where) {
+                                        [[maybe_unused]] const std::string& where,
+                                        [[maybe_unused]] const std::string& output = kLogitsOutput) {
 #ifdef ASSEMBLE_OPENVINO
-  return make_openvino_engine(onnx, options, identity, where);
+  return make_openvino_engine(onnx, options, identity, where, output);
 #else
   throw UsageError("`engine` openvino", "this build has no OpenVINO", "use `engine` torch, or build with OpenVINO");
 #endif
@@ -71,7 +72,8 @@ std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& opt
 
 namespace {
 
-DeployedModel open_onnx(const fs::path& path, const EngineOptions& options) {
+/// @param output kLogitsOutput or kEmbeddingOutput
+DeployedModel open_onnx(const fs::path& path, const EngineOptions& options, const std::string& output) {
   bool quantised = false;
   DeployedModel model{card_of_onnx(path, &quantised), nullptr};
   if (options.kind == EngineKind::kTorch) {
@@ -85,8 +87,9 @@ DeployedModel open_onnx(const fs::path& path, const EngineOptions& options) {
   }
   EngineOptions chosen = options;
   if (quantised) chosen.precision = Precision::kInt8;
-  const std::string key = options.cache.empty() ? "" : concat(identity(path), "|", size);
-  model.engine = openvino_engine({}, chosen, key, path.string());  // the file is OpenVINO's to read
+  const std::string part = output == kLogitsOutput ? "" : "|" + output;
+  const std::string key = options.cache.empty() ? "" : concat(identity(path), "|", size, part);
+  model.engine = openvino_engine({}, chosen, key, path.string(), output);  // the file is OpenVINO's to read
   return model;
 }
 
@@ -122,7 +125,7 @@ DeployedModel open_model_file(const fs::path& path, const EngineOptions& options
 
 DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
   check_options(options);
-  if (is_onnx(path)) return open_onnx(path, options);
+  if (is_onnx(path)) return open_onnx(path, options, kLogitsOutput);
   return open_model_file(
       path, options, [](const Graph& graph) { return graph; }, options.plain ? "|plain" : "");
 }
@@ -130,7 +133,9 @@ DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
 DeployedModel open_embedder(const fs::path& path, const EngineOptions& options) {
   check_options(options);
   if (is_onnx(path)) {
-    throw UsageError(path.string(), "gives logits and no embeddings", "give the model file that it was exported from");
+    if (read_onnx_metadata(path).contains(kEmbeddingSize)) return open_onnx(path, options, kEmbeddingOutput);
+    throw UsageError(path.string(), "gives logits and no embeddings",
+                     "write it with assemble export --embedding, or give the model file that it was exported from");
   }
   return open_model_file(path, options, embedding_of, options.plain ? "|embedding|plain" : "|embedding");
 }

@@ -41,7 +41,8 @@ void require_map(const Shape& in) { require(in.size() == 3, concat("its input ",
 Shape windows(const Shape& in, int64_t channels, const Padding& padding, int64_t kernel, int64_t stride) {
   require_map(in);
   require_padding(padding);
-  require(kernel >= 1 && kernel <= kLongestSide && stride >= 1 && stride <= kLongestSide, "window or stride is below 1");
+  require(kernel >= 1 && kernel <= kLongestSide && stride >= 1 && stride <= kLongestSide,
+          "window or stride is below 1");
   return {channels, pooled(in[1], padding.top, padding.bottom, kernel, stride),
           pooled(in[2], padding.left, padding.right, kernel, stride)};
 }
@@ -69,8 +70,8 @@ Shape normed(const ops::BatchNorm& norm, const Shape& in) {
 Shape padded(const ops::Pad& pad, const Shape& in) {
   const Shape out = windows(in, in.at(0), pad.padding, 1, 1);
   const Padding& p = pad.padding;
-  const bool mirrors = pad.mode != ops::PadMode::kReflect ||
-                       (std::max(p.top, p.bottom) < in[1] && std::max(p.left, p.right) < in[2]);
+  const bool mirrors =
+      pad.mode != ops::PadMode::kReflect || (std::max(p.top, p.bottom) < in[1] && std::max(p.left, p.right) < in[2]);
   require(mirrors, concat("mirrors more than there is of ", show_shape(in)));
   return out;
 }
@@ -108,14 +109,11 @@ int64_t volume(const Shape& shape) {
 }
 
 Shape reshaped(const ops::Reshape& reshape, const Shape& in) {
-  require(volume(reshape.sizes) == volume(in),
-          concat(show_shape(in), " cannot become ", show_shape(reshape.sizes)));
+  require(volume(reshape.sizes) == volume(in), concat(show_shape(in), " cannot become ", show_shape(reshape.sizes)));
   return reshape.sizes;
 }
 
-bool one_a_channel(const Shape& shape, const Shape& map) {
-  return map.size() == 3 && shape == Shape{map[0], 1, 1};
-}
+bool one_a_channel(const Shape& shape, const Shape& map) { return map.size() == 3 && shape == Shape{map[0], 1, 1}; }
 
 Shape of_one_shape(const Shape& a, const Shape& b) {
   require(a == b, concat("its inputs are ", show_shape(a), " and ", show_shape(b)));
@@ -128,12 +126,12 @@ Shape upsampled(const Shape& in) {
 }
 
 size_t input_count(const Op& op) {
-  return std::visit(Overloaded{[](const ops::Input&) { return size_t{0}; }, [](const ops::Add&) { return size_t{2}; },
-                               [](const ops::Subtract&) { return size_t{2}; },
-                               [](const ops::Multiply&) { return size_t{2}; },
-                               [](const ops::UpsampleAdd&) { return size_t{2}; },
-                               [](const ops::Mix&) { return size_t{3}; }, [](const auto&) { return size_t{1}; }},
-                    op);
+  return std::visit(
+      Overloaded{[](const ops::Input&) { return size_t{0}; }, [](const ops::Add&) { return size_t{2}; },
+                 [](const ops::Subtract&) { return size_t{2}; }, [](const ops::Multiply&) { return size_t{2}; },
+                 [](const ops::UpsampleAdd&) { return size_t{2}; }, [](const ops::Mix&) { return size_t{3}; },
+                 [](const auto&) { return size_t{1}; }},
+      op);
 }
 
 Shape output_shape(const Op& op, const std::vector<Shape>& inputs) {
@@ -267,9 +265,9 @@ int64_t Graph::multiply_adds() const {
 
 const char* op_name(const Op& op) {
   static constexpr std::array<const char*, std::variant_size_v<Op>> kNames{
-      "Input",    "Normalise", "Convolution", "BatchNorm",   "Relu",  "Sigmoid",   "Add",     "Subtract",
-      "Multiply", "Mix",       "MaxPool",     "AveragePool", "Pad",   "Mean",      "Sum",     "Clamp",
-      "Power",    "Scale",     "Upsample",    "UpsampleAdd", "Slice", "Transpose", "Reshape", "Quantise"};
+      "Input",    "Normalise",   "Convolution", "BatchNorm", "Relu",    "Sigmoid",  "Add",      "Subtract", "Multiply",
+      "Mix",      "MaxPool",     "AveragePool", "Pad",       "Mean",    "Sum",      "Clamp",    "Power",    "Scale",
+      "Upsample", "UpsampleAdd", "Slice",       "Transpose", "Reshape", "Quantise", "Embedding"};
   return kNames[op.index()];
 }
 
@@ -301,18 +299,47 @@ Graph at_size(const Graph& graph, int64_t height, int64_t width) {
   });
 }
 
-Graph embedding_of(const Graph& graph) {
+namespace {
+
+/// Whether a node brings vectors to length one: x · (Σx²)^-½.
+bool has_unit_length(const Graph& graph, const Node& node) {
+  if (!node.as<ops::Multiply>()) return false;
+  const auto* power = graph.node(node.inputs[1]).as<ops::Power>();
+  return power && power->exponent == -0.5;
+}
+
+/// The node that gives embeddings, perhaps in another shape.
+NodeId find_embedding(const Graph& graph) {
   NodeId end = graph.nodes().size() - 1;
   const auto passes = [&](NodeId id) {
     const Node& node = graph.node(id);
-    return !node.inputs.empty() && (node.as<ops::Reshape>() || node.as<ops::Relu>());
+    return node.as<ops::Reshape>() || node.as<ops::Relu>() || has_unit_length(graph, node);
   };
-  while (passes(end)) end = graph.node(end).inputs[0];
+  while (passes(end) || graph.node(end).as<ops::Scale>()) end = graph.node(end).inputs[0];
   if (!graph.node(end).as<ops::Convolution>()) {
     throw UsageError("embedding", concat("the graph ends in ", graph.node(end).name, ", expected a dense layer"));
   }
   end = graph.node(end).inputs[0];
   while (passes(end)) end = graph.node(end).inputs[0];
+  return end;
+}
+
+}  // namespace
+
+Graph with_embedding(const Graph& graph) {
+  const NodeId end = find_embedding(graph);
+  return rewrite(graph, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
+    const NodeId copy = copy_node(rewritten, graph.node(old), inputs);
+    if (old != end) return copy;
+    const Shape shape = rewritten.node(copy).shape;
+    const NodeId flat = shape.size() == 1 ? copy : rewritten.add(ops::Reshape{{volume(shape)}}, {copy});
+    rewritten.add(ops::Embedding{}, {flat}, "embedding");
+    return copy;
+  });
+}
+
+Graph embedding_of(const Graph& graph) {
+  const NodeId end = find_embedding(graph);
   Graph cut;
   std::vector<NodeId> moved;
   for (NodeId id = 0; id <= end; ++id) {
@@ -329,6 +356,7 @@ Graph remove_dead(const Graph& graph) {
   std::vector<bool> alive(graph.nodes().size(), false);
   alive.front() = alive.back() = true;
   for (NodeId id = graph.nodes().size(); id-- > 0;) {
+    if (graph.node(id).as<ops::Embedding>()) alive[id] = true;
     if (!alive[id]) continue;
     for (const NodeId input : graph.node(id).inputs) alive[input] = true;
   }

@@ -2,6 +2,7 @@
 #include "assemble/deploy/graph_text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
@@ -19,6 +20,7 @@ constexpr int kVersion = 1;
 constexpr size_t kMostNodes = 1 << 14;
 constexpr int64_t kMostChannels = int64_t{1} << 20;  // of a filter that is the same for all
 constexpr int64_t kLargestFilter = 1024;             // values
+constexpr double kLeastSquare = 1e-12;               // of a row that is brought to length one
 constexpr int64_t kMostRepeated = int64_t{1} << 24;  // values of all such filters of a graph together
 
 json padding_json(const Padding& p) { return {p.top, p.left, p.bottom, p.right}; }
@@ -33,6 +35,20 @@ json repeated_json(const Array& weight, const std::string& node) {
     }
   }
   return {{"filter", std::vector<float>(first.begin(), first.end())}, {"channels", weight.size(0)}};
+}
+
+/// Each row at length one. An outline, which has no values, stays one.
+Array unit_rows(const Array& weight) {
+  if (weight.data() == nullptr) return weight;
+  std::vector<float> values;
+  values.reserve(weight.values().size());
+  for (int64_t row = 0; row < weight.size(0); ++row) {
+    double squares = 0;
+    for (const float value : weight.row(row)) squares += static_cast<double>(value) * value;
+    const double inverse = 1 / std::sqrt(std::max(squares, kLeastSquare));
+    for (const float value : weight.row(row)) values.push_back(static_cast<float>(value * inverse));
+  }
+  return Array(weight.shape(), std::move(values));
 }
 
 class Writer {
@@ -50,7 +66,9 @@ class Writer {
  private:
   json weight(const Array& values, const std::string& node) const {
     const auto named = names_.find(values.data());
-    return named != names_.end() ? json(named->second) : repeated_json(values, node);
+    if (named == names_.end()) return repeated_json(values, node);
+    const auto& [tensor, unit_rows] = named->second;
+    return unit_rows ? json{{"unit_rows", tensor}} : json(tensor);
   }
 
   json write(const ops::Convolution& conv, const std::string& node) const {
@@ -106,6 +124,7 @@ class Writer {
   json write(const ops::Normalise&, const std::string& node) const { throw optimised(node); }
   json write(const ops::UpsampleAdd&, const std::string& node) const { throw optimised(node); }
   json write(const ops::Quantise&, const std::string& node) const { throw optimised(node); }
+  json write(const ops::Embedding&, const std::string& node) const { throw optimised(node); }
 
   static UsageError optimised(const std::string& node) {
     return UsageError(concat("graph node '", node, "'"), "is of no traced graph", "store graphs as trace() gives them");
@@ -156,6 +175,7 @@ class Reader {
 
   Array weight(const json& value) {
     if (value.is_string()) return find_(value.get<std::string>());
+    if (value.contains("unit_rows")) return unit_rows(find_(value.at("unit_rows").get<std::string>()));
     const auto filter = value.at("filter").get<std::vector<float>>();
     const int64_t channels = integer(value.at("channels"));
     const auto taps = static_cast<int64_t>(filter.size());

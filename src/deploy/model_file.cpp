@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/encoding.h"
@@ -21,6 +22,7 @@ using nlohmann::json;
 constexpr const char* kFormat = "assemble";
 constexpr const char* kFormatVersion = "1";
 constexpr const char* kGraph = "graph";
+constexpr const char* kCosineScale = "cosine_scale";
 constexpr const char* kInitialStatistics = "initial_statistics";
 
 constexpr const char* kExpected =
@@ -134,11 +136,13 @@ void note_initial_statistics(ModelCard& card, double share) {
 }
 
 Metadata to_metadata(const ModelCard& card) {
-  return {{"arch", card.arch},
-          {"class_names", names_to_json(card.class_names)},
-          {"preprocessing", card.preprocessing.to_json()},
-          {"loss", kLossTypes.name(card.loss)},
-          {"training", json_text(json(card.training))}};
+  Metadata metadata{{"arch", card.arch},
+                    {"class_names", names_to_json(card.class_names)},
+                    {"preprocessing", card.preprocessing.to_json()},
+                    {"loss", kLossTypes.name(card.loss)},
+                    {"training", json_text(json(card.training))}};
+  if (card.cosine_scale > 0) metadata[kCosineScale] = json(card.cosine_scale).dump();
+  return metadata;
 }
 
 ModelCard card_from_metadata(const Metadata& metadata, const std::string& where, const std::string& hint) {
@@ -153,7 +157,15 @@ ModelCard card_from_metadata(const Metadata& metadata, const std::string& where,
   try {
     card.loss = parse_loss_type(value("loss"));
   } catch (const UsageError&) {
-    throw InputError(concat(where, " metadata 'loss'"), concat("'", value("loss"), "' is neither softmax nor sigmoid"));
+    throw InputError(concat(where, " metadata 'loss'"),
+                     concat("'", value("loss"), "' is none of ", join(kLossTypes.names(), ", ")));
+  }
+  if (is_cosine(card.loss)) {
+    card.cosine_scale = parse_value<double>(value(kCosineScale), kCosineScale, where);
+    if (!(card.cosine_scale > 0) || !std::isfinite(card.cosine_scale)) {
+      throw InputError(concat(where, " metadata '", kCosineScale, "'"),
+                       concat(value(kCosineScale), " is no scale above 0"), "the file is damaged");
+    }
   }
   card.training = parse_value<std::map<std::string, std::string>>(value("training"), "training", where);
   return card;

@@ -34,12 +34,17 @@ class Exporter {
       for (const NodeId input : graph_.node(id).inputs) inputs.push_back(values_.at(input));
       values_.push_back(std::visit([&](const auto& op) { return lower(op, inputs); }, graph_.node(id).op));
     }
-    model_.nodes.push_back({"Identity", "logits", {values_.back()}, {"logits"}, {}});
-    model_.outputs.push_back({"logits", OnnxType::kFloat, with_batch(graph_.output().shape)});
+    model_.nodes.push_back({"Identity", kLogitsOutput, {values_.back()}, {kLogitsOutput}, {}});
+    model_.outputs.push_back({kLogitsOutput, OnnxType::kFloat, with_batch(graph_.output().shape)});
     for (size_t i = 0; i < observed.size(); ++i) {
       const std::string output = concat("observed_", i);
       model_.nodes.push_back({"Identity", output, {values_.at(observed[i])}, {output}, {}});
       model_.outputs.push_back({output, OnnxType::kFloat, with_batch(graph_.node(observed[i]).shape)});
+    }
+    for (NodeId id = 0; id < graph_.nodes().size(); ++id) {
+      if (!graph_.node(id).as<ops::Embedding>()) continue;
+      model_.nodes.push_back({"Identity", kEmbeddingOutput, {values_.at(id)}, {kEmbeddingOutput}, {}});
+      model_.outputs.push_back({kEmbeddingOutput, OnnxType::kFloat, with_batch(graph_.node(id).shape)});
     }
     return std::move(model_);
   }
@@ -90,8 +95,8 @@ class Exporter {
   std::string lower(const ops::Normalise& normalise, const Inputs& in) {
     std::string value = emit("Cast", in, {{"to", static_cast<int64_t>(OnnxType::kFloat)}}, "/float");
     value = emit("Transpose", {value}, {{"perm", std::vector<int64_t>{0, 3, 1, 2}}}, "/channels_first");
-    value = emit("Sub", {value, constant<float>("/mean", OnnxType::kFloat, {1, 3, 1, 1}, normalise.mean)}, {},
-                 "/centred");
+    value =
+        emit("Sub", {value, constant<float>("/mean", OnnxType::kFloat, {1, 3, 1, 1}, normalise.mean)}, {}, "/centred");
     const std::array<float, 3> ones{1, 1, 1};
     if (normalise.deviation == ones) return value;
     return emit("Div", {value, constant<float>("/deviation", OnnxType::kFloat, {1, 3, 1, 1}, normalise.deviation)});
@@ -216,6 +221,8 @@ class Exporter {
     const std::string zero = constant<uint8_t>("/zero", type, {}, std::array<uint8_t, 1>{});
     return emit("DequantizeLinear", {emit("QuantizeLinear", {in[0], scale, zero}, {}, "/quantised"), scale, zero});
   }
+
+  std::string lower(const ops::Embedding&, const Inputs& in) { return in[0]; }
 
   const Graph& graph_;
   NodeId current_ = 0;

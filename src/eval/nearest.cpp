@@ -173,18 +173,22 @@ class Shortlist {
 
   /// What an offer must surpass.
   double least() const {
-    return entries_.size() < size_ ? -std::numeric_limits<double>::infinity() : entries_.back().similarity;
+    return entries_.size() < size_ ? -std::numeric_limits<double>::infinity() : entries_.front().similarity;
   }
   /// @return whether it was taken
   bool offer(double similarity, int64_t row) {
     if (!(similarity > least())) return false;
-    if (entries_.size() == size_) entries_.pop_back();
-    const auto place = std::upper_bound(entries_.begin(), entries_.end(), similarity,
-                                        [](double s, const Entry& entry) { return s > entry.similarity; });
-    entries_.insert(place, {similarity, row});
+    if (entries_.size() == size_) {
+      std::ranges::pop_heap(entries_, is_better);
+      entries_.pop_back();
+    }
+    entries_.push_back({similarity, row});
+    std::ranges::push_heap(entries_, is_better);
     return true;
   }
-  void write(int64_t* rows) const {
+  /// Best first. Nothing may be offered afterwards.
+  void write(int64_t* rows) {
+    std::ranges::sort(entries_, is_better);
     for (const Entry& entry : entries_) *rows++ = entry.row;
   }
 
@@ -193,8 +197,12 @@ class Shortlist {
     double similarity;
     int64_t row;
   };
+  static bool is_better(const Entry& a, const Entry& b) {
+    return a.similarity != b.similarity ? a.similarity > b.similarity : a.row < b.row;
+  }
+
   size_t size_;
-  std::vector<Entry> entries_;
+  std::vector<Entry> entries_;  // a heap, the worst in front
 };
 
 /// Offers a query the rows of a tile whose scores may reach its shortlist.
@@ -276,7 +284,8 @@ std::vector<int64_t> nearest_others(const Matrix& embeddings, std::span<const in
     const int64_t count = std::min(options.query_tile, all - first);
     std::vector<Shortlist> shortlists(static_cast<size_t>(count), Shortlist(options.k));
     for (const Space::Tile& tile : tiles) {
-      offer_tile(space, tile, queries.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), shortlists, pool);
+      offer_tile(space, tile, queries.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), shortlists,
+                 pool);
     }
     for (int64_t q = 0; q < count; ++q) {
       shortlists[static_cast<size_t>(q)].write(result.data() + (first + q) * options.k);

@@ -10,16 +10,10 @@
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 #include "assemble/image/preprocess.h"
+#include "csv.h"
 
 namespace assemble {
 namespace {
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
 
 /// By the logits: probabilities near 1 may be equal where logits are not.
 std::vector<Prediction::Class> classes_of(std::span<const float> logits, std::span<const float> probabilities,
@@ -34,31 +28,40 @@ std::vector<Prediction::Class> classes_of(std::span<const float> logits, std::sp
 
 }  // namespace
 
-std::vector<Prediction> classify_batch(const Network& network, const ModelCard& card, int64_t count,
-                                       const PrepareImage& prepare, int64_t top, ThreadPool& pool) {
-  const int64_t side = card.preprocessing.eval_size;
+BatchOutputs run_batch(const Network& network, const Preprocessing& preprocessing, int64_t count,
+                       const PrepareImage& prepare, ThreadPool& pool) {
+  const int64_t side = preprocessing.eval_size;
   const int64_t pixels = side * side * 3;
-  std::vector<Prediction> predictions(static_cast<size_t>(count));
+  BatchOutputs outputs{{}, std::vector<std::string>(static_cast<size_t>(count))};
   std::vector<float> images(static_cast<size_t>(count * pixels));
   pool.parallel_for(count, [&](int64_t i) {
     try {
       prepare(i, {images.data() + i * pixels, static_cast<size_t>(pixels)});
     } catch (const InputError& error) {
-      predictions[static_cast<size_t>(i)].error = to_utf8(error.what());
+      outputs.errors[static_cast<size_t>(i)] = to_utf8(error.what());
     }
   });
-  const auto unreadable = [](const Prediction& prediction) { return !prediction.error.empty(); };
-  if (std::all_of(predictions.begin(), predictions.end(), unreadable)) return predictions;
-  const Matrix logits = network({count, side, side, images.data()});
-  const Matrix probabilities = to_probabilities(logits, card.loss);
+  if (std::ranges::none_of(outputs.errors, &std::string::empty)) return outputs;
+  outputs.values = network({count, side, side, images.data()});
+  for (int64_t i = 0; i < count; ++i) {
+    std::string& error = outputs.errors[static_cast<size_t>(i)];
+    if (error.empty() && !all_finite(outputs.values.row(i))) {
+      error = "the network's outputs are not finite (its training diverged, or the file is damaged)";
+    }
+  }
+  return outputs;
+}
+
+std::vector<Prediction> classify_batch(const Network& network, const ModelCard& card, int64_t count,
+                                       const PrepareImage& prepare, int64_t top, ThreadPool& pool) {
+  const BatchOutputs outputs = run_batch(network, card.preprocessing, count, prepare, pool);
+  const Matrix probabilities = to_probabilities(outputs.values, card.loss);
+  std::vector<Prediction> predictions(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
     Prediction& prediction = predictions[static_cast<size_t>(i)];
+    prediction.error = outputs.errors[static_cast<size_t>(i)];
     if (!prediction.error.empty()) continue;
-    if (all_finite(logits.row(i))) {
-      prediction.classes = classes_of(logits.row(i), probabilities.row(i), card, top);
-    } else {
-      prediction.error = "the network's outputs are not finite (its training diverged, or the file is damaged)";
-    }
+    prediction.classes = classes_of(outputs.values.row(i), probabilities.row(i), card, top);
   }
   return predictions;
 }

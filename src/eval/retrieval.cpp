@@ -13,28 +13,64 @@
 namespace assemble {
 namespace {
 
-/// Place of the first neighbour of the query's class, from 0; k when there is none.
-/// @param neighbours k of each query
-std::vector<int64_t> first_matches(std::span<const int64_t> queries, std::span<const int64_t> neighbours, int64_t k,
-                                   std::span<const int64_t> labels) {
-  std::vector<int64_t> places;
-  for (size_t q = 0; q < queries.size(); ++q) {
-    const auto of_query = neighbours.subspan(q * static_cast<size_t>(k), static_cast<size_t>(k));
-    const int64_t label = labels[static_cast<size_t>(queries[q])];
-    const auto match = std::ranges::find(of_query, label, [&](int64_t row) { return labels[static_cast<size_t>(row)]; });
-    places.push_back(match - of_query.begin());
-  }
-  return places;
-}
+constexpr int64_t kMostNeighbours = int64_t{1} << 23;  // kept at a time, of all queries together: 64 MiB
 
-void count_classes(std::span<const int64_t> labels, RetrievalResult& result) {
+/// Images of each class, distractors aside.
+std::map<int64_t, int64_t> count_classes(std::span<const int64_t> labels) {
   std::map<int64_t, int64_t> images;
   for (const int64_t label : labels) {
     if (label != kDistractor) ++images[label];
   }
-  result.classes = static_cast<int64_t>(images.size());
-  result.without_match = std::count_if(images.begin(), images.end(), [](const auto& c) { return c.second == 1; });
+  return images;
 }
+
+/// Looks at the neighbours of one query after the other.
+class RetrievalMeter {
+ public:
+  RetrievalMeter(const std::vector<int64_t>& labels, const std::vector<int64_t>& recall_at)
+      : labels_(labels), images_(count_classes(labels)), recall_at_(recall_at), hits_(recall_at.size()) {}
+
+  const std::map<int64_t, int64_t>& images() const { return images_; }
+  /// The most other images of a class.
+  int64_t most_matches() const {
+    const auto largest = std::ranges::max_element(images_, {}, [](const auto& c) { return c.second; });
+    return largest->second - 1;
+  }
+
+  /// @param neighbours best first, as many as the measures look at
+  void add(int64_t query, std::span<const int64_t> neighbours) {
+    const int64_t label = label_of(query);
+    const auto is_match = [&](int64_t row) { return label_of(row) == label; };
+    const auto place = std::ranges::find_if(neighbours, is_match) - neighbours.begin();
+    for (size_t i = 0; i < recall_at_.size(); ++i) hits_[i] += place < recall_at_[i] ? 1 : 0;
+    const int64_t matches = images_.at(label) - 1;
+    double precisions = 0;
+    for (int64_t i = 0, found = 0; i < matches; ++i) {
+      if (is_match(neighbours[static_cast<size_t>(i)]))
+        precisions += static_cast<double>(++found) / static_cast<double>(i + 1);
+    }
+    if (matches > 0) average_precisions_ += precisions / static_cast<double>(matches);
+  }
+
+  void write(RetrievalResult& result) const {
+    const auto queries = static_cast<double>(result.queries);
+    for (size_t i = 0; i < recall_at_.size(); ++i) {
+      result.recall.emplace_back(recall_at_[i], static_cast<double>(hits_[i]) / queries);
+    }
+    result.map_at_r = average_precisions_ / queries;
+    result.classes = static_cast<int64_t>(images_.size());
+    result.without_match = std::ranges::count_if(images_, [](const auto& c) { return c.second == 1; });
+  }
+
+ private:
+  int64_t label_of(int64_t row) const { return labels_[static_cast<size_t>(row)]; }
+
+  const std::vector<int64_t>& labels_;
+  const std::map<int64_t, int64_t> images_;
+  const std::vector<int64_t>& recall_at_;
+  std::vector<int64_t> hits_;  // for each k
+  double average_precisions_ = 0;
+};
 
 }  // namespace
 
@@ -53,6 +89,7 @@ EmbeddedImages embed_images(const Network& embedder, const std::string& name, Lo
     }
     images.embeddings.append(embedded);
     images.labels.insert(images.labels.end(), batch.labels.begin(), batch.labels.end());
+    images.indices.insert(images.indices.end(), batch.indices.begin(), batch.indices.end());
     if (bar) bar->advance(batch.size);
   }
   if (images.labels.empty()) throw InputError("retrieval", "not one image could be read", "see the warnings above");
@@ -86,20 +123,26 @@ RetrievalResult measure_retrieval(const EmbeddedImages& images, Similarity simil
   result.embedding_size = images.embeddings.columns;
   result.similarity = similarity;
   if (result.queries == 0) throw UsageError("retrieval", "all images are distractors: there is nothing to query");
-  count_classes(images.labels, result);
   const int64_t most = *std::max_element(recall_at.begin(), recall_at.end());
   if (most >= count) {
-    throw UsageError(
-        concat("`recall_at` ", most),
-        concat("the index holds ", count, " images, each query has ", count - 1, " others"),
-        concat("ask for at most ", count - 1));
+    throw UsageError(concat("`recall_at` ", most),
+                     concat("the index holds ", count, " images, each query has ", count - 1, " others"),
+                     concat("ask for at most ", count - 1));
   }
-  const auto neighbours = nearest_others(images.embeddings, queries, {.similarity = similarity, .k = most});
-  const std::vector<int64_t> places = first_matches(queries, neighbours, most, images.labels);
-  for (const int64_t k : recall_at) {
-    const auto hits = std::count_if(places.begin(), places.end(), [k](int64_t place) { return place < k; });
-    result.recall.emplace_back(k, static_cast<double>(hits) / static_cast<double>(result.queries));
+  RetrievalMeter meter(images.labels, recall_at);
+  const int64_t looked_at = std::max(most, meter.most_matches());
+  const auto part = static_cast<size_t>(std::max<int64_t>(kMostNeighbours / looked_at, 1));
+  const std::span<const int64_t> all = queries;
+  for (size_t begin = 0; begin < all.size(); begin += part) {
+    const auto some = all.subspan(begin, std::min(part, all.size() - begin));
+    const std::vector<int64_t> neighbours =
+        nearest_others(images.embeddings, some, {.similarity = similarity, .k = looked_at});
+    for (size_t q = 0; q < some.size(); ++q) {
+      meter.add(some[q],
+                std::span(neighbours).subspan(q * static_cast<size_t>(looked_at), static_cast<size_t>(looked_at)));
+    }
   }
+  meter.write(result);
   return result;
 }
 
@@ -111,6 +154,7 @@ nlohmann::ordered_json to_json(const RetrievalResult& result) {
                               {"embedding_size", result.embedding_size},
                               {"similarity", similarity_name(result.similarity)}};
   for (const auto& [k, share] : result.recall) json[concat("recall@", k)] = share;
+  json["map@r"] = result.map_at_r;
   return json;
 }
 
@@ -124,6 +168,8 @@ std::string to_text(const RetrievalResult& result) {
     rows[0].push_back(concat("recall@", k));
     rows[1].push_back(format_number(100 * share, 2) + " %");
   }
+  rows[0].push_back("map@r");
+  rows[1].push_back(format_number(100 * result.map_at_r, 2) + " %");
   return format_table(rows);
 }
 

@@ -20,6 +20,9 @@ void check_options(const Arch& arch, const ClassifierOptions& options) {
   if (options.bn_momentum < 0 || options.bn_momentum >= 1) {
     throw UsageError("`bn_momentum`", concat(options.bn_momentum, " is not in [0, 1)"), "the usual value is 0.997");
   }
+  if (!(options.cosine_scale >= 0) || !std::isfinite(options.cosine_scale)) {
+    throw UsageError("`cosine_scale`", concat(options.cosine_scale, " is no scale"), "the usual values are 16 to 80");
+  }
   if (options.drop_block_size < 1) {
     throw UsageError("`drop_block_size`", concat(options.drop_block_size, " is below 1"), "the usual value is 7");
   }
@@ -78,6 +81,12 @@ void ClassifierImpl::make_head(int64_t channels, int64_t reduction) {
     embedding_bn_ = register_module("embedding_bn", nn::make_batch_norm(arch_.embedding, options_.bn_momentum));
     features = arch_.embedding;
   }
+  if (options_.cosine_scale > 0) {
+    cosine_fc_ = register_module(
+        "fc", nn::CosineDense(nn::CosineDenseOptions{
+                  .in_features = features, .out_features = options_.classes, .scale = options_.cosine_scale}));
+    return;
+  }
   const double bias = options_.sigmoid_loss ? -std::log(static_cast<double>(options_.classes - 1)) : 0.0;
   fc_ = register_module(
       "fc", nn::Dense(nn::DenseOptions{.in_features = features, .out_features = options_.classes, .bias = bias}));
@@ -112,6 +121,7 @@ torch::Tensor ClassifierImpl::features(const torch::Tensor& images, Endpoints* e
 }
 
 torch::Tensor ClassifierImpl::classify(const torch::Tensor& features) {
+  if (cosine_fc_) return cosine_fc_->forward(features);
   return fc_->forward(embedding_ ? features.relu() : features);
 }
 
@@ -129,7 +139,7 @@ int64_t ClassifierImpl::multiply_adds(int64_t image_size) {
   const torch::NoGradGuard no_grad;
   const nn::EvalMode evaluating(*this);
   const nn::MultiplyAddCounter counter;
-  forward(torch::empty({0, 3, image_size, image_size}, fc_->weight.options()));
+  forward(torch::empty({0, 3, image_size, image_size}, parameters().at(0).options()));
   return counter.total();
 }
 

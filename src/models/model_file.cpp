@@ -125,7 +125,12 @@ void save_model(const fs::path& path, ClassifierImpl& model, const ModelCard& ca
   const NamedTensors state = model.named_state();
   const std::string damaged = not_finite(state);
   if (!damaged.empty()) throw RunError(path.string(), "is not written, the network computes nothing:" + damaged);
-  Metadata metadata = to_metadata(card);
+  ModelCard written = card;
+  written.cosine_scale = model.options().cosine_scale;
+  if (is_cosine(written.loss) != (written.cosine_scale > 0)) {
+    throw UsageError(concat("loss ", kLossTypes.name(written.loss)), "is not that of the network's classifier");
+  }
+  Metadata metadata = to_metadata(written);
   metadata.merge(model_file_format());
   metadata["arch"] = model.arch().str();
   if (model.arch().pool == PoolType::kFlatten) metadata["image_size"] = std::to_string(model.options().image_size);
@@ -144,6 +149,7 @@ Classifier load_model(const fs::path& path, ModelCard* card) {
   check_outline(file, read, arch);
   Classifier model = make_empty_classifier(arch, {.classes = read.classes(),
                                                   .sigmoid_loss = read.loss == LossType::kSigmoid,
+                                                  .cosine_scale = read.cosine_scale,
                                                   .image_size = flatten_size(file, arch)});
   const NamedTensors state = model->named_state();
   load_weights(file, state, state, read.arch);
@@ -164,10 +170,13 @@ std::vector<std::string> load_backbone(const fs::path& path, ClassifierImpl& mod
   check_outline(file, card, arch);
   NamedTensors wanted, expected;
   std::vector<std::string> kept;
+  for (const auto& [name, entry] : file.tensors()) {
+    if (!ClassifierImpl::is_classifier_parameter(name)) continue;
+    expected.emplace_back(name, torch::empty(entry.shape, torch::kMeta));  // of any class count, with or without bias
+  }
   for (const auto& [name, tensor] : model.named_state()) {
     if (ClassifierImpl::is_classifier_parameter(name)) {
       kept.push_back(name);
-      expected.emplace_back(name, torch::empty(file.entry(name).shape, torch::kMeta));  // any class count
     } else {
       wanted.emplace_back(name, tensor);
       expected.emplace_back(name, tensor);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "assemble/nn/cosine_dense.h"
 #include "assemble/nn/dense.h"
 #include "assemble/nn/multiply_add_counter.h"
 
@@ -80,6 +81,7 @@ void initialise_weights(torch::nn::Module& module, uint64_t seed) {
   for (const auto& child : module.modules()) {
     if (auto* conv = child->as<ConvImpl>()) draw_convolution(conv->weight, generator);
     if (auto* dense = child->as<DenseImpl>()) draw_dense(dense->weight, generator);
+    if (auto* dense = child->as<CosineDenseImpl>()) draw_dense(dense->weight, generator);
   }
 }
 

@@ -48,7 +48,8 @@ Tensor run(const ops::Convolution& conv, const std::vector<Tensor>& in, const No
   const Tensor input = even ? in[0] : zero_padded(in[0], padding);
   const std::vector<int64_t> sides =
       even ? std::vector<int64_t>{padding.top, padding.left} : std::vector<int64_t>{0, 0};
-  Tensor output = torch::conv2d(input, weights.weight, weights.bias, {conv.stride, conv.stride}, sides, {1, 1}, conv.groups);
+  Tensor output =
+      torch::conv2d(input, weights.weight, weights.bias, {conv.stride, conv.stride}, sides, {1, 1}, conv.groups);
   return conv.relu ? output.relu_() : output;
 }
 
@@ -120,6 +121,8 @@ Tensor run(const ops::Quantise& quantise, const std::vector<Tensor>& in) {
   const auto& [scale, is_signed] = quantise.quantisation;
   return (in[0] / scale).round_().clamp_(is_signed ? -128 : 0, is_signed ? 127 : 255).mul_(scale);
 }
+
+Tensor run(const ops::Embedding&, const std::vector<Tensor>& in) { return in[0]; }
 
 Tensor compute(const Op& op, const std::vector<Tensor>& inputs, const NodeWeights& weights) {
   return std::visit(

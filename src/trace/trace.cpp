@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "assemble/core/error.h"
 #include "assemble/nn/eval_mode.h"
@@ -35,7 +36,7 @@ class Recorder {
   const Tensor& images() const { return images_; }
 
   void record(const std::string& name, const Arguments& arguments, const Stack& results) {
-    if (!reads_recorded(arguments)) return;
+    if (!reads_recorded(arguments)) return note_weight(name, arguments, results);
     const auto handler = handlers().find(name);
     if (handler == handlers().end()) {
       throw UsageError(concat("operation ", name), "is not known to inference graphs",
@@ -66,6 +67,18 @@ class Recorder {
     });
   }
 
+  /// Of what a network makes of its parameters, graphs know rows at length one.
+  void note_weight(const std::string& name, const Arguments& arguments, const Stack& results) {
+    if (name != "aten::_weight_norm") return;
+    const auto found = tensor_names_.find(arguments[0].toTensor().unsafeGetTensorImpl());
+    const bool has_unit_length = arguments[1].toTensor().eq(1).all().item<bool>() && arguments[2].toInt() == 0;
+    if (found == tensor_names_.end() || !has_unit_length) return;
+    const Tensor& rows = results.at(0).toTensor();
+    alive_.push_back(rows);
+    tensor_names_[rows.unsafeGetTensorImpl()] = found->second;
+    unit_rows_.insert(rows.unsafeGetTensorImpl());
+  }
+
   /// "layer1.0.conv1" for a tensor that is the parameter "layer1.0.conv1.weight".
   std::string module_name(const Tensor& parameter) const {
     const auto found = tensor_names_.find(parameter.unsafeGetTensorImpl());
@@ -77,7 +90,9 @@ class Recorder {
     if (!value.isTensor() || !value.toTensor().defined()) return {};
     const Array array = to_array(value.toTensor());
     const auto found = tensor_names_.find(value.toTensor().unsafeGetTensorImpl());
-    if (found != tensor_names_.end()) weight_names_[array.data()] = found->second;
+    if (found != tensor_names_.end()) {
+      weight_names_[array.data()] = {found->second, unit_rows_.contains(found->first)};
+    }
     return array;
   }
 
@@ -241,6 +256,7 @@ class Recorder {
   Tensor images_;
   std::unordered_map<const c10::TensorImpl*, NodeId> numbers_;
   std::unordered_map<const c10::TensorImpl*, std::string> tensor_names_;
+  std::unordered_set<const c10::TensorImpl*> unit_rows_;
   WeightNames weight_names_;
   std::vector<Tensor> alive_;
 };
@@ -298,7 +314,8 @@ void record(const c10::OperatorHandle& op, Stack* stack) {
 
 }  // namespace
 
-TracedNetwork trace(torch::nn::Module& module, const std::function<Tensor(const Tensor&)>& forward, int64_t image_size) {
+TracedNetwork trace(torch::nn::Module& module, const std::function<Tensor(const Tensor&)>& forward,
+                    int64_t image_size) {
   // Not registered for good: the dispatcher takes one such function in a process, which may hold this library twice,
   // its C API's shared library being one.
   static std::mutex tracing;

@@ -11,6 +11,7 @@ namespace {
 constexpr int64_t kMostEpochs = 100'000'000;  // epochs are part of random numbers' keys, 32 bits wide
 constexpr int64_t kMostImages = 1'000'000;    // of a pass, and passes of a step: products stay far from 2^63
 constexpr int kLargestSide = 65535;
+constexpr double kLargestMargin = 1.5;  // below π/2
 
 void require(bool holds, const char* option, const std::string& expected) {
   if (!holds) throw UsageError(option, "is out of range", "expected " + expected);
@@ -42,6 +43,13 @@ void TrainOptions::check() const {
   require(mixup != MixupType::kKeepBatch || batch_size % 2 == 0, "`batch_size`", "an even number with `mixup` 2");
   require(accumulate >= 1 && accumulate <= kMostImages, "`accumulate`", concat("1 to ", kMostImages));
   require_below_1(label_smoothing, "`label_smoothing`");
+  require(cosine_scale > 0 && std::isfinite(cosine_scale), "`cosine_scale`", "more than 0");
+  require(arcface_margin >= 0 && arcface_margin < kLargestMargin, "`arcface_margin`",
+          concat("radians, 0 <= value < ", kLargestMargin));
+  if (loss == LossType::kArcFace && mixup != MixupType::kOff) {
+    throw UsageError("`mixup`", "mixes labels, but the margin of `loss` arcface is for one class an image",
+                     "use `mixup` 0, or `loss` cosine");
+  }
   require_at_least(kd_temperature, 0, "`kd_temperature`");
   require(mixup_alpha > 0 && std::isfinite(mixup_alpha), "`mixup_alpha`", "more than 0");
   require(drop_block.empty() || drop_block.size() == 2, "`drop_block`", "two keep probabilities, first and last");

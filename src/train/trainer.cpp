@@ -13,6 +13,7 @@
 #include "assemble/nn/autocast.h"
 #include "assemble/nn/kept_buffers.h"
 #include "assemble/trace/arrays.h"
+#include "assemble/train/arcface.h"
 #include "assemble/train/losses.h"
 
 namespace assemble {
@@ -94,7 +95,11 @@ double Trainer::micro_step(int64_t index) {
       const AutocastGuard autocast(options_.device, options_.precision);
       logits = model_->forward(batch.images);
     }
-    loss = classification_loss(options_.loss, logits, batch.labels, options_.label_smoothing);
+    const torch::Tensor judged =
+        options_.loss == LossType::kArcFace
+            ? arcface_logits(logits, batch.labels, options_.cosine_scale, options_.arcface_margin)
+            : logits;
+    loss = classification_loss(options_.loss, judged, batch.labels, options_.label_smoothing);
     if (options_.kd_temperature > 0) {
       loss = loss + distillation_loss(logits, batch.teacher_labels, options_.kd_temperature);
     }

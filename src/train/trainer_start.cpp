@@ -101,6 +101,7 @@ void Trainer::start() {
                             .bn_momentum = options_.bn_momentum,
                             .zero_gamma = options_.zero_gamma,
                             .sigmoid_loss = options_.loss == LossType::kSigmoid,
+                            .cosine_scale = is_cosine(options_.loss) ? options_.cosine_scale : 0,
                             .drop_block = !options_.drop_block.empty(),
                             .drop_block_size = options_.drop_block_size,
                             .image_size = options_.preprocessing.train_size},
@@ -169,6 +170,9 @@ void Trainer::warn_of_no_effect() const {
   if (!keep.empty() && keep[0] == 1 && keep[1] == 1) log_warning("`drop_block` 1 1 has no effect");
   if (options_.loss == LossType::kSigmoid && options_.label_smoothing > 0) {
     log_warning("`label_smoothing` has no effect with the sigmoid loss");
+  }
+  if (options_.loss == LossType::kArcFace && options_.arcface_margin == 0) {
+    log_warning("`arcface_margin` 0 has no effect: the loss is `loss` cosine");
   }
   if (arch_.blur_max) log_warning("aaN(max) has no effect, as in the original");
   if (options_.accumulate > 1 && options_.batch_size < 16) {

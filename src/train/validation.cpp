@@ -26,6 +26,7 @@ std::vector<std::pair<std::string, double>> ValidationResult::metrics() const {
   }
   if (retrieval) {
     for (const auto& [k, share] : retrieval->recall) metrics.emplace_back(concat("recall@", k), share);
+    metrics.emplace_back("map@r", retrieval->map_at_r);
   }
   return metrics;
 }
@@ -52,8 +53,8 @@ ValidationResult Validator::run(ClassifierImpl& model, torch::Device device, Pre
     const ClassifierOptions& classifier = model.options();
     const LossType loss = classifier.sigmoid_loss ? LossType::kSigmoid : LossType::kSoftmax;
     // Until the running statistics of batch norms have settled, outputs may overflow.
-    result.classification = evaluate(borrow_network(model, device, precision), {classifier.classes, loss, arch}, loader_,
-                                     "", NotFinite::kWrong);
+    result.classification = evaluate(borrow_network(model, device, precision), {classifier.classes, loss, arch},
+                                     loader_, "", NotFinite::kWrong);
   } else {
     const EmbeddedImages images = embed_images(borrow_embedder(model, device, precision), arch, loader_);
     result.retrieval = measure_retrieval(images, options_.similarity, options_.recall_at);

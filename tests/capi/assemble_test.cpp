@@ -40,8 +40,10 @@ Image picture(int number) {
   return image;
 }
 
-void write_onnx(const fs::path& path, const Graph& graph, const ModelCard& card) {
-  write_file(path, serialise(to_onnx(graph, to_metadata(card, Precision::kF32))));
+void write_onnx(const fs::path& path, const Graph& graph, const ModelCard& card, const Metadata& more = {}) {
+  Metadata metadata = to_metadata(card, Precision::kF32);
+  metadata.insert(more.begin(), more.end());
+  write_file(path, serialise(to_onnx(graph, metadata)));
 }
 
 /// Model files that all tests read, all of one network.
@@ -57,6 +59,7 @@ class CApi : public testing::Test {
       network.save(folder / "model.safetensors", card);
       const Graph graph = optimise(network.graph());
       write_onnx(folder / "model.onnx", graph, card);
+      write_onnx(folder / "embedding.onnx", optimise(with_embedding(network.graph())), card, {{kEmbeddingSize, "16"}});
       card.loss = LossType::kSigmoid;
       network.save(folder / "sigmoid.safetensors", card);
       card.loss = LossType::kSoftmax;
@@ -109,6 +112,47 @@ void expect_same(std::span<const assemble_class> found, std::span<const assemble
     EXPECT_EQ(found[k].label, expected[k].label);
     EXPECT_NEAR(found[k].probability, expected[k].probability, tolerance);
   }
+}
+
+TEST_F(CApi, EmbedsImages) {
+  const Bytes first = encode_png(picture(1)), second = encode_png(picture(2)), broken = {1, 2, 3};
+  const assemble_image images[] = {encoded(first), encoded(broken), encoded(second)};
+  std::vector<float> of_engine;
+  {
+    const DeployedModel model = open_embedder(folder() / "model.safetensors", {});
+    for (const Bytes& bytes : {first, second}) {
+      std::vector<float> input(size_t{kSide} * kSide * 3);
+      preprocess_eval(bytes, "image", model.card.preprocessing, input);
+      const Matrix row = model.engine->run({1, kSide, kSide, input.data()});
+      of_engine.insert(of_engine.end(), row.values.begin(), row.values.end());
+    }
+  }
+  for (const char* file : {"model.safetensors", "embedding.onnx"}) {
+    assemble_model* model = open(file);
+    size_t size = 0;
+    ASSERT_EQ(assemble_model_embedding_size(model, &size), ASSEMBLE_OK) << assemble_last_error();
+    ASSERT_EQ(size, 16u);
+    std::vector<float> values(3 * size, -1);
+    assemble_status statuses[3];
+    EXPECT_EQ(assemble_embed_batch(model, images, 3, values.data(), size, statuses), ASSEMBLE_BAD_INPUT);
+    EXPECT_THAT(statuses, testing::ElementsAre(ASSEMBLE_OK, ASSEMBLE_BAD_INPUT, ASSEMBLE_OK));
+    std::vector<float> alone(size);
+    EXPECT_EQ(assemble_embed(model, &images[2], alone.data(), size), ASSEMBLE_OK) << assemble_last_error();
+    for (size_t i = 0; i < size; ++i) {
+      EXPECT_NEAR(values[i], of_engine[i], 1e-4);
+      EXPECT_EQ(values[size + i], 0);
+      EXPECT_NEAR(values[2 * size + i], of_engine[size + i], 1e-4);
+      EXPECT_NEAR(alone[i], of_engine[size + i], 1e-4);
+    }
+    EXPECT_EQ(assemble_embed(model, &images[0], alone.data(), size - 1), ASSEMBLE_USAGE_ERROR);
+    EXPECT_THAT(assemble_last_error(), HasSubstr("15, but the embeddings have 16 values"));
+    EXPECT_EQ(assemble_embed(model, &images[0], nullptr, size), ASSEMBLE_USAGE_ERROR);
+    expect_same(classify_one(model, images[0]), classify_one(model, images[0]), 0);
+  }
+  size_t size = 1;
+  EXPECT_EQ(assemble_model_embedding_size(open("model.onnx"), &size), ASSEMBLE_USAGE_ERROR);
+  EXPECT_EQ(size, 0u);
+  EXPECT_THAT(assemble_last_error(), HasSubstr("--embedding"));
 }
 
 TEST_F(CApi, SaysWhatAModelIs) {

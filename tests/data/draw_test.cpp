@@ -69,6 +69,33 @@ TEST(DrawDataset, WritesBothSplitsTheSameForAnyThreads) {
   }
 }
 
+TEST(DrawDataset, ZeroShotSplitsHaveClassesOfTheirOwn) {
+  TemporaryFolder folder;
+  DrawOptions options{.train_per_class = 2, .validation_per_class = 3, .side = 16};
+  draw_dataset(folder.path(), options);
+  std::set<Bytes> whole;
+  for (int64_t i = 0; i < 8 * 3; ++i) whole.insert(open_dataset(folder.path(), Split::kValidation)->read(i).encoded);
+  options.zero_shot = true;
+  draw_dataset(folder.path(), options);
+  const auto train = open_dataset(folder.path(), Split::kTrain);
+  const auto validation = open_dataset(folder.path(), Split::kValidation, ClassRule::kAny);
+  EXPECT_EQ(train->size(), 4 * 2);
+  EXPECT_EQ(validation->size(), 4 * 3);
+  std::set<std::string> names(train->class_names().begin(), train->class_names().end());
+  names.insert(validation->class_names().begin(), validation->class_names().end());
+  EXPECT_EQ(names, std::set<std::string>(drawn_classes().begin(), drawn_classes().end()));
+  for (const auto* split : {train.get(), validation.get()}) {
+    std::set<std::string> shapes, textures;
+    for (const std::string& name : split->class_names()) {
+      textures.insert(name.substr(0, name.find(' ')));
+      shapes.insert(name.substr(name.find(' ')));
+    }
+    EXPECT_EQ(shapes.size(), 4u);
+    EXPECT_EQ(textures.size(), 2u);
+  }
+  for (int64_t i = 0; i < validation->size(); ++i) EXPECT_TRUE(whole.contains(validation->read(i).encoded));
+}
+
 TEST(DrawDataset, ReplacesAnEarlierDrawingAndNothingElse) {
   TemporaryFolder folder;
   DrawOptions options{.train_per_class = 3, .validation_per_class = 1, .side = 16};

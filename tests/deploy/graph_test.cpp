@@ -302,6 +302,23 @@ TEST(EmbeddingOf, IsTheInputOfTheLastDenseLayerBeforeAnyActivation) {
   }
 }
 
+TEST(WithEmbedding, RewritesKeepItBesideTheLogits) {
+  for (const int64_t embedding : {0, 10}) {
+    const Graph graph = SmallNetwork({.embedding = embedding}).graph();
+    const RandomImages images(2, 32, 1);
+    const Graph both = optimise(with_embedding(graph));
+    EXPECT_EQ(count<ops::Embedding>(both), 1);
+    EXPECT_EQ(both.output().shape, graph.output().shape);
+    EXPECT_LT(relative_difference(interpret(both, images.view()), interpret(graph, images.view())), 1e-6);
+    const Matrix wanted = interpret(embedding_of(graph), images.view());
+    for (NodeId id = 0; id < both.nodes().size(); ++id) {
+      if (!both.node(id).as<ops::Embedding>()) continue;
+      const std::vector<double> values = test::interpret_nodes(both, images.view(), 1)[id].values;
+      for (size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(values[i], wanted.row(1)[i], 1e-5);
+    }
+  }
+}
+
 TEST(EmbeddingOf, NeedsADenseLayer) {
   Graph graph;
   const NodeId mean = graph.add(ops::Mean{}, {graph.add_input({}, {3, 4, 4})}, "mean");

@@ -27,7 +27,7 @@ using testing::HasSubstr;
 FindWeight weights_of(const Graph& graph, const WeightNames& names) {
   std::map<std::string, Array> tensors;
   const auto keep = [&](const Array& array) {
-    if (const auto named = names.find(array.data()); named != names.end()) tensors[named->second] = array;
+    if (const auto named = names.find(array.data()); named != names.end()) tensors[named->second.tensor] = array;
   };
   for (const Node& node : graph.nodes()) {
     if (const auto* conv = node.as<ops::Convolution>()) keep(conv->weight), keep(conv->bias);
@@ -64,6 +64,18 @@ TEST(GraphText, SurvivesARoundTrip) {
     const RandomImages images(2, options.side, 1);
     EXPECT_TRUE(test::same(test::interpret(read.graph, images.view()), test::interpret(graph, images.view())));
   }
+}
+
+TEST(GraphText, KeepsThatRowsHaveLengthOne) {
+  Graph graph;
+  const Array weight({2, 3, 1, 1}, {3, 4, 0, 0, 0, 0}), unit({2, 3, 1, 1}, {0.6f, 0.8f, 0, 0, 0, 0});
+  const NodeId mean = graph.add(ops::Mean{}, {graph.add_input({}, {3, 4, 4})});
+  const NodeId dense = graph.add(ops::Convolution{.weight = unit, .bias = {}, .padding = {}}, {mean}, "fc");
+  graph.add(ops::Reshape{{2}}, {dense});
+  const std::string text = to_text({graph, 0, 1}, {{unit.data(), {"fc.weight", true}}});
+  const StoredGraph read = graph_from_text(
+      text, [&](const std::string& name) { return name == "fc.weight" ? weight : Array(); }, "model");
+  EXPECT_THAT(read.graph.node(2).as<ops::Convolution>()->weight.values(), testing::ElementsAreArray(unit.values()));
 }
 
 /// Operations whose settings the network above does not use.

@@ -21,8 +21,9 @@ namespace {
 
 using testing::HasSubstr;
 
-/// The slow, obvious way: sorts every query's other images and looks at the first k.
-double slow_recall(const EmbeddedImages& images, Similarity similarity, int64_t k) {
+/// The slow, obvious way: sorts every query's other images.
+/// @return for each query, whether the others are of its class, best first
+std::vector<std::vector<bool>> slow_matches(const EmbeddedImages& images, Similarity similarity) {
   const auto square = [](std::span<const float> x) {
     return std::accumulate(x.begin(), x.end(), 0.0, [](double sum, double value) { return sum + value * value; });
   };
@@ -35,7 +36,7 @@ double slow_recall(const EmbeddedImages& images, Similarity similarity, int64_t 
     return similarity == Similarity::kCosine ? sum / std::sqrt(square(a)) / std::sqrt(square(b)) : sum;
   };
   const Matrix& x = images.embeddings;
-  double queries = 0, hits = 0;
+  std::vector<std::vector<bool>> matches;
   for (int64_t q = 0; q < x.rows; ++q) {
     const int64_t label = images.labels[static_cast<size_t>(q)];
     if (label == kDistractor) continue;
@@ -44,11 +45,34 @@ double slow_recall(const EmbeddedImages& images, Similarity similarity, int64_t 
       if (i != q) others.emplace_back(-alike(x.row(q), x.row(i)), i);
     }
     std::sort(others.begin(), others.end());
-    ++queries;
-    hits += std::any_of(others.begin(), others.begin() + k,
-                        [&](const auto& other) { return images.labels[static_cast<size_t>(other.second)] == label; });
+    std::vector<bool>& of_query = matches.emplace_back();
+    for (const auto& other : others) of_query.push_back(images.labels[static_cast<size_t>(other.second)] == label);
   }
-  return hits / queries;
+  return matches;
+}
+
+double slow_recall(const EmbeddedImages& images, Similarity similarity, int64_t k) {
+  double hits = 0;
+  const auto queries = slow_matches(images, similarity);
+  for (const auto& matches : queries)
+    hits += std::find(matches.begin(), matches.begin() + k, true) != matches.begin() + k;
+  return hits / static_cast<double>(queries.size());
+}
+
+/// By the formula of arXiv 2003.08505, section 3.2.
+double slow_map_at_r(const EmbeddedImages& images, Similarity similarity) {
+  double total = 0;
+  const auto queries = slow_matches(images, similarity);
+  for (const auto& matches : queries) {
+    const auto r = std::count(matches.begin(), matches.end(), true);
+    double sum = 0;
+    for (int64_t i = 1; i <= r; ++i) {
+      const auto found = static_cast<double>(std::count(matches.begin(), matches.begin() + i, true));
+      if (matches[static_cast<size_t>(i - 1)]) sum += found / static_cast<double>(i);
+    }
+    if (r > 0) total += sum / static_cast<double>(r);
+  }
+  return total / static_cast<double>(queries.size());
 }
 
 EmbeddedImages random_images(int64_t count, int64_t classes, bool distractors, uint64_t seed) {
@@ -113,8 +137,31 @@ TEST(Retrieval, EqualsTheObviousWay) {
       EXPECT_GT(result.recall[0].second, 0.1);
       EXPECT_LT(result.recall[0].second, 0.95);
       for (const auto& [k, share] : result.recall) EXPECT_DOUBLE_EQ(share, slow_recall(images, similarity, k)) << k;
+      EXPECT_NEAR(result.map_at_r, slow_map_at_r(images, similarity), 1e-12);
+      EXPECT_GT(result.map_at_r, 0.02);
+      EXPECT_LT(result.map_at_r, 0.95);
     }
   }
+}
+
+/// The worked example: R = 3 with matches at places 1 and 3 (and 5, which is beyond R) gives (1/1 + 2/3) / 3.
+TEST(Retrieval, AveragePrecisionLooksAtAsManyPlacesAsThereAreMatches) {
+  const EmbeddedImages images = line({0, 1, 2, 3, 4, 5}, {0, 0, 1, 0, 2, 0});
+  // Hits from 0 and 1: places 1 and 3. From 3, of equally near ones the first: place 3. From 5: place 2.
+  const double total = 2 * (1 + 2.0 / 3) / 3 + 1.0 / 3 / 3 + 1.0 / 2 / 3;
+  EXPECT_NEAR(measure_retrieval(images, Similarity::kEuclidean, {1}).map_at_r, total / 6, 1e-12);
+  const EmbeddedImages apart = line({0, 1, 100, 101}, {4, 4, 7, 7});
+  EXPECT_EQ(measure_retrieval(apart, Similarity::kEuclidean, {1}).map_at_r, 1);
+}
+
+/// More neighbours than are kept at a time.
+TEST(Retrieval, OneLargeClassTakesBoundedMemory) {
+  constexpr int64_t kCount = 3000;
+  EmbeddedImages images{test::normal_matrix(kCount, 2, 5), std::vector<int64_t>(kCount, 0)};
+  for (int64_t i = 0; i < 10; ++i) images.labels[static_cast<size_t>(i)] = 1;
+  const RetrievalResult result = measure_retrieval(images, Similarity::kEuclidean, {1});
+  EXPECT_GT(result.map_at_r, 0.98);
+  EXPECT_LT(result.map_at_r, 1);
 }
 
 TEST(Retrieval, DoesNotDependOnTheOrderOfImagesOrTheNamesOfClasses) {
@@ -173,7 +220,8 @@ TEST(Retrieval, JsonHasAKeyForEveryK) {
   const RetrievalResult result = measure_retrieval(line({0, 1, 5}, {3, 3, 4}), Similarity::kEuclidean, {1, 2});
   EXPECT_EQ(to_json(result).dump(),
             "{\"images\":3,\"classes\":2,\"distractors\":0,\"images_without_match\":1,\"embedding_size\":1,"
-            "\"similarity\":\"euclidean\",\"recall@1\":0.6666666666666666,\"recall@2\":0.6666666666666666}");
+            "\"similarity\":\"euclidean\",\"recall@1\":0.6666666666666666,\"recall@2\":0.6666666666666666,"
+            "\"map@r\":0.6666666666666666}");
   EXPECT_THAT(to_text(result), HasSubstr("66.67 %"));
 }
 

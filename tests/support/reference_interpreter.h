@@ -220,6 +220,7 @@ inline Value compute(const Node& node, const Inputs& in) {
             return Value{shape, first.values};
           },
           [&](const ops::Quantise& op) { return each(first, [&](double x) { return rounded(op.quantisation, x); }); },
+          [&](const ops::Embedding&) { return first; },
       },
       node.op);
 }

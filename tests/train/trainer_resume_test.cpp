@@ -31,6 +31,23 @@ TEST_F(TrainerTest, ResumingGivesTheSameBitsAsNeverStopping) {
   EXPECT_EQ(losses("whole"), losses("parts")) << "also of the epoch in which it was stopped";
 }
 
+TEST_F(TrainerTest, ResumingIsExactWithTheArcFaceLoss) {
+  TrainOptions all = options();
+  all.arch = "resnet50+gem+emb16+w8";
+  all.mixup = MixupType::kOff;
+  all.loss = LossType::kArcFace;
+  all.cosine_scale = 12;
+  train(all, "whole");
+  ASSERT_TRUE(train_until(all, "parts", "\"step\":8").interrupted);
+  all.resume = checkpoint("parts");
+  train(all, "parts");
+  EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
+  ModelCard card;
+  load_model(folder_ / "parts/last.safetensors", &card);
+  EXPECT_EQ(card.loss, LossType::kArcFace);
+  EXPECT_EQ(card.cosine_scale, 12);
+}
+
 TEST_F(TrainerTest, AnInterruptBeforeTheFirstEvaluationSavesWhatWasTrained) {
   TrainOptions all = options();
   train(all, "whole");

@@ -149,8 +149,9 @@ TEST_F(TrainerTest, RecallOfUnknownClassesPicksTheBest) {
     EXPECT_GE(*result.best, result.last.score());
   }
   const std::string summary = test::read_text(folder_ / "zero/summary.csv");
-  EXPECT_EQ(summary.rfind("epoch,step,learning_rate,train_loss,recall@1,recall@2,recall@4,recall@8,images_per_", 0),
-            0u);
+  EXPECT_EQ(
+      summary.rfind("epoch,step,learning_rate,train_loss,recall@1,recall@2,recall@4,recall@8,map@r,images_per_", 0),
+      0u);
   EXPECT_NE(test::read_text(folder_ / "zero/metrics.jsonl").find("\"recall@8\""), std::string::npos);
   int named = 0, with_events = 0;
   for (const std::string& file : test::list_files(folder_ / "zero")) {

@@ -52,6 +52,7 @@ TEST(Validator, MeasuresWhatItsMetricCallsFor) {
   EXPECT_EQ(retrieved.retrieval->recall, expected.recall) << "1 is always there, 1000 is left out";
   EXPECT_EQ(retrieved.score(), expected.recall[0].second);
   EXPECT_EQ(retrieved.metrics()[1].first, "recall@2");
+  EXPECT_EQ(retrieved.metrics().back(), std::pair(std::string("map@r"), expected.map_at_r));
 }
 
 TEST(Validator, RetrievalNeedsTwoImages) {

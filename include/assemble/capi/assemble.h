@@ -130,6 +130,33 @@ assemble_status assemble_classify(assemble_model* model, const assemble_image* i
 assemble_status assemble_classify_batch(assemble_model* model, const assemble_image* images, size_t image_count,
                                         size_t top, assemble_class* classes, assemble_status* statuses);
 
+/// Values of the model's embeddings, for retrieval: what its classifier reads, before any activation. The first call of
+/// this or of assemble_embed() compiles the part of the network that gives them, which takes as long as opening.
+/// @param model open model
+/// @param size set to the number of values, or to 0 on an error
+/// @return ASSEMBLE_USAGE_ERROR for an .onnx file that was written without `--embedding`
+assemble_status assemble_model_embedding_size(assemble_model* model, size_t* size);
+
+/// Embeds one image.
+/// @param model open model
+/// @param image encoded file or pixels
+/// @param embedding room for `size` values
+/// @param size what assemble_model_embedding_size() gives
+/// @return ASSEMBLE_BAD_INPUT when the image cannot be decoded, ASSEMBLE_USAGE_ERROR for another size
+assemble_status assemble_embed(assemble_model* model, const assemble_image* image, float* embedding, size_t size);
+
+/// Embeds images, several at once, as assemble_classify_batch() classifies them.
+/// @param model open model
+/// @param images `image_count` of them, encoded files and pixels as they come
+/// @param image_count may be 0
+/// @param embeddings room for `image_count · size` values: image i's are at `embeddings + i · size`; zeros where it
+///        cannot be decoded
+/// @param size what assemble_model_embedding_size() gives
+/// @param statuses as in assemble_classify_batch(); may be NULL
+/// @return ASSEMBLE_BAD_INPUT when some image cannot be decoded, with the first one's error; the others are embedded
+assemble_status assemble_embed_batch(assemble_model* model, const assemble_image* images, size_t image_count,
+                                     float* embeddings, size_t size, assemble_status* statuses);
+
 // NOLINTEND(modernize-*,readability-identifier-naming)
 #ifdef __cplusplus
 }

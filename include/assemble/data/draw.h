@@ -26,6 +26,9 @@ struct DrawOptions {
   int validation_per_class = 40;
   int side = 64;
   uint64_t seed = 0;
+  /// Half of the classes are in training and the others in validation, for retrieval of classes that were never seen:
+  /// every shape and every texture is in both, in other pairs.
+  bool zero_shot = false;
   int threads = 0;  ///< 0: every core
 };
 

@@ -25,9 +25,8 @@ enum class EngineHint {
   kThroughput,  ///< shared between as many streams as there are threads, at least one image each
   kLatency,     ///< one stream on all threads
 };
-inline constexpr auto kEngineHints = choices<EngineHint>("hint", {{EngineHint::kAuto, "auto"},
-                                                                  {EngineHint::kThroughput, "throughput"},
-                                                                  {EngineHint::kLatency, "latency"}});
+inline constexpr auto kEngineHints = choices<EngineHint>(
+    "hint", {{EngineHint::kAuto, "auto"}, {EngineHint::kThroughput, "throughput"}, {EngineHint::kLatency, "latency"}});
 
 /// OpenVINO on the CPU where this build has it, else LibTorch.
 /// @param device "auto" (CUDA where the half with LibTorch is linked and finds it), "cpu", "cuda" or "cuda:N"
@@ -85,8 +84,11 @@ struct DeployedModel {
 ///         and for an .onnx file on the LibTorch engine; NeedsTorch as read_graph()
 DeployedModel open_engine(const fs::path& model, const EngineOptions& options);
 
+/// Key in the metadata of an .onnx file that gives embeddings beside its logits: how many values they have.
+inline constexpr const char* kEmbeddingSize = "embedding_size";
+
 /// The same for embeddings: run() gives the input of the classifier's dense layer before any activation, [N, E].
-/// @throws as above, and UsageError for an .onnx file
+/// @throws as above, and UsageError for an .onnx file without kEmbeddingSize
 DeployedModel open_embedder(const fs::path& model, const EngineOptions& options);
 
 /// Opens a network that others wrote, to compare speeds with: .onnx, or OpenVINO's .xml, of one input [N, 3, S, S] and

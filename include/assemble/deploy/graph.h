@@ -122,13 +122,15 @@ struct Reshape {
 struct Quantise {
   TensorQuantisation quantisation;
 };
+/// Embeddings [N, E], which the graph gives beside its logits. Rewrites keep it, though nothing reads it.
+struct Embedding {};
 
 }  // namespace ops
 
 using Op = std::variant<ops::Input, ops::Normalise, ops::Convolution, ops::BatchNorm, ops::Relu, ops::Sigmoid, ops::Add,
                         ops::Subtract, ops::Multiply, ops::Mix, ops::MaxPool, ops::AveragePool, ops::Pad, ops::Mean,
                         ops::Sum, ops::Clamp, ops::Power, ops::Scale, ops::Upsample, ops::UpsampleAdd, ops::Slice,
-                        ops::Transpose, ops::Reshape, ops::Quantise>;
+                        ops::Transpose, ops::Reshape, ops::Quantise, ops::Embedding>;
 
 using NodeId = size_t;
 
@@ -186,11 +188,15 @@ NodeId copy_node(Graph& rewritten, const Node& node, const std::vector<NodeId>& 
 /// @throws InputError naming the node that does not fit
 Graph at_size(const Graph& graph, int64_t height, int64_t width);
 
-/// The graph that ends where the last dense layer begins: embeddings [N, E], before any activation.
+/// The graph that ends where the last dense layer begins: embeddings [N, E], before any activation, and before they are
+/// brought to length one where the dense layer compares directions.
 /// @throws UsageError when the graph does not end in a dense layer
 Graph embedding_of(const Graph& graph);
 
-/// The graph without nodes that the output does not depend on.
+/// The graph that gives these embeddings beside its logits: ops::Embedding. @throws UsageError as above
+Graph with_embedding(const Graph& graph);
+
+/// The graph without nodes that neither the output nor an ops::Embedding depends on.
 Graph remove_dead(const Graph& graph);
 
 }  // namespace assemble

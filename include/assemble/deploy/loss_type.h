@@ -12,12 +12,19 @@ namespace assemble {
 enum class LossType {
   kSoftmax,  ///< one class is right: probabilities are the softmax of the logits
   kSigmoid,  ///< a yes or no for every class: probabilities are the sigmoids, and need not add up to 1
+  kCosine,   ///< cosine-softmax: logits are s · cos θ of embedding and class; probabilities as kSoftmax
+  kArcFace,  ///< the same with an angular margin in training
 };
 
-inline constexpr auto kLossTypes =
-    choices<LossType>("loss", {{LossType::kSoftmax, "softmax"}, {LossType::kSigmoid, "sigmoid"}});
+inline constexpr auto kLossTypes = choices<LossType>("loss", {{LossType::kSoftmax, "softmax"},
+                                                              {LossType::kSigmoid, "sigmoid"},
+                                                              {LossType::kCosine, "cosine"},
+                                                              {LossType::kArcFace, "arcface"}});
 
-/// "softmax" or "sigmoid". @throws UsageError otherwise
+/// Whether a network trained with it compares directions: its classifier has unit weights, a scale and no bias.
+inline bool is_cosine(LossType loss) { return loss == LossType::kCosine || loss == LossType::kArcFace; }
+
+/// A name of kLossTypes. @throws UsageError otherwise
 LossType parse_loss_type(const std::string& name);
 
 /// Probabilities of the classes.

@@ -20,6 +20,7 @@ struct ModelCard {
   std::vector<std::string> class_names;
   Preprocessing preprocessing;
   LossType loss = LossType::kSoftmax;           ///< how logits become probabilities
+  double cosine_scale = 0;                      ///< s of logits s · cos θ; 0 where the loss is not is_cosine()
   std::map<std::string, std::string> training;  ///< how it was trained: free keys, for people
 
   int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
@@ -33,7 +34,8 @@ void note_initial_statistics(ModelCard& card, double share);
 
 /// Metadata of a file that holds a network: a model file's, or an exported ONNX file's.
 using Metadata = std::map<std::string, std::string>;
-/// The card as metadata: arch, class_names, preprocessing, loss, training. @throws InputError for names not in UTF-8
+/// The card as metadata: arch, class_names, preprocessing, loss, cosine_scale where it is above 0, training. @throws
+/// InputError for names not in UTF-8
 Metadata to_metadata(const ModelCard& card);
 /// And back. @param where the file, `hint` what to give instead, both for errors
 /// @throws InputError for a key that is missing or cannot be read
@@ -51,8 +53,8 @@ ModelCard read_model_card(const fs::path& path);
 /// The traced graph that a model file carries beside its weights, for images of a size.
 /// @param image_size side, pixels
 /// @throws InputError when the file is damaged, UsageError for a size that the network does not take. NeedsTorch for a
-///         file of an earlier version, which has no graph, and for a size that this network's graph is not for; where the
-///         half with LibTorch is linked, it traces the network itself
+///         file of an earlier version, which has no graph, and for a size that this network's graph is not for; where
+///         the half with LibTorch is linked, it traces the network itself
 Graph read_graph(const SafetensorsFile& file, int64_t image_size);
 Graph read_graph(const fs::path& path, int64_t image_size);
 /// Multiply-adds of that graph for one image. The weights are not read. @throws as read_graph()

@@ -9,8 +9,8 @@
 
 #include "assemble/core/file.h"
 #include "assemble/core/thread_pool.h"
-#include "assemble/eval/network.h"
 #include "assemble/deploy/model_file.h"
+#include "assemble/eval/network.h"
 
 namespace assemble {
 
@@ -34,9 +34,20 @@ struct PredictOptions {
 /// Writes what the network sees of one image, eval_size² · 3 floats, HWC. @throws InputError when it cannot be read
 using PrepareImage = std::function<void(int64_t image, std::span<float> input)>;
 
-/// Classifies images from anywhere; predict() does it for files. Prediction::image stays empty.
+/// A network's outputs for some images.
+struct BatchOutputs {
+  Matrix values;                    ///< a row an image; nothing when no image can be read
+  std::vector<std::string> errors;  ///< for each image: why its row means nothing; empty when it does
+};
+
+/// Reads and prepares images, and runs a network on them. Outputs that are not finite are an error of their image.
 /// @param network not called when no image can be read
 /// @param prepare called for images 0 … count - 1, several at a time
+BatchOutputs run_batch(const Network& network, const Preprocessing& preprocessing, int64_t count,
+                       const PrepareImage& prepare, ThreadPool& pool);
+
+/// Classifies images from anywhere; predict() does it for files. Prediction::image stays empty.
+/// @param network,prepare as run_batch()'s
 std::vector<Prediction> classify_batch(const Network& network, const ModelCard& card, int64_t count,
                                        const PrepareImage& prepare, int64_t top, ThreadPool& pool);
 

@@ -17,8 +17,9 @@ inline constexpr int64_t kDistractor = -1;
 
 /// Embeddings of a set of images.
 struct EmbeddedImages {
-  Matrix embeddings;            ///< [N, E]
-  std::vector<int64_t> labels;  ///< kDistractor for distractors
+  Matrix embeddings;                  ///< [N, E]
+  std::vector<int64_t> labels;        ///< kDistractor for distractors
+  std::vector<int64_t> indices = {};  ///< in the data set, of the images that embed_images() read
 };
 
 /// Runs a network over an evaluation loader. Memory: N·E·4 bytes beside the loader's.
@@ -42,11 +43,17 @@ struct RetrievalResult {
   int64_t embedding_size = 0;  ///< E
   Similarity similarity = Similarity::kCosine;
   std::vector<std::pair<int64_t, double>> recall;  ///< (k, recall\@k in [0, 1]), as asked for
+  double map_at_r = 0;                             ///< mean average precision at R, in [0, 1]
 };
 
 /// recall\@k: the share of queries with an image of their class among the k most similar others. Every image but the
 /// distractors is a query, and every other image is in its index.
 /// Reference: metric/recall_metric.py; where embeddings tie, the one that comes first counts as nearer, as there.
+///
+/// Mean average precision at R (Musgrave et al., arXiv 2003.08505): with R other images of a query's class in the
+/// index, 1/R · Σ over the places i = 1 … R that hold one of them of the share of them among the first i; the mean over
+/// the queries. It is 1 where all of the class come first, and 0 for a query that is its class's only image. Memory
+/// beside the embeddings' stays below 64 MiB for any R.
 /// @param recall_at values of k, not empty
 /// @throws UsageError for a k that is no 1 … N - 1, and when all are distractors; InputError for embeddings that are
 /// not
@@ -55,7 +62,7 @@ RetrievalResult measure_retrieval(const EmbeddedImages& images, Similarity simil
                                   const std::vector<int64_t>& recall_at);
 
 /// The result as `eval --retrieval` prints it: images, classes, distractors, images_without_match, embedding_size,
-/// similarity and "recall@K" for every K.
+/// similarity, "recall@K" for every K and "map@r".
 nlohmann::ordered_json to_json(const RetrievalResult& result);
 std::string to_text(const RetrievalResult& result);
 

@@ -11,6 +11,7 @@
 
 #include "assemble/models/arch.h"
 #include "assemble/nn/bottleneck.h"
+#include "assemble/nn/cosine_dense.h"
 #include "assemble/nn/dense.h"
 #include "assemble/nn/drop_block.h"
 
@@ -21,7 +22,10 @@ struct ClassifierOptions {
   double bn_momentum = 0.997;  ///< running = m · running + (1 - m) · batch
   bool zero_gamma = false;     ///< gamma of a block's last batch norm starts at 0
   bool sigmoid_loss = false;   ///< LossType::kSigmoid: the classifier's bias starts at -log(classes - 1) instead of 0
-  bool drop_block = false;     ///< DropBlock in stages 3 and 4
+  /// Above 0: the classifier is nn::CosineDense of this scale, for the losses of is_cosine(), on the embedding as
+  /// retrieval compares it (no ReLU between). 0: nn::Dense
+  double cosine_scale = 0;
+  bool drop_block = false;  ///< DropBlock in stages 3 and 4
   int64_t drop_block_size = 7;
   int64_t image_size = 224;  ///< side of the input, pixels; only `flatten` networks depend on it
 };
@@ -38,7 +42,8 @@ class ClassifierImpl : public torch::nn::Module {
   /// @return logits [N, classes]
   /// @throws UsageError naming the nearest sizes when H or W is no multiple of arch().size_multiple()
   torch::Tensor forward(const torch::Tensor& images);
-  /// Input of the classifier's dense layer before any activation: the embedding [N, E] or the pooled features [N, C].
+  /// Input of the classifier's dense layer before any activation: the embedding [N, E] or the pooled features [N, C],
+  /// of any length.
   torch::Tensor embed(const torch::Tensor& images);
   /// forward() that also keeps the activations named in the original's graph, such as
   /// "resnet_model/stage1/big1/big1".
@@ -78,7 +83,8 @@ class ClassifierImpl : public torch::nn::Module {
 
   nn::Conv embedding_{nullptr};
   torch::nn::BatchNorm2d embedding_bn_{nullptr};
-  nn::Dense fc_{nullptr};
+  nn::Dense fc_{nullptr};  // one of the two
+  nn::CosineDense cosine_fc_{nullptr};
 };
 using Classifier = std::shared_ptr<ClassifierImpl>;
 

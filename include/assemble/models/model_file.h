@@ -14,7 +14,7 @@ Graph trace(ClassifierImpl& model, int64_t image_size);
 
 /// Writes weights, card and traced graph as one safetensors file (f32, OIHW; names of ClassifierImpl::named_state). A
 /// network that cannot be traced is written without a graph, which is a warning: only the half with LibTorch runs it.
-/// @param card its arch is replaced by the model's
+/// @param card its arch and cosine_scale are replaced by the model's, whose classifier must be that of its loss
 /// @throws RunError when it cannot be written, and when a weight is not finite: what is there stays
 void save_model(const fs::path& path, ClassifierImpl& model, const ModelCard& card);
 

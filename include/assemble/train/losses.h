@@ -12,9 +12,9 @@ torch::Tensor one_hot_labels(const torch::Tensor& labels, int64_t classes);
 
 /// Classification loss over soft labels, a scalar in f32.
 ///
-/// Softmax: mean over the batch of -Σ_c t_c · log softmax(logits)_c with t = labels · (1 - smoothing) + smoothing / C.
-/// Sigmoid: Σ of the binary cross-entropies over batch and classes, divided by Σ labels; smoothing does not apply.
-/// Reference: losses/cls_losses.py.
+/// Softmax, cosine and ArcFace (whose margin arcface_logits() adds before): mean over the batch of -Σ_c t_c · log
+/// softmax(logits)_c with t = labels · (1 - smoothing) + smoothing / C. Sigmoid: Σ of the binary cross-entropies over
+/// batch and classes, divided by Σ labels; smoothing does not apply. Reference: losses/cls_losses.py.
 /// @param logits [N, C], any floating type
 /// @param labels [N, C], one-hot or mixed
 torch::Tensor classification_loss(LossType type, const torch::Tensor& logits, const torch::Tensor& labels,

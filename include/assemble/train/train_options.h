@@ -30,6 +30,8 @@ struct TrainOptions {
   int64_t batch_size = 32;  ///< images a forward pass
   int64_t accumulate = 1;   ///< forward passes a step
   LossType loss = LossType::kSoftmax;
+  double cosine_scale = 30;     ///< s of the losses of is_cosine()
+  double arcface_margin = 0.3;  ///< m of LossType::kArcFace, radians
   double label_smoothing = 0;
   double kd_temperature = 0;  ///< 0: no distillation
   MixupType mixup = MixupType::kOff;

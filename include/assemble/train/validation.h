@@ -42,7 +42,7 @@ struct ValidationResult {
 
   /// The figure that decides which model is best; 0 before the first validation.
   double score() const;
-  /// All figures by name: loss, top1, top5, ece; or recall\@1, recall\@2, ….
+  /// All figures by name: loss, top1, top5, ece; or recall\@1, recall\@2, … and map\@r.
   std::vector<std::pair<std::string, double>> metrics() const;
 };
 

@@ -29,6 +29,7 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
   commands.push_back(torch_command("train"));
   commands.push_back(make_eval_command(hooks));
   commands.push_back(make_predict_command());
+  commands.push_back(make_embed_command(hooks));
   commands.push_back(make_preprocess_command());
   commands.push_back(torch_command("model"));
   commands.push_back(torch_command("convert"));

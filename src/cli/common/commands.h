@@ -24,6 +24,7 @@ std::unique_ptr<Subcommand> make_command_elsewhere(const std::string& name);
 std::unique_ptr<Subcommand> make_benchmark_command();
 std::unique_ptr<Subcommand> make_corrupt_command();
 std::unique_ptr<Subcommand> make_dataset_command();
+std::unique_ptr<Subcommand> make_embed_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_eval_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_export_command();
 std::unique_ptr<Subcommand> make_perturb_command();

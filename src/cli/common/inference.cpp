@@ -48,6 +48,13 @@ EngineOptions InferenceOptions::engine_options(int64_t batch) const {
           .cache = cache};
 }
 
+Preprocessing at_size(Preprocessing preprocessing, int side) {
+  if (side == 0) return preprocessing;
+  preprocessing.eval_resize = side * preprocessing.eval_resize / preprocessing.eval_size;
+  preprocessing.eval_size = side;
+  return preprocessing;
+}
+
 LoadedModel load_for_inference(const InferenceOptions& options, int64_t batch, int64_t image_size) {
   keep_freed_memory();
   EngineOptions engine_options = options.engine_options(batch);

@@ -27,6 +27,9 @@ struct InferenceOptions {
   EngineOptions engine_options(int64_t batch) const;
 };
 
+/// A model's preprocessing for images of another side. @param side pixels; 0: the model's own
+Preprocessing at_size(Preprocessing preprocessing, int side);
+
 /// A network ready to compute.
 struct LoadedModel {
   ModelCard card;

@@ -20,19 +20,21 @@ class DrawCommand : public Subcommand {
         ->transform(at_least(1));
     app.add_option("--side", options_.side, "Height and width, pixels")->transform(whole(16, 4096));
     app.add_option("--seed", options_.seed, "Seed")->transform(seed());
+    app.add_flag("--zero-shot", options_.zero_shot, "Half of the classes train, the others validate: for retrieval");
     app.add_option("--threads", options_.threads, "Threads; 0: every core")->transform(thread_count());
   }
 
   void run() override {
     check_output_folder("--out", out_, {});
     draw_dataset(out_, options_);
-    const int64_t classes = static_cast<int64_t>(drawn_classes().size());
+    const int64_t all = static_cast<int64_t>(drawn_classes().size()), classes = options_.zero_shot ? all / 2 : all;
     print({{"out", out_},
            {"classes", classes},
            {"train_images", classes * options_.train_per_class},
            {"validation_images", classes * options_.validation_per_class}},
           concat("Drew ", classes * options_.train_per_class, " training and ", classes * options_.validation_per_class,
-                 " validation images of ", classes, " classes into ", out_, "\n"));
+                 " validation images of ", classes, options_.zero_shot ? " classes each" : " classes", " into ", out_,
+                 "\n"));
   }
 
  private:

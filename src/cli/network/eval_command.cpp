@@ -51,7 +51,8 @@ class EvalCommand : public Subcommand {
         ->group(shared);
     const char* group = "Retrieval";
     CLI::Option* retrieval =
-        app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k; the classes may be any")->group(group);
+        app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k, map@r; the classes may be any")
+            ->group(group);
     add_choice(app, "--similarity", similarity_, kSimilarities, "Of embeddings")->needs(retrieval)->group(group);
     app.add_option("--recall-at", recall_at_, "Values of k")->transform(at_least(1))->needs(retrieval)->group(group);
     app.add_option("--distractors", distractors_, "Folder of images, or TFRecords, that are in the index only")
@@ -69,7 +70,7 @@ class EvalCommand : public Subcommand {
     if (retrieval_) return retrieve(*dataset);
     const LoadedModel model = load_for_inference(inference_, loader_.batch_size, eval_size_);
     require_classes(model.card, inference_.model, *dataset, data_);
-    set_preprocessing(model.card);
+    loader_.preprocessing = at_size(model.card.preprocessing, eval_size_);
     ranks_.check();
     loader_.rank = ranks_.rank;
     loader_.world = ranks_.world;
@@ -83,14 +84,6 @@ class EvalCommand : public Subcommand {
   }
 
  private:
-  void set_preprocessing(const ModelCard& card) {
-    loader_.preprocessing = card.preprocessing;
-    if (eval_size_ > 0) {
-      loader_.preprocessing.eval_resize = eval_size_ * card.preprocessing.eval_resize / card.preprocessing.eval_size;
-      loader_.preprocessing.eval_size = eval_size_;
-    }
-  }
-
   static void warn_of_broken(const Loader& loader) {
     if (loader.broken() > 0) log_warning(concat(loader.broken(), " unreadable images were left out"));
   }
@@ -118,7 +111,7 @@ class EvalCommand : public Subcommand {
     EngineOptions options = inference_.engine_options(loader_.batch_size);
     options.image_size = eval_size_;
     DeployedModel model = open_embedder(inference_.model, options);
-    set_preprocessing(model.card);
+    loader_.preprocessing = at_size(model.card.preprocessing, eval_size_);
     log_info(model.engine->description());
     const Network embedder = make_network(std::move(model.engine));
     EmbeddedImages images = embed(embedder, dataset, "embedding");

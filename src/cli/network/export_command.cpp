@@ -35,6 +35,7 @@ class ExportCommand : public Subcommand {
     app.add_option("--out", out_, "The .onnx file")->required();
     app.add_option("--image-size", image_size_, "Side of the input, pixels; 0: the model's own")->transform(side(0));
     app.add_flag("--preprocess", preprocess_, "The graph takes bytes [N, H, W, 3] and subtracts the mean itself");
+    app.add_flag("--embedding", embedding_, "The graph gives embeddings too: an output 'embedding' beside 'logits'");
     app.add_flag("--plain", plain_, "Leave the graph as the network is written: to compare with");
     const char* group = "8 bits";
     CLI::Option* int8 = app.add_flag("--int8", int8_, "Quantise weights and activations to 8 bits")->group(group);
@@ -66,12 +67,10 @@ class ExportCommand : public Subcommand {
     keep_freed_memory();
     check_flags();
     card_ = read_model_card(model_file_);
-    if (image_size_ > 0) {
-      card_.preprocessing.eval_resize = image_size_ * card_.preprocessing.eval_resize / card_.preprocessing.eval_size;
-      card_.preprocessing.eval_size = image_size_;
-    }
+    card_.preprocessing = at_size(card_.preprocessing, image_size_);
     const Graph traced = read_graph(model_file_, card_.preprocessing.eval_size);
-    Graph graph = plain_ ? traced : optimise(traced);
+    const Graph wanted = embedding_ ? with_embedding(traced) : traced;
+    Graph graph = plain_ ? wanted : optimise(wanted);
     if (int8_) graph = quantised(traced, pools_as_convolutions(graph));
     if (preprocess_) {
       graph = with_preprocessing(graph, card_.preprocessing);
@@ -82,6 +81,7 @@ class ExportCommand : public Subcommand {
     const Precision precision = int8_ ? Precision::kInt8 : Precision::kF32;
     Metadata metadata = to_metadata(card_, precision);
     metadata["multiply_adds"] = std::to_string(traced.multiply_adds());
+    if (embedding_) metadata[kEmbeddingSize] = std::to_string(embedding_of(traced).output().shape[0]);
     const std::string bytes = serialise(to_onnx(graph, metadata));
     write_file(out_, bytes);
     ordered_json result{{"out", out_},
@@ -209,7 +209,7 @@ class ExportCommand : public Subcommand {
   std::string model_file_, out_, calibration_, data_;
   std::vector<std::string> keep_;
   int image_size_ = 0;
-  bool preprocess_ = false, plain_ = false, int8_ = false;
+  bool preprocess_ = false, embedding_ = false, plain_ = false, int8_ = false;
   int64_t calibration_images_ = 128;
   double max_drop_ = -1;
   QuantiseOptions options_;

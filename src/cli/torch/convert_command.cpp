@@ -19,6 +19,10 @@
 namespace assemble::cli {
 namespace {
 
+/// Of weights that others made.
+constexpr auto kImportedLosses =
+    choices<LossType>("loss", {{LossType::kSoftmax, "softmax"}, {LossType::kSigmoid, "sigmoid"}});
+
 bool is_model_file(const fs::path& path) {
   if (!fs::is_regular_file(path) || identify_file(path).kind != FileKind::kSafetensors) return false;
   const SafetensorsFile file(path);
@@ -56,7 +60,7 @@ class ConvertCommand : public Subcommand {
         ->expected(3);
     app.add_option("--image-size", image_size_, "Side of the input of a `flatten` network; default: what fits")
         ->transform(side(0));
-    add_choice(app, "--loss", loss_, nullptr, kLossTypes, "How logits become probabilities");
+    add_choice(app, "--loss", loss_, nullptr, kImportedLosses, "How logits become probabilities");
   }
 
   void run() override {

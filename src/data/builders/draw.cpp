@@ -260,6 +260,17 @@ void make_room(const fs::path& folder) {
     if (!entry.is_directory()) earlier.push_back(entry.path());
   }
   for (const fs::path& file : earlier) fs::remove(file);
+  for (const std::string& name : names) fs::remove(folder / name);
+}
+
+/// Labels of a split, 0 training's.
+std::vector<int64_t> labels_of(uint32_t split, bool zero_shot) {
+  std::vector<int64_t> labels;
+  const auto textures = static_cast<int64_t>(kTextures.size());
+  for (int64_t label = 0; label < static_cast<int64_t>(drawn_classes().size()); ++label) {
+    if (!zero_shot || (label / textures + label % textures) % 2 == split) labels.push_back(label);
+  }
+  return labels;
 }
 
 }  // namespace
@@ -294,10 +305,12 @@ void draw_dataset(const fs::path& directory, const DrawOptions& options) {
     const auto& [split_name, per_class] = splits[split];
     const fs::path folder = directory / split_name;
     make_room(folder);
-    for (const std::string& name : names) make_directories(folder / name);
-    pool.parallel_for(per_class * static_cast<int64_t>(names.size()), [&, per_class = per_class](int64_t i) {
-      const int64_t label = i / per_class;
-      Random random(options.seed, RandomPurpose::kDraw, split, static_cast<uint64_t>(i));
+    const std::vector<int64_t> labels = labels_of(split, options.zero_shot);
+    for (const int64_t label : labels) make_directories(folder / names[static_cast<size_t>(label)]);
+    pool.parallel_for(per_class * static_cast<int64_t>(labels.size()), [&, per_class = per_class](int64_t i) {
+      const int64_t label = labels[static_cast<size_t>(i / per_class)];
+      const int64_t key = label * per_class + i % per_class;
+      Random random(options.seed, RandomPurpose::kDraw, split, static_cast<uint64_t>(key));
       const Bytes png = encode_png(draw_image(label, options.side, random));
       const std::string number = zero_padded(static_cast<uint64_t>(i % per_class), 5);
       write_file(folder / names[static_cast<size_t>(label)] / (number + ".png"), png);

@@ -21,13 +21,24 @@ namespace {
 /// Smallest batch that is shared between streams: below it, each would compute too little at once.
 constexpr int64_t kSharedBatch = 4;
 
-std::shared_ptr<ov::Model> read_model_file(const std::string& path) {
+/// Takes away every output but the one of that name, where there is one of that name, with what only they need.
+void keep_output(ov::Model& model, const std::string& name) {
+  const auto is_wanted = [&](const auto& result) { return result->get_output_tensor(0).get_names().contains(name); };
+  const ov::ResultVector results = model.get_results();
+  if (std::ranges::none_of(results, is_wanted)) return;
+  for (const auto& result : results) {
+    if (!is_wanted(result)) model.remove_result(result);
+  }
+}
+
+std::shared_ptr<ov::Model> read_model_file(const std::string& path, const std::string& output) {
   std::shared_ptr<ov::Model> model;
   try {
     model = openvino_core().read_model(path);
   } catch (const std::exception& error) {
     throw InputError(path, concat("OpenVINO cannot read it: ", error.what()), "was it cut off while it was copied?");
   }
+  keep_output(*model, output);
   const bool fits = model->inputs().size() == 1 && model->outputs().size() == 1 &&
                     model->input().get_partial_shape().size() == 4 && model->output().get_partial_shape().size() == 2 &&
                     model->input().get_partial_shape()[2].is_static();
@@ -68,7 +79,7 @@ int64_t stream_count(const EngineOptions& options) {
 class OpenvinoEngine : public Engine {
  public:
   OpenvinoEngine(const std::function<std::string()>& onnx, const EngineOptions& options, const std::string& identity,
-                 const std::string& where)
+                 const std::string& where, const std::string& output)
       : options_(options) {
     if (options_.threads <= 0) options_.threads = available_cores();
     if (!openvino_supports(options_.precision)) {
@@ -77,7 +88,7 @@ class OpenvinoEngine : public Engine {
     }
     streams_ = stream_count(options_);
     part_ = (options_.batch + streams_ - 1) / streams_;
-    open(onnx, identity, where);
+    open(onnx, identity, where, output);
     pixels_ = model_.input().get_element_type() == ov::element::u8;
     for (int64_t i = 0; i < streams_; ++i) requests_.push_back(model_.create_infer_request());
   }
@@ -111,7 +122,8 @@ class OpenvinoEngine : public Engine {
   Precision precision() const override { return options_.precision; }
 
  private:
-  void open(const std::function<std::string()>& onnx, const std::string& identity, const std::string& where) {
+  void open(const std::function<std::string()>& onnx, const std::string& identity, const std::string& where,
+            const std::string& output) {
     const bool bf16 = options_.precision == Precision::kBf16;
     const ov::AnyMap settings{ov::num_streams(static_cast<int32_t>(streams_)),
                               ov::inference_num_threads(options_.threads),
@@ -129,7 +141,7 @@ class OpenvinoEngine : public Engine {
         log_warning(concat(cache.path().string(), " is of another version or damaged: compiling anew"));
       }
     }
-    compile(onnx ? read_openvino_model(onnx(), where) : read_model_file(where), settings, where);
+    compile(onnx ? read_openvino_model(onnx(), where) : read_model_file(where, output), settings, where);
     release_freed_memory();
     if (!cache.path().empty()) cache.write([this](std::ostream& stream) { model_.export_model(stream); });
   }
@@ -200,8 +212,9 @@ bool openvino_supports(Precision precision) {
 }
 
 std::unique_ptr<Engine> make_openvino_engine(const std::function<std::string()>& onnx, const EngineOptions& options,
-                                             const std::string& identity, const std::string& where) {
-  return std::make_unique<OpenvinoEngine>(onnx, options, identity, where);
+                                             const std::string& identity, const std::string& where,
+                                             const std::string& output) {
+  return std::make_unique<OpenvinoEngine>(onnx, options, identity, where, output);
 }
 
 }  // namespace assemble

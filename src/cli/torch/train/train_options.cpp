@@ -78,7 +78,15 @@ void TrainFlags::declare_recipe(CLI::App& app) {
       ->transform(at_least(1))
       ->group(group);
   app.add_option("--accumulate", o.accumulate, "Forward passes a step")->transform(at_least(1))->group(group);
-  add_choice(app, "--loss", o.loss, kLossTypes, "What the labels say: one class is right, or yes or no of each class")
+  add_choice(app, "--loss", o.loss, kLossTypes,
+             "softmax: one class is right; sigmoid: yes or no of each class; cosine, arcface: one class is right, and "
+             "directions of embeddings are compared, for retrieval")
+      ->group(group);
+  app.add_option("--cosine-scale", o.cosine_scale, "s of logits s · cos θ (--loss cosine, arcface)")
+      ->transform(positive())
+      ->group(group);
+  app.add_option("--arcface-margin", o.arcface_margin, "m of cos(θ + m), radians (--loss arcface)")
+      ->transform(not_negative())
       ->group(group);
   app.add_option("--label-smoothing", o.label_smoothing, "Share of the label spread over all classes")
       ->transform(share())
@@ -216,6 +224,10 @@ void TrainFlags::declare_run(CLI::App& app) {
              "What picks the best models; recall@1: retrieval, whose validation classes may differ from training's")
       ->group(group);
   add_choice(app, "--similarity", o.validation.similarity, kSimilarities, "Of embeddings, for recall@1")->group(group);
+  app.add_option("--recall-at", o.validation.recall_at,
+                 "Values of k beside 1 that are recorded, with --validation-metric recall@1")
+      ->transform(at_least(1))
+      ->group(group);
   app.add_option("--keep-best", o.keep_best, "Best models to keep")->transform(at_least(0))->group(group);
   app.add_flag("--keep-every-evaluation", o.keep_every_evaluation, "Keep every evaluated model too")->group(group);
   app.add_option("--log-every", o.log_every, "Steps between lines of metrics.jsonl")
