@@ -55,7 +55,7 @@ void TrainOptions::check() const {
   require(drop_block.empty() || drop_block.size() == 2, "`drop_block`", "two keep probabilities, first and last");
   for (const double keep : drop_block) require(keep > 0 && keep <= 1, "`drop_block`", "0 < keep probability <= 1");
   require(drop_block_size >= 1, "`drop_block_size`", "at least 1");
-  require_below_1(bn_momentum, "`bn_momentum`");
+  if (bn_momentum) require_below_1(*bn_momentum, "`bn_momentum`");
   require_below_1(average_decay, "`average_decay`");
   require_at_least(clip_gradients, 0, "`clip_gradients`");
   require_share(small_share, "`small_share`");

@@ -181,7 +181,7 @@ void Trainer::note_progress() {
 /// What the initial values of batch norms still weigh in the running statistics that are saved.
 double Trainer::initial_share() const {
   if (!options_.pretrained.empty()) return 0;
-  const double kept = std::pow(options_.bn_momentum, static_cast<double>(options_.accumulate));
+  const double kept = std::pow(*options_.bn_momentum, static_cast<double>(options_.accumulate));
   double share = 1, average = 1;
   for (int64_t step = 1; step <= state_.step; ++step) {
     share *= kept;

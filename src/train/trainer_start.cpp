@@ -59,6 +59,10 @@ Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOpt
   options_.schedule.steps_per_epoch = static_cast<double>(steps_per_epoch_);
   options_.schedule.train_epochs = static_cast<double>(options_.epochs);
   options_.schedule.check();
+  if (!options_.bn_momentum) {
+    options_.bn_momentum = std::max(1 - 10 / static_cast<double>(steps_per_epoch_), 0.9);
+    log_info(concat("`bn_momentum` is ", *options_.bn_momentum, ", of ", steps_per_epoch_, " steps an epoch"));
+  }
   validator_ = std::make_unique<Validator>(validation, loader_options(options_, false), options_.validation);
   start();
 }
@@ -98,7 +102,7 @@ void Trainer::check_sides() {
 void Trainer::start() {
   model_ = make_classifier(arch_,
                            {.classes = card_.classes(),
-                            .bn_momentum = options_.bn_momentum,
+                            .bn_momentum = *options_.bn_momentum,
                             .zero_gamma = options_.zero_gamma,
                             .sigmoid_loss = options_.loss == LossType::kSigmoid,
                             .cosine_scale = is_cosine(options_.loss) ? options_.cosine_scale : 0,

@@ -22,12 +22,15 @@ TEST(TrainOptions, ImpossibleValuesAreErrors) {
   for (const double wrong : {std::nan(""), -1.0, double{INFINITY}}) {
     for (double TrainOptions::*value :
          {&TrainOptions::label_smoothing, &TrainOptions::kd_temperature, &TrainOptions::mixup_alpha,
-          &TrainOptions::bn_momentum, &TrainOptions::average_decay, &TrainOptions::clip_gradients,
-          &TrainOptions::small_share, &TrainOptions::fine_eval_ratio}) {
+          &TrainOptions::average_decay, &TrainOptions::clip_gradients, &TrainOptions::small_share,
+          &TrainOptions::fine_eval_ratio}) {
       options = {};
       options.*value = wrong;
       EXPECT_THROW(options.check(), UsageError) << wrong;
     }
+    options = {};
+    options.bn_momentum = wrong;
+    EXPECT_THROW(options.check(), UsageError) << wrong;
   }
   for (int64_t TrainOptions::*value :
        {&TrainOptions::epochs, &TrainOptions::batch_size, &TrainOptions::accumulate, &TrainOptions::eval_batch_size,

@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,8 @@ struct TrainOptions {
   std::vector<double> drop_block;  ///< keep probability at the first and the last step; empty: off
   int64_t drop_block_size = 7;
   bool zero_gamma = false;
-  double bn_momentum = 0.997;
+  /// Nothing: max(1 - 10/s, 0.9) of s steps an epoch, which suits fine-tuning.
+  std::optional<double> bn_momentum = 0.997;
   double average_decay = 0;   ///< of the weights' moving average; 0: off
   double clip_gradients = 0;  ///< largest gradient norm; 0: off
 

@@ -87,8 +87,8 @@ int run_one(Subcommand& command, const std::vector<std::string>& arguments, cons
   app.add_flag("--json", output.json, "Print the result as JSON, and nothing else, on stdout")->configurable(false);
   app.add_flag("--quiet,-q", quiet, "Only warnings and errors on stderr")->configurable(false);
   // Declared before the command's own options, so that it runs before their callbacks.
-  app.add_option("--config,--recipe", CLI::callback_t([&app](const CLI::results_t& files) {
-                   if (!asks_for_help(app)) apply_config(app, files);
+  app.add_option("--config,--recipe", CLI::callback_t([&](const CLI::results_t& files) {
+                   if (!asks_for_help(app)) apply_config(app, files, command.takes_recipes());
                    return true;
                  }),
                  "TOML file with the same keys as the flags; may be repeated; flags win")

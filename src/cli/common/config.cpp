@@ -10,6 +10,7 @@
 #include "assemble/core/text.h"
 #include "assemble/io/toml.h"
 #include "common/earlier_config.h"
+#include "common/recipes.h"
 
 namespace assemble::cli {
 namespace {
@@ -52,11 +53,13 @@ std::string key_suggestion(const CLI::App& app, const std::string& key) {
 
 class Configuration {
  public:
-  Configuration(CLI::App& app, std::string file) : app_(app), file_(std::move(file)) {}
+  Configuration(CLI::App& app, std::string file, bool is_recipe)
+      : app_(app), file_(std::move(file)), is_recipe_(is_recipe) {}
 
   void apply() {
     for (const TomlEntry& entry : read_config(file_)) {
       const std::string where = concat(file_, ":", entry.line, ":", entry.column);
+      if (is_recipe_ && is_about_recipe(entry, where)) continue;
       CLI::App& owner = owner_of(entry, where);
       CLI::Option& option = option_of(owner, entry, where);
       const std::vector<std::string> values = values_for(option, entry, where);
@@ -140,6 +143,7 @@ class Configuration {
 
   CLI::App& app_;
   std::string file_;
+  bool is_recipe_;
   std::map<const CLI::Option*, std::string> set_;  ///< where
 };
 
@@ -180,6 +184,12 @@ std::vector<std::string> values_of(const CLI::Option& option) {
   return option.as<std::vector<std::string>>();
 }
 
+std::string text_of(const TomlEntry& entry) {
+  std::vector<std::string> texts;
+  for (const TomlValue& value : entry.values) texts.push_back(value.text);
+  return join(texts, ", ");
+}
+
 /// Each line of a text as a comment.
 std::string comment(const std::string& text) { return "# " + join(split(text, '\n'), "\n# ") + "\n"; }
 
@@ -205,8 +215,22 @@ std::vector<TomlEntry> read_config(const std::string& file) {
   return read_toml(from_earlier_config(text).value_or(text), file);
 }
 
-void apply_config(CLI::App& app, const std::vector<std::string>& files) {
-  for (auto file = files.rbegin(); file != files.rend(); ++file) Configuration(app, *file).apply();
+void apply_config(CLI::App& app, const std::vector<std::string>& files, bool recipes) {
+  for (auto file = files.rbegin(); file != files.rend(); ++file) {
+    Configuration(app, recipes ? find_recipe(*file).string() : *file, recipes).apply();
+  }
+}
+
+std::vector<ConfigChange> config_changes(const std::vector<TomlEntry>& before, const std::vector<TomlEntry>& now) {
+  std::map<std::string, ConfigChange> changes;
+  for (const TomlEntry& entry : before) changes[join(entry.path, ".")].before = text_of(entry);
+  for (const TomlEntry& entry : now) changes[join(entry.path, ".")].now = text_of(entry);
+  std::vector<ConfigChange> result;
+  for (auto& [key, change] : changes) {
+    change.key = key;
+    if (change.before != change.now) result.push_back(std::move(change));
+  }
+  return result;
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {

@@ -21,6 +21,8 @@ struct Hooks {
   std::function<std::pmr::memory_resource*(const std::string& device)> batch_memory = {};
   /// A teacher on LibTorch, whose logits do not depend on the number of threads.
   std::function<LoadedModel(const InferenceOptions& options)> load_teacher = {};
+  /// Whether `train` takes a recipe. @throws UsageError otherwise
+  std::function<void(const fs::path& recipe)> check_training = {};
 };
 
 }  // namespace assemble::cli

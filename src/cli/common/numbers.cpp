@@ -59,4 +59,9 @@ CLI::Validator positive() {
 }
 CLI::Validator share() { return real(0, 1); }
 
+CLI::Validator or_word(const std::string& word, const CLI::Validator& numbers) {
+  const auto check = [=](std::string& text) { return text == word ? std::string() : numbers(text); };
+  return {check, concat(word, " or ", numbers.get_description())};
+}
+
 }  // namespace assemble::cli

@@ -27,5 +27,7 @@ CLI::Validator not_negative();
 CLI::Validator positive();
 /// Shares and probabilities: 0 … 1.
 CLI::Validator share();
+/// What `numbers` takes, or a word.
+CLI::Validator or_word(const std::string& word, const CLI::Validator& numbers);
 
 }  // namespace assemble::cli

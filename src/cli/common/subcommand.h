@@ -52,6 +52,8 @@ class Subcommand {
   virtual void run() = 0;
   /// Whether another program has it: this one knows its name and summary alone.
   virtual bool is_elsewhere() const { return false; }
+  /// Whether --config and --recipe also take recipes (common/recipes.h).
+  virtual bool takes_recipes() const { return false; }
 
  protected:
   /// The parsed options.

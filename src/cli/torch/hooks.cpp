@@ -5,7 +5,9 @@
 #include "assemble/nn/autocast.h"
 #include "assemble/train/batch_memory.h"
 #include "assemble/train/ranks.h"
+#include "common/config.h"
 #include "torch/commands.h"
+#include "torch/train/train_options.h"
 
 namespace assemble::cli {
 namespace {
@@ -17,13 +19,23 @@ LoadedModel load_teacher(const InferenceOptions& options) {
   return {card, make_teacher(model, parse_device(options.device), precision, options.threads), "LibTorch"};
 }
 
+void check_training(const fs::path& recipe) {
+  CLI::App app;
+  app.option_defaults()->always_capture_default();
+  TrainJob job;
+  job.declare(app);
+  apply_config(app, {recipe.string()}, true);
+  job.check();
+}
+
 }  // namespace
 
 Hooks torch_hooks() {
   return {.gather = [](const Ranks& ranks, const std::string& name,
                        const std::string& text) { return gather(ranks, name, text); },
           .batch_memory = [](const std::string& device) { return batch_memory(parse_device(device)); },
-          .load_teacher = load_teacher};
+          .load_teacher = load_teacher,
+          .check_training = check_training};
 }
 
 }  // namespace assemble::cli

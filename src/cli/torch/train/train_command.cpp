@@ -17,6 +17,8 @@ class TrainCommand : public Subcommand {
     app.add_flag("--resume", resume_, "Go on from the run folder's checkpoint")->configurable(false);
   }
 
+  bool takes_recipes() const override { return true; }
+
   void run() override { report(job_.run(app(), resume_)); }
 
  private:

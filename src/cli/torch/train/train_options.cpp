@@ -19,16 +19,6 @@
 namespace assemble::cli {
 namespace {
 
-std::map<std::string, std::string> values_of(const std::vector<TomlEntry>& config) {
-  std::map<std::string, std::string> values;
-  for (const TomlEntry& entry : config) {
-    std::vector<std::string> texts;
-    for (const TomlValue& value : entry.values) texts.push_back(value.text);
-    values[join(entry.path, ".")] = join(texts, ", ");
-  }
-  return values;
-}
-
 /// More epochs are what resuming is for; a run folder may have been moved.
 void warn_of_changes(const fs::path& config, const std::string& now) {
   if (!fs::exists(config)) return;
@@ -57,8 +47,9 @@ void TrainFlags::declare_network(CLI::App& app) {
   app.add_option("--pretrained", o.pretrained, "Model file to fine-tune: all its weights but the classifier's")
       ->group("Network");
   app.add_flag("--zero-gamma", o.zero_gamma, "Start the last batch norm of every block at 0")->group("Network");
-  app.add_option("--bn-momentum", o.bn_momentum, "Batch norm: running = m · running + (1 - m) · batch")
-      ->transform(share())
+  app.add_option("--bn-momentum", bn_momentum_,
+                 "Batch norm: running = m · running + (1 - m) · batch; auto: max(1 - 10/s, 0.9) of s steps an epoch")
+      ->transform(or_word("auto", share()))
       ->group("Network");
   app.add_option("--drop-block", o.drop_block, "DropBlock: keep probability at the first and at the last step")
       ->transform(share())
@@ -277,6 +268,7 @@ Augmentation TrainFlags::augmentation(const Preprocessing& preprocessing) const 
 
 TrainOptions TrainFlags::options() const {
   TrainOptions options = options_;
+  options.bn_momentum = parse_number(bn_momentum_);
   options.mixup = static_cast<MixupType>(mixup_);
   options.preprocessing = preprocessing();
   options.augmentation = augmentation(options.preprocessing);
@@ -292,15 +284,10 @@ void TrainJob::declare(CLI::App& app) {
 }
 
 std::vector<std::string> changed_options(const std::vector<TomlEntry>& before, const std::vector<TomlEntry>& now) {
-  const std::map<std::string, std::string> old_values = values_of(before), new_values = values_of(now);
   std::vector<std::string> changes;
-  for (const auto& [key, value] : new_values) {
-    const auto old = old_values.find(key);
-    const std::string was = old == old_values.end() ? "not set" : old->second;
-    if (was != value) changes.push_back(concat("--", key, " was ", was, ", is ", value));
-  }
-  for (const auto& [key, value] : old_values) {
-    if (!new_values.contains(key)) changes.push_back(concat("--", key, " was ", value, ", is not set"));
+  for (const ConfigChange& change : config_changes(before, now)) {
+    changes.push_back(
+        concat("--", change.key, " was ", change.before.value_or("not set"), ", is ", change.now.value_or("not set")));
   }
   return changes;
 }

@@ -31,6 +31,7 @@ class TrainFlags {
   TrainOptions options_;
   std::string preprocessing_ = "imagenet";
   std::string device_ = "auto";
+  std::string bn_momentum_ = "0.997";  // or "auto"
   int mixup_ = 0;
   bool antialias_ = false;
   bool pad_to_square_ = false;
@@ -50,6 +51,8 @@ std::vector<std::string> changed_options(const std::vector<TomlEntry>& before, c
 class TrainJob {
  public:
   void declare(CLI::App& app);
+  /// @throws UsageError for options that do not fit
+  void check() const { (void)flags_.options(); }
   /// Trains and leaves a run folder. @param app holds the parsed options, which become config.toml
   TrainResult run(const CLI::App& app, bool resume) const;
 
