@@ -41,6 +41,7 @@ using Floats = hn::FixedTag<float, 4>;
 using Floats = hn::CappedTag<float, 16>;
 #endif
 constexpr size_t kLanes = hn::MaxLanes(Floats());
+constexpr size_t kGroup = RowInterpolator::kGroup;
 
 size_t vector_lanes() { return kLanes; }
 
