@@ -56,7 +56,7 @@ races: bootstrap  ## Run what starts threads under the thread sanitizer
 
 fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60), one a core
 	@scripts/bootstrap.sh packages fuzz
-	@scripts/build.sh fuzz
+	@scripts/build.sh fuzz help >/dev/null
 	@cmake -DASSEMBLE_FUZZ_SECONDS=$(SECONDS_EACH) build-fuzz >/dev/null
 	@cmake --build build-fuzz --target fuzz -j "$$(nproc)"
 
