@@ -25,7 +25,26 @@ def read_scalars(run):
     return {(tag, event.step): event.value for tag in events.Tags()["scalars"] for event in events.Scalars(tag)}
 
 
+def check_visuals(run):
+    """Images and histograms, with each of the run's two evaluations."""
+    events = event_accumulator.EventAccumulator(
+        str(run), size_guidance={event_accumulator.IMAGES: 0, event_accumulator.HISTOGRAMS: 0}
+    )
+    events.Reload()
+    assert events.Tags()["images"] == [f"train/image/{i}" for i in range(3)], events.Tags()["images"]
+    for event in events.Images("train/image/0"):
+        assert (event.width, event.height) == (32, 32)
+        assert event.encoded_image_string.startswith(b"\x89PNG")
+    biases = events.Histograms("weights/fc.bias")
+    assert len(biases) == 2
+    for event in biases:
+        value = event.histogram_value
+        assert value.min <= value.sum / value.num <= value.max
+        assert sum(value.bucket) == value.num and value.bucket_limit[-1] == value.max
+
+
 run = pathlib.Path(sys.argv[1])
+check_visuals(run)
 expected, found = expected_scalars(run), read_scalars(run)
 kinds = {tag.split("/")[0] for tag, _ in expected}
 assert kinds == {"train", "validation"}, f"metrics.jsonl has the kinds {sorted(kinds)}"

@@ -23,5 +23,5 @@ fi
 rm -rf "$kWork/data" "$kWork/run"
 build/assemble dataset draw --quiet --out "$kWork/data" --train-per-class 8 --validation-per-class 2 --side 32
 build/assemble train --quiet --data "$kWork/data" --out "$kWork/run" --arch resnet50+w4 --epochs 2 --batch-size 8 \
-  --train-size 32 --eval-size 32 --log-every 1 >"$kWork/train.log"
+  --train-size 32 --eval-size 32 --log-every 1 --log-images 3 --log-histograms >"$kWork/train.log"
 "$kWork/venv/bin/python" tests/tensorboard_check.py "$kWork/run"

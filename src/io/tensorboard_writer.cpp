@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <protozero/pbf_reader.hpp>
@@ -24,6 +25,19 @@ enum : protozero::pbf_tag_type {
   kSummaryValue = 1,
   kValueTag = 1,
   kValueSimpleValue = 2,
+  kValueImage = 4,
+  kValueHistogram = 5,
+  kImageHeight = 1,
+  kImageWidth = 2,
+  kImageColorspace = 3,
+  kImageEncoded = 4,
+  kHistogramMin = 1,
+  kHistogramMax = 2,
+  kHistogramCount = 3,
+  kHistogramSum = 4,
+  kHistogramSquares = 5,
+  kHistogramLimits = 6,
+  kHistogramBuckets = 7,
 };
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
@@ -40,6 +54,31 @@ std::string file_name() {
 
 std::span<const uint8_t> as_bytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+struct Distribution {
+  double least = 0, largest = 0, sum = 0, squares = 0;
+  std::vector<double> limits, counts;  // upper ends of the intervals, values in each
+};
+
+Distribution distribution_of(std::span<const float> values) {
+  constexpr size_t kIntervals = 30;
+  Distribution of;
+  if (values.empty()) return of;
+  const auto [least, largest] = std::minmax_element(values.begin(), values.end());
+  of.least = *least;
+  of.largest = *largest;
+  const double width = (of.largest - of.least) / kIntervals;
+  of.counts.assign(width > 0 ? kIntervals : 1, 0);
+  for (const double value : values) {
+    of.sum += value;
+    of.squares += value * value;
+    const double place = width > 0 ? (value - of.least) / width : 0;
+    ++of.counts[std::min(static_cast<size_t>(place), of.counts.size() - 1)];
+  }
+  for (size_t i = 1; i < of.counts.size(); ++i) of.limits.push_back(of.least + width * static_cast<double>(i));
+  of.limits.push_back(of.largest);
+  return of;
 }
 
 /// 0 where the event has none, as the file's version.
@@ -77,18 +116,57 @@ TensorBoardWriter::TensorBoardWriter(const fs::path& folder) : path_(folder / fi
 }
 
 void TensorBoardWriter::add_scalars(int64_t step, const std::vector<std::pair<std::string, double>>& scalars) {
+  std::string text;
+  protozero::pbf_writer summary(text);
+  for (const auto& [tag, number] : scalars) {
+    protozero::pbf_writer value(summary, kSummaryValue);
+    value.add_string(kValueTag, tag);
+    value.add_float(kValueSimpleValue, static_cast<float>(number));
+  }
+  add(step, text);
+}
+
+void TensorBoardWriter::add_image(int64_t step, const std::string& tag, std::span<const uint8_t> encoded, int width,
+                                  int height) {
+  std::string text;
+  protozero::pbf_writer summary(text);
+  {
+    protozero::pbf_writer value(summary, kSummaryValue);
+    value.add_string(kValueTag, tag);
+    protozero::pbf_writer image(value, kValueImage);
+    image.add_int32(kImageHeight, height);
+    image.add_int32(kImageWidth, width);
+    image.add_int32(kImageColorspace, 3);  // RGB
+    image.add_bytes(kImageEncoded, reinterpret_cast<const char*>(encoded.data()), encoded.size());
+  }
+  add(step, text);
+}
+
+void TensorBoardWriter::add_histogram(int64_t step, const std::string& tag, std::span<const float> values) {
+  const Distribution of = distribution_of(values);
+  std::string text;
+  protozero::pbf_writer summary(text);
+  {
+    protozero::pbf_writer value(summary, kSummaryValue);
+    value.add_string(kValueTag, tag);
+    protozero::pbf_writer histogram(value, kValueHistogram);
+    histogram.add_double(kHistogramMin, of.least);
+    histogram.add_double(kHistogramMax, of.largest);
+    histogram.add_double(kHistogramCount, static_cast<double>(values.size()));
+    histogram.add_double(kHistogramSum, of.sum);
+    histogram.add_double(kHistogramSquares, of.squares);
+    histogram.add_packed_double(kHistogramLimits, of.limits.begin(), of.limits.end());
+    histogram.add_packed_double(kHistogramBuckets, of.counts.begin(), of.counts.end());
+  }
+  add(step, text);
+}
+
+void TensorBoardWriter::add(int64_t step, const std::string& summary) {
   std::string event;
   protozero::pbf_writer writer(event);
   writer.add_double(kEventWallTime, now());
   writer.add_int64(kEventStep, step);
-  {
-    protozero::pbf_writer summary(writer, kEventSummary);
-    for (const auto& [tag, number] : scalars) {
-      protozero::pbf_writer value(summary, kSummaryValue);
-      value.add_string(kValueTag, tag);
-      value.add_float(kValueSimpleValue, static_cast<float>(number));
-    }
-  }
+  writer.add_message(kEventSummary, summary);
   append(as_bytes(event));
 }
 

@@ -31,6 +31,7 @@ nlohmann::json to_json(const TrainingState& state, const WeightAverage* average)
           {"class_names", state.class_names},
           {"epoch_loss", state.epoch_loss},
           {"epoch_steps", state.epoch_steps},
+          {"evaluations_since_best", state.evaluations_since_best},
           {"record", state.record},
           {"measures", state.measures},
           {"average_updates", average ? average->updates() : 0}};
@@ -81,6 +82,7 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
     state.class_names = json.value("class_names", state.class_names);
     state.epoch_loss = json.value("epoch_loss", state.epoch_loss);
     state.epoch_steps = json.value("epoch_steps", state.epoch_steps);
+    state.evaluations_since_best = json.value("evaluations_since_best", state.evaluations_since_best);
     state.record = json.value("record", state.record);
     for (const auto& measure : json.value("measures", nlohmann::json::array())) {
       // JSON has no infinity: it is written as null.

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
@@ -121,12 +122,14 @@ std::vector<EpochSummary> read_summary(const fs::path& run) {
   return summaries;
 }
 
-RunFolder::RunFolder(fs::path folder, bool resume) : folder_(std::move(folder)) {
+RunFolder::RunFolder(fs::path folder, bool resume, bool overwrite) : folder_(std::move(folder)) {
   const fs::path files[] = {checkpoint(), last(), best(), folder_ / "metrics.jsonl", folder_ / "summary.csv"};
   const bool holds_run =
       std::any_of(std::begin(files), std::end(files), [](const fs::path& f) { return fs::exists(f); });
-  if (!resume && holds_run) {
-    throw UsageError(folder_.string(), "already holds a run", "use `resume` to go on with it, or another folder");
+  if (resume && overwrite) throw UsageError("`overwrite`", "and `resume` exclude each other");
+  if (!resume && !overwrite && holds_run) {
+    throw UsageError(folder_.string(), "already holds a run",
+                     "use `resume` to go on with it, `overwrite` to begin anew, or another folder");
   }
   created_ = !fs::exists(folder_);
   make_directories(folder_);
@@ -146,6 +149,23 @@ void RunFolder::lock() {
   if (lock_ < 0 || flock(lock_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
   close(lock_);
   throw RunError(folder_.string(), "another process trains into this folder", "wait for it, or choose another folder");
+}
+
+void RunFolder::remove_run() const {
+  static const std::regex of_run(
+      "(checkpoint|last|best|epoch-[0-9]+-.*)\\.safetensors|metrics\\.jsonl|summary(\\.[0-9]+)?\\.csv|config\\.toml|"
+      "environment\\.json|trace\\.json|events\\.out\\.tfevents\\..*");
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    const bool is_file = entry.is_regular_file() && std::regex_match(entry.path().filename().string(), of_run);
+    if (is_file) files.push_back(entry.path());
+  }
+  for (const fs::path& file : files) {
+    std::error_code failed;
+    if (!fs::remove(file, failed) && failed) {
+      throw RunError(file.string(), concat("cannot be removed: ", failed.message()));
+    }
+  }
 }
 
 void RunFolder::write_config(const std::string& toml) const { write_file(folder_ / "config.toml", toml); }
@@ -175,8 +195,7 @@ void RunFolder::rewind(int64_t step) const {
   rewind_events(folder_, step);
 }
 
-void RunFolder::add_metrics(const std::string& kind, int64_t step,
-                            const std::vector<std::pair<std::string, double>>& metrics) {
+void RunFolder::add_metrics(const std::string& kind, int64_t step, const Figures& metrics) {
   nlohmann::ordered_json line{{"kind", kind}, {"step", step}};
   std::vector<std::pair<std::string, double>> scalars;
   for (const auto& [name, value] : metrics) {
@@ -184,8 +203,12 @@ void RunFolder::add_metrics(const std::string& kind, int64_t step,
     scalars.emplace_back(kind + "/" + name, value);
   }
   append(folder_ / "metrics.jsonl", json_text(line) + "\n");
+  events().add_scalars(step, scalars);
+}
+
+TensorBoardWriter& RunFolder::events() {
   if (!events_) events_.emplace(folder_);
-  events_->add_scalars(step, scalars);
+  return *events_;
 }
 
 void RunFolder::keep_summary_of_other_columns(const std::string& header) const {

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "assemble/nn/autocast.h"
 #include "assemble/train/train_options.h"
 
@@ -27,6 +28,17 @@ void require_share(double value, const char* option) { require(value >= 0 && val
 void require_below_1(double value, const char* option) { require(value >= 0 && value < 1, option, "0 <= value < 1"); }
 
 }  // namespace
+
+CheckpointInterval CheckpointInterval::parse(const std::string& text) {
+  std::string_view unit;
+  const std::optional<double> amount = parse_number(text, &unit);
+  const bool is_known = amount && *amount > 0 && (unit.empty() || unit == "e" || unit == "m");
+  if (!is_known || (unit.empty() && *amount != std::floor(*amount))) {
+    throw UsageError("`checkpoint_every`", concat("'", text, "' is no interval"),
+                     "500 is steps, 0.25e epochs, 10m minutes");
+  }
+  return {*amount, unit.empty() ? Unit::kSteps : unit == "e" ? Unit::kEpochs : Unit::kMinutes};
+}
 
 void TrainOptions::check() const {
   (void)autocast_precision(precision);
@@ -64,6 +76,13 @@ void TrainOptions::check() const {
   require(eval_batch_size >= 1 && eval_batch_size <= kMostImages, "`eval_batch_size`", concat("1 to ", kMostImages));
   require(keep_best >= 1, "`keep_best`", "at least 1");
   require(log_every >= 1, "`log_every`", "at least 1");
+  require(log_images >= 0 && log_images <= kMostImages, "`log_images`", concat("0 to ", kMostImages));
+  require(profile >= 0, "`profile`", "0 or more");
+  require(max_steps >= 0, "`max_steps`", "0 or more");
+  require_share(stop_at, "`stop_at`");
+  require(patience >= 0, "`patience`", "0 or more");
+  require_at_least(max_minutes, 0, "`max_minutes`");
+  require(std::isfinite(checkpoint_every.amount) && checkpoint_every.amount > 0, "`checkpoint_every`", "more than 0");
   require(prefetch >= 1, "`prefetch`", "at least 1");
   require(loader_threads >= 0, "`loader_threads`", "0 or more");
   require(max_broken >= 0, "`max_broken`", "0 or more");

@@ -6,6 +6,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
+#include "assemble/core/spans.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/core/timing.h"
@@ -22,7 +23,7 @@ namespace {
 /// Adds the time until it is destroyed to a counter.
 class Timed {
  public:
-  explicit Timed(double& counter) : counter_(counter), start_(Clock::now()) {}
+  Timed(double& counter, const char* part) : counter_(counter), start_(Clock::now()), span_("training", part) {}
   ~Timed() { counter_ += seconds_since(start_); }
   Timed(const Timed&) = delete;
   Timed& operator=(const Timed&) = delete;
@@ -30,9 +31,14 @@ class Timed {
  private:
   double& counter_;
   Clock::time_point start_;
+  ScopedSpan span_;
 };
 
 constexpr const char* kDivergedHint = "lower `schedule.base`, warm up for longer, clip gradients, or check the labels";
+
+double top1(const torch::Tensor& logits, const torch::Tensor& labels) {
+  return logits.detach().argmax(1).eq(labels.argmax(1)).to(torch::kDouble).mean().item<double>();
+}
 
 double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
@@ -69,7 +75,7 @@ void Trainer::next_batch(Batch& batch) {
 
 LabelledBatch Trainer::labelled_batch(int64_t index) {
   {
-    const Timed timed(step_times_.data);
+    const Timed timed(step_times_.data, "data");
     next_batch(batch_);
   }
   const torch::Tensor labels = torch::from_blob(batch_.labels.data(), {batch_.size}, torch::kLong);
@@ -85,12 +91,12 @@ LabelledBatch Trainer::labelled_batch(int64_t index) {
   return mix(labelled, options_.mixup, draw_lambdas(options_.mixup, batch_.size, options_.mixup_alpha, random));
 }
 
-double Trainer::micro_step(int64_t index) {
+/// Adds to `sum` its part of the step's figures.
+void Trainer::micro_step(int64_t index, StepReport& sum) {
   const LabelledBatch batch = labelled_batch(index);
-  torch::Tensor loss;
+  torch::Tensor loss, cross_entropy, logits;
   {
-    const Timed timed(step_times_.forward);
-    torch::Tensor logits;
+    const Timed timed(step_times_.forward, "forward");
     {
       const AutocastGuard autocast(options_.device, options_.precision);
       logits = model_->forward(batch.images);
@@ -100,37 +106,46 @@ double Trainer::micro_step(int64_t index) {
             ? arcface_logits(logits, batch.labels, options_.cosine_scale, options_.arcface_margin)
             : logits;
     loss = classification_loss(options_.loss, judged, batch.labels, options_.label_smoothing);
+    cross_entropy = loss.detach();
     if (options_.kd_temperature > 0) {
       loss = loss + distillation_loss(logits, batch.teacher_labels, options_.kd_temperature);
     }
   }
   {
-    const Timed timed(step_times_.backward);
+    const Timed timed(step_times_.backward, "backward");
     (loss / static_cast<double>(options_.accumulate)).backward();
   }
   step_times_.images += batch_.size;
-  return loss.item<double>();
+  const double both = loss.item<double>();
+  const double of_labels = options_.kd_temperature > 0 ? cross_entropy.item<double>() : both;
+  sum.loss += both;
+  sum.cross_entropy += of_labels;
+  sum.distillation += both - of_labels;
+  if (options_.mixup == MixupType::kOff) sum.top1 = sum.top1.value_or(0) + top1(logits, batch.labels);
 }
 
-double Trainer::train_step() {
+StepReport Trainer::train_step() {
   if (!options_.drop_block.empty()) {
     DropBlockState& drop_block = model_->drop_block_state();
     drop_block.keep_probability =
         keep_probability(options_.drop_block[0], options_.drop_block[1], total_steps_, state_.step);
     drop_block.step = static_cast<uint32_t>(state_.step);
   }
-  double loss = 0;
-  for (int64_t a = 0; a < options_.accumulate; ++a) loss += micro_step(state_.step * options_.accumulate + a);
-  loss /= static_cast<double>(options_.accumulate);
-  if (!std::isfinite(loss)) {
-    throw RunError(concat("step ", state_.step), concat("the loss is ", loss), kDivergedHint);
+  StepReport report{.learning_rate = options_.schedule.at(state_.step),
+                    .drop_block_keep = model_->drop_block_state().keep_probability};
+  const auto passes = static_cast<double>(options_.accumulate);
+  for (int64_t a = 0; a < options_.accumulate; ++a) micro_step(state_.step * options_.accumulate + a, report);
+  for (double* figure : {&report.loss, &report.cross_entropy, &report.distillation}) *figure /= passes;
+  if (report.top1) *report.top1 /= passes;
+  if (!std::isfinite(report.loss)) {
+    throw RunError(concat("step ", state_.step), concat("the loss is ", report.loss), kDivergedHint);
   }
-  const Timed timed(step_times_.optimizer);
+  const Timed timed(step_times_.optimizer, "optimizer");
   if (options_.clip_gradients > 0) optimizer_->clip_gradients(options_.clip_gradients);
-  optimizer_->step(options_.schedule.at(state_.step));
+  optimizer_->step(report.learning_rate);
   if (average_) average_->update();
   ++state_.step;
-  return loss;
+  return report;
 }
 
 bool Trainer::is_evaluated(int64_t epoch) const {
@@ -153,7 +168,9 @@ void Trainer::require_finite_weights() const {
 void Trainer::evaluate_epoch(int64_t epoch) {
   last_ = validate_averaged();
   if (last_.classification && !std::isfinite(last_.classification->loss)) explain_outputs();
-  if (!best_ || last_.score() > *best_) best_ = last_.score();
+  const bool is_better = !best_ || last_.score() > *best_;
+  if (is_better) best_ = last_.score();
+  state_.evaluations_since_best = is_better ? 0 : state_.evaluations_since_best + 1;
   note_evaluation(epoch);
   const EvaluationReport report{epoch, options_.schedule.at(state_.step - 1),
                                 ratio(state_.epoch_loss, static_cast<double>(state_.epoch_steps)), last_, epoch_times_};
@@ -196,6 +213,7 @@ void Trainer::save_model(const fs::path& path) {
 }
 
 void Trainer::save_checkpoint(const fs::path& path, const std::vector<KeptModel>& kept) {
+  note_progress();
   state_.kept = kept;
   assemble::save_checkpoint(path, *model_, *optimizer_, average_.get(), state_);
 }
@@ -217,12 +235,10 @@ void Trainer::explain_outputs() {
 void Trainer::train_to_the_end(const std::stop_token& stop) {
   start_loader(state_.loader);
   model_->train();
-  while (state_.step < total_steps_ && !stop.stop_requested()) {
+  while (state_.step < total_steps_ && !stop.stop_requested() && stopped_by_.empty()) {
     if (state_.step > 0 && state_.step == small_steps()) start_loader(loader_->state());
     step_times_ = {};
-    const StepReport report{.loss = train_step(),
-                            .learning_rate = options_.schedule.at(state_.step - 1),
-                            .drop_block_keep = model_->drop_block_state().keep_probability};
+    const StepReport report = train_step();
     times_ += step_times_;
     epoch_times_ += step_times_;
     state_.epoch_loss += report.loss;
@@ -239,17 +255,22 @@ void Trainer::train_to_the_end(const std::stop_token& stop) {
   note_progress();
 }
 
+void Trainer::stop(const std::string& option) {
+  if (stopped_by_.empty()) stopped_by_ = option;
+}
+
 TrainResult Trainer::run(std::stop_token stop) {
   began_ = Clock::now();
   for (TrainObserver* observer : observers_) observer->on_begin(*this);
-  if (state_.step < total_steps_) train_to_the_end(stop);
+  if (state_.step < total_steps_ && stopped_by_.empty()) train_to_the_end(stop);
   for (TrainObserver* observer : observers_) observer->on_end(*this);
   return result();
 }
 
 TrainResult Trainer::result() const {
   TrainResult result;
-  result.interrupted = state_.step < total_steps_;
+  if (state_.step < total_steps_) result.stopped_by = stopped_by_;
+  result.interrupted = state_.step < total_steps_ && stopped_by_.empty();
   result.last = last_;
   result.measures = state_.measures;
   result.metric = state_.metric;

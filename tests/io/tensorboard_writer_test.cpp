@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <ctime>
+#include <numeric>
 #include <protozero/pbf_reader.hpp>
 
 #include "assemble/core/error.h"
@@ -25,6 +26,25 @@ struct Event {
   std::string version;
   std::vector<std::pair<std::string, float>> scalars;
 };
+
+/// Fields of the value of an event's only summary, and of the message in it with a number.
+protozero::pbf_reader message_in_value(const Bytes& bytes, protozero::pbf_tag_type number, std::string& tag) {
+  protozero::pbf_reader event(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  EXPECT_TRUE(event.next(5));
+  auto summary = event.get_message();
+  EXPECT_TRUE(summary.next(1));
+  auto value = summary.get_message();
+  protozero::pbf_reader found;
+  while (value.next()) {
+    if (value.tag() == 1) {
+      tag = value.get_string();
+    } else {
+      EXPECT_EQ(value.tag(), number);
+      found = value.get_message();
+    }
+  }
+  return found;
+}
 
 std::pair<std::string, float> parse_value(protozero::pbf_reader message) {
   std::pair<std::string, float> value;
@@ -132,6 +152,54 @@ TEST(TensorBoardWriter, ReportsAFullDiskAndAnImpossibleFolder) {
                 HasSubstr("cannot write the event"));
   }
   EXPECT_THROW(TensorBoardWriter(writer.path() / "below"), RunError);
+}
+
+TEST(TensorBoardWriter, WritesImagesAndHistograms) {
+  const TemporaryFolder folder;
+  TensorBoardWriter writer(folder.path());
+  const std::vector<uint8_t> encoded{1, 2, 3};
+  writer.add_image(7, "image", encoded, 4, 5);
+  const std::vector<float> values{-1, 0, 0, 2}, equal{3, 3};
+  writer.add_histogram(7, "weights", values);
+  writer.add_histogram(8, "weights", equal);
+  const TfRecordReader reader(writer.path());
+  const std::vector<RecordSpan> records = reader.index();
+  ASSERT_EQ(records.size(), 4u);
+  std::string tag;
+  const Bytes first = reader.read(records[1]);
+  auto image = message_in_value(first, 4, tag);
+  EXPECT_EQ(tag, "image");
+  std::vector<int> sides;
+  while (image.next()) {
+    if (image.tag() <= 3)
+      sides.push_back(image.get_int32());
+    else
+      EXPECT_EQ(image.get_string(), "\x01\x02\x03");
+  }
+  EXPECT_THAT(sides, ElementsAre(5, 4, 3));
+  const auto figures = [&](size_t record) {
+    const Bytes event = reader.read(records[record]);
+    auto histogram = message_in_value(event, 5, tag);
+    std::vector<double> scalars, limits, counts;
+    while (histogram.next()) {
+      if (histogram.tag() <= 5) {
+        scalars.push_back(histogram.get_double());
+        continue;
+      }
+      std::vector<double>& into = histogram.tag() == 6 ? limits : counts;
+      for (const double value : histogram.get_packed_double()) into.push_back(value);
+    }
+    EXPECT_EQ(limits.size(), counts.size());
+    EXPECT_EQ(limits.back(), scalars[1]);
+    EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), 0.0), scalars[2]);
+    return std::pair(scalars, counts);
+  };
+  const auto [scalars, counts] = figures(2);
+  EXPECT_THAT(scalars, ElementsAre(-1, 2, 4, 1, 5));
+  EXPECT_EQ(counts.front(), 1);
+  EXPECT_EQ(counts[10], 2);
+  EXPECT_EQ(counts.back(), 1);
+  EXPECT_THAT(figures(3).second, ElementsAre(2));
 }
 
 }  // namespace

@@ -28,6 +28,24 @@ TEST(RunFolder, WritesMetricsSummaryAndEnvironment) {
   EXPECT_FALSE(environment.at("libtorch").get<std::string>().empty());
 }
 
+TEST(RunFolder, OverwritingRemovesTheRunAndNothingElse) {
+  const test::TemporaryFolder folder;
+  {
+    RunFolder run(folder / "run", false);
+    run.add_metrics("train", 3, {{"loss", 0.5}});
+    run.add_summary({1, 3, 0.1, 0.5, {{"top1", 0.7}}, 120, 0.01, 9.5, 256});
+  }
+  write_file(folder / "run/epoch-0003-top1-0.7000.safetensors", std::string_view("x"));
+  write_file(folder / "run/notes.txt", std::string_view("x"));
+  EXPECT_THAT(test::error_of<UsageError>([&] { RunFolder(folder / "run", false); }),
+              testing::HasSubstr("`overwrite` to begin anew"));
+  EXPECT_THROW(RunFolder(folder / "run", true, true), UsageError);
+  const RunFolder run(folder / "run", false, true);
+  EXPECT_TRUE(fs::exists(folder / "run/metrics.jsonl")) << "until the new run begins";
+  run.remove_run();
+  EXPECT_THAT(test::list_files(folder / "run"), testing::ElementsAre("notes.txt"));
+}
+
 TEST(RunFolder, RewindingDropsWhatComesAfterTheStepAndHalfWrittenLines) {
   const test::TemporaryFolder folder;
   RunFolder run(folder / "run", false);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "assemble/train/validation.h"
 
@@ -26,7 +27,10 @@ struct StepTimes {
 
 /// A step that was taken.
 struct StepReport {
-  double loss = 0;
+  double loss = 0;                            ///< cross_entropy + distillation; weight decay's part is Trainer::l2()
+  double cross_entropy = 0;                   ///< of the labels
+  double distillation = 0;                    ///< of the teacher's; 0 without one
+  std::optional<double> top1 = std::nullopt;  ///< of the step's images; nothing when they are mixed
   double learning_rate = 0;
   double drop_block_keep = 1;  ///< keep probability
 };
@@ -45,7 +49,8 @@ struct EvaluationReport {
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
-  /// Before the first step: Trainer::state() is that of the checkpoint in a run that goes on.
+  /// Before the first step: Trainer::state() is that of the checkpoint in a run that goes on. Here and later,
+  /// Trainer::stop() ends the run.
   virtual void on_begin(Trainer& trainer) {}
   virtual void on_step(Trainer& trainer, const StepReport& step) {}
   /// The network holds the weights of training: see Trainer::averaged_weights().

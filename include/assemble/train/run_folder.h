@@ -11,6 +11,9 @@
 
 namespace assemble {
 
+/// Figures by name.
+using Figures = std::vector<std::pair<std::string, double>>;
+
 /// One row of summary.csv: what is known after an epoch that was evaluated.
 struct EpochSummary {
   int64_t epoch = 0;
@@ -35,7 +38,7 @@ class RunFolder {
   /// @param resume keep what is there; otherwise a folder that holds a run is refused
   /// @throws UsageError when there is a run and `resume` is off, RunError when the folder cannot be written or another
   ///         process trains into it
-  RunFolder(fs::path folder, bool resume);
+  RunFolder(fs::path folder, bool resume, bool overwrite = false);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
@@ -45,6 +48,8 @@ class RunFolder {
   fs::path last() const { return folder_ / "last.safetensors"; }
   fs::path best() const { return folder_ / "best.safetensors"; }
 
+  /// Removes the run that `overwrite` found in the folder; other files stay.
+  void remove_run() const;
   /// Effective options, as --config reads them.
   void write_config(const std::string& toml) const;
   /// Versions, processor, threads, command and time.
@@ -52,7 +57,9 @@ class RunFolder {
   /// Drops what metrics.jsonl, summary.csv and the event files hold after `step`: it will be computed again.
   void rewind(int64_t step) const;
   /// Appends to metrics.jsonl and to the event file. Tags become "kind/name".
-  void add_metrics(const std::string& kind, int64_t step, const std::vector<std::pair<std::string, double>>& metrics);
+  void add_metrics(const std::string& kind, int64_t step, const Figures& metrics);
+  /// The event file, which is made with the first use.
+  TensorBoardWriter& events();
   /// Appends to summary.csv. One that has other columns, as an earlier version wrote it, is kept as summary.N.csv.
   void add_summary(const EpochSummary& summary);
 

@@ -4,9 +4,12 @@
 #include <vector>
 
 #include "assemble/train/best_keeper.h"
+#include "assemble/train/profile_observer.h"
 #include "assemble/train/progress_observer.h"
 #include "assemble/train/run_recorder.h"
+#include "assemble/train/stop_rules.h"
 #include "assemble/train/train_options.h"
+#include "assemble/train/visual_recorder.h"
 
 namespace assemble {
 
@@ -21,14 +24,20 @@ class RunObservers {
  public:
   /// @param folder must outlive it
   RunObservers(RunFolder& folder, const TrainOptions& options)
-      : keeper_(folder.path(), options.keep_best, options.keep_every_evaluation), recorder_(folder, keeper_) {}
+      : keeper_(folder.path(), options.keep_best, options.keep_every_evaluation),
+        recorder_(folder, keeper_),
+        visuals_(folder),
+        profile_(folder.path() / "trace.json") {}
 
-  std::vector<TrainObserver*> all() { return {&progress_, &recorder_, &keeper_}; }
+  std::vector<TrainObserver*> all() { return {&progress_, &recorder_, &visuals_, &keeper_, &rules_, &profile_}; }
 
  private:
   ProgressObserver progress_;
   BestKeeper keeper_;
   RunRecorder recorder_;
+  VisualRecorder visuals_;
+  StopRules rules_;
+  ProfileObserver profile_;
 };
 
 }  // namespace assemble

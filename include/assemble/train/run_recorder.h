@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+
 #include "assemble/train/best_keeper.h"
 #include "assemble/train/observer.h"
 #include "assemble/train/run_folder.h"
 
 namespace assemble {
 
-/// Writes a run into its folder: metrics, summary, the last model, and after every epoch the checkpoint to go on from.
+/// Writes a run into its folder: metrics, summary, the last model, and as often as
+/// TrainOptions::checkpoint_every says the checkpoint to go on from.
 class RunRecorder : public TrainObserver {
  public:
   /// @param folder,keeper must outlive it; the checkpoint says what the keeper keeps
@@ -20,8 +23,13 @@ class RunRecorder : public TrainObserver {
   void on_end(Trainer& trainer) override;
 
  private:
+  bool is_checkpoint_due(const Trainer& trainer) const;
+  void save_checkpoint(Trainer& trainer);
+
   RunFolder& folder_;
   const BestKeeper& keeper_;
+  int64_t saved_step_ = 0;  // of the last checkpoint
+  std::chrono::steady_clock::time_point saved_at_;
 };
 
 }  // namespace assemble

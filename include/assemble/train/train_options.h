@@ -19,6 +19,16 @@
 
 namespace assemble {
 
+/// How often a run writes its checkpoint. It is written at the end of a run too.
+struct CheckpointInterval {
+  enum class Unit { kSteps, kEpochs, kMinutes };
+  double amount = 1;  ///< whole steps; epochs also in fractions
+  Unit unit = Unit::kEpochs;
+
+  /// "500" steps, "0.25e" epochs, "10m" minutes. @throws UsageError for other texts
+  static CheckpointInterval parse(const std::string& text);
+};
+
 /// Options of a training run; defaults suit a small data set, recipes/ holds the paper's.
 struct TrainOptions {
   std::string arch = "assemble_resnet50";
@@ -64,7 +74,17 @@ struct TrainOptions {
   int keep_best = 1;
   bool keep_every_evaluation = false;
   int64_t log_every = 20;          ///< steps
+  int64_t log_images = 0;          ///< images of the batch that go to TensorBoard with each evaluation; 0: none
+  int64_t profile = 0;             ///< steps that trace.json shows; 0: none
+  bool log_histograms = false;     ///< of the weights, to TensorBoard with each evaluation
   bool overfit_one_batch = false;  ///< train on the first batch alone: a check that the network can learn
+
+  /// What ends a run before its last epoch, at which the learning rate still aims. It can go on from there.
+  int64_t max_steps = 0;   ///< steps of the run, over all resumes; 0: off
+  double stop_at = 0;      ///< score of an evaluation (top-1 or recall\@1) that is enough; 0: off
+  int64_t patience = 0;    ///< evaluations in a row without a better score; 0: off
+  double max_minutes = 0;  ///< since this program began to train; 0: off
+  CheckpointInterval checkpoint_every;
 
   torch::Device device = torch::kCPU;
   Precision precision = Precision::kF32;

@@ -32,7 +32,8 @@ struct TrainResult {
   double images_per_second = 0;
   double data_wait_share = 0;
   double peak_memory_mib = 0;
-  bool interrupted = false;
+  bool interrupted = false;  ///< asked to stop from outside
+  std::string stopped_by;    ///< the option that ended it before its last epoch, "max_steps"; empty otherwise
 };
 
 /// Trains one network on one device. It writes no files and shows nothing: its observers do (RunObservers).
@@ -53,6 +54,12 @@ class Trainer {
   /// @throws RunError when the loss, the weights or the outputs are no longer finite
   TrainResult run(std::stop_token stop = {});
 
+  /// Ends the run after the present step and what follows it, as a stop token does. For observers.
+  /// @param option that wants it, "max_steps". The first reason stays
+  void stop(const std::string& option);
+  /// The option that ended the run; empty: none.
+  const std::string& stopped_by() const { return stopped_by_; }
+
   ClassifierImpl& model() { return *model_; }
   const ModelCard& card() const { return card_; }
   const TrainOptions& options() const { return options_; }
@@ -60,6 +67,10 @@ class Trainer {
   int64_t total_steps() const { return total_steps_; }
   /// How far the run is.
   const TrainingState& state() const { return state_; }
+  /// Score of the best evaluation; nothing before the first.
+  const std::optional<double>& best() const { return best_; }
+  /// What the network saw last, before it was mixed.
+  const Batch& batch() const { return batch_; }
   /// Whether run() has taken a step.
   bool has_trained() const { return times_.images > 0; }
   /// Of all steps that run() has taken.
@@ -83,8 +94,8 @@ class Trainer {
   int64_t small_steps() const;
   void start_loader(LoaderState from);
   void next_batch(Batch& batch);
-  double train_step();
-  double micro_step(int64_t index);
+  StepReport train_step();
+  void micro_step(int64_t index, StepReport& sum);
   LabelledBatch labelled_batch(int64_t index);
   bool is_evaluated(int64_t epoch) const;
   void evaluate_epoch(int64_t epoch);
@@ -117,8 +128,9 @@ class Trainer {
   StepTimes epoch_times_;  // since the last validation
   ValidationResult last_;
   std::optional<double> best_;
+  std::string stopped_by_;
   double elapsed_before_ = 0;
-  std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace assemble

@@ -29,7 +29,8 @@ const std::map<std::string_view, std::string_view>& other_names() {
   return names;
 }
 
-/// Others are called as the member itself, wherever among the options it lies.
+}  // namespace
+
 std::string flag_of(std::string_view option) {
   const bool off = option.starts_with('!');
   if (off) option.remove_prefix(1);
@@ -38,8 +39,6 @@ std::string flag_of(std::string_view option) {
   std::replace(flag.begin(), flag.end(), '_', '-');
   return off ? "no-" + flag : flag;
 }
-
-}  // namespace
 
 std::string with_flags(const CLI::App& app, std::string_view text) {
   const std::vector<std::string> flags = option_names(app);

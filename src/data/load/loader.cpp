@@ -13,6 +13,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/random.h"
+#include "assemble/core/spans.h"
 #include "assemble/core/thread_pool.h"
 
 namespace assemble {
@@ -233,7 +234,11 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, Failure& f
   Sample sample;
   const std::span<float> output(slot.batch.images.data() + position * pixels(), static_cast<size_t>(pixels()));
   try {
-    sample = dataset.read(index);
+    {
+      const ScopedSpan span("loader", "read");
+      sample = dataset.read(index);
+    }
+    const ScopedSpan span("loader", "prepare");
     if (options.training) {
       Random random(options.seed, RandomPurpose::kAugment, static_cast<uint32_t>(epoch), static_cast<uint64_t>(index));
       preprocess_train(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation, random,

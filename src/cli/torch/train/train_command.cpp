@@ -2,6 +2,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "common/flags.h"
 #include "torch/commands.h"
 #include "torch/train/train_options.h"
 
@@ -15,11 +16,13 @@ class TrainCommand : public Subcommand {
   void declare(CLI::App& app) override {
     job_.declare(app);
     app.add_flag("--resume", resume_, "Go on from the run folder's checkpoint")->configurable(false);
+    app.add_flag("--overwrite", overwrite_, "Remove the run that the folder holds, and begin anew")
+        ->configurable(false);
   }
 
   bool takes_recipes() const override { return true; }
 
-  void run() override { report(job_.run(app(), resume_)); }
+  void run() override { report(job_.run(app(), resume_, overwrite_)); }
 
  private:
   void report(const TrainResult& result) const {
@@ -41,6 +44,7 @@ class TrainCommand : public Subcommand {
                                        {"peak_memory_mib", result.peak_memory_mib},
                                        {"interrupted", result.interrupted},
                                        {"out", job_.out}});
+    if (!result.stopped_by.empty()) json["stopped_by"] = flag_of(result.stopped_by);
     if (result.best) add_column("best " + result.metric, *result.best, 4);
     add_column("images/s", result.images_per_second, 1);
     add_column("data wait %", 100 * result.data_wait_share, 1);
@@ -54,7 +58,7 @@ class TrainCommand : public Subcommand {
     print(json, format_table(table) + concat("\nModels: ", models.empty() ? "none yet" : join(models, ", "), "\n"));
   }
 
-  bool resume_ = false;
+  bool resume_ = false, overwrite_ = false;
   TrainJob job_;
 };
 

@@ -19,12 +19,15 @@
 namespace assemble::cli {
 namespace {
 
-/// More epochs are what resuming is for; a run folder may have been moved.
+/// More epochs and another end are what resuming is for; a run folder may have been moved.
 void warn_of_changes(const fs::path& config, const std::string& now) {
   if (!fs::exists(config)) return;
   std::vector<std::string> changes = changed_options(read_config(config.string()), read_toml(now, "config"));
   std::erase_if(changes, [](const std::string& change) {
-    return change.starts_with("--epochs ") || change.starts_with("--out ");
+    constexpr const char* kExpected[] = {"--epochs ",   "--out ",         "--max-steps ",       "--stop-at ",
+                                         "--patience ", "--max-minutes ", "--checkpoint-every "};
+    return std::any_of(std::begin(kExpected), std::end(kExpected),
+                       [&](const char* option) { return change.starts_with(option); });
   });
   if (changes.empty()) return;
   log_warning(concat("resuming with other options than the run began with: ", join(changes, "; ")));
@@ -38,6 +41,7 @@ void TrainFlags::declare(CLI::App& app) {
   declare_schedule(app);
   declare_data(app);
   declare_run(app);
+  declare_end(app);
 }
 
 void TrainFlags::declare_network(CLI::App& app) {
@@ -224,7 +228,35 @@ void TrainFlags::declare_run(CLI::App& app) {
   app.add_option("--log-every", o.log_every, "Steps between lines of metrics.jsonl")
       ->transform(at_least(1))
       ->group(group);
+  app.add_option("--log-images", o.log_images, "Images of the batch for TensorBoard, with each evaluation")
+      ->transform(at_least(0))
+      ->group(group);
+  app.add_flag("--log-histograms", o.log_histograms, "Histograms of the weights for TensorBoard, with each evaluation")
+      ->group(group);
+  app.add_option("--profile", o.profile, "Steps of which trace.json shows operators and loader threads; 0 is off")
+      ->transform(at_least(0))
+      ->group(group);
   app.add_flag("--overfit-one-batch", o.overfit_one_batch, "Train on the first batch alone: can the network learn?")
+      ->group(group);
+}
+
+void TrainFlags::declare_end(CLI::App& app) {
+  TrainOptions& o = options_;
+  const char* group = "End of the run";
+  app.add_option("--max-steps", o.max_steps, "Steps, over all resumes, after which it ends; 0 is off")
+      ->transform(at_least(0))
+      ->group(group);
+  app.add_option("--stop-at", o.stop_at, "Ends after an evaluation with this score (top-1 or recall@1); 0 is off")
+      ->transform(share())
+      ->group(group);
+  app.add_option("--patience", o.patience, "Ends after so many evaluations in a row without a better one; 0 is off")
+      ->transform(at_least(0))
+      ->group(group);
+  app.add_option("--max-minutes", o.max_minutes, "Ends after the step in which they are over; 0 is off")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--checkpoint-every", checkpoint_every_,
+                 "Interval of checkpoints: 500 is steps, 0.25e epochs, 10m minutes")
       ->group(group);
 }
 
@@ -269,6 +301,7 @@ Augmentation TrainFlags::augmentation(const Preprocessing& preprocessing) const 
 TrainOptions TrainFlags::options() const {
   TrainOptions options = options_;
   options.bn_momentum = parse_number(bn_momentum_);
+  options.checkpoint_every = CheckpointInterval::parse(checkpoint_every_);
   options.mixup = static_cast<MixupType>(mixup_);
   options.preprocessing = preprocessing();
   options.augmentation = augmentation(options.preprocessing);
@@ -292,7 +325,7 @@ std::vector<std::string> changed_options(const std::vector<TomlEntry>& before, c
   return changes;
 }
 
-TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
+TrainResult TrainJob::run(const CLI::App& app, bool resume, bool overwrite) const {
   check_output_folder("--out", out, {data});
   keep_freed_memory();
   TrainOptions options = flags_.options();
@@ -300,10 +333,11 @@ TrainResult TrainJob::run(const CLI::App& app, bool resume) const {
   const auto train = open_dataset(data, Split::kTrain);
   const bool retrieves = options.validation.metric == ValidationMetric::kRecallAt1;
   const auto validation = open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining);
-  RunFolder folder(out, resume);  // after the data, below which it may lie
+  RunFolder folder(out, resume, overwrite);  // after the data, below which it may lie
   if (resume) options.resume = folder.checkpoint();
   RunObservers observers(folder, options);
   Trainer trainer(*train, *validation, options, observers.all());
+  if (overwrite) folder.remove_run();
   const std::string config = effective_config(app);
   if (resume) warn_of_changes(folder.path() / "config.toml", config);
   folder.write_config(config);

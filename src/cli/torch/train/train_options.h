@@ -25,12 +25,14 @@ class TrainFlags {
   void declare_schedule(CLI::App& app);
   void declare_data(CLI::App& app);
   void declare_run(CLI::App& app);
+  void declare_end(CLI::App& app);
   Preprocessing preprocessing() const;
   Augmentation augmentation(const Preprocessing& preprocessing) const;
 
   TrainOptions options_;
   std::string preprocessing_ = "imagenet";
   std::string device_ = "auto";
+  std::string checkpoint_every_ = "1e";
   std::string bn_momentum_ = "0.997";  // or "auto"
   int mixup_ = 0;
   bool antialias_ = false;
@@ -54,7 +56,7 @@ class TrainJob {
   /// @throws UsageError for options that do not fit
   void check() const { (void)flags_.options(); }
   /// Trains and leaves a run folder. @param app holds the parsed options, which become config.toml
-  TrainResult run(const CLI::App& app, bool resume) const;
+  TrainResult run(const CLI::App& app, bool resume, bool overwrite = false) const;
 
   std::string data;
   std::string out;
