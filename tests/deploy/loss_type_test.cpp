@@ -18,7 +18,7 @@ using testing::HasSubstr;
 TEST(LossType, HasNames) {
   EXPECT_EQ(parse_loss_type("softmax"), LossType::kSoftmax);
   EXPECT_EQ(parse_loss_type("sigmoid"), LossType::kSigmoid);
-  EXPECT_THAT(test::error_of<UsageError>([] { parse_loss_type("hinge"); }), HasSubstr("expected softmax or sigmoid"));
+  EXPECT_THAT(test::error_of<UsageError>([] { parse_loss_type("hinge"); }), HasSubstr("expected softmax, sigmoid, cosine or arcface"));
 }
 
 TEST(ToProbabilities, AreTheSoftmaxOrTheSigmoids) {

@@ -174,13 +174,21 @@ std::string toml_value(const CLI::Option& option, const std::string& value) {
   return toml_string(value);
 }
 
+/// The values of a list as CLI11 shows them: "[1,2]" or "1 2".
+std::vector<std::string> listed(std::string text) {
+  if (text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
+  return split(text, text.find(',') == std::string::npos ? ' ' : ',');
+}
+
 /// The values in effect; none when the option has none.
 std::vector<std::string> values_of(const CLI::Option& option) {
   if (option.count() > 0) return option.reduced_results();
   // A flag that only switches on is off; of one that also switches off, the default is not known here.
   if (kind_of(option) == Kind::kFlag)
     return option.get_fnames().empty() ? std::vector<std::string>{"false"} : std::vector<std::string>();
-  if (option.get_default_str().empty()) return {};
+  const std::string defaults = option.get_default_str();
+  if (defaults.empty()) return {};
+  if (option.get_items_expected_max() > 1) return listed(defaults);
   return option.as<std::vector<std::string>>();
 }
 
