@@ -55,18 +55,23 @@ def run(program, *words):
     return done.stdout
 
 
+def turns(rounds):
+    """The builds in turns; the one that goes first changes from round to round."""
+    for number in range(rounds):
+        for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
+            yield build
+
+
 class Table:
     def __init__(self, rounds):
         self.rows = []
         self.rounds = rounds
 
     def rates(self, what, words):
-        """Medians over rounds; the build that goes first changes from round to round. `what` maps keys of the result
-        to names, `words` builds to commands."""
+        """Medians over rounds. `what` maps keys of the result to names, `words` builds to commands."""
         results = {"old": [], "new": []}
-        for number in range(self.rounds):
-            for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
-                results[build].append(json.loads(run(*words[build])))
+        for build in turns(self.rounds):
+            results[build].append(json.loads(run(*words[build])))
         for key, name in what.items():
             old, new = (statistics.median(result[key] for result in results[build]) for build in ("old", "new"))
             self.add(name, "images/s", f"{old:.1f}", f"{new:.1f}", f"{new / old:.3f}")
@@ -96,15 +101,14 @@ def compare_model(table, options, builds, folder):
 def compare_training(table, options, builds, folder):
     """Wall time of two epochs of a small network, and what it comes to: on the CPU the same bits."""
     seconds, top1 = {"old": [], "new": []}, {}
-    for number in range(options.rounds):
-        for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
-            out = folder / f"{build}.run.{number}"
-            start = time.monotonic()
-            run(builds[build], "train", "--data", options.data, "--out", out, "--arch", "resnet50+d+w16", "--epochs", 2,
-                "--preprocessing", "imagenet_96", "--lr", 0.02, "--bn-momentum", 0.9, "--json")
-            seconds[build].append(time.monotonic() - start)
-            with (out / "summary.csv").open() as file:
-                top1[build] = float(list(csv.DictReader(file))[-1]["top1"])
+    for build in turns(options.rounds):
+        out = folder / f"{build}.run.{len(seconds[build])}"
+        start = time.monotonic()
+        run(builds[build], "train", "--data", options.data, "--out", out, "--arch", "resnet50+d+w16", "--epochs", 2,
+            "--preprocessing", "imagenet_96", "--lr", 0.02, "--bn-momentum", 0.9, "--json")
+        seconds[build].append(time.monotonic() - start)
+        with (out / "summary.csv").open() as file:
+            top1[build] = float(list(csv.DictReader(file))[-1]["top1"])
     old, new = (statistics.median(seconds[build]) for build in ("old", "new"))
     table.add("training, resnet50+d+w16 at 96, 2 epochs and 2 evaluations", "s", f"{old:.2f}", f"{new:.2f}",
               f"{new / old:.3f}")
@@ -114,10 +118,9 @@ def compare_training(table, options, builds, folder):
 
 def compare_corruptions(table, options, builds):
     times = {"old": [], "new": []}
-    for number in range(options.rounds):
-        for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
-            result = json.loads(run(builds[build], "benchmark", "corrupt", "--data", options.photos, "--json"))
-            times[build].append(result["milliseconds"])
+    for build in turns(options.rounds):
+        result = json.loads(run(builds[build], "benchmark", "corrupt", "--data", options.photos, "--json"))
+        times[build].append(result["milliseconds"])
     for name in times["old"][0]:
         old, new = (statistics.median(times[build][number][name] for number in range(options.rounds))
                     for build in ("old", "new"))
@@ -165,9 +168,8 @@ def compare_starts(table, options, builds, folder):
             run(program, *words)
     for task, words in tasks.items():
         results = {"old": [], "new": []}
-        for number in range(4 * options.rounds):
-            for build in ("old", "new") if number % 2 == 0 else ("new", "old"):
-                results[build].append(start(builds[build], *words[build]))
+        for build in turns(4 * options.rounds):
+            results[build].append(start(builds[build], *words[build]))
         old, new = (statistics.median(seconds for seconds, _ in results[build]) for build in ("old", "new"))
         table.add(task, "s", f"{old:.3f}", f"{new:.3f}", f"{new / old:.3f}")
         old, new = (statistics.median(memory for _, memory in results[build]) - sizes.get(task, 0)

@@ -89,17 +89,11 @@ tidy() {
   return "$status"
 }
 
-configure() {
-  [ -f "$2/build.ninja" ] || [ -f "$2/Makefile" ] || scripts/build.sh "$1" help >/dev/null
-  # Sources that came since are found, too.
-  cmake "$2" >/dev/null
-}
-
 check() {
   check_licence_lines
   check_format
   check_scripts
-  configure "$1" "$2"
+  scripts/build.sh "$1" help >/dev/null  # configures, and finds sources that came since
   tidy "$2"
 }
 

@@ -164,7 +164,7 @@ ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs
   while (loader.next(batch)) {
     Matrix logits = network(images_of(batch));
     if (not_finite == NotFinite::kError) {
-      require_finite(logits, outputs.network, [&](int64_t row) { return name_of(loader, batch, row); });
+      require_finite(logits, outputs.network, [&](int64_t row) { return name_of(batch, row); });
     }
     meter.add(average_views(std::move(logits), batch.views, outputs.loss), batch.labels);
     if (bar) bar->advance(batch.size);

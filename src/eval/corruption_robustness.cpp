@@ -28,7 +28,7 @@ std::vector<CorruptionResult> evaluate_in_turn(const MeasuredNetwork& network, L
   loader.start(0);
   while (loader.next(batch)) {
     const Matrix logits = network.network(images_of(batch));
-    require_finite(logits, network.outputs.network, [&](int64_t row) { return name_of(loader, batch, row); });
+    require_finite(logits, network.outputs.network, [&](int64_t row) { return name_of(batch, row); });
     for (size_t i = 0; i < batch.indices.size(); ++i) {
       meters[static_cast<size_t>(batch.indices[i]) % groups].add(logits.row(static_cast<int64_t>(i)), batch.labels[i]);
     }

@@ -34,13 +34,13 @@ std::string class_of(const NamedEmbeddings& embeddings, int64_t label) {
 /// image, label and class of a row.
 std::string description(const NamedEmbeddings& embeddings, size_t row) {
   const int64_t label = embeddings.images.labels[row];
-  return concat(csv_field(embeddings.names[row]), ",", label, ",", csv_field(class_of(embeddings, label)));
+  return concat(csv_field(embeddings.images.names[row]), ",", label, ",", csv_field(class_of(embeddings, label)));
 }
 
 void write_labels(const fs::path& path, const NamedEmbeddings& embeddings) {
   AtomicFile file(path);
   file.write(concat(kColumns, "\n"));
-  for (size_t row = 0; row < embeddings.names.size(); ++row) file.write(description(embeddings, row) + "\n");
+  for (size_t row = 0; row < embeddings.images.names.size(); ++row) file.write(description(embeddings, row) + "\n");
   file.commit();
 }
 
@@ -93,7 +93,7 @@ std::vector<std::string> as_text(const std::vector<std::string>& names) {
 void write_tensors(const fs::path& path, const NamedEmbeddings& embeddings,
                    std::map<std::string, std::string> metadata) {
   const Matrix& values = embeddings.images.embeddings;
-  metadata["images"] = json_text(nlohmann::json(as_text(embeddings.names)));
+  metadata["images"] = json_text(nlohmann::json(as_text(embeddings.images.names)));
   metadata["classes"] = json_text(nlohmann::json(as_text(embeddings.classes)));
   write_safetensors(path,
                     {{"embeddings", DataType::kF32, {values.rows, values.columns}, bytes_of(values.values)},
@@ -118,8 +118,8 @@ fs::path embedding_labels_file(const fs::path& path) {
 void write_embeddings(const fs::path& path, const NamedEmbeddings& embeddings,
                       std::map<std::string, std::string> metadata) {
   const auto rows = static_cast<size_t>(embeddings.images.embeddings.rows);
-  if (embeddings.names.size() != rows || embeddings.images.labels.size() != rows) {
-    throw UsageError("embeddings", concat(rows, " embeddings of ", embeddings.names.size(), " names and ",
+  if (embeddings.images.names.size() != rows || embeddings.images.labels.size() != rows) {
+    throw UsageError("embeddings", concat(rows, " embeddings of ", embeddings.images.names.size(), " names and ",
                                           embeddings.images.labels.size(), " labels"));
   }
   switch (embedding_format(path)) {

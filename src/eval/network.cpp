@@ -24,14 +24,12 @@ void require_finite(const Matrix& values, const std::string& network,
   }
 }
 
-Images images_of(const Batch& batch) {
-  return {batch.size * batch.views, batch.side, batch.side, batch.images.data()};
-}
+Images images_of(const Batch& batch) { return {batch.size * batch.views, batch.side, batch.side, batch.images.data()}; }
 
 Images images_of(const FrameGroup& group) { return {group.frames, group.side, group.side, group.images.data()}; }
 
-std::string name_of(const Loader& loader, const Batch& batch, int64_t row) {
-  return loader.dataset().read(batch.indices[static_cast<size_t>(row / batch.views)]).name;
+const std::string& name_of(const Batch& batch, int64_t row) {
+  return batch.names[static_cast<size_t>(row / batch.views)];
 }
 
 std::vector<int64_t> best_classes(std::span<const float> logits, int64_t count) {

@@ -2,6 +2,7 @@
 #include "assemble/eval/retrieval.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -83,13 +84,13 @@ EmbeddedImages embed_images(const Network& embedder, const std::string& name, Lo
   loader.start(0);
   while (loader.next(batch)) {
     const Matrix embedded = embedder(images_of(batch));
-    require_finite(embedded, name, [&](int64_t row) { return name_of(loader, batch, row); });
+    require_finite(embedded, name, [&](int64_t row) { return name_of(batch, row); });
     if (images.labels.empty()) {
       images.embeddings.values.reserve(static_cast<size_t>(loader.images() * embedded.columns));
     }
     images.embeddings.append(embedded);
     images.labels.insert(images.labels.end(), batch.labels.begin(), batch.labels.end());
-    images.indices.insert(images.indices.end(), batch.indices.begin(), batch.indices.end());
+    std::ranges::move(batch.names, std::back_inserter(images.names));
     if (bar) bar->advance(batch.size);
   }
   if (images.labels.empty()) throw InputError("retrieval", "not one image could be read", "see the warnings above");

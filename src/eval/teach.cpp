@@ -161,7 +161,7 @@ class SplitTeacher {
     while (loader.next(batch)) {
       check_stop();
       count_broken(loader.broken() - std::exchange(broken, loader.broken()));
-      const Matrix logits = logits_of(loader, batch);
+      const Matrix logits = logits_of(batch);
       for (int64_t i = 0; i < batch.size; ++i) {
         std::vector<float> values(logits.row(i).begin(), logits.row(i).end());
         count_taught(values, batch.labels[static_cast<size_t>(i)]);
@@ -174,14 +174,14 @@ class SplitTeacher {
     count_broken(loader.broken() - broken);
   }
 
-  Matrix logits_of(const Loader& loader, const Batch& batch) const {
+  Matrix logits_of(const Batch& batch) const {
     Matrix logits = teacher_(images_of(batch));
     if (logits.rows != batch.size || logits.columns != dataset_.classes()) {
       throw InputError(dataset_.where(),
-                       concat("the teacher gives ", show_shape({logits.rows, logits.columns}), " logits for ", batch.size,
-                              " images of ", dataset_.classes(), " classes"));
+                       concat("the teacher gives ", show_shape({logits.rows, logits.columns}), " logits for ",
+                              batch.size, " images of ", dataset_.classes(), " classes"));
     }
-    require_finite(logits, "the teacher", [&](int64_t row) { return name_of(loader, batch, row); });
+    require_finite(logits, "the teacher", [&](int64_t row) { return name_of(batch, row); });
     return logits;
   }
 

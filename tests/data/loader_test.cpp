@@ -18,6 +18,7 @@ namespace {
 
 using test::error_of;
 using test::expect_equal;
+using test::expect_names_of_indices;
 using test::indices_of;
 using test::load;
 using test::MemoryDataset;
@@ -141,12 +142,14 @@ TEST(Loader, EvaluationLeavesBrokenSamplesOut) {
   ::testing::internal::CaptureStderr();
   ASSERT_TRUE(loader.next(batch));
   EXPECT_THAT(batch.indices, ElementsAre(1, 2, 3));
+  expect_names_of_indices(batch);
   EXPECT_EQ(batch.images.size(), 3u * 16 * 16 * 3);
   std::vector<float> expected(16 * 16 * 3);
   preprocess_eval(data.read(1).encoded, "1", options_for(false).preprocessing, expected);
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), batch.images.begin()));
   ASSERT_TRUE(loader.next(batch)) << "a batch of broken samples alone is passed over";
   EXPECT_THAT(batch.indices, ElementsAre(8));
+  expect_names_of_indices(batch);
   EXPECT_FALSE(loader.next(batch));
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, HasSubstr("sample 4: truncated JPEG"));
@@ -161,7 +164,10 @@ TEST(Loader, TrainingReplacesBrokenSamplesByTheNextOfTheOrder) {
   Loader loader(data, options_for(true));
   loader.start(0);
   std::vector<int64_t> indices;
-  for (Batch batch; loader.next(batch);) indices.insert(indices.end(), batch.indices.begin(), batch.indices.end());
+  for (Batch batch; loader.next(batch);) {
+    expect_names_of_indices(batch);
+    indices.insert(indices.end(), batch.indices.begin(), batch.indices.end());
+  }
   std::vector<int64_t> expected = order;
   expected[1] = expected[2] = order[3];
   expected[11] = order[0];

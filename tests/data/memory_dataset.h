@@ -79,10 +79,17 @@ inline void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& 
   ASSERT_EQ(a.size(), b.size());
   for (size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(a[i].indices, b[i].indices);
+    EXPECT_EQ(a[i].names, b[i].names);
     EXPECT_EQ(a[i].labels, b[i].labels);
     EXPECT_EQ(a[i].images, b[i].images);
     EXPECT_EQ(a[i].logits, b[i].logits);
   }
+}
+
+/// Each sample of a batch goes by its own name, also where broken ones were left out or replaced.
+inline void expect_names_of_indices(const Batch& batch) {
+  ASSERT_EQ(batch.names.size(), batch.indices.size());
+  for (size_t i = 0; i < batch.names.size(); ++i) EXPECT_EQ(batch.names[i], concat("sample ", batch.indices[i]));
 }
 
 inline std::vector<int64_t> indices_of(const std::vector<Batch>& batches) {

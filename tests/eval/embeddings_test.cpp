@@ -26,7 +26,7 @@ NamedEmbeddings sample() {
   embeddings.images.embeddings.row(1)[2] = 1e-38f;
   embeddings.images.embeddings.row(2)[4] = -1.0f / 3;
   embeddings.images.labels = {1, kDistractor, 0};
-  embeddings.names = {"cats, \"small\"/a.jpg", "b.jpg", "c.jpg"};
+  embeddings.images.names = {"cats, \"small\"/a.jpg", "b.jpg", "c.jpg"};
   embeddings.classes = {"dog", "cat, small"};
   return embeddings;
 }
@@ -38,7 +38,7 @@ TEST(Embeddings, SafetensorsHoldThemWithNamesAndLabels) {
   const SafetensorsFile file(folder / "e.safetensors");
   EXPECT_TRUE(test::same(test::read_matrix(file, "embeddings"), embeddings.images.embeddings));
   EXPECT_EQ(test::read_integers(file, "labels"), embeddings.images.labels);
-  EXPECT_EQ(nlohmann::json::parse(file.metadata().at("images")), nlohmann::json(embeddings.names));
+  EXPECT_EQ(nlohmann::json::parse(file.metadata().at("images")), nlohmann::json(embeddings.images.names));
   EXPECT_EQ(nlohmann::json::parse(file.metadata().at("classes")), nlohmann::json(embeddings.classes));
   EXPECT_EQ(file.metadata().at("arch"), "resnet50");
 }
@@ -84,7 +84,7 @@ TEST(Embeddings, RefusesOtherEndingsAndCounts) {
               HasSubstr("use .safetensors, .csv or .npy"));
   EXPECT_EQ(embedding_labels_file("a/b.NPY"), path("a/b.csv"));
   EXPECT_EQ(embedding_labels_file("a/b.csv"), path());
-  embeddings.names.pop_back();
+  embeddings.images.names.pop_back();
   EXPECT_THROW(write_embeddings(folder / "e.csv", embeddings, {}), UsageError);
 }
 

@@ -24,16 +24,14 @@ fs::path embedding_labels_file(const fs::path& path);
 
 /// Embeddings with what they are of.
 struct NamedEmbeddings {
-  EmbeddedImages images;
-  std::vector<std::string> names;    ///< one an image: where it comes from
+  EmbeddedImages images;             ///< with a name each
   std::vector<std::string> classes;  ///< names by label; labels beyond them have none
 };
 
 /// Writes them, each file as a whole or not at all.
 /// @param metadata of a .safetensors file, beside images and classes
 /// @throws UsageError as embedding_format(), and when there are not as many names as embeddings; RunError when it
-/// cannot
-///         be written
+///         cannot be written
 void write_embeddings(const fs::path& path, const NamedEmbeddings& embeddings,
                       std::map<std::string, std::string> metadata);
 

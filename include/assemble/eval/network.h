@@ -42,7 +42,7 @@ Images images_of(const Batch& batch);
 Images images_of(const FrameGroup& group);
 
 /// The file or record that row `row` of a network's outputs for a batch was computed from.
-std::string name_of(const Loader& loader, const Batch& batch, int64_t row);
+const std::string& name_of(const Batch& batch, int64_t row);
 
 /// Classes by their logits, best first; of equal ones the first comes first.
 /// @param count of them; fewer when there are not as many

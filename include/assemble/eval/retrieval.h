@@ -17,12 +17,12 @@ inline constexpr int64_t kDistractor = -1;
 
 /// Embeddings of a set of images.
 struct EmbeddedImages {
-  Matrix embeddings;                  ///< [N, E]
-  std::vector<int64_t> labels;        ///< kDistractor for distractors
-  std::vector<int64_t> indices = {};  ///< in the data set, of the images that embed_images() read
+  Matrix embeddings;                    ///< [N, E]
+  std::vector<int64_t> labels;          ///< kDistractor for distractors
+  std::vector<std::string> names = {};  ///< where the images come from, as embed_images() read them
 };
 
-/// Runs a network over an evaluation loader. Memory: N·E·4 bytes beside the loader's.
+/// Runs a network over an evaluation loader. Memory: N·E·4 bytes and the names beside the loader's.
 /// @param embedder gives embeddings, as open_embedder()'s engine
 /// @param name of the network, for errors
 /// @param progress shown while it runs; empty for none
@@ -56,8 +56,7 @@ struct RetrievalResult {
 /// beside the embeddings' stays below 64 MiB for any R.
 /// @param recall_at values of k, not empty
 /// @throws UsageError for a k that is no 1 … N - 1, and when all are distractors; InputError for embeddings that are
-/// not
-///         finite
+///         not finite
 RetrievalResult measure_retrieval(const EmbeddedImages& images, Similarity similarity,
                                   const std::vector<int64_t>& recall_at);
 

@@ -36,7 +36,9 @@ class RunFolder {
  public:
   /// Creates the folder.
   /// @param resume keep what is there; otherwise a folder that holds a run is refused
-  /// @throws UsageError when there is a run and `resume` is off, RunError when the folder cannot be written or another
+  /// @param overwrite take a folder that holds a run, which remove_run() then removes
+  /// @throws UsageError when there is a run and both are off, or both are on, RunError when the folder cannot be
+  /// written or another
   ///         process trains into it
   RunFolder(fs::path folder, bool resume, bool overwrite = false);
   ~RunFolder();

@@ -19,6 +19,11 @@ struct Hooks {
       {};
   /// Memory for batches that go to a device of LibTorch.
   std::function<std::pmr::memory_resource*(const std::string& device)> batch_memory = {};
+  /// The memory for batches of a network that is run so.
+  std::pmr::memory_resource* memory_for(const InferenceOptions& options) const {
+    const bool on_torch = batch_memory && options.kind() == EngineKind::kTorch;
+    return on_torch ? batch_memory(options.device) : std::pmr::new_delete_resource();
+  }
   /// A teacher on LibTorch, whose logits do not depend on the number of threads.
   std::function<LoadedModel(const InferenceOptions& options)> load_teacher = {};
   /// Whether `train` takes a recipe. @throws UsageError otherwise

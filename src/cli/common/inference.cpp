@@ -14,6 +14,17 @@ namespace {
 
 constexpr const char* kNvidiaDriver = "/proc/driver/nvidia/version";
 
+LoadedModel load(const InferenceOptions& options, int64_t batch, int64_t image_size,
+                 DeployedModel (*open)(const fs::path& path, const EngineOptions& options)) {
+  keep_freed_memory();
+  EngineOptions engine_options = options.engine_options(batch);
+  engine_options.image_size = image_size;
+  DeployedModel deployed = open(options.model, engine_options);
+  const std::string description = deployed.engine->description();
+  log_info(description);
+  return {deployed.card, make_network(std::move(deployed.engine)), description};
+}
+
 }  // namespace
 
 void InferenceOptions::declare(CLI::App& app) {
@@ -56,13 +67,15 @@ Preprocessing at_size(Preprocessing preprocessing, int side) {
 }
 
 LoadedModel load_for_inference(const InferenceOptions& options, int64_t batch, int64_t image_size) {
-  keep_freed_memory();
-  EngineOptions engine_options = options.engine_options(batch);
-  engine_options.image_size = image_size;
-  DeployedModel deployed = open_engine(options.model, engine_options);
-  const std::string description = deployed.engine->description();
-  log_info(description);
-  return {deployed.card, make_network(std::move(deployed.engine)), description};
+  return load(options, batch, image_size, open_engine);
+}
+
+LoadedModel load_embedder(const InferenceOptions& options, int64_t batch, int64_t image_size) {
+  return load(options, batch, image_size, open_embedder);
+}
+
+void warn_of_broken(const Loader& loader) {
+  if (loader.broken() > 0) log_warning(concat(loader.broken(), " unreadable images were left out"));
 }
 
 }  // namespace assemble::cli

@@ -27,7 +27,7 @@ struct InferenceOptions {
   EngineOptions engine_options(int64_t batch) const;
 };
 
-/// A model's preprocessing for images of another side. @param side pixels; 0: the model's own
+/// A preprocessing for crops of another side, which take the same share of the image. @param side pixels; 0: as it is
 Preprocessing at_size(Preprocessing preprocessing, int side);
 
 /// A network ready to compute.
@@ -40,5 +40,10 @@ struct LoadedModel {
 /// @param batch images that are computed at once
 /// @param image_size side of the input, pixels; 0: the model's own
 LoadedModel load_for_inference(const InferenceOptions& options, int64_t batch, int64_t image_size = 0);
+/// The same for the network that gives embeddings.
+LoadedModel load_embedder(const InferenceOptions& options, int64_t batch, int64_t image_size = 0);
+
+/// Says how many images of a loader that has run were left out.
+void warn_of_broken(const Loader& loader);
 
 }  // namespace assemble::cli

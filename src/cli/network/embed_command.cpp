@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
-#include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/embeddings.h"
@@ -45,15 +44,10 @@ class EmbedCommand : public Subcommand {
     }
     keep_freed_memory();
     const auto dataset = unlabelled_ ? open_unlabelled(data_) : open_dataset(data_, split_, ClassRule::kAny);
-    if (hooks_.batch_memory && inference_.kind() == EngineKind::kTorch) {
-      loader_.memory = hooks_.batch_memory(inference_.device);
-    }
-    EngineOptions options = inference_.engine_options(loader_.batch_size);
-    options.image_size = eval_size_;
-    DeployedModel model = open_embedder(inference_.model, options);
+    loader_.memory = hooks_.memory_for(inference_);
+    const LoadedModel model = load_embedder(inference_, loader_.batch_size, eval_size_);
     loader_.preprocessing = at_size(model.card.preprocessing, eval_size_);
-    log_info(model.engine->description());
-    const NamedEmbeddings embeddings = embed(make_network(std::move(model.engine)), *dataset);
+    const NamedEmbeddings embeddings = embed(model.network, *dataset);
     write_embeddings(out_, embeddings, {{"format", "assemble embeddings 1"}, {"arch", model.card.arch}});
     report(embeddings);
   }
@@ -61,11 +55,8 @@ class EmbedCommand : public Subcommand {
  private:
   NamedEmbeddings embed(const Network& network, const Dataset& dataset) {
     Loader loader(dataset, loader_);
-    NamedEmbeddings result;
-    result.images = embed_images(network, inference_.model, loader, "embedding");
-    if (loader.broken() > 0) log_warning(concat(loader.broken(), " unreadable images were left out"));
-    for (const int64_t index : result.images.indices) result.names.push_back(dataset.read(index).name);
-    result.classes = dataset.class_names();
+    NamedEmbeddings result{embed_images(network, inference_.model, loader, "embedding"), dataset.class_names()};
+    warn_of_broken(loader);
     return result;
   }
 

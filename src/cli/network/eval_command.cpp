@@ -64,9 +64,7 @@ class EvalCommand : public Subcommand {
     keep_freed_memory();
     if (ranks_.world > 1 && !hooks_.gather) throw NeedsTorch("--world above 1");
     const auto dataset = open_dataset(data_, split_, retrieval_ ? ClassRule::kAny : ClassRule::kOfTraining);
-    if (hooks_.batch_memory && inference_.kind() == EngineKind::kTorch) {
-      loader_.memory = hooks_.batch_memory(inference_.device);
-    }
+    loader_.memory = hooks_.memory_for(inference_);
     if (retrieval_) return retrieve(*dataset);
     const LoadedModel model = load_for_inference(inference_, loader_.batch_size, eval_size_);
     require_classes(model.card, inference_.model, *dataset, data_);
@@ -84,10 +82,6 @@ class EvalCommand : public Subcommand {
   }
 
  private:
-  static void warn_of_broken(const Loader& loader) {
-    if (loader.broken() > 0) log_warning(concat(loader.broken(), " unreadable images were left out"));
-  }
-
   /// @return whether this process is the one that has the sums of all
   bool add_other_parts(ClassificationMeter& meter) {
     const char* launcher = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
@@ -108,16 +102,12 @@ class EvalCommand : public Subcommand {
     if (ranks_.world > 1) {
       throw UsageError("--world", "retrieval compares all images with each other in one process");
     }
-    EngineOptions options = inference_.engine_options(loader_.batch_size);
-    options.image_size = eval_size_;
-    DeployedModel model = open_embedder(inference_.model, options);
+    const LoadedModel model = load_embedder(inference_, loader_.batch_size, eval_size_);
     loader_.preprocessing = at_size(model.card.preprocessing, eval_size_);
-    log_info(model.engine->description());
-    const Network embedder = make_network(std::move(model.engine));
-    EmbeddedImages images = embed(embedder, dataset, "embedding");
+    EmbeddedImages images = embed(model.network, dataset, "embedding");
     if (!distractors_.empty()) {
       const auto others = open_unlabelled(distractors_);
-      images = with_distractors(std::move(images), embed(embedder, *others, "embedding distractors").embeddings);
+      images = with_distractors(std::move(images), embed(model.network, *others, "embedding distractors").embeddings);
     }
     const RetrievalResult result = measure_retrieval(images, similarity_, recall_at_);
     if (result.without_match > 0) {

@@ -177,6 +177,7 @@ void Loader::State::prepare(int64_t batch) {
   slot.batch.images.resize(static_cast<size_t>(images * pixels()));
   slot.batch.labels.resize(static_cast<size_t>(images));
   slot.batch.indices.resize(static_cast<size_t>(images));
+  slot.batch.names.resize(static_cast<size_t>(images));
   slot.batch.logits.resize(static_cast<size_t>(options.teacher_logits ? images * dataset.classes() : 0));
 }
 
@@ -254,12 +255,15 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, Failure& f
   }
   slot.batch.labels[static_cast<size_t>(position)] = sample.label;
   slot.batch.indices[static_cast<size_t>(position)] = index;
-  if (!options.teacher_logits) return true;
-  if (static_cast<int64_t>(sample.logits.size()) != dataset.classes()) {
-    throw InputError(sample.name, concat("has ", sample.logits.size(), " teacher logits, expected ", dataset.classes()),
-                     "store them with 'assemble teach', or train without distillation");
+  if (options.teacher_logits) {
+    if (static_cast<int64_t>(sample.logits.size()) != dataset.classes()) {
+      throw InputError(sample.name,
+                       concat("has ", sample.logits.size(), " teacher logits, expected ", dataset.classes()),
+                       "store them with 'assemble teach', or train without distillation");
+    }
+    std::copy(sample.logits.begin(), sample.logits.end(), slot.batch.logits.begin() + position * dataset.classes());
   }
-  std::copy(sample.logits.begin(), sample.logits.end(), slot.batch.logits.begin() + position * dataset.classes());
+  slot.batch.names[static_cast<size_t>(position)] = std::move(sample.name);
   return true;
 }
 
@@ -287,6 +291,7 @@ void Loader::State::leave_out_unfilled(Slot& slot, int64_t pixels, int64_t class
       std::copy_n(batch.images.begin() + from * pixels, pixels, batch.images.begin() + kept * pixels);
       batch.labels[static_cast<size_t>(kept)] = batch.labels[static_cast<size_t>(from)];
       batch.indices[static_cast<size_t>(kept)] = batch.indices[static_cast<size_t>(from)];
+      batch.names[static_cast<size_t>(kept)] = std::move(batch.names[static_cast<size_t>(from)]);
       if (!batch.logits.empty()) {
         std::copy_n(batch.logits.begin() + from * classes, classes, batch.logits.begin() + kept * classes);
       }
@@ -297,6 +302,7 @@ void Loader::State::leave_out_unfilled(Slot& slot, int64_t pixels, int64_t class
   batch.images.resize(static_cast<size_t>(kept * pixels));
   batch.labels.resize(static_cast<size_t>(kept));
   batch.indices.resize(static_cast<size_t>(kept));
+  batch.names.resize(static_cast<size_t>(kept));
   if (!batch.logits.empty()) batch.logits.resize(static_cast<size_t>(kept * classes));
 }
 

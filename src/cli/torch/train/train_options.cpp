@@ -2,7 +2,6 @@
 #include "torch/train/train_options.h"
 
 #include <algorithm>
-#include <map>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
@@ -12,6 +11,7 @@
 #include "assemble/train/run_observers.h"
 #include "common/choice_option.h"
 #include "common/config.h"
+#include "common/inference.h"
 #include "common/interrupt.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
@@ -263,11 +263,7 @@ void TrainFlags::declare_end(CLI::App& app) {
 Preprocessing TrainFlags::preprocessing() const {
   Preprocessing result = Preprocessing::from_type(preprocessing_);
   if (train_size_ > 0) result.train_size = train_size_;
-  if (eval_size_ > 0) {
-    // The share of the short side that the type's crop takes stays.
-    result.eval_resize = eval_size_ * result.eval_resize / result.eval_size;
-    result.eval_size = eval_size_;
-  }
+  result = at_size(result, eval_size_);
   if (eval_resize_ > 0) result.eval_resize = eval_resize_;
   const std::string& type = preprocessing_;
   if (eval_resize_ > 0 && !result.resizes_short_side()) {
