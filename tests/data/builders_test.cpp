@@ -152,6 +152,7 @@ TEST_F(Builders, Cars196OfTheFirstPublicationAndZeroshot) {
   EXPECT_THAT(listed(zeroshot.train), ElementsAre("0:1.jpg", "0:3.jpg"));
   EXPECT_THAT(listed(zeroshot.validation), ElementsAre("1:2.jpg"));
   build("cars196-zeroshot", 2, 1);
+  EXPECT_THAT(open_dataset(out_, Split::kTrain)->class_names(), ElementsAre("a")) << "as many outputs as are trained";
 }
 
 TEST_F(Builders, Pets) {
@@ -191,6 +192,7 @@ TEST_F(Builders, Cub200TrainsOnTheFirstHalfOfTheClasses) {
   EXPECT_THAT(listed(raw.train), ElementsAre("0:a.jpg", "0:b.jpg"));
   EXPECT_THAT(listed(raw.validation), ElementsAre("1:c.jpg"));
   build("cub200-zeroshot", 2, 1);
+  EXPECT_EQ(open_dataset(out_, Split::kTrain)->classes(), 1);
   write_text(raw_ / "image_class_labels.txt", "1 1\n2 3\n");
   EXPECT_THAT(refusal("cub200-zeroshot"), HasSubstr("'3', expected an integer in 1…2"));
 }
@@ -204,6 +206,8 @@ TEST_F(Builders, StanfordOnlineProducts) {
   }
   EXPECT_EQ(list("sop").class_names.size(), 3u);
   build("sop", 2, 1);
+  EXPECT_EQ(open_dataset(out_, Split::kTrain)->classes(), 2);
+  EXPECT_EQ(open_dataset(out_, Split::kValidation, ClassRule::kAny)->classes(), 3);
   write_text(raw_ / "Ebay_test.txt", header + "3 3 1\n");
   EXPECT_THAT(refusal("sop"), HasSubstr("Ebay_test.txt line 2: has 3 words, expected at least 4"));
 }

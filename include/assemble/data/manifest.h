@@ -31,6 +31,9 @@ struct Manifest {
   std::vector<std::string> class_names;
   SplitManifest train;
   SplitManifest validation;
+  /// The first of class_names are the training split's, and the outputs of a network trained on it; 0: all are, as in
+  /// every set but zero-shot ones.
+  int64_t training_classes = 0;
 
   static constexpr const char* kFile = "dataset.json";
 

@@ -84,6 +84,13 @@ class SplitWriter {
   std::vector<ShardSummary> summaries_;
 };
 
+/// Of a zero-shot set, whose other classes come after those of training; 0 for others.
+int64_t training_classes(const RawDataset& raw) {
+  if (raw.train.empty() || raw.validation.empty()) return 0;
+  const int64_t last = std::ranges::max(raw.train, {}, &RawImage::label).label;
+  return std::ranges::min(raw.validation, {}, &RawImage::label).label > last ? last + 1 : 0;
+}
+
 /// Changes with whatever changes the records.
 std::string fingerprint(const std::string& name, const RawDataset& raw, const BuildOptions& options, int train_shards,
                         int validation_shards) {
@@ -160,7 +167,8 @@ BuildReport build_records(const std::string& name, const fs::path& raw_folder, c
   SplitWriter validation("validation", raw.validation, raw.class_names, output, validation_shards, options);
   validation.write(stored_order(raw.validation.size()), pool);
 
-  const Manifest manifest{name, options.seed, raw.class_names, train.manifest(), validation.manifest()};
+  const Manifest manifest{
+      name, options.seed, raw.class_names, train.manifest(), validation.manifest(), training_classes(raw)};
   write_file(output / "classes.txt", std::string_view(join(raw.class_names, "\n") + "\n"));
   write_file(output / Manifest::kFile, std::string_view(manifest.to_json()));
   fs::remove(folder.record());

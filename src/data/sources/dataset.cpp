@@ -64,6 +64,13 @@ std::vector<NamedSplit> record_splits(const fs::path& directory) {
   return splits;
 }
 
+/// Of a zero-shot set those of the training split.
+void keep_training_classes(const fs::path& directory, std::vector<std::string>& names) {
+  const std::optional<Manifest> manifest = read_manifest(directory);
+  if (!manifest || manifest->training_classes == 0) return;
+  names.resize(std::min(names.size(), static_cast<size_t>(manifest->training_classes)));
+}
+
 std::unique_ptr<Dataset> open_records(const fs::path& directory, const std::optional<Split>& split, ClassRule rule) {
   const auto set = choose_any(split, record_splits(directory), directory.string());
   if (!set) {
@@ -72,6 +79,7 @@ std::unique_ptr<Dataset> open_records(const fs::path& directory, const std::opti
   }
   std::vector<fs::path> shards = find_shards(directory, *set);
   std::vector<std::string> names = rule == ClassRule::kAny ? names_beside(directory) : class_names_of(directory);
+  if (split == Split::kTrain) keep_training_classes(directory, names);
   return std::make_unique<TfRecordDataset>(std::move(shards), std::move(names), rule);
 }
 

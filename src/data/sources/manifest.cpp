@@ -6,6 +6,7 @@
 #include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
+#include "assemble/core/text.h"
 #include "assemble/core/text_file.h"
 #include "assemble/io/tfrecord.h"
 
@@ -37,12 +38,11 @@ SplitManifest split_from(const nlohmann::json& json) {
 }  // namespace
 
 std::string Manifest::to_json() const {
-  const nlohmann::ordered_json json{{"name", name},
-                                    {"seed", seed},
-                                    {"classes", class_names.size()},
-                                    {"train", assemble::to_json(train)},
-                                    {"validation", assemble::to_json(validation)},
-                                    {"class_names", class_names}};
+  nlohmann::ordered_json json{{"name", name}, {"seed", seed}, {"classes", class_names.size()}};
+  if (training_classes > 0) json["training_classes"] = training_classes;
+  json["train"] = assemble::to_json(train);
+  json["validation"] = assemble::to_json(validation);
+  json["class_names"] = class_names;
   return json_text(json, 1) + "\n";
 }
 
@@ -55,10 +55,14 @@ Manifest Manifest::from_json(const std::string& text, const std::string& where) 
     json.at("class_names").get_to(manifest.class_names);
     manifest.train = split_from(json.at("train"));
     manifest.validation = split_from(json.at("validation"));
+    manifest.training_classes = json.value("training_classes", int64_t{0});
   } catch (const nlohmann::json::exception& error) {
     throw InputError(where, std::string("is not a manifest: ") + error.what(), "build the data set again");
   }
-  return manifest;
+  const auto classes = static_cast<int64_t>(manifest.class_names.size());
+  if (manifest.training_classes >= 0 && manifest.training_classes <= classes) return manifest;
+  throw InputError(where, concat("has ", manifest.training_classes, " training_classes of ", classes, " classes"),
+                   "build the data set again");
 }
 
 std::optional<Manifest> read_manifest(const fs::path& directory) {
