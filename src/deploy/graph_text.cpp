@@ -2,6 +2,7 @@
 #include "assemble/deploy/graph_text.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,9 @@
 
 namespace assemble {
 namespace {
+
+constexpr std::array kPadModes{std::pair{ops::PadMode::kReflect, "reflect"}, std::pair{ops::PadMode::kEdge, "edge"},
+                               std::pair{ops::PadMode::kZero, "zero"}};
 
 using nlohmann::json;
 
@@ -101,7 +105,8 @@ class Writer {
             {"ceil_mode", pool.ceil_mode}};
   }
   json write(const ops::Pad& pad, const std::string&) const {
-    return {{"padding", padding_json(pad.padding)}, {"mode", pad.mode == ops::PadMode::kReflect ? "reflect" : "edge"}};
+    const auto mode = std::ranges::find(kPadModes, pad.mode, &std::pair<ops::PadMode, const char*>::first);
+    return {{"padding", padding_json(pad.padding)}, {"mode", mode->second}};
   }
   json write(const ops::Clamp& clamp, const std::string&) const { return {{"min", clamp.min}, {"max", clamp.max}}; }
   json write(const ops::Power& power, const std::string&) const { return {{"exponent", power.exponent}}; }
@@ -216,8 +221,10 @@ class Reader {
   }
   Op pad(const json& entry) {
     const auto mode = entry.at("mode").get<std::string>();
-    if (mode != "reflect" && mode != "edge") throw InputError("", concat("padding of mode '", mode, "'"));
-    return ops::Pad{padding(entry), mode == "reflect" ? ops::PadMode::kReflect : ops::PadMode::kEdge};
+    for (const auto& [kind, name] : kPadModes) {
+      if (mode == name) return ops::Pad{padding(entry), kind};
+    }
+    throw InputError("", concat("padding of mode '", mode, "'"));
   }
   Op clamp(const json& entry) { return ops::Clamp{number(entry.at("min")), number(entry.at("max"))}; }
   Op power(const json& entry) { return ops::Power{number(entry.at("exponent"))}; }

@@ -168,7 +168,10 @@ class Exporter {
   std::string lower(const ops::Pad& pad, const Inputs& in) {
     const Padding& sides = pad.padding;
     const std::string pads = integers("/pads", {0, 0, sides.top, sides.left, 0, 0, sides.bottom, sides.right});
-    return emit("Pad", {in[0], pads}, {{"mode", std::string(pad.mode == ops::PadMode::kReflect ? "reflect" : "edge")}});
+    const char* mode = pad.mode == ops::PadMode::kReflect ? "reflect"
+                       : pad.mode == ops::PadMode::kEdge  ? "edge"
+                                                          : "constant";
+    return emit("Pad", {in[0], pads}, {{"mode", std::string(mode)}});
   }
 
   std::string lower(const ops::Mean&, const Inputs& in) {

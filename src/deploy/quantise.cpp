@@ -358,7 +358,7 @@ double distance_from_training(const Graph& traced, const std::vector<Images>& im
   for (size_t c = 0; c < channels; ++c) {
     const double mean = sums[c] / count, variance = std::max(squares[c] / count - mean * mean, 0.0);
     const double trained_mean = norm.mean.values()[c] / settled;
-    const double trained_variance = std::max((norm.variance.values()[c] - initial_share) / settled, 0.0) + 1e-5;
+    const double trained_variance = std::max((norm.variance.values()[c] - initial_share) / settled, 0.0) + norm.epsilon;
     const double shift = mean - trained_mean, spread = std::sqrt(variance) - std::sqrt(trained_variance);
     total += std::sqrt((shift * shift + spread * spread) / trained_variance);
   }

@@ -97,7 +97,7 @@ bool set_pool(Arch& arch, PoolType pool, const TweakText& text) {
 }
 
 /// Every tweak, in the order of the canonical string. A new technique adds its line here.
-const std::array<Tweak, 11> kTweaks{{
+const std::array<Tweak, 13> kTweaks{{
     {"d", "d", [](Arch& a, const TweakText& t) { return set_flag(a.resnet_d, t); },
      [](const Arch& a) { return std::string(a.resnet_d ? "d" : ""); }},
     {"bl", "bl or bl(ALPHA,BETA), both >= 1", set_big_little,
@@ -132,6 +132,14 @@ const std::array<Tweak, 11> kTweaks{{
      [](const Arch& a) { return a.width == network_kind(a.base).width ? std::string() : concat("w", a.width); }},
     {"timm", "timm", [](Arch& a, const TweakText& t) { return set_flag(a.timm, t); },
      [](const Arch& a) { return std::string(a.timm ? "timm" : ""); }},
+    {"slim", "slim", [](Arch& a, const TweakText& t) { return set_flag(a.slim, t); },
+     [](const Arch& a) { return std::string(a.slim ? "slim" : ""); }},
+    {"tf", "tf2",
+     [](Arch& a, const TweakText& t) {
+       a.tf2 = true;
+       return in_range(t, 2, 2);
+     },
+     [](const Arch& a) { return std::string(a.tf2 ? "tf2" : ""); }},
 }};
 
 std::string allowed_tweaks() {
@@ -204,6 +212,13 @@ void check_combination(const Arch& arch, const std::string& text, const std::set
   }
   if (arch.big_little && arch.timm) {
     refuse(text, "timm and torchvision have no big-little networks", "leave out timm or bl");
+  }
+  if (arch.timm && (arch.slim || arch.tf2)) {
+    refuse(text, concat("timm builds another network than ", arch.slim ? "TensorFlow-Slim" : "the original"),
+           concat("keep one of timm and ", arch.slim ? "slim" : "tf2"));
+  }
+  if (arch.tf2 && !arch.resnet_d && !arch.big_little) {
+    refuse(text, "tf2 says how d and bl are built", "add one of them, or leave tf2 out");
   }
   if (arch.big_little && arch.width / arch.alpha < 1) {
     refuse(text, concat("width ", arch.width, " leaves no channel after division by alpha ", arch.alpha),

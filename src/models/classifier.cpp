@@ -162,6 +162,38 @@ bool ClassifierImpl::is_classifier_parameter(const std::string& name) {
   return name == "fc.weight" || name == "fc.bias";
 }
 
+bool ClassifierImpl::is_head_parameter(const std::string& name) {
+  return name.starts_with("fc.") || name.starts_with("embedding.") || name.starts_with("embedding_bn.");
+}
+
+bool ClassifierImpl::is_frozen(const std::string& name) const {
+  if (frozen_ == FreezeDepth::kNone || is_head_parameter(name)) return false;
+  const int last = static_cast<int>(frozen_) - static_cast<int>(FreezeDepth::kStem);
+  return frozen_ == FreezeDepth::kBackbone || stage_of(name) <= last;
+}
+
+void ClassifierImpl::freeze(FreezeDepth depth) {
+  if (depth != FreezeDepth::kNone && depth != FreezeDepth::kBackbone && stage_of("") == kNoStages) {
+    throw UsageError(concat("`freeze` ", kFreezeDepths.name(depth)),
+                     concat("the network ", arch_.base, " has no stages"), "freeze its backbone, or nothing");
+  }
+  frozen_ = depth;
+  for (const auto& item : named_parameters()) {
+    torch::Tensor parameter = item.value();
+    parameter.set_requires_grad(!is_frozen(item.key()));
+  }
+  train(is_training());
+}
+
+void ClassifierImpl::train(bool on) {
+  torch::nn::Module::train(on);
+  if (frozen_ == FreezeDepth::kNone) return;
+  for (const auto& item : named_modules("", /*include_self=*/false)) {
+    const bool is_batch_norm = item.value()->as<torch::nn::BatchNorm2dImpl>() != nullptr;
+    if (is_batch_norm && is_frozen(item.key() + ".")) item.value()->eval();
+  }
+}
+
 Classifier make_empty_classifier(const Arch& arch, const ClassifierOptions& options) {
   return network_kind(arch.base).make(arch, options);
 }

@@ -16,6 +16,10 @@ const std::vector<Preset>& presets() {
       {"vanilla_mobilenet_v1", "mobilenet_v1", 224, "MobileNetV1, the baseline"},
       {"mobilenet_v1_se16", "mobilenet_v1+se", 224, "MobileNetV1 row 'se16'"},
       {"mobilenet_v1_se2", "mobilenet_v1+se2", 224, "MobileNetV1 row 'se2', trained with DropBlock"},
+      {"assemble_resnet50_tf2", "resnet50+d+bl+sk+aa3+tf2", 256,
+       "Assemble-ResNet-50 as the original's tf2.1 branch builds it"},
+      {"mobilenet_v1_slim", "mobilenet_v1+slim", 224, "MobileNetV1 as TensorFlow-Slim and Keras build it"},
+      {"mobilenet_v1_timm", "mobilenet_v1+timm", 224, "MobileNetV1 as timm builds it"},
   };
   return table;
 }

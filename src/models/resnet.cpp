@@ -23,6 +23,7 @@ int64_t stage_stride(const Arch& arch, int64_t stage) {
 }
 
 nn::ShortcutKind shortcut_kind(const Arch& arch) {
+  if (arch.tf2) return arch.resnet_d ? nn::ShortcutKind::kTf2D : nn::ShortcutKind::kStrided;
   if (arch.resnet_d) return arch.timm ? nn::ShortcutKind::kTimmD : nn::ShortcutKind::kResNetD;
   if (arch.big_little) return nn::ShortcutKind::kBigLittle;
   return arch.blur_projection ? nn::ShortcutKind::kBlurred : nn::ShortcutKind::kStrided;
@@ -74,7 +75,7 @@ ResNetImpl::ResNetImpl(const Arch& arch, const ClassifierOptions& options) : Cla
 
 void ResNetImpl::make_stem() {
   channels_ = arch_.width;
-  if (arch_.resnet_d) {
+  if (arch_.resnet_d && !(arch_.tf2 && arch_.big_little)) {
     deep_conv1_ = register_module(
         "conv1", nn::ResNetDStem(nn::ResNetDStemOptions{.width = arch_.width, .bn_momentum = options_.bn_momentum}));
   } else {
@@ -108,11 +109,13 @@ nn::BottleneckOptions ResNetImpl::block_options(int64_t stage, int64_t stride) {
 
 void ResNetImpl::make_big_little_stage(int64_t stage) {
   const int64_t stride = stage_stride(arch_, stage);
-  nn::BigLittleStage module(nn::BigLittleStageOptions{.block = block_options(stage, stride),
-                                                      .blocks = resnet_stage_blocks(arch_)[stage - 1],
-                                                      .alpha = arch_.alpha,
-                                                      .beta = arch_.beta,
-                                                      .merge_stride = stride});
+  nn::BigLittleStage module(
+      nn::BigLittleStageOptions{.block = block_options(stage, stride),
+                                .shortcut = arch_.tf2 ? shortcut_kind(arch_) : nn::ShortcutKind::kBigLittle,
+                                .blocks = resnet_stage_blocks(arch_)[stage - 1],
+                                .alpha = arch_.alpha,
+                                .beta = arch_.beta,
+                                .merge_stride = stride});
   if (stage >= 3) drop_block_layer_ += module->drop_block_layers();
   big_little_stages_.push_back(register_module(numbered("layer", stage), module));
 }
@@ -133,6 +136,11 @@ torch::Tensor ResNetImpl::stem(const torch::Tensor& images, Endpoints* endpoints
       arch_.timm ? torch::max_pool2d(activations, {3, 3}, {2, 2}, {1, 1}) : same_max_pool(activations);
   keep(endpoints, "initial_max_pool", pooled);
   return pooled;
+}
+
+int ResNetImpl::stage_of(const std::string& name) const {
+  constexpr std::string_view kStage = "layer";
+  return name.starts_with(kStage) ? name.at(kStage.size()) - '0' : 0;
 }
 
 torch::Tensor ResNetImpl::stages(const torch::Tensor& images, Endpoints* endpoints) {

@@ -53,7 +53,7 @@ void BigLittleStemImpl::pretty_print(std::ostream& stream) const {
 BigLittleStageImpl::BigLittleStageImpl(const BigLittleStageOptions& stage_options) : options(stage_options) {
   const int64_t out_channels = BottleneckImpl::kExpansion * options.block.filters;
   BottleneckOptions block = options.block;
-  block.shortcut = ShortcutKind::kBigLittle;
+  block.shortcut = options.shortcut;
   const auto skip_layers = [&](int64_t blocks) {
     if (block.drop_block) block.drop_block->options.layer += BottleneckImpl::kDropBlockLayers * blocks;
   };

@@ -9,7 +9,9 @@ namespace assemble::nn {
 ShortcutImpl::ShortcutImpl(const ShortcutOptions& shortcut_options) : options(shortcut_options) {
   TORCH_CHECK(options.kind != ShortcutKind::kIdentity, "an identity shortcut has no module");
   const bool strided = options.kind == ShortcutKind::kStrided;
-  const int first = options.kind == ShortcutKind::kResNetD || options.kind == ShortcutKind::kTimmD ? 1 : 0;
+  const bool averages = options.kind == ShortcutKind::kResNetD || options.kind == ShortcutKind::kTf2D ||
+                        options.kind == ShortcutKind::kTimmD;
+  const int first = averages ? 1 : 0;
   conv = register_module(std::to_string(first), Conv(ConvOptions{.in_channels = options.in_channels,
                                                                  .out_channels = options.out_channels,
                                                                  .stride = strided ? options.stride : 1}));
@@ -22,6 +24,7 @@ ShortcutImpl::ShortcutImpl(const ShortcutOptions& shortcut_options) : options(sh
 torch::Tensor ShortcutImpl::pool(const torch::Tensor& input) {
   if (blur) return blur->forward(input);
   if (options.kind == ShortcutKind::kResNetD) return resnet_d_shortcut_pool(input, options.stride);
+  if (options.kind == ShortcutKind::kTf2D) return tf2_shortcut_pool(input, options.stride);
   if (options.kind == ShortcutKind::kTimmD) return timm_shortcut_pool(input, options.stride);
   if (options.kind == ShortcutKind::kBigLittle) return big_little_shortcut_pool(input, options.stride);
   return input;

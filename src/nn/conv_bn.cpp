@@ -3,6 +3,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "assemble/nn/cosine_dense.h"
@@ -31,6 +32,12 @@ void draw_dense(torch::Tensor weight, const at::Generator& generator) {
   weight.copy_(torch::empty(weight.sizes()).uniform_(-limit, limit, generator));
 }
 
+/// Pixels that "SAME" padding adds to a side of this size, at both ends together.
+int64_t same_padding(int64_t size, const ConvOptions& options) {
+  const int64_t windows = (size + options.stride - 1) / options.stride;
+  return std::max<int64_t>((windows - 1) * options.stride + options.kernel - size, 0);
+}
+
 }  // namespace
 
 ConvImpl::ConvImpl(const ConvOptions& conv_options) : options(conv_options) {
@@ -43,9 +50,15 @@ ConvImpl::ConvImpl(const ConvOptions& conv_options) : options(conv_options) {
 }
 
 torch::Tensor ConvImpl::forward(const torch::Tensor& input) {
-  const int64_t padding = (options.kernel - 1) / 2;
+  const int64_t around = options.kernel - 1;
+  const int64_t rows = options.same_padding ? same_padding(input.size(2), options) : around;
+  const int64_t columns = options.same_padding ? same_padding(input.size(3), options) : around;
+  const bool even = rows % 2 == 0 && columns % 2 == 0;
+  const torch::Tensor padded =
+      even ? input : torch::constant_pad_nd(input, {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2});
+  const std::vector<int64_t> padding = even ? std::vector{rows / 2, columns / 2} : std::vector<int64_t>{0, 0};
   torch::Tensor output =
-      torch::conv2d(input, weight, bias, {options.stride, options.stride}, {padding, padding}, {1, 1}, options.groups);
+      torch::conv2d(padded, weight, bias, {options.stride, options.stride}, padding, {1, 1}, options.groups);
   MultiplyAddCounter::add(weight.numel() * output.size(2) * output.size(3));
   return output;
 }
@@ -55,8 +68,8 @@ void ConvImpl::pretty_print(std::ostream& stream) const {
          << ", kernel=" << options.kernel << ", stride=" << options.stride << ", groups=" << options.groups << ")";
 }
 
-torch::nn::BatchNorm2d make_batch_norm(int64_t channels, double momentum, bool zero_gamma) {
-  torch::nn::BatchNorm2d bn(torch::nn::BatchNorm2dOptions(channels).eps(1e-5).momentum(1 - momentum));
+torch::nn::BatchNorm2d make_batch_norm(int64_t channels, double momentum, bool zero_gamma, double epsilon) {
+  torch::nn::BatchNorm2d bn(torch::nn::BatchNorm2dOptions(channels).eps(epsilon).momentum(1 - momentum));
   if (zero_gamma) torch::nn::init::zeros_(bn->weight);
   return bn;
 }

@@ -37,6 +37,10 @@ torch::Tensor resnet_d_shortcut_pool(const torch::Tensor& input, int64_t stride)
                            /*divisor_override=*/4);
 }
 
+torch::Tensor tf2_shortcut_pool(const torch::Tensor& input, int64_t stride) {
+  return stride == 1 ? input : resnet_d_shortcut_pool(input, stride);
+}
+
 torch::Tensor timm_shortcut_pool(const torch::Tensor& input, int64_t stride) {
   if (stride == 1) return input;
   return torch::avg_pool2d(input, {2, 2}, {stride, stride}, {0, 0}, /*ceil_mode=*/true, /*count_include_pad=*/false);

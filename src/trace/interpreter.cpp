@@ -82,6 +82,7 @@ Tensor run(const ops::AveragePool& pool, const std::vector<Tensor>& in) {
 }
 
 Tensor run(const ops::Pad& pad, const std::vector<Tensor>& in) {
+  if (pad.mode == ops::PadMode::kZero) return zero_padded(in[0], pad.padding);
   return pad.mode == ops::PadMode::kReflect ? torch::reflection_pad2d(in[0], pads(pad.padding))
                                             : torch::replication_pad2d(in[0], pads(pad.padding));
 }

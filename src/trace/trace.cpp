@@ -167,6 +167,11 @@ class Recorder {
   }
   void reflection_pad(const Arguments& in, const Stack& out) { pad(in, out, ops::PadMode::kReflect); }
   void replication_pad(const Arguments& in, const Stack& out) { pad(in, out, ops::PadMode::kEdge); }
+  void zero_pad(const Arguments& in, const Stack& out) {
+    TORCH_CHECK(in[1].toIntVector().size() == 4 && in[2].toScalar().toDouble() == 0,
+                "graphs pad height and width, with zeros");
+    pad(in, out, ops::PadMode::kZero);
+  }
 
   static void check_spatial(const c10::IValue& dimensions, const c10::IValue& keep) {
     TORCH_CHECK(dimensions.toIntVector() == std::vector<int64_t>({2, 3}) && keep.toBool(),
@@ -245,6 +250,7 @@ class Recorder {
     constexpr double kLargest = std::numeric_limits<float>::max();
     put(ops::Clamp{or_else(in[1], -kLargest), or_else(in[2], kLargest)}, {number(in[0])}, out);
   }
+  void relu6(const Arguments& in, const Stack& out) { put(ops::Clamp{0, 6}, {number(in[0])}, out); }
   void clamp_min(const Arguments& in, const Stack& out) {
     put(ops::Clamp{in[1].toScalar().toDouble(), std::numeric_limits<float>::max()}, {number(in[0])}, out);
   }
@@ -268,6 +274,8 @@ const std::map<std::string, Recorder::Handler>& Recorder::handlers() {
       {"aten::batch_norm", &Recorder::batch_norm},
       {"aten::relu", &Recorder::unary<ops::Relu>},
       {"aten::relu_", &Recorder::unary<ops::Relu>},
+      {"aten::relu6", &Recorder::relu6},
+      {"aten::relu6_", &Recorder::relu6},
       {"aten::sigmoid", &Recorder::unary<ops::Sigmoid>},
       {"aten::sigmoid_", &Recorder::unary<ops::Sigmoid>},
       {"aten::add.Tensor", &Recorder::add},
@@ -280,6 +288,7 @@ const std::map<std::string, Recorder::Handler>& Recorder::handlers() {
       {"aten::avg_pool2d", &Recorder::average_pool},
       {"aten::reflection_pad2d", &Recorder::reflection_pad},
       {"aten::replication_pad2d", &Recorder::replication_pad},
+      {"aten::constant_pad_nd", &Recorder::zero_pad},
       {"aten::mean.dim", &Recorder::mean},
       {"aten::sum.dim_IntList", &Recorder::sum},
       {"aten::chunk", &Recorder::chunk},

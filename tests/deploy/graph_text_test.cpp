@@ -85,6 +85,7 @@ TEST(GraphText, KeepsEverySetting) {
   node = graph.add(ops::MaxPool{3, 2, {1, 0, 0, 0}, true}, {node});
   node = graph.add(ops::AveragePool{2, 1, {0, 1, 0, 1}, false, false}, {node});
   node = graph.add(ops::Pad{{1, 2, 0, 1}, ops::PadMode::kEdge}, {node});
+  node = graph.add(ops::Pad{{0, 0, 1, 1}, ops::PadMode::kZero}, {node});
   node = graph.add(ops::Clamp{-0.1, 1e30}, {node});
   node = graph.add(ops::Scale{1.0 / 3}, {node});
   node = graph.add(ops::Slice{2, 1, ops::Slice::kToEnd, 2}, {node});

@@ -82,6 +82,7 @@ std::vector<Case> every_operation() {
       {"AveragePoolCeil", of_images(average_ceil)},
       {"PadReflect", of_images(ops::Pad{{1, 2, 3, 4}, ops::PadMode::kReflect})},
       {"PadEdge", of_images(ops::Pad{{0, 2, 9, 1}, ops::PadMode::kEdge})},
+      {"PadZero", of_images(ops::Pad{{0, 2, 1, 3}, ops::PadMode::kZero})},
       {"Mean", of_images(ops::Mean{})},
       {"Sum", of_images(ops::Sum{})},
       {"Clamp", of_images(ops::Clamp{-0.5, 1.25})},

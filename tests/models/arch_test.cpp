@@ -22,7 +22,8 @@ TEST(Arch, CanonicalStringsStayAsTheyAre) {
        {"resnet50", "resnet101+d", "resnet152+bl(1,2)+sk+aa3", "resnet200+d+se+sk", "resnet50+bl+sk+aa3+w16",
         "resnet50+se8", "resnet50+aa5(max,proj,sconv)+w8", "resnet50+aa2(proj)", "resnet50+aa7(max)",
         "resnet50+sk+aa3+gem+emb16+nodown+w8", "resnet50+flatten", "mobilenet_v1", "mobilenet_v1+se2+gem+emb64+w16",
-        "resnet50+d+se+w8+timm"}) {
+        "resnet50+d+se+w8+timm", "mobilenet_v1+se2+slim", "mobilenet_v1+w16+timm", "resnet50+d+bl+sk+aa3+w8+tf2",
+        "resnet50+bl+tf2"}) {
     const Arch arch = Arch::parse(text);
     EXPECT_EQ(arch.str(), text);
     EXPECT_EQ(Arch::parse(arch.str()), arch);
@@ -70,6 +71,15 @@ TEST(Arch, PresetNamesAreUniqueAndTheirArchsCanonical) {
     EXPECT_EQ(Arch::parse(preset.name).str(), preset.arch);
     EXPECT_EQ(preset.image_size % Arch::parse(preset.arch).size_multiple(), 0);
   }
+}
+
+TEST(Arch, WhatOthersBuildOtherwiseFitsTheirNetworksAlone) {
+  EXPECT_THAT(refusal("resnet50+slim"), HasSubstr("tweak 'slim' does not fit resnet50"));
+  EXPECT_THAT(refusal("mobilenet_v1+tf2"), HasSubstr("tweak 'tf2' does not fit mobilenet_v1"));
+  EXPECT_THAT(refusal("mobilenet_v1+slim+timm"), HasSubstr("keep one of timm and slim"));
+  EXPECT_THAT(refusal("resnet50+d+timm+tf2"), HasSubstr("keep one of timm and tf2"));
+  EXPECT_THAT(refusal("resnet50+sk+tf2"), HasSubstr("tf2 says how d and bl are built"));
+  EXPECT_THAT(refusal("resnet50+d+tf3"), HasSubstr("write tf2"));
 }
 
 TEST(Arch, UnknownWordsGetTheNearestMatch) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <torch/optim/sgd.h>
 
+#include <set>
+
 #include "assemble/core/error.h"
 #include "test_support.h"
 
@@ -198,6 +200,58 @@ TEST(Classifier, OverfitsOneBatch) {
     loss = value.item<double>();
   }
   EXPECT_LT(loss, 0.2);
+}
+
+/// Names of the parameters that are trained, and of the batch norms in training mode.
+std::pair<std::set<std::string>, std::set<std::string>> trained_of(const Classifier& model) {
+  std::set<std::string> parameters, batch_norms;
+  for (const auto& item : model->named_parameters()) {
+    if (item.value().requires_grad()) parameters.insert(item.key());
+  }
+  for (const auto& item : model->named_modules("", false)) {
+    if (item.value()->as<torch::nn::BatchNorm2dImpl>() && item.value()->is_training()) batch_norms.insert(item.key());
+  }
+  return {parameters, batch_norms};
+}
+
+TEST(Freeze, HoldsWeightsAndBatchNormsAsFarAsItsDepth) {
+  struct Case {
+    const char* arch;
+    FreezeDepth depth;
+    std::vector<std::string> frozen, trained;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"resnet50+d+gem+emb8+w8", FreezeDepth::kStem, {"conv1.0", "conv1.1", "bn1"}, {"layer1.0.bn1", "fc"}},
+           {"resnet50+bl+sk+w8",
+            FreezeDepth::kStage2,
+            {"bn1", "stem.merge.1", "layer1.big.0.bn1", "layer2.merge.conv3"},
+            {"layer3.big.0.conv1", "layer4.0.bn1"}},
+           {"resnet50+emb8+w8", FreezeDepth::kBackbone, {"bn1", "layer4.2.bn3"}, {"embedding", "embedding_bn", "fc"}},
+           {"mobilenet_v1+w8", FreezeDepth::kStage1, {"conv1", "units.0.bn1", "units.2.bn2"}, {"units.3.bn1", "fc"}},
+           {"mobilenet_v1+w8", FreezeDepth::kStage3, {"units.5.conv_dw", "units.10.bn2"}, {"units.11.bn1"}}}) {
+    const Classifier model = make_classifier(Arch::parse(c.arch), {.classes = 3});
+    model->freeze(c.depth);
+    model->eval();
+    model->train();
+    const auto [parameters, batch_norms] = trained_of(model);
+    for (const std::string& name : c.frozen) {
+      EXPECT_FALSE(parameters.contains(name + ".weight")) << c.arch << " " << name;
+      EXPECT_FALSE(batch_norms.contains(name)) << c.arch << " " << name;
+    }
+    for (const std::string& name : c.trained) {
+      EXPECT_TRUE(parameters.contains(name + ".weight")) << c.arch << " " << name;
+      EXPECT_EQ(batch_norms.contains(name), name.find("bn") != std::string::npos) << c.arch << " " << name;
+    }
+  }
+}
+
+TEST(Freeze, NoneUndoesIt) {
+  const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = 3});
+  const auto before = trained_of(model);
+  model->freeze(FreezeDepth::kBackbone);
+  EXPECT_THAT(trained_of(model).first, testing::ElementsAre("fc.bias", "fc.weight"));
+  model->freeze(FreezeDepth::kNone);
+  EXPECT_EQ(trained_of(model), before);
 }
 
 }  // namespace

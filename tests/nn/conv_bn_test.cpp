@@ -18,6 +18,16 @@ TEST(Conv, PadsByOneOnBothSidesAtStrideTwo) {
   expect_near(conv->forward(input), plane({{10, 24}, {51, 90}}), 0);
 }
 
+TEST(Conv, SamePaddingIsAtTheEndOfEvenSides) {
+  Conv conv(ConvOptions{.in_channels = 1, .out_channels = 1, .kernel = 3, .stride = 2, .same_padding = true});
+  torch::nn::init::ones_(conv->weight);
+  expect_near(conv->forward(torch::arange(16.f).view({1, 1, 4, 4})), plane({{45, 39}, {66, 50}}), 0);
+  expect_near(conv->forward(torch::ones({1, 1, 3, 4})), plane({{6, 4}, {6, 4}}), 0);
+  Conv still(ConvOptions{.in_channels = 1, .out_channels = 1, .kernel = 3, .same_padding = true});
+  torch::nn::init::ones_(still->weight);
+  expect_near(still->forward(torch::ones({1, 1, 2, 2})), plane({{4, 4}, {4, 4}}), 0);
+}
+
 TEST(Conv, KeepsTheSizeAtStrideOneAndHalvesUpwards) {
   for (const int64_t kernel : {1, 3, 7}) {
     Conv same(ConvOptions{.in_channels = 2, .out_channels = 5, .kernel = kernel});

@@ -18,6 +18,19 @@ TEST(DepthwiseSeparable, FiltersEachChannelAndThenMixesThem) {
   test::expect_near(unit->forward(input), test::plane({{40, 60}, {60, 90}}), 1e-2);
 }
 
+TEST(DepthwiseSeparable, Relu6AndSamePaddingAreThoseOfTensorFlow) {
+  DepthwiseSeparable unit(DepthwiseSeparableOptions{
+      .in_channels = 1, .out_channels = 1, .stride = 2, .bn_epsilon = 3, .same_padding = true, .relu6 = true});
+  unit->eval();
+  auto parameters = unit->named_parameters();
+  const torch::NoGradGuard no_grad;
+  parameters["conv_dw.weight"].fill_(1);
+  parameters["conv_pw.weight"].fill_(2);
+  // Sums of 9, 6, 6 and 4 halved by 1 / √(1 + 3); times 2 and halved once more.
+  test::expect_near(unit->forward(torch::ones({1, 1, 4, 4})), test::plane({{4.5, 3}, {3, 2}}), 1e-6);
+  test::expect_near(unit->forward(torch::full({1, 1, 4, 4}, 100.f)), test::plane({{6, 6}, {6, 6}}), 1e-6);
+}
+
 TEST(DepthwiseSeparable, HasItsNames) {
   DepthwiseSeparable unit(DepthwiseSeparableOptions{.in_channels = 8, .out_channels = 32, .se_ratio = 2});
   EXPECT_EQ(test::parameter_names(*unit),

@@ -51,7 +51,11 @@ inline std::vector<NetworkCase> every_kind_of_network() {
           {"resnet50+d+se+timm+w8", 65},
           {"resnet50+timm+w8", 64},
           {"resnet101+bl(1,2)+sk+aa3+w8", 64},
-          {"mobilenet_v1+se2+w8", 64}};
+          {"resnet50+d+bl+sk+aa3+w8+tf2", 64},
+          {"resnet50+d+w8+tf2", 64},
+          {"mobilenet_v1+se2+w8", 64},
+          {"mobilenet_v1+w8+slim", 64},
+          {"mobilenet_v1+w8+timm", 64}};
 }
 
 }  // namespace assemble

@@ -197,6 +197,8 @@ inline Value compute(const Node& node, const Inputs& in) {
           [&](const ops::AveragePool& op) { return pool(op, first, shape); },
           [&](const ops::Pad& op) {
             return map_of(shape, [&](int64_t c, int64_t y, int64_t x) {
+              const int64_t row = y - op.padding.top, column = x - op.padding.left;
+              if (op.mode == ops::PadMode::kZero && !first.inside(row, column)) return 0.0;
               return first.at(c, padded_from(op.mode, y - op.padding.top, first.height()),
                               padded_from(op.mode, x - op.padding.left, first.width()));
             });

@@ -81,8 +81,8 @@ struct AveragePool {
   bool count_padding = true;
   bool ceil_mode = false;  ///< as MaxPool's
 };
-enum class PadMode { kReflect, kEdge };
-/// Mirrors without repeating the edge, or repeats the edge.
+enum class PadMode { kReflect, kEdge, kZero };
+/// Mirrors without repeating the edge, repeats the edge, or adds zeros.
 struct Pad {
   Padding padding;
   PadMode mode = PadMode::kReflect;

@@ -13,8 +13,8 @@ enum class PoolType { kAverage, kGeM, kFlatten };
 ///
 /// Bases: resnet50, resnet101, resnet152, resnet200, mobilenet_v1, and what register_network() has added, each with the
 /// tweaks that it takes. Tweaks: d, se / seR, sk, aaN / aaN(proj,sconv,max),
-/// bl / bl(alpha,beta), gem, flatten, embN, nodown, wN, timm. A preset's name stands for its arch and takes further
-/// tweaks.
+/// bl / bl(alpha,beta), gem, flatten, embN, nodown, wN, timm, slim, tf2. A preset's name stands for its arch and takes
+/// further tweaks.
 struct Arch {
   std::string base = "resnet50";  ///< name of a registered network
   bool resnet_d = false;          ///< d
@@ -33,8 +33,16 @@ struct Arch {
   int width = 64;              ///< wN: channels of the stem; the default is the network's
   /// timm: built as torchvision and timm build ResNets, where the original differs. The max pooling is padded by one on
   /// both sides (the original: at the end), shortcuts of `d` average over existing pixels alone and only at stride 2,
-  /// and `se` has biases. `assemble convert` sets it for weights from there; without bl.
+  /// and `se` has biases. `assemble convert` sets it for weights from there; without bl. MobileNetV1 as timm builds it
+  /// has ReLU6 in place of ReLU.
   bool timm = false;
+  /// slim: MobileNetV1 as TensorFlow-Slim and Keras build it: "SAME" padding (even sides at the end alone), ReLU6, and
+  /// an epsilon of 0.001 in batch norms.
+  bool slim = false;
+  /// tf2: networks with `d` or `bl` as the original's tf2.1 branch builds them. With `d` shortcuts average 2×2 pixels
+  /// at larger strides, also in big-little stages (which otherwise average 3×3), and nothing at stride 1; under `bl`
+  /// the stem keeps its 7×7 convolution. `bl` without `d` strides in the shortcuts' 1×1 convolutions.
+  bool tf2 = false;
 
   /// @throws UsageError for unknown, repeated or contradictory tweaks, saying what is allowed and the nearest match
   static Arch parse(const std::string& text);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "assemble/models/arch.h"
+#include "assemble/models/freeze.h"
 #include "assemble/nn/bottleneck.h"
 #include "assemble/nn/cosine_dense.h"
 #include "assemble/nn/dense.h"
@@ -62,10 +63,21 @@ class ClassifierImpl : public torch::nn::Module {
   std::vector<std::pair<std::string, torch::Tensor>> named_state() const;
   /// Names of the final dense layer's parameters, which fine-tuning does not take over.
   static bool is_classifier_parameter(const std::string& name);
+  /// Names of what follows the pooling: embedding, its batch norm, and the final dense layer.
+  static bool is_head_parameter(const std::string& name);
+  /// Parameters as far as `depth` get no gradient any more, and their batch norms stay in evaluation mode, whatever
+  /// train() asks for: neither weights nor running statistics change. DropBlock goes on.
+  /// @throws UsageError for the depth of a stage when the network has no stages
+  void freeze(FreezeDepth depth);
+  void train(bool on = true) override;
 
  protected:
   /// [N, 3, H, W] to the last stage's activations [N, C, h, w].
   virtual torch::Tensor stages(const torch::Tensor& images, Endpoints* endpoints) = 0;
+  /// The stage that a parameter or module outside the head belongs to, by its name: 0 for the stem, 1 … 4; kNoStages
+  /// for networks without any.
+  virtual int stage_of(const std::string& name) const { return kNoStages; }
+  static constexpr int kNoStages = -1;
   /// Registers pooling's follow-ups (embedding, dense) once the last stage's channels are known.
   /// @param reduction side of the input divided by that of the last stage's activations, for `flatten`
   void make_head(int64_t channels, int64_t reduction);
@@ -77,6 +89,7 @@ class ClassifierImpl : public torch::nn::Module {
   std::shared_ptr<DropBlockState> drop_block_;
 
  private:
+  bool is_frozen(const std::string& name) const;
   void check_size(const torch::Tensor& images) const;
   torch::Tensor features(const torch::Tensor& images, Endpoints* endpoints);
   torch::Tensor classify(const torch::Tensor& features);
@@ -85,6 +98,7 @@ class ClassifierImpl : public torch::nn::Module {
   torch::nn::BatchNorm2d embedding_bn_{nullptr};
   nn::Dense fc_{nullptr};  // one of the two
   nn::CosineDense cosine_fc_{nullptr};
+  FreezeDepth frozen_ = FreezeDepth::kNone;
 };
 using Classifier = std::shared_ptr<ClassifierImpl>;
 

@@ -29,6 +29,7 @@ class ResNetImpl : public ClassifierImpl {
 
  protected:
   torch::Tensor stages(const torch::Tensor& images, Endpoints* endpoints) override;
+  int stage_of(const std::string& name) const override;
 
  private:
   void make_stem();

@@ -45,11 +45,12 @@ TORCH_MODULE(BigLittleStem);
 
 /// Options of BigLittleStage.
 struct BigLittleStageOptions {
-  BottleneckOptions block;   ///< in_channels, filters f and the tweaks; stride and shortcut are set by the stage
-  int64_t blocks = 3;        ///< n, at least 2
-  int64_t alpha = 2;         ///< width divisor of the little branch
-  int64_t beta = 4;          ///< depth divisor of the little branch
-  int64_t merge_stride = 2;  ///< of the block after the merge
+  BottleneckOptions block;  ///< in_channels, filters f and the tweaks; stride and shortcut are set by the stage
+  ShortcutKind shortcut = ShortcutKind::kBigLittle;  ///< of every first block
+  int64_t blocks = 3;                                ///< n, at least 2
+  int64_t alpha = 2;                                 ///< width divisor of the little branch
+  int64_t beta = 4;                                  ///< depth divisor of the little branch
+  int64_t merge_stride = 2;                          ///< of the block after the merge
 };
 
 /// Activations of a big-little stage.

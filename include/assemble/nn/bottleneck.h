@@ -22,6 +22,7 @@ enum class ShortcutKind {
   kStrided,    ///< 1×1 convolution with the stride
   kBlurred,    ///< BlurPool with the stride (when it is above 1), then 1×1 convolution
   kResNetD,    ///< resnet_d_shortcut_pool, then 1×1 convolution
+  kTf2D,       ///< tf2_shortcut_pool, then 1×1 convolution
   kTimmD,      ///< timm_shortcut_pool, then 1×1 convolution
   kBigLittle,  ///< big_little_shortcut_pool, then 1×1 convolution
 };
@@ -37,8 +38,8 @@ struct ShortcutOptions {
 };
 
 /// The projection of a residual block: pooling, 1×1 convolution, batch norm. Shapes: [N, in, H, W] to
-/// [N, out, ceil(H / stride), ceil(W / stride)]. Parameters: "0" (convolution) and "1" (batch norm); with kResNetD and
-/// kTimmD "1" and "2", since there "0" is the pooling in torchvision's and timm's naming.
+/// [N, out, ceil(H / stride), ceil(W / stride)]. Parameters: "0" (convolution) and "1" (batch norm); with kResNetD,
+/// kTf2D and kTimmD "1" and "2", since there "0" is the pooling in torchvision's and timm's naming.
 class ShortcutImpl : public torch::nn::Module {
  public:
   explicit ShortcutImpl(const ShortcutOptions& options);

@@ -16,6 +16,9 @@ struct ConvOptions {
   int64_t stride = 1;
   int64_t groups = 1;  ///< in_channels for a depthwise convolution
   bool bias = false;   ///< starts at 0
+  /// TensorFlow's "SAME" padding: at larger strides no more than ceil(size / stride) windows need, an odd pixel at the
+  /// end. Kernel 3 at stride 2 pads even sides at the end alone.
+  bool same_padding = false;
 };
 
 /// Two-dimensional convolution, padded by (kernel - 1) / 2 on each side: "same" at stride 1, and the
@@ -35,10 +38,13 @@ class ConvImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Conv);
 
-/// Batch normalisation with epsilon 1e-5 (Ioffe & Szegedy, arXiv 1502.03167).
+constexpr double kBatchNormEpsilon = 1e-5;
+
+/// Batch normalisation (Ioffe & Szegedy, arXiv 1502.03167).
 /// @param momentum running = momentum · running + (1 - momentum) · batch; the batch's variance is unbiased there
 /// @param zero_gamma gamma starts at 0, so that a residual block starts as the identity
-torch::nn::BatchNorm2d make_batch_norm(int64_t channels, double momentum, bool zero_gamma = false);
+torch::nn::BatchNorm2d make_batch_norm(int64_t channels, double momentum, bool zero_gamma = false,
+                                       double epsilon = kBatchNormEpsilon);
 
 /// Options of ConvBn.
 struct ConvBnOptions {

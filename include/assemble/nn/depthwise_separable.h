@@ -20,8 +20,14 @@ struct DepthwiseSeparableOptions {
   int64_t stride = 1;
   int64_t se_ratio = 0;  ///< squeeze and excitation at the end; 0 is off
   double bn_momentum = 0.997;
+  double bn_epsilon = kBatchNormEpsilon;
+  bool same_padding = false;                                ///< of the depthwise convolution, see ConvOptions
+  bool relu6 = false;                                       ///< min(relu(x), 6) in place of relu
   std::optional<BlockDropBlock> drop_block = std::nullopt;  ///< after both batch norms; a unit uses two layer numbers
 };
+
+/// relu(x), or min(relu(x), 6), in place.
+torch::Tensor activate(torch::Tensor input, bool relu6);
 
 /// Depthwise separable convolution (Howard et al., arXiv 1704.04861):
 ///   y = SE(relu(BN(1×1(relu(BN(depthwise 3×3(x))))))), the stride in the depthwise convolution.

@@ -40,6 +40,9 @@ TORCH_MODULE(ResNetDStem);
 /// are over the pixels that exist. Shapes: [N, C, H, W] to [N, C, ceil(H / stride), ceil(W / stride)].
 torch::Tensor resnet_d_shortcut_pool(const torch::Tensor& input, int64_t stride);
 
+/// The same pooling as the original's tf2.1 branch has it: at stride 1 nothing.
+torch::Tensor tf2_shortcut_pool(const torch::Tensor& input, int64_t stride);
+
 /// The same pooling as timm has it: at stride 2, averages at odd sides' ends are over the pixels that exist; at stride
 /// 1 nothing. Shapes as above. Reference: timm/models/resnet.py, downsample_avg.
 torch::Tensor timm_shortcut_pool(const torch::Tensor& input, int64_t stride);

@@ -64,6 +64,16 @@ Graph fuse_relu(const Graph& graph) {
 Graph merge_padding(const Graph& graph) {
   return rewrite(graph, [&](Graph& rewritten, NodeId old, const std::vector<NodeId>& inputs) {
     const Node& node = graph.node(old);
+    if (const auto* conv = node.as<ops::Convolution>()) {
+      const auto* zeros = graph.node(node.inputs[0]).as<ops::Pad>();
+      if (!zeros || zeros->mode != ops::PadMode::kZero) return copy_node(rewritten, node, inputs);
+      ops::Convolution padded = *conv;
+      padded.padding.top += zeros->padding.top;
+      padded.padding.left += zeros->padding.left;
+      padded.padding.bottom += zeros->padding.bottom;
+      padded.padding.right += zeros->padding.right;
+      return rewritten.add(std::move(padded), rewritten.node(inputs[0]).inputs, node.name);
+    }
     const auto* pool = node.as<ops::AveragePool>();
     const auto* pad = pool ? graph.node(node.inputs[0]).as<ops::Pad>() : nullptr;
     // In windows of 2×2 a repeated last row weighs each existing row twice: the average over existing pixels.
