@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/mixup.h"
 
+#include <algorithm>
+
 #include "assemble/core/error.h"
 
 namespace assemble {
@@ -14,6 +16,7 @@ torch::Tensor blend(const torch::Tensor& first, const torch::Tensor& second, con
 
 torch::Tensor mix_tensor(const torch::Tensor& whole, MixupType type, const torch::Tensor& lambdas) {
   if (!whole.defined()) return whole;
+  if (type == MixupType::kReversed) return blend(whole, whole.flip(0), lambdas);
   const int64_t half = whole.size(0) / 2;
   const torch::Tensor first = whole.narrow(0, 0, half);
   const torch::Tensor second = whole.narrow(0, half, half);
@@ -26,7 +29,7 @@ torch::Tensor mix_tensor(const torch::Tensor& whole, MixupType type, const torch
 
 LabelledBatch mix(const LabelledBatch& batch, MixupType type, const torch::Tensor& lambdas) {
   if (type == MixupType::kOff) return batch;
-  if (batch.images.size(0) % 2 != 0) {
+  if (type != MixupType::kReversed && batch.images.size(0) % 2 != 0) {
     throw UsageError("mixup", concat("needs an even number of images, the batch has ", batch.images.size(0)),
                      "use an even `batch_size`");
   }
@@ -38,7 +41,10 @@ torch::Tensor draw_lambdas(MixupType type, int64_t images, double alpha, Random&
   const int64_t count = type == MixupType::kHalves ? images / 2 : images;
   torch::Tensor lambdas = torch::empty({count});
   float* values = lambdas.data_ptr<float>();
-  for (int64_t i = 0; i < count; ++i) values[i] = static_cast<float>(random.beta(alpha, alpha));
+  for (int64_t i = 0; i < count; ++i) {
+    const double lambda = random.beta(alpha, alpha);
+    values[i] = static_cast<float>(type == MixupType::kReversed ? std::max(lambda, 1 - lambda) : lambda);
+  }
   return lambdas;
 }
 
