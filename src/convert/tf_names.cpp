@@ -159,17 +159,23 @@ std::vector<TfVariable> tf_variables(const Arch& arch) {
 
 std::vector<int64_t> tf_shape(const std::vector<int64_t>& shape, TfLayout layout) {
   if (layout == TfLayout::kKernel && shape.size() == 4) return {shape[2], shape[3], shape[1], shape[0]};
+  if (layout == TfLayout::kDepthwise && shape.size() == 4) return {shape[2], shape[3], shape[0], shape[1]};
   if (layout == TfLayout::kDense && shape.size() == 2) return {shape[1], shape[0]};
+  if (layout == TfLayout::kPointwise && shape.size() == 2) return {1, 1, shape[1], shape[0]};
   return shape;
 }
 
 torch::Tensor from_tf(const torch::Tensor& variable, TfLayout layout) {
   if (layout == TfLayout::kKernel) return variable.permute({3, 2, 0, 1});
+  if (layout == TfLayout::kDepthwise) return variable.permute({2, 3, 0, 1});
+  if (layout == TfLayout::kPointwise) return variable.flatten(0, 2).t();
   return layout == TfLayout::kDense ? variable.t() : variable;
 }
 
 torch::Tensor to_tf(const torch::Tensor& parameter, TfLayout layout) {
   if (layout == TfLayout::kKernel) return parameter.permute({2, 3, 1, 0});
+  if (layout == TfLayout::kDepthwise) return parameter.permute({2, 3, 0, 1});
+  if (layout == TfLayout::kPointwise) return parameter.t().unsqueeze(0).unsqueeze(0);
   return layout == TfLayout::kDense ? parameter.t() : parameter;
 }
 

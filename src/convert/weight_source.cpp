@@ -9,8 +9,10 @@
 #include "assemble/core/text.h"
 #include "assemble/io/file_kind.h"
 #include "assemble/io/tf_checkpoint.h"
+#include "assemble/io/tf_object_graph.h"
 #include "assemble/io/torch_archive.h"
 #include "assemble/models/tensor_file.h"
+#include "object_variables.h"
 #include "state_names.h"
 
 namespace assemble {
@@ -25,11 +27,11 @@ class TfSource : public WeightSource {
  public:
   explicit TfSource(const fs::path& path) : checkpoint_(path) {
     where_ = checkpoint_.prefix().string();
-    for (const auto& [name, entry] : checkpoint_.tensors()) {
-      // A Saver of {variable.name: variable} keeps the number of the operation's output.
-      const std::string variable = name.ends_with(":0") ? name.substr(0, name.size() - 2) : name;
-      shapes_[variable] = entry.shape;
-      stored_[variable] = name;
+    const std::map<std::string, std::string> names = tf_object_names(checkpoint_);
+    if (names.empty()) {
+      take_variables();
+    } else {
+      take_objects(names);
     }
   }
   WeightFormat format() const override { return WeightFormat::kTensorFlow; }
@@ -49,6 +51,22 @@ class TfSource : public WeightSource {
   }
 
  private:
+  void take_variables() {
+    for (const auto& [name, entry] : checkpoint_.tensors()) {
+      // A Saver of {variable.name: variable} keeps the number of the operation's output.
+      const std::string variable = name.ends_with(":0") ? name.substr(0, name.size() - 2) : name;
+      shapes_[variable] = entry.shape;
+      stored_[variable] = name;
+    }
+  }
+
+  void take_objects(const std::map<std::string, std::string>& names) {
+    ObjectVariables variables = network_variables(names, where_);
+    notes_ = std::move(variables.notes);
+    stored_ = std::move(variables.keys);
+    for (const auto& [name, key] : stored_) shapes_[name] = checkpoint_.entry(key).shape;
+  }
+
   TfCheckpoint checkpoint_;
   std::map<std::string, std::string> stored_;
 };

@@ -6,6 +6,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/deploy/graph_text.h"
+#include "assemble/io/file_kind.h"
 #include "assemble/models/defects.h"
 #include "assemble/models/registry.h"
 #include "assemble/models/tensor_file.h"
@@ -80,15 +81,14 @@ std::string defects(const SafetensorsFile& file, const NamedTensors& state) {
   return missing.text() + unexpected.text() + misshaped.text();
 }
 
-void load_weights(const SafetensorsFile& file, const NamedTensors& all, const NamedTensors& wanted,
-                  const std::string& arch) {
-  const std::string wrong = defects(file, all);
+void load_weights(const SafetensorsFile& file, const NamedTensors& state, const std::string& arch) {
+  const std::string wrong = defects(file, state);
   if (!wrong.empty()) {
     throw InputError(file.path().string(), concat("its tensors are not those of ", arch, ":", wrong),
                      "the file was written by another version or is damaged");
   }
-  read_tensors_into(file, "", wanted);
-  const std::string damaged = not_finite(wanted);
+  read_tensors_into(file, "", state);
+  const std::string damaged = not_finite(state);
   if (damaged.empty()) return;
   throw InputError(file.path().string(), "holds a network that computes nothing:" + damaged,
                    "its training diverged, or the file is damaged: use an earlier model");
@@ -142,6 +142,13 @@ void save_model(const fs::path& path, ClassifierImpl& model, const ModelCard& ca
   write_tensors(path, state, metadata);
 }
 
+bool is_model_file(const fs::path& path) {
+  if (!fs::is_regular_file(path) || identify_file(path).kind != FileKind::kSafetensors) return false;
+  const SafetensorsFile file(path);
+  const auto format = file.metadata().find("format");
+  return format != file.metadata().end() && format->second == model_file_format().at("format");
+}
+
 Classifier load_model(const fs::path& path, ModelCard* card) {
   const SafetensorsFile file(path);
   const ModelCard read = read_model_card(file);
@@ -151,39 +158,10 @@ Classifier load_model(const fs::path& path, ModelCard* card) {
                                                   .sigmoid_loss = read.loss == LossType::kSigmoid,
                                                   .cosine_scale = read.cosine_scale,
                                                   .image_size = flatten_size(file, arch)});
-  const NamedTensors state = model->named_state();
-  load_weights(file, state, state, read.arch);
+  load_weights(file, model->named_state(), read.arch);
   model->eval();
   if (card) *card = read;
   return model;
-}
-
-std::vector<std::string> load_backbone(const fs::path& path, ClassifierImpl& model) {
-  const SafetensorsFile file(path);
-  const ModelCard card = read_model_card(file);
-  const Arch arch = arch_of(card, path.string());
-  if (arch != model.arch()) {
-    throw InputError(path.string(),
-                     concat("holds the network ", card.arch, ", but ", model.arch().str(), " is to be trained"),
-                     concat("use `arch` '", card.arch, "' or another file"));
-  }
-  check_outline(file, card, arch);
-  NamedTensors wanted, expected;
-  std::vector<std::string> kept;
-  for (const auto& [name, entry] : file.tensors()) {
-    if (!ClassifierImpl::is_classifier_parameter(name)) continue;
-    expected.emplace_back(name, torch::empty(entry.shape, torch::kMeta));  // of any class count, with or without bias
-  }
-  for (const auto& [name, tensor] : model.named_state()) {
-    if (ClassifierImpl::is_classifier_parameter(name)) {
-      kept.push_back(name);
-    } else {
-      wanted.emplace_back(name, tensor);
-      expected.emplace_back(name, tensor);
-    }
-  }
-  load_weights(file, expected, wanted, card.arch);
-  return kept;
 }
 
 }  // namespace assemble

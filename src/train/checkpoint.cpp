@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
@@ -37,6 +38,22 @@ nlohmann::json to_json(const TrainingState& state, const WeightAverage* average)
           {"average_updates", average ? average->updates() : 0}};
 }
 
+/// Frozen parameters have no momentum.
+void require_momentum_of(const SafetensorsFile& file, const MomentumSgd& optimizer) {
+  const std::string prefix = "momentum.";
+  std::set<std::string> stored, trained;
+  for (const auto& [name, entry] : file.tensors()) {
+    if (name.starts_with(prefix)) stored.insert(name.substr(prefix.size()));
+  }
+  for (const auto& [name, tensor] : optimizer.state()) trained.insert(name);
+  if (stored == trained) return;
+  throw UsageError("`freeze`",
+                   concat("the run in ", file.path().string(), " trains ", stored.size(), " tensors, now ",
+                          trained.size(), " are to be trained"),
+                   "resume with the options the run began with; to go on otherwise, start a new run with its model as "
+                   "`pretrained`");
+}
+
 }  // namespace
 
 void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const MomentumSgd& optimizer,
@@ -67,6 +84,7 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
     throw UsageError("`average_decay`", concat("the run in ", path.string(), " has no moving average"),
                      "resume with the options the run began with");
   }
+  require_momentum_of(file, optimizer);
   read_tensors_into(file, "model.", model.named_state());
   read_tensors_into(file, "momentum.", optimizer.state());
   if (average) read_tensors_into(file, "average.", average->state());

@@ -16,6 +16,7 @@ std::vector<TrainedParameter> trained_parameters(const torch::nn::Module& networ
   }
   std::vector<TrainedParameter> parameters;
   for (const auto& item : network.named_parameters()) {
+    if (!item.value().requires_grad()) continue;
     const bool decays = !of_batch_norms.contains(item.value().unsafeGetTensorImpl());
     parameters.push_back({item.key(), item.value(), decays});
   }
@@ -24,19 +25,25 @@ std::vector<TrainedParameter> trained_parameters(const torch::nn::Module& networ
 
 MomentumSgd::MomentumSgd(const std::vector<TrainedParameter>& parameters, const MomentumSgdOptions& options)
     : options_(options) {
-  groups_.push_back({{}, {}, {}, options.weight_decay});
-  groups_.push_back({{}, {}, {}, 0.0});
-  for (const auto& [name, tensor, decays] : parameters) {
-    Group& group = groups_[decays ? 0 : 1];
-    group.names.push_back(name);
-    group.velocities.push_back(torch::zeros_like(tensor));
-    group.parameters.push_back(tensor);
+  for (const TrainedParameter& parameter : parameters) {
+    Group& group = group_of(parameter);
+    group.names.push_back(parameter.name);
+    group.velocities.push_back(torch::zeros_like(parameter.tensor));
+    group.parameters.push_back(parameter.tensor);
   }
+}
+
+MomentumSgd::Group& MomentumSgd::group_of(const TrainedParameter& parameter) {
+  const double weight_decay = parameter.decays ? options_.weight_decay : 0.0;
+  for (Group& group : groups_) {
+    if (group.weight_decay == weight_decay && group.rate == parameter.rate) return group;
+  }
+  return groups_.emplace_back(Group{{}, {}, {}, weight_decay, parameter.rate});
 }
 
 void MomentumSgd::step(double learning_rate) {
   torch::NoGradGuard no_grad;
-  for (Group& group : groups_) step_group(group, learning_rate);
+  for (Group& group : groups_) step_group(group, learning_rate * group.rate);
   zero_grad();
 }
 

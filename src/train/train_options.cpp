@@ -54,6 +54,12 @@ void TrainOptions::check() const {
   require(batch_size >= 1 && batch_size <= kMostImages, "`batch_size`", concat("1 to ", kMostImages));
   require(mixup != MixupType::kKeepBatch || batch_size % 2 == 0, "`batch_size`", "an even number with `mixup` 2");
   require(accumulate >= 1 && accumulate <= kMostImages, "`accumulate`", concat("1 to ", kMostImages));
+  require(backbone_lr_factor > 0 && std::isfinite(backbone_lr_factor), "`backbone_lr_factor`",
+          "more than 0 (`freeze` backbone leaves it alone)");
+  if (freeze != FreezeDepth::kNone && pretrained.empty()) {
+    throw UsageError(concat("`freeze` ", kFreezeDepths.name(freeze)), "would keep weights that were drawn at random",
+                     "name the file that they are to come from as `pretrained`");
+  }
   require_below_1(label_smoothing, "`label_smoothing`");
   require(cosine_scale > 0 && std::isfinite(cosine_scale), "`cosine_scale`", "more than 0");
   require(arcface_margin >= 0 && arcface_margin < kLargestMargin, "`arcface_margin`",

@@ -197,7 +197,11 @@ void Trainer::note_progress() {
 
 /// What the initial values of batch norms still weigh in the running statistics that are saved.
 double Trainer::initial_share() const {
-  if (!options_.pretrained.empty()) return 0;
+  // Of what a pretrained network does not bring, an embedding alone has a batch norm.
+  const auto fresh = card_.training.find("new");
+  const bool has_new_statistics =
+      fresh != card_.training.end() && fresh->second.find("running_var") != std::string::npos;
+  if (!options_.pretrained.empty() && !has_new_statistics) return 0;
   const double kept = std::pow(*options_.bn_momentum, static_cast<double>(options_.accumulate));
   double share = 1, average = 1;
   for (int64_t step = 1; step <= state_.step; ++step) {

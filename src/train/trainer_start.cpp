@@ -2,6 +2,7 @@
 // What a training run does before its first step.
 #include <algorithm>
 
+#include "assemble/convert/warm_start.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
@@ -114,11 +115,11 @@ void Trainer::start() {
   model_->to(options_.device);
   model_->drop_block_state().seed = options_.seed;
   loader_ = std::make_unique<Loader>(train_, loader_options(options_, true));
-  optimizer_ = std::make_unique<MomentumSgd>(trained_parameters(*model_), options_.optimizer);
+  model_->freeze(options_.freeze);
+  optimizer_ = std::make_unique<MomentumSgd>(parameters_to_train(), options_.optimizer);
   const bool resumes = !options_.resume.empty() && fs::exists(options_.resume);
   if (!options_.pretrained.empty() && !resumes) {
-    const std::vector<std::string> fresh = load_backbone(options_.pretrained, *model_);
-    log_info(concat("starting from ", options_.pretrained, "; new: ", join(fresh, ", ")));
+    start_from_pretrained();
   }
   if (options_.average_decay > 0) average_ = std::make_unique<WeightAverage>(*model_, options_.average_decay);
   if (resumes) {
@@ -133,6 +134,22 @@ void Trainer::start() {
   elapsed_before_ = state_.seconds;
   if (!state_.kept.empty()) best_ = state_.kept.front().score;
   warn_of_no_effect();
+}
+
+void Trainer::start_from_pretrained() {
+  const WarmStart started = warm_start(*model_, options_.pretrained, options_.pretrained_averages);
+  log_info(concat("starting from ", options_.pretrained, ": ", started.text()));
+  card_.training["pretrained"] = fs::path(options_.pretrained).filename().string();
+  card_.training["new"] = join(started.fresh, ", ");
+  state_.record = card_.training;
+}
+
+std::vector<TrainedParameter> Trainer::parameters_to_train() const {
+  std::vector<TrainedParameter> parameters = trained_parameters(*model_);
+  for (TrainedParameter& parameter : parameters) {
+    if (!ClassifierImpl::is_head_parameter(parameter.name)) parameter.rate = options_.backbone_lr_factor;
+  }
+  return parameters;
 }
 
 void Trainer::resume() {
@@ -177,6 +194,9 @@ void Trainer::warn_of_no_effect() const {
   }
   if (options_.loss == LossType::kArcFace && options_.arcface_margin == 0) {
     log_warning("`arcface_margin` 0 has no effect: the loss is `loss` cosine");
+  }
+  if (options_.freeze == FreezeDepth::kBackbone && options_.backbone_lr_factor != 1) {
+    log_warning("`backbone_lr_factor` has no effect on a frozen backbone");
   }
   if (arch_.blur_max) log_warning("aaN(max) has no effect, as in the original");
   if (options_.accumulate > 1 && options_.batch_size < 16) {

@@ -3,13 +3,13 @@
 
 #include <gmock/gmock.h>
 
+#include "assemble/convert/infer_arch.h"
+#include "assemble/convert/tf_names.h"
+#include "assemble/convert/weight_export.h"
 #include "assemble/core/error.h"
 #include "assemble/io/tf_checkpoint.h"
 #include "assemble/io/torch_archive.h"
-#include "assemble/convert/infer_arch.h"
 #include "assemble/models/tensor_file.h"
-#include "assemble/convert/tf_names.h"
-#include "assemble/convert/weight_export.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -47,7 +47,7 @@ TEST(InferArch, OfTensorFlowVariables) {
     const InferredArch inferred = infer_tf_arch(tf_shapes(*model), "here");
     EXPECT_EQ(inferred.arch.str(), arch.str());
     EXPECT_THAT(inferred.assumptions, Contains(HasSubstr("aaN")));
-    const HeadSize head = infer_head(tf_shapes(*model), arch, WeightFormat::kTensorFlow, "here");
+    const HeadSize head = infer_head(tf_shapes(*model), arch, Naming::kOriginal, "here");
     EXPECT_EQ(head.classes, 7);
     EXPECT_EQ(head.image_size, arch.pool == PoolType::kFlatten ? 64 : 0);
   }

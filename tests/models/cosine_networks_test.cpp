@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "assemble/convert/warm_start.h"
 #include "assemble/convert/weight_export.h"
 #include "assemble/core/error.h"
 #include "assemble/deploy/onnx_export.h"
@@ -124,11 +125,11 @@ TEST_P(CosineNetwork, StartsFromANetworkOfTheSoftmaxLossAndBack) {
   const test::TemporaryFolder folder;
   const Classifier softmax = make_classifier(model_->arch(), {.classes = 7}, 9);
   save_model(folder / "cosine.safetensors", *model_, card_);
-  EXPECT_EQ(load_backbone(folder / "cosine.safetensors", *softmax), (std::vector<std::string>{"fc.weight", "fc.bias"}));
+  EXPECT_THAT(warm_start(*softmax, folder / "cosine.safetensors").fresh, testing::ElementsAre("fc.weight", "fc.bias"));
   card_.loss = LossType::kSoftmax;
   save_model(folder / "softmax.safetensors", *softmax, card_);
   const Classifier again = make_classifier(model_->arch(), {.classes = 4, .cosine_scale = 8}, 9);
-  EXPECT_EQ(load_backbone(folder / "softmax.safetensors", *again), std::vector<std::string>{"fc.weight"});
+  EXPECT_THAT(warm_start(*again, folder / "softmax.safetensors").fresh, testing::ElementsAre("fc.weight"));
   again->eval();
   const torch::NoGradGuard no_grad;
   EXPECT_TRUE(test::same(to_matrix(again->embed(images_)), embeddings_));

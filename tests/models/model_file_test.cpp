@@ -143,27 +143,6 @@ TEST_F(ModelFile, CardIsReadWithoutTheWeights) {
   EXPECT_EQ(read_model_card(path_).classes(), 5);
 }
 
-TEST_F(ModelFile, BackboneGoesIntoAnotherClassCount) {
-  const Classifier source = save("resnet50+sk+emb8+w8", 7);
-  const Classifier target = make_classifier(Arch::parse("resnet50+sk+emb8+w8"), {.classes = 3}, 2);
-  const torch::Tensor before = target->named_parameters()["fc.weight"].clone();
-  const std::vector<std::string> kept = load_backbone(path_, *target);
-  EXPECT_EQ(kept, (std::vector<std::string>{"fc.weight", "fc.bias"}));
-  EXPECT_TRUE(target->named_parameters()["fc.weight"].equal(before));
-  source->eval();
-  target->eval();
-  const torch::Tensor images = torch::randn({2, 3, 64, 64});
-  EXPECT_TRUE(source->embed(images).equal(target->embed(images)));
-}
-
-TEST_F(ModelFile, BackboneOfAnotherArchNamesBoth) {
-  save("resnet50+w8", 5);
-  const Classifier target = make_classifier(Arch::parse("resnet50+d+w8"), {.classes = 5});
-  const std::string message = error_of<InputError>([&] { load_backbone(path_, *target); });
-  EXPECT_THAT(message, HasSubstr("resnet50+w8"));
-  EXPECT_THAT(message, HasSubstr("resnet50+d+w8"));
-}
-
 TEST_F(ModelFile, FullDiskLeavesNothing) {
   const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = 5});
   {

@@ -31,6 +31,7 @@
 #include "assemble/io/safetensors.h"
 #include "assemble/io/tf_checkpoint.h"
 #include "assemble/io/tf_example.h"
+#include "assemble/io/tf_object_graph.h"
 #include "assemble/io/tfrecord.h"
 #include "assemble/io/toml.h"
 #include "assemble/io/torch_archive.h"
@@ -199,6 +200,10 @@ inline void read_checkpoint(std::string_view index) {
   std::ofstream(prefix.string() + ".data-00000-of-00001", std::ios::binary) << std::string(64, '\x01');
   try {
     const TfCheckpoint checkpoint(prefix);
+    try {
+      tf_object_names(checkpoint);
+    } catch (const InputError&) {
+    }
     for (const auto& [name, entry] : checkpoint.tensors()) {
       try {
         require(checkpoint.read(name).size() == entry.size);

@@ -67,6 +67,19 @@ TEST(MomentumSgd, ClipsToTheNormOfAllGradients) {
   EXPECT_NEAR(second.grad().item<double>(), 0.8, 1e-6);
 }
 
+TEST(MomentumSgd, AParametersRateIsAFactorOfTheLearningRate) {
+  torch::Tensor slow = parameter({1.f}, {1, 1}), usual = parameter({1.f}, {1, 1}), alone = parameter({1.f}, {1, 1});
+  MomentumSgd optimizer({{"slow.weight", slow, true, 0.25}, {"usual.weight", usual}}, {0.9, false, 0.1});
+  MomentumSgd quarter({{"alone.weight", alone}}, {0.9, false, 0.1});
+  for (int step = 0; step < 3; ++step) {
+    for (torch::Tensor* tensor : {&slow, &usual, &alone}) tensor->mutable_grad() = torch::tensor({{3.f}});
+    optimizer.step(0.1);
+    quarter.step(0.1 * 0.25);
+  }
+  EXPECT_TRUE(slow.equal(alone));
+  EXPECT_LT(usual.item<double>(), slow.item<double>());
+}
+
 TEST(TrainedParameters, AllButThoseOfBatchNormsDecay) {
   // Batch norms are known by their kind: the biases of timm's `se` are one-dimensional, too.
   const Classifier model = make_classifier(Arch::parse("resnet50+d+se+timm+emb8+w8"), {.classes = 3}, 1);

@@ -48,6 +48,36 @@ TEST_F(TrainerTest, ResumingIsExactWithTheArcFaceLoss) {
   EXPECT_EQ(card.cosine_scale, 12);
 }
 
+TEST_F(TrainerTest, AFrozenWarmStartAcrossHeadsResumesBitForBit) {
+  TrainOptions first = options();
+  first.epochs = 1;
+  train(first, "first");
+  TrainOptions all = options();
+  all.arch = "resnet50+bl+sk+aa3+gem+emb16+nodown+w8";
+  all.pretrained = (folder_ / "first/last.safetensors").string();
+  all.freeze = FreezeDepth::kStage2;
+  all.backbone_lr_factor = 0.1;
+  train(all, "whole");
+  ASSERT_TRUE(train_until(all, "parts", "\"step\":8").interrupted);
+  all.resume = checkpoint("parts");
+  EXPECT_FALSE(train(all, "parts").interrupted);
+  EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
+
+  const auto state_of = [&](const char* run) {
+    const auto state = load_model(folder_ / run / "last.safetensors")->named_state();
+    return std::map<std::string, torch::Tensor>(state.begin(), state.end());
+  };
+  const auto before = state_of("first"), after = state_of("whole");
+  for (const char* name : {"conv1.weight", "bn1.weight", "bn1.running_mean", "layer2.merge.bn3.running_var"}) {
+    EXPECT_TRUE(before.at(name).equal(after.at(name))) << name;
+  }
+  for (const char* name : {"layer3.merge.bn3.running_var", "layer4.0.conv1.weight"}) {
+    EXPECT_FALSE(before.at(name).equal(after.at(name))) << name;
+  }
+  all.freeze = FreezeDepth::kNone;
+  EXPECT_THAT(test::error_of<UsageError>([&] { train(all, "parts"); }), testing::HasSubstr("`freeze`"));
+}
+
 TEST_F(TrainerTest, AnInterruptBeforeTheFirstEvaluationSavesWhatWasTrained) {
   TrainOptions all = options();
   train(all, "whole");

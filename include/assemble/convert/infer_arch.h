@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "assemble/models/arch.h"
+#include "assemble/convert/naming.h"
 #include "assemble/convert/weight_source.h"
+#include "assemble/models/arch.h"
 
 namespace assemble {
 
@@ -26,6 +27,9 @@ InferredArch infer_tf_arch(const Shapes& shapes, const std::string& where);
 /// parameters these are. @throws InputError when it is another network
 InferredArch infer_torch_arch(const Shapes& shapes, const std::string& where);
 
+/// The network that suits the file's names: one of those above, one of the original's tf2.1 branch, or a MobileNetV1.
+InferredArch infer_arch(const WeightSource& source);
+
 /// Classes and, for `flatten`, the side of the input.
 struct HeadSize {
   int64_t classes = 0;
@@ -33,6 +37,6 @@ struct HeadSize {
 };
 
 /// @throws InputError when there is no final dense layer, or it does not fit the arch
-HeadSize infer_head(const Shapes& shapes, const Arch& arch, WeightFormat format, const std::string& where);
+HeadSize infer_head(const Shapes& shapes, const Arch& arch, Naming naming, const std::string& where);
 
 }  // namespace assemble

@@ -12,9 +12,11 @@ namespace assemble {
 
 /// How a variable of the original lies in memory beside our parameter.
 enum class TfLayout {
-  kSame,    ///< the same shape
-  kKernel,  ///< convolution: height, width, in, out there; out, in, height, width here
-  kDense,   ///< in, out there; out, in here
+  kSame,       ///< the same shape
+  kKernel,     ///< convolution: height, width, in, out there; out, in, height, width here
+  kDense,      ///< in, out there; out, in here
+  kDepthwise,  ///< depthwise convolution: height, width, channels, 1 there; channels, 1, height, width here
+  kPointwise,  ///< dense layer as a 1×1 convolution: 1, 1, in, out there; out, in here
 };
 
 /// One of our parameters or buffers and the variable of the original TensorFlow implementation that it comes from.

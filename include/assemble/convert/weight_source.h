@@ -46,7 +46,8 @@ class WeightSource {
 ///
 /// In a PyTorch training checkpoint the state dictionary stands under "state_dict", "model" and the like, the averaged
 /// one under "state_dict_ema", "model_ema" …; parts of names that wrappers add ("module.", "_orig_mod.", "model.") are
-/// taken off where all names have them, in safetensors as well.
+/// taken off where all names have them, in safetensors as well. Variables of an object checkpoint (tf.train.Checkpoint,
+/// Keras) are called by the names in its object graph, see tf_object_names(); what is not the network's is left out.
 /// @param averages the averaged weights, where they are stored apart (PyTorch, safetensors)
 /// @throws InputError when there is no such file, it is malformed, or is something else, which it says
 std::unique_ptr<WeightSource> open_weights(const fs::path& path, bool averages = false);

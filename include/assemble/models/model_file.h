@@ -18,16 +18,14 @@ Graph trace(ClassifierImpl& model, int64_t image_size);
 /// @throws RunError when it cannot be written, and when a weight is not finite: what is there stays
 void save_model(const fs::path& path, ClassifierImpl& model, const ModelCard& card);
 
+/// Whether a path is that of a model file, told from its content.
+bool is_model_file(const fs::path& path);
+
 /// Builds the network that the file describes and loads its weights; it is in evaluation mode.
 /// @throws InputError for missing, unexpected or mis-shaped names (all listed), and for values that are not finite
 Classifier load_model(const fs::path& path, ModelCard* card = nullptr);
 
 /// The arch in a card. @throws InputError naming `where` when it is none
 Arch arch_of(const ModelCard& card, const std::string& where);
-
-/// Copies weights of a model file into a network of another class count: everything but the classifier.
-/// @return names left at their initial values
-/// @throws InputError when the arch differs, with both arch strings
-std::vector<std::string> load_backbone(const fs::path& path, ClassifierImpl& model);
 
 }  // namespace assemble

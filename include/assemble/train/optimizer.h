@@ -20,10 +20,11 @@ struct TrainedParameter {
   std::string name;
   torch::Tensor tensor;
   bool decays = true;  ///< under weight decay
+  double rate = 1;     ///< factor of the learning rate
 };
 
-/// Every parameter of a network, by name. Weight decay is for all that are not a batch norm's: the biases of
-/// convolutions and of the classifier are decayed.
+/// Every parameter of a network that is not frozen, by name. Weight decay is for all that are not a batch norm's: the
+/// biases of convolutions and of the classifier are decayed.
 std::vector<TrainedParameter> trained_parameters(const torch::nn::Module& network);
 
 /// Momentum SGD of the original: g += λ·w (no batch norm); v = m·v + g; w -= lr·v (nesterov: w -= lr·(g + m·v)).
@@ -48,7 +49,9 @@ class MomentumSgd {
     std::vector<torch::Tensor> parameters;
     std::vector<torch::Tensor> velocities;
     double weight_decay;
+    double rate;
   };
+  Group& group_of(const TrainedParameter& parameter);
   void step_group(Group& group, double learning_rate);
 
   MomentumSgdOptions options_;

@@ -12,6 +12,7 @@
 #include "assemble/data/loader.h"
 #include "assemble/deploy/loss_type.h"
 #include "assemble/image/preprocess.h"
+#include "assemble/models/freeze.h"
 #include "assemble/train/mixup.h"
 #include "assemble/train/optimizer.h"
 #include "assemble/train/schedules.h"
@@ -32,7 +33,11 @@ struct CheckpointInterval {
 /// Options of a training run; defaults suit a small data set, recipes/ holds the paper's.
 struct TrainOptions {
   std::string arch = "assemble_resnet50";
-  std::string pretrained;  ///< model file whose weights, the classifier excepted, start the run
+  /// Model file, TensorFlow checkpoint, .pth or .safetensors whose weights start the run: see warm_start().
+  std::string pretrained;
+  bool pretrained_averages = false;         ///< the file's averaged weights in place of its last ones
+  FreezeDepth freeze = FreezeDepth::kNone;  ///< what stays as `pretrained` has it
+  double backbone_lr_factor = 1;            ///< factor of the learning rate for all but embedding and classifier
   /// Checkpoint of a run to go on with; where it is not there, the run begins. Empty: a new run.
   fs::path resume;
   uint64_t seed = 0;

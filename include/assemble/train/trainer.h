@@ -89,6 +89,8 @@ class Trainer {
   void check_data() const;
   void check_sides();
   void start();
+  void start_from_pretrained();
+  std::vector<TrainedParameter> parameters_to_train() const;
   void resume();
   void warn_of_no_effect() const;
   int64_t small_steps() const;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "assemble/convert/naming.h"
 #include "assemble/convert/weight_export.h"
 #include "assemble/convert/weight_import.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "assemble/core/text_file.h"
-#include "assemble/io/file_kind.h"
-#include "assemble/io/safetensors.h"
 #include "assemble/models/model_file.h"
 #include "common/choice_option.h"
 #include "common/flags.h"
@@ -23,12 +22,7 @@ namespace {
 constexpr auto kImportedLosses =
     choices<LossType>("loss", {{LossType::kSoftmax, "softmax"}, {LossType::kSigmoid, "sigmoid"}});
 
-bool is_model_file(const fs::path& path) {
-  if (!fs::is_regular_file(path) || identify_file(path).kind != FileKind::kSafetensors) return false;
-  const SafetensorsFile file(path);
-  const auto format = file.metadata().find("format");
-  return format != file.metadata().end() && format->second == "assemble";
-}
+constexpr float kHalf = 127.5f;  // MobileNets elsewhere take values in -1 … 1
 
 class ConvertCommand : public Subcommand {
  public:
@@ -37,7 +31,8 @@ class ConvertCommand : public Subcommand {
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("in", in_, "TensorFlow checkpoint (prefix, .index or folder), .pth, .safetensors or model file")
+    app.add_option("in", in_,
+                   "TensorFlow or Keras checkpoint (prefix, .index or folder), .pth, .safetensors or model file")
         ->required();
     app.add_option("out", out_, "Model file to write; with --to: a checkpoint's prefix, .safetensors or .pth")
         ->required();
@@ -48,10 +43,9 @@ class ConvertCommand : public Subcommand {
                  "Missing, unexpected or mis-shaped names, and targets that compute other numbers, are errors");
     app.add_flag("--ema", averages_, "Take the weights' moving averages, where the file holds them");
     app.add_option("--class-names", class_names_, "Text file, a class a line; default: 0, 1, 2, …");
-    app.add_option(
-        "--preprocessing", preprocessing_,
-        "Type such as imagenet_224_256 or torchvision_224_232; default: imagenet, for weights of torchvision "
-        "and timm torchvision");
+    app.add_option("--preprocessing", preprocessing_,
+                   "Type such as imagenet_224_256 or torchvision_224_232; default: imagenet, for weights of other "
+                   "libraries torchvision");
     app.add_option("--mean", mean_, "Three numbers subtracted from RGB in [0, 255]")
         ->transform(real(-1e6, 1e6))
         ->expected(3);
@@ -119,19 +113,24 @@ class ConvertCommand : public Subcommand {
     card_.training["converted_from"] =
         concat(weight_format_name(source->format()), " ", fs::path(in_).filename().string());
     card_.arch = imported.model->arch().str();
-    fill_card(source->format(), imported.model->options().classes);
+    fill_card(find_naming(*source), imported.model->options().classes);
     return imported.model;
   }
 
-  void fill_card(WeightFormat format, int64_t classes) {
+  void fill_card(Naming naming, int64_t classes) {
     for (int64_t i = 0; i < classes; ++i) card_.class_names.push_back(std::to_string(i));
-    const bool original = format == WeightFormat::kTensorFlow;
+    const bool original = naming == Naming::kOriginal || naming == Naming::kTf2;
+    is_mobilenet_ = !original && naming != Naming::kOwn;
     Preprocessing& chosen = card_.preprocessing;
-    chosen = Preprocessing::from_type(!preprocessing_.empty() ? preprocessing_ : original ? "imagenet" : "torchvision");
+    const char* usual = original                           ? "imagenet"
+                        : naming == Naming::kTimmMobileNet ? "torchvision_224_256_bicubic"
+                                                           : "torchvision";
+    chosen = Preprocessing::from_type(preprocessing_.empty() ? usual : preprocessing_);
     if (!original) {  // torchvision's and timm's transforms
       const Preprocessing theirs = Preprocessing::from_type("torchvision");
       chosen.mean = theirs.mean;
       chosen.deviation = theirs.deviation;
+      if (is_mobilenet_) chosen.mean = chosen.deviation = {kHalf, kHalf, kHalf};
       chosen.antialias = true;
       if (chosen.family == PreprocessingFamily::kImagenet) chosen.family = theirs.family;
     }
@@ -143,6 +142,7 @@ class ConvertCommand : public Subcommand {
     const bool original = assumed.family == PreprocessingFamily::kImagenet;
     notes_.push_back(concat("assumed: preprocessing as ", original ? "the original's imagenet" : "torchvision's",
                             ", short side to ", assumed.eval_resize, ", crop of ", assumed.eval_size,
+                            is_mobilenet_ ? concat(", (x - ", kHalf, ") / ", kHalf) : "",
                             "; give --preprocessing for another"));
     log_warning(notes_.back());
   }
@@ -203,6 +203,7 @@ class ConvertCommand : public Subcommand {
   int64_t image_size_ = 0;
   std::optional<LossType> loss_;
   int64_t global_step_ = 0;
+  bool is_mobilenet_ = false;  // under the names of another library
   ModelCard card_;
   std::vector<std::string> notes_;
   nlohmann::ordered_json result_;

@@ -48,7 +48,17 @@ void TrainFlags::declare_network(CLI::App& app) {
   TrainOptions& o = options_;
   app.add_option("--arch", o.arch, "Network: a preset or base+tweak+tweak… (see `assemble model list`)")
       ->group("Network");
-  app.add_option("--pretrained", o.pretrained, "Model file to fine-tune: all its weights but the classifier's")
+  app.add_option("--pretrained", o.pretrained,
+                 "Weights to start from, all but the classifier's: model file, TensorFlow checkpoint, .pth or "
+                 ".safetensors; pooling, embedding, filters (aa), last stride and classes may differ")
+      ->group("Network");
+  app.add_flag("--pretrained-ema", o.pretrained_averages, "Of --pretrained the averaged weights")->group("Network");
+  add_choice(app, "--freeze", o.freeze, kFreezeDepths,
+             "What stays as it is; backbone: all but embedding and classifier")
+      ->group("Network");
+  app.add_option("--backbone-lr-factor", o.backbone_lr_factor,
+                 "Factor of the learning rate for all but embedding and classifier")
+      ->transform(positive())
       ->group("Network");
   app.add_flag("--zero-gamma", o.zero_gamma, "Start the last batch norm of every block at 0")->group("Network");
   app.add_option("--bn-momentum", bn_momentum_,
@@ -86,8 +96,9 @@ void TrainFlags::declare_recipe(CLI::App& app) {
   app.add_option("--label-smoothing", o.label_smoothing, "Share of the label spread over all classes")
       ->transform(share())
       ->group(group);
-  app.add_option("--mixup", mixup_, "0 off, 1 halves of a double batch, 2 keeps the batch")
-      ->transform(whole(0, 2))
+  app.add_option("--mixup", mixup_,
+                 "0 off, 1 halves of a double batch, 2 keeps the batch, 3 the batch with itself reversed")
+      ->transform(whole(0, 3))
       ->group(group);
   app.add_option("--mixup-alpha", o.mixup_alpha, "α of mixup's Beta(α, α)")->transform(positive())->group(group);
   app.add_option("--kd-temperature", o.kd_temperature, "Distillation from stored teacher logits; 0 is off")
