@@ -204,19 +204,4 @@ int64_t read_multiply_adds(const fs::path& path, int64_t image_size) {
 
 Graph read_graph(const fs::path& path, int64_t image_size) { return read_graph(SafetensorsFile(path), image_size); }
 
-void require_classes(const ModelCard& card, const std::string& model, const Dataset& dataset,
-                     const std::string& where) {
-  if (dataset.class_names() == card.class_names) return;
-  if (dataset.classes() != card.classes()) {
-    throw InputError(where, concat("has ", dataset.classes(), " classes, the model ", model, " has ", card.classes()),
-                     "measure on the data set it was trained on, or fine-tune it with train --pretrained");
-  }
-  for (size_t c = 0; c < card.class_names.size(); ++c) {
-    if (dataset.class_names()[c] == card.class_names[c]) continue;
-    throw InputError(
-        where, concat("class ", c, " is '", dataset.class_names()[c], "', in the model '", card.class_names[c], "'"),
-        "name the class folders as the model does");
-  }
-}
-
 }  // namespace assemble

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
@@ -39,20 +40,42 @@ std::vector<CorruptionResult> evaluate_in_turn(const MeasuredNetwork& network, L
   return results;
 }
 
+/// Classes of which any part of a stored set has a folder.
+std::vector<std::string> stored_classes(const CorruptionSource& source) {
+  std::set<std::string> names;
+  for (const std::string& corruption : source.options.corruptions) {
+    for (const int severity : source.options.severities) {
+      const fs::path folder = part_of(source, corruption, severity);
+      if (!fs::is_directory(folder)) continue;
+      for (std::string& name : class_names_in(folder)) names.insert(std::move(name));
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
 class Measurement {
  public:
   Measurement(const MeasuredNetwork& network, const CorruptionSource& source, CorruptionResults& results)
-      : network_(network), source_(source), results_(results), uncut_(network.loader) {
+      : network_(network),
+        source_(source),
+        results_(results),
+        pairing_(pair_source(network, source)),
+        uncut_(network.loader) {
+    const ClassPairing& pairing = pairing_.corrupted();
+    network_.network = pairing.measured(network.network);
+    network_.outputs = pairing.measured(network.outputs);
+    if (pairing_.clean) clean_.emplace(*source.dataset, *pairing_.clean);
+    if (pairing_.stored) stored_classes_ = stored_classes(source);
     uncut_.preprocessing.eval_resize = uncut_.preprocessing.eval_size;
   }
 
   void clean() {
-    Loader loader(*source_.dataset, network_.loader);
+    Loader loader(*clean_, network_.loader);
     results_.clean = to_result(evaluate(network_.network, network_.outputs, loader, "clean images"));
   }
 
   void made(const std::string& corruption) {
-    const CorruptedDataset images(*source_.dataset, corruption, source_.options);
+    const CorruptedDataset images(*clean_, corruption, source_.options);
     Loader loader(images, uncut_);
     Progress progress(corruption, loader.images(), "images");
     const auto& severities = source_.options.severities;
@@ -64,7 +87,8 @@ class Measurement {
     for (const int severity : source_.options.severities) {
       const fs::path folder = part_of(source_, corruption, severity);
       if (results_.corruptions[corruption].contains(severity) || !fs::is_directory(folder)) continue;
-      const ImageFolder images(folder, network_.class_names);
+      const ImageFolder folders(folder, stored_classes_);
+      const PairedDataset images(folders, *pairing_.stored);
       Loader loader(images, uncut_);
       results_.corruptions[corruption][severity] =
           to_result(evaluate(network_.network, network_.outputs, loader, concat(corruption, " ", severity)));
@@ -72,9 +96,12 @@ class Measurement {
   }
 
  private:
-  const MeasuredNetwork& network_;
+  MeasuredNetwork network_;  // with the outputs that compete
   const CorruptionSource& source_;
   CorruptionResults& results_;
+  SourcePairing pairing_;
+  std::optional<PairedDataset> clean_;
+  std::vector<std::string> stored_classes_;
   LoaderOptions uncut_;
 };
 
@@ -85,6 +112,26 @@ bool is_measured(const CorruptionResults& results, const std::string& corruption
 }
 
 }  // namespace
+
+SourcePairing pair_source(const MeasuredNetwork& network, const CorruptionSource& source) {
+  const ClassList outputs{network.class_names, network.outputs.network};
+  SourcePairing pairing;
+  if (source.dataset != nullptr) {
+    const Dataset& dataset = *source.dataset;
+    pairing.clean.emplace(outputs, ClassList{dataset.class_names(), dataset.where()}, network.pairing);
+  }
+  if (!source.stored.empty()) {
+    pairing.stored.emplace(outputs, ClassList{stored_classes(source), source.stored.string()}, network.pairing);
+  }
+  if (pairing.clean && pairing.stored && !pairing.clean->measures_like(*pairing.stored)) {
+    throw InputError(
+        source.stored.string(),
+        concat("has images of ", pairing.stored->names().size(), " classes of the model, the clean data ",
+               source.dataset->where(), " of ", pairing.clean->names().size(), ": their errors cannot be compared"),
+        "give clean data of the same classes, or none");
+  }
+  return pairing;
+}
 
 std::vector<std::string> missing_parts(const CorruptionSource& source) {
   std::vector<std::string> missing;

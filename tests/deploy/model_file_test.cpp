@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "../data/memory_dataset.h"
 #include "assemble/core/error.h"
 #include "assemble/deploy/benchmark.h"
 #include "assemble/deploy/engine.h"
@@ -140,19 +139,6 @@ TEST_F(RuntimeModelFile, NotesInitialStatistics) {
     card.training["initial_statistics"] = odd;
     EXPECT_EQ(initial_statistics(card), 0) << odd;
   }
-}
-
-TEST_F(RuntimeModelFile, IsForADataSetOfItsClasses) {
-  const test::MemoryDataset dataset(3);
-  ModelCard card;
-  card.class_names = {"a", "b", "c"};
-  EXPECT_NO_THROW(require_classes(card, "m", dataset, "d"));
-  card.class_names[1] = "x";
-  EXPECT_THAT(error_of<InputError>([&] { require_classes(card, "m", dataset, "d"); }),
-              HasSubstr("d: class 1 is 'b', in the model 'x'"));
-  card.class_names.pop_back();
-  EXPECT_THAT(error_of<InputError>([&] { require_classes(card, "m", dataset, "d"); }),
-              HasSubstr("d: has 3 classes, the model m has 2"));
 }
 
 TEST_F(RuntimeModelFile, WithoutLibtorchSaysWhichFileNeedsIt) {

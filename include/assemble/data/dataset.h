@@ -111,6 +111,16 @@ enum class ClassRule {
   kOfTraining,  ///< those of the training split: a classifier's
   kAny,         ///< any: retrieval compares labels with each other alone (zero-shot splits). A record's label may be
                 ///< any number, and -1 is a distractor
+  kNumbered,    ///< as kOfTraining, but a record's label is a number of its own, from 0, and records have no names
+};
+
+/// Which files of a folder are its TFRecords, where their names do not say it.
+struct RecordFiles {
+  /// File names with *, ? and [ ], each for one split: "part-*.tfrecord". Empty: NAME-?????-of-????? by the splits'
+  /// names.
+  std::string train_files = {};
+  std::string validation_files = {};
+  bool allow_missing_shards = false;  ///< go on, with a warning, where some of a numbered set are missing
 };
 
 /// What of an archive a data set is made of.
@@ -126,15 +136,18 @@ struct ArchivePart {
 /// or testing. In folders, and within zip and tar files: train/CLASS/IMAGE and validation/CLASS/IMAGE, whatever single
 /// folders stand around them. TFRecords (NAME-?????-of-?????) and tar files (see TarDataset) by a part of their names;
 /// where no tar file names a split, all are one archive. Class names of records from DIR/dataset.json or
-/// DIR/classes.txt (one a line). Folders or archives of classes alone are a validation split.
-/// Under ClassRule::kAny the classes of validation are its own, and records need no classes.txt.
-/// @throws InputError for an empty folder, a class without images, no such split, two names of one split, classes of
-///         validation that training lacks; each names the folder and what was expected
-std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule = ClassRule::kOfTraining);
+/// DIR/classes.txt (one a line), else from the records (see record_classes()). Folders or archives of classes alone are
+/// a validation split. Under ClassRule::kAny the classes of validation are its own, and records need no classes.txt.
+/// @throws InputError for an empty folder, a class without images, no such split, two names of one split, a missing
+/// file
+///         of a numbered set (unless RecordFiles allows it), a pattern that no file has, classes of validation that
+///         training lacks; each names the folder and what was expected
+std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule = ClassRule::kOfTraining,
+                                      const RecordFiles& files = {});
 
 /// Opens images whose labels do not matter: of TFRecords and archives the validation split, else the training split,
 /// else all; or an image file, or every image file below a folder (labels -1).
 /// @throws InputError when there are none
-std::unique_ptr<Dataset> open_unlabelled(const fs::path& path);
+std::unique_ptr<Dataset> open_unlabelled(const fs::path& path, const RecordFiles& files = {});
 
 }  // namespace assemble

@@ -36,6 +36,9 @@ class ImageFolder : public Dataset {
   PassedOver passed_over_;
 };
 
+/// Names of the classes whose folders lie in a folder, in order of their labels.
+std::vector<std::string> class_names_in(const fs::path& directory);
+
 /// Image files without labels (-1): one file, or all below a folder.
 class UnlabelledImages : public Dataset {
  public:

@@ -17,13 +17,13 @@ namespace assemble {
 /// @param split     the one wanted; nothing: `preferred`, else whatever images there are
 /// @throws InputError when there are no images, or no such split
 std::unique_ptr<Dataset> open_images(const fs::path& path, std::optional<Split> split,
-                                     Split preferred = Split::kValidation);
+                                     Split preferred = Split::kValidation, const RecordFiles& files = {});
 
 /// Images of several files, folders and archives, one after the other; each is opened as by open_unlabelled().
 class ImageList {
  public:
   /// @throws InputError when one does not exist or holds no images
-  explicit ImageList(const std::vector<std::string>& paths);
+  explicit ImageList(const std::vector<std::string>& paths, const RecordFiles& files = {});
 
   int64_t size() const;
   /// @throws InputError when the image cannot be read

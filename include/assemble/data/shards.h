@@ -15,8 +15,14 @@ std::string shard_name(const std::string& split, int index, int count);
 std::vector<std::string> record_sets(const fs::path& directory);
 
 /// Files of a set ("train", "validation") in a folder, in order; empty when there are none.
-/// @throws InputError when some of a set are missing, or two sets are mixed
-std::vector<fs::path> find_shards(const fs::path& directory, const std::string& split);
+/// @param allow_missing go on with the files that are there; a warning names the first that is not
+/// @throws InputError naming the first of a set that is missing, or when two sets are mixed
+std::vector<fs::path> find_shards(const fs::path& directory, const std::string& split, bool allow_missing = false);
+
+/// Files of a folder whose names match a pattern with *, ? and [ ], in natural order. Those numbered -?????-of-?????
+/// must be whole sets.
+/// @throws InputError when there are none, or one of a numbered set is missing and that is not allowed
+std::vector<fs::path> match_shards(const fs::path& directory, const std::string& pattern, bool allow_missing = false);
 
 /// Files of another set in the same folder would make both unreadable.
 /// @throws UsageError when `directory` holds records of the split in another number of shards

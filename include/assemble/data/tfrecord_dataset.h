@@ -12,8 +12,8 @@ namespace assemble {
 class TfRecordDataset : public Dataset {
  public:
   /// @param shards files, in order
-  /// @param class_names one a label; may be empty under ClassRule::kAny
-  /// @param rule under kAny labels are not checked, and teacher's logits are not read
+  /// @param class_names one a label; may be empty under ClassRule::kAny and kNumbered
+  /// @param rule but for kOfTraining labels are not checked, and teacher's logits are not read
   TfRecordDataset(std::vector<fs::path> shards, std::vector<std::string> class_names,
                   ClassRule rule = ClassRule::kOfTraining);
   ~TfRecordDataset() override;

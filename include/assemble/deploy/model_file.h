@@ -60,9 +60,4 @@ Graph read_graph(const fs::path& path, int64_t image_size);
 /// Multiply-adds of that graph for one image. The weights are not read. @throws as read_graph()
 int64_t read_multiply_adds(const fs::path& path, int64_t image_size);
 
-/// Checks that a data set has the classes of a model, in their order.
-/// @param model the model's file and `where` the data set's place, named in errors
-/// @throws InputError saying which class differs
-void require_classes(const ModelCard& card, const std::string& model, const Dataset& dataset, const std::string& where);
-
 }  // namespace assemble

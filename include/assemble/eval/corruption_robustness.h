@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "assemble/data/corrupt_set.h"
+#include "assemble/eval/class_pairing.h"
 #include "assemble/eval/classification.h"
 
 namespace assemble {
@@ -83,7 +84,21 @@ struct MeasuredNetwork {
   std::vector<std::string> class_names;
   LoaderOptions
       loader;  ///< with the network's preprocessing; images of a set are resized to eval_size and not cut again
+  PairingOptions pairing = {};
 };
+
+/// How the classes of a source's images meet a network's outputs. Of a stored set these are the classes whose folders
+/// lie in any of the parts to measure, so that each part is measured over the same outputs.
+struct SourcePairing {
+  std::optional<ClassPairing> clean;
+  std::optional<ClassPairing> stored;
+
+  /// Of the images that are measured under corruptions.
+  const ClassPairing& corrupted() const { return stored ? *stored : *clean; }
+};
+
+/// @throws InputError as ClassPairing, and when other outputs compete for clean images than for the stored set's
+SourcePairing pair_source(const MeasuredNetwork& network, const CorruptionSource& source);
 
 /// Measures what `results` lacks, one corruption at a time. After each, `store` is called with the results so far.
 /// Parts of a stored set that are missing are passed over: see missing_parts().

@@ -12,6 +12,7 @@
 #include "assemble/image/decode.h"
 #include "assemble/image/resize.h"
 #include "benchmark/benchmark.h"
+#include "common/data_options.h"
 #include "common/numbers.h"
 
 namespace assemble::cli {
@@ -24,6 +25,7 @@ class CorruptBenchmark : public Subcommand {
 
   void declare(CLI::App& app) override {
     app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
+    declare_record_files(app, files_);
     app.add_option("--corruptions", corruptions_, "Which, separated by commas")->delimiter(',');
     app.add_option("--severities", severities_, "Which of 1 to 5, separated by commas")
         ->transform(whole(1, 5))
@@ -62,7 +64,7 @@ class CorruptBenchmark : public Subcommand {
 
  private:
   std::vector<Image> read_images() const {
-    const auto dataset = open_images(data_, std::nullopt);
+    const auto dataset = open_images(data_, std::nullopt, Split::kValidation, files_);
     const int64_t count = std::min(images_, dataset->size());
     std::vector<Image> images;
     for (int64_t i = 0; i < count; ++i) {
@@ -91,6 +93,7 @@ class CorruptBenchmark : public Subcommand {
   }
 
   std::string data_;
+  RecordFiles files_;
   std::vector<std::string> corruptions_ = corruption_names();
   std::vector<int> severities_{1, 2, 3, 4, 5};
   int resize_ = 256;

@@ -15,6 +15,7 @@
 #include "assemble/image/resize.h"
 #include "benchmark/benchmark.h"
 #include "common/choice_option.h"
+#include "common/data_options.h"
 #include "common/numbers.h"
 
 namespace assemble::cli {
@@ -50,6 +51,7 @@ class DataBenchmark : public Subcommand {
 
   void declare(CLI::App& app) override {
     app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
+    declare_record_files(app, files_);
     app.add_option("--threads", threads_, "Threads; 0: every core")->transform(thread_count());
     app.add_option("--preprocessing", preprocessing_, "Type: imagenet, imagenet_NNN, imagenet_TTT_EEE");
     add_choice(app, "--decode", decoding_, kDecodings, "How JPEGs are decoded, as of `assemble train`");
@@ -97,7 +99,7 @@ class DataBenchmark : public Subcommand {
  private:
   std::vector<Bytes> read_images() const {
     std::vector<Bytes> encoded;
-    const auto dataset = open_images(data_, std::nullopt, Split::kTrain);
+    const auto dataset = open_images(data_, std::nullopt, Split::kTrain, files_);
     const int64_t count = std::min(images_, dataset->size());
     for (int64_t i = 0; i < count; ++i) encoded.push_back(dataset->read(i * dataset->size() / count).encoded);
     return encoded;
@@ -190,6 +192,7 @@ class DataBenchmark : public Subcommand {
   }
 
   std::string data_;
+  RecordFiles files_;
   std::string preprocessing_ = "imagenet";
   Decoding decoding_ = Decoding::kExact;
   std::string policy_ = "imagenet";

@@ -11,6 +11,7 @@
 #include "assemble/data/dataset.h"
 #include "assemble/data/manifest.h"
 #include "assemble/image/decode.h"
+#include "common/data_options.h"
 #include "common/numbers.h"
 #include "dataset/dataset.h"
 
@@ -69,11 +70,12 @@ class InspectCommand : public Subcommand {
     app.add_flag("--decode", decode_, "Decode every image and list those that cannot be read");
     app.add_flag("--verify", verify_, "Compare every file of records with the manifest's counts and checksums");
     app.add_option("--threads", threads_, "Threads; 0: every core")->transform(thread_count());
+    declare_record_files(app, files_);
   }
 
   void run() override {
-    const auto train = open_dataset(data_, Split::kTrain);
-    const auto validation = open_dataset(data_, Split::kValidation);
+    const auto train = open_dataset(data_, Split::kTrain, ClassRule::kOfTraining, files_);
+    const auto validation = open_dataset(data_, Split::kValidation, ClassRule::kOfTraining, files_);
     const SplitSummary of_train = inspect(*train, decode_, threads_);
     const SplitSummary of_validation = inspect(*validation, decode_, threads_);
     const std::vector<std::string>& names = train->class_names();
@@ -136,6 +138,7 @@ class InspectCommand : public Subcommand {
   }
 
   std::string data_;
+  RecordFiles files_;
   bool decode_ = false;
   bool verify_ = false;
   int threads_ = 0;

@@ -6,6 +6,7 @@
 #include "assemble/core/text.h"
 #include "assemble/data/open_images.h"
 #include "common/choice_option.h"
+#include "common/data_options.h"
 #include "common/outputs.h"
 
 namespace assemble::cli {
@@ -14,13 +15,14 @@ void DerivedSetCommand::declare_paths(CLI::App& app, const std::string& layout) 
   app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
   app.add_option("--out", out_, "Folder for " + layout)->required();
   add_choice(app, "--split", split_, "auto", kSplits, "Part of the data set; auto: validation, else all images");
+  declare_record_files(app, files_);
 }
 
 void DerivedSetCommand::run() {
   check_output_folder("--out", out_, {data_});
   keep_freed_memory();
   check_apart(out_, data_);
-  const auto dataset = open_images(data_, split_);
+  const auto dataset = open_images(data_, split_, Split::kValidation, files_);
   const DerivedReport report = make(*dataset, out_, split_ ? split_name(*split_) : "auto");
   print({{"out", out_},
          {"images", dataset->size()},

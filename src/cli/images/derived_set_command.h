@@ -24,6 +24,7 @@ class DerivedSetCommand : public Subcommand {
   std::string data_;
   std::string out_;
   std::optional<Split> split_;
+  RecordFiles files_;
 };
 
 }  // namespace assemble::cli

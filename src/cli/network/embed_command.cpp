@@ -5,6 +5,7 @@
 #include "assemble/eval/embeddings.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
+#include "common/data_options.h"
 #include "common/hooks.h"
 #include "common/inference.h"
 #include "common/numbers.h"
@@ -30,6 +31,7 @@ class EmbedCommand : public Subcommand {
     app.add_option("--batch-size", loader_.batch_size, "Images a batch")->transform(at_least(1));
     app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->transform(side(0));
     inference_.declare(app);
+    declare_record_files(app, files_);
     app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core")
         ->transform(thread_count());
     add_choice(app, "--decode", loader_.decoding, kDecodings, "exact (the original's pixels) or fast");
@@ -43,7 +45,8 @@ class EmbedCommand : public Subcommand {
       prepare_output_file("--out", labels, {inference_.model, data_});
     }
     keep_freed_memory();
-    const auto dataset = unlabelled_ ? open_unlabelled(data_) : open_dataset(data_, split_, ClassRule::kAny);
+    const auto dataset =
+        unlabelled_ ? open_unlabelled(data_, files_) : open_dataset(data_, split_, ClassRule::kAny, files_);
     loader_.memory = hooks_.memory_for(inference_);
     const LoadedModel model = load_embedder(inference_, loader_.batch_size, eval_size_);
     loader_.preprocessing = at_size(model.card.preprocessing, eval_size_);
@@ -73,6 +76,7 @@ class EmbedCommand : public Subcommand {
 
   Hooks hooks_;
   InferenceOptions inference_;
+  RecordFiles files_;
   std::string data_, out_;
   Split split_ = Split::kValidation;
   bool unlabelled_ = false;

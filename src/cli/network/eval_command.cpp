@@ -8,6 +8,7 @@
 #include "assemble/eval/retrieval.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
+#include "common/data_options.h"
 #include "common/hooks.h"
 #include "common/inference.h"
 #include "common/numbers.h"
@@ -49,6 +50,8 @@ class EvalCommand : public Subcommand {
         ->transform(whole(1, 65535))
         ->envname("MASTER_PORT")
         ->group(shared);
+    declare_record_files(app, files_);
+    declare_pairing(app, pairing_);
     const char* group = "Retrieval";
     CLI::Option* retrieval =
         app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k, map@r; the classes may be any")
@@ -63,22 +66,31 @@ class EvalCommand : public Subcommand {
   void run() override {
     keep_freed_memory();
     if (ranks_.world > 1 && !hooks_.gather) throw NeedsTorch("--world above 1");
-    const auto dataset = open_dataset(data_, split_, retrieval_ ? ClassRule::kAny : ClassRule::kOfTraining);
+    if (retrieval_ && pairing_.given()) {
+      throw UsageError("--retrieval", "compares images with each other: no class meets an output",
+                       "leave --label-offset and --class-map out");
+    }
+    const auto dataset = open_dataset(data_, split_, retrieval_ ? ClassRule::kAny : rule_of(pairing_), files_);
     loader_.memory = hooks_.memory_for(inference_);
     if (retrieval_) return retrieve(*dataset);
     const LoadedModel model = load_for_inference(inference_, loader_.batch_size, eval_size_);
-    require_classes(model.card, inference_.model, *dataset, data_);
+    const ClassPairing pairing({model.card.class_names, inference_.model}, {dataset->class_names(), data_}, pairing_);
+    if (!pairing.same()) log_info(pairing.to_text());
+    const PairedDataset paired(*dataset, pairing);
     loader_.preprocessing = at_size(model.card.preprocessing, eval_size_);
     ranks_.check();
     loader_.rank = ranks_.rank;
     loader_.world = ranks_.world;
-    Loader loader(*dataset, loader_);
+    Loader loader(paired, loader_);
     ClassificationMeter meter =
-        evaluate_part(model.network, outputs_of(model.card, inference_.model), loader, "evaluating");
+        evaluate_part(pairing.measured(model.network), pairing.measured(outputs_of(model.card, inference_.model)),
+                      loader, "evaluating");
     warn_of_broken(loader);
     if (ranks_.world > 1 && !add_other_parts(meter)) return;
     const ClassificationResult result = meter.result();
-    print(to_json(result, model.card.class_names), to_text(result, model.card.class_names));
+    nlohmann::ordered_json json = to_json(result, pairing.names());
+    json["class_pairing"] = pairing.to_json();
+    print(json, to_text(result, pairing.names()) + (pairing.same() ? "" : "\n" + pairing.to_text() + "\n"));
   }
 
  private:
@@ -106,7 +118,7 @@ class EvalCommand : public Subcommand {
     loader_.preprocessing = at_size(model.card.preprocessing, eval_size_);
     EmbeddedImages images = embed(model.network, dataset, "embedding");
     if (!distractors_.empty()) {
-      const auto others = open_unlabelled(distractors_);
+      const auto others = open_unlabelled(distractors_, {.allow_missing_shards = files_.allow_missing_shards});
       images = with_distractors(std::move(images), embed(model.network, *others, "embedding distractors").embeddings);
     }
     const RetrievalResult result = measure_retrieval(images, similarity_, recall_at_);
@@ -125,6 +137,8 @@ class EvalCommand : public Subcommand {
   Similarity similarity_ = Similarity::kCosine;
   std::vector<int64_t> recall_at_{1, 2, 4, 8};
   std::string distractors_;
+  RecordFiles files_;
+  PairingOptions pairing_;
   LoaderOptions loader_;
   Ranks ranks_;
 };

@@ -12,6 +12,7 @@
 #include "assemble/eval/classification.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
+#include "common/data_options.h"
 #include "common/inference.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
@@ -61,6 +62,8 @@ class ExportCommand : public Subcommand {
         ->transform(not_negative())
         ->needs(int8)
         ->group(group);
+    declare_record_files(app, files_);
+    declare_pairing(app, pairing_);
   }
 
   void run() override {
@@ -113,7 +116,7 @@ class ExportCommand : public Subcommand {
   }
 
   std::vector<Batch> calibration_images() const {
-    const auto all = open_unlabelled(calibration_);
+    const auto all = open_unlabelled(calibration_, {.allow_missing_shards = files_.allow_missing_shards});
     const int64_t wanted = calibration_images_ == 0 ? all->size() : std::min(calibration_images_, all->size());
     if (wanted < kFewestImages) {
       throw InputError(calibration_, concat("holds ", all->size(), " images, at least ", kFewestImages, " are needed"),
@@ -136,18 +139,20 @@ class ExportCommand : public Subcommand {
 
   /// Share of the validation images that a graph classifies right, in per cent.
   double accuracy(const Graph& graph, Precision precision) const {
-    const auto dataset = open_dataset(data_, Split::kValidation);
-    require_classes(card_, model_file_, *dataset, data_);
+    const auto dataset = open_dataset(data_, Split::kValidation, rule_of(pairing_), files_);
+    const ClassPairing pairing({card_.class_names, model_file_}, {dataset->class_names(), data_}, pairing_);
+    const PairedDataset paired(*dataset, pairing);
     LoaderOptions options;
     options.preprocessing = card_.preprocessing;
-    Loader loader(*dataset, options);
+    Loader loader(paired, options);
     const InferenceOptions inference;
     EngineOptions engine_options = inference.engine_options(options.batch_size);
     engine_options.precision = precision;
-    const Network network = make_network(make_engine(graph, engine_options));
+    const Network network = pairing.measured(make_network(make_engine(graph, engine_options)));
     const std::string name = concat(model_file_, " in ", precision_name(precision));
-    return 100 *
-           evaluate(network, outputs_of(card_, name), loader, concat("evaluating ", precision_name(precision))).top1;
+    return 100 * evaluate(network, pairing.measured(outputs_of(card_, name)), loader,
+                          concat("evaluating ", precision_name(precision)))
+                     .top1;
   }
 
   Graph quantised(const Graph& traced, const Graph& graph) {
@@ -213,6 +218,8 @@ class ExportCommand : public Subcommand {
   int64_t calibration_images_ = 128;
   double max_drop_ = -1;
   QuantiseOptions options_;
+  RecordFiles files_;
+  PairingOptions pairing_;
   ModelCard card_;
   ordered_json report_ = ordered_json::object();
   std::string text_;

@@ -9,6 +9,7 @@
 #include "assemble/eval/predict.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
+#include "common/data_options.h"
 #include "common/inference.h"
 #include "common/numbers.h"
 
@@ -29,15 +30,21 @@ class PredictCommand : public Subcommand {
     app.add_option("--top", options_.top, "Classes to name for each image")->transform(at_least(1));
     add_choice(app, "--format", format_, kFormats, "How the result is written");
     app.add_option("--batch-size", options_.batch_size, "Images a batch")->transform(at_least(1));
+    app.add_option("--class-map", class_map_,
+                   "Names of the outputs: a file in UTF-8, a line CLASS,OUTPUT; imagenet: ImageNet's synsets");
     inference_.declare(app);
+    declare_record_files(app, files_);
   }
 
   void run() override {
-    const ImageList images(images_);
+    const ImageList images(images_, files_);
     std::vector<std::string> names;
     for (int64_t i = 0; i < images.size(); ++i) names.push_back(images.path(i));
     options_.batch_size = std::min(options_.batch_size, images.size());
-    const LoadedModel model = load_for_inference(inference_, options_.batch_size);
+    LoadedModel model = load_for_inference(inference_, options_.batch_size);
+    if (!class_map_.empty()) {
+      model.card.class_names = mapped_names(class_map_, {model.card.class_names, inference_.model});
+    }
     const auto read = [&](int64_t i) { return images.read(i).encoded; };
     const std::vector<Prediction> predictions = predict(model.network, model.card, names, read, options_);
     write(predictions);
@@ -57,6 +64,8 @@ class PredictCommand : public Subcommand {
 
   InferenceOptions inference_;
   std::vector<std::string> images_;
+  std::string class_map_;
+  RecordFiles files_;
   Format format_ = Format::kTable;
   PredictOptions options_;
 };

@@ -9,6 +9,7 @@
 #include "assemble/eval/teach.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
+#include "common/data_options.h"
 #include "common/hooks.h"
 #include "common/inference.h"
 #include "common/interrupt.h"
@@ -35,6 +36,8 @@ class TeachCommand : public Subcommand {
     app.add_option("--loader-threads", options_.loader_threads, "Threads that decode; 0: every core")
         ->transform(thread_count());
     app.add_option("--max-broken", options_.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
+    declare_record_files(app, files_);
+    declare_pairing(app, pairing_);
   }
 
   void run() override {
@@ -44,17 +47,22 @@ class TeachCommand : public Subcommand {
     options_.preprocessing = card_.preprocessing;
     std::vector<std::pair<Split, std::unique_ptr<Dataset>>> splits;
     for (const Split split : {Split::kTrain, Split::kValidation}) {
-      if (split_.value_or(split) == split) splits.emplace_back(split, open_dataset(data_, split));
+      if (split_.value_or(split) == split)
+        splits.emplace_back(split, open_dataset(data_, split, ClassRule::kOfTraining, files_));
     }
-    check_classes(*splits.front().second);
-    prepare_teacher_folder(out_, identity());
+    const ClassPairing pairing({card_.class_names, inference_.model}, {splits.front().second->class_names(), data_},
+                               pairing_);
+    if (!pairing.same()) log_info(pairing.to_text() + "; logits are stored in the order of the data's");
+    prepare_teacher_folder(out_, identity(pairing));
+    const Network ordered = pairing.in_order_of_data(teacher);
     const InterruptGuard interrupt;
     for (const auto& [split, dataset] : splits) {
-      report(split, teach(*dataset, split, teacher, out_, options_, interrupt.token()));
+      report(split, teach(*dataset, split, ordered, out_, options_, interrupt.token()));
     }
     write_file(fs::path(out_) / "classes.txt",
                std::string_view(join(splits.front().second->class_names(), "\n") + "\n"));
     result_["out"] = out_;
+    result_["class_pairing"] = pairing.to_json();
     print(result_,
           format_table(table_) + concat("\nTrain with: assemble train --data ", out_, " --kd-temperature 1 …\n"));
   }
@@ -69,34 +77,17 @@ class TeachCommand : public Subcommand {
     return loaded.network;
   }
 
-  /// Logits are stored by position, so the teacher's classes must be the data set's in their order. Names may differ:
-  /// converted models often have numbers for names.
-  void check_classes(const Dataset& dataset) const {
-    const std::vector<std::string>&theirs = card_.class_names, &ours = dataset.class_names();
-    if (theirs.size() != ours.size()) {
-      throw InputError(inference_.model,
-                       concat("has ", theirs.size(), " classes, the data set ", data_, " has ", ours.size()),
-                       "a teacher must know the data set's classes: fine-tune it with train --pretrained");
-    }
-    const auto [mine, other] = std::mismatch(theirs.begin(), theirs.end(), ours.begin());
-    if (mine == theirs.end()) return;
-    const std::string difference = concat("class ", mine - theirs.begin(), " is '", *other, "' in the data set, '",
-                                          *mine, "' in ", inference_.model);
-    if (std::is_permutation(theirs.begin(), theirs.end(), ours.begin())) {
-      throw InputError(data_, difference, "they must be in the same order");
-    }
-    log_warning(difference + ": classes are matched by their order");
-  }
-
-  nlohmann::ordered_json identity() const {
+  nlohmann::ordered_json identity(const ClassPairing& pairing) const {
     const Bytes bytes = read_file(inference_.model);
-    return {{"format", "assemble teach 1"},
-            {"arch", card_.arch},
-            {"model_bytes", bytes.size()},
-            {"model_crc32c", crc32c(bytes)},
-            {"preprocessing", nlohmann::ordered_json::parse(card_.preprocessing.to_json())},
-            {"engine", kEngineKinds.name(inference_.kind())},
-            {"precision", precision_name(inference_.precision)}};
+    nlohmann::ordered_json identity{{"format", "assemble teach 1"},
+                                    {"arch", card_.arch},
+                                    {"model_bytes", bytes.size()},
+                                    {"model_crc32c", crc32c(bytes)},
+                                    {"preprocessing", nlohmann::ordered_json::parse(card_.preprocessing.to_json())},
+                                    {"engine", kEngineKinds.name(inference_.kind())},
+                                    {"precision", precision_name(inference_.precision)}};
+    if (!pairing.same()) identity["class_pairing"] = pairing.order();
+    return identity;
   }
 
   void report(Split split, const TeachReport& report) {
@@ -119,6 +110,8 @@ class TeachCommand : public Subcommand {
   std::string out_;
   std::optional<Split> split_;
   TeachOptions options_;
+  RecordFiles files_;
+  PairingOptions pairing_;
   ModelCard card_;
   nlohmann::ordered_json result_;
   std::vector<std::vector<std::string>> table_{{"split", "images", "broken", "teacher's top-1", "shards", "kept"}};

@@ -91,13 +91,15 @@ class CorruptionMeasure : public Subcommand {
     open_source(network);
     const std::vector<std::string> missing = missing_parts(source_);
     require_something(missing);
+    const ClassPairing pairing = pair_source(network.measured(), source_).corrupted();
+    if (!pairing.same()) log_info(pairing.to_text());
     if (!source_.stored.empty()) stored_side_ = stored_side(source_);
     if (!out_.empty()) check_outside(out_, data_);
     const GivenBaseline given = open_baseline(network);
     const CorruptionResults results = measure(network, out_);
     const CorruptionBaseline baseline = make_baseline(given);
     warn_of_lacking(results, baseline);
-    report(network, results, baseline, gaps(results, missing));
+    report(network, results, baseline, gaps(results, missing), pairing);
   }
 
  private:
@@ -111,8 +113,7 @@ class CorruptionMeasure : public Subcommand {
       throw InputError(data_, "holds sequences", "measure them with 'assemble robustness p'");
     }
     if (source_.stored.empty() || !clean_.empty()) {
-      dataset_ = open_dataset(clean_.empty() ? data_ : clean_, split_);
-      network.check_classes(*dataset_);
+      dataset_ = open_dataset(clean_.empty() ? data_ : clean_, split_, rule_of(network_.pairing), network_.files);
       source_.dataset = dataset_.get();
     }
   }
@@ -133,6 +134,8 @@ class CorruptionMeasure : public Subcommand {
     ordered_json settings{{"network", network.identity()}, {"images", making_of(source_)}, {"clean", clean_}};
     if (source_.dataset != nullptr)
       settings.update({{"split", split_name(split_)}, {"count", source_.dataset->size()}});
+    const ClassPairing pairing = pair_source(network.measured(), source_).corrupted();
+    if (!pairing.same()) settings["class_pairing"] = pairing.order();
     const RunState state(out, settings);
     if (!state.results().is_null()) results = corruption_results_from_json(state.results(), state.where());
     measure_corruptions(network.measured(), source_, results, [&] { state.store(to_json(results)); });
@@ -149,7 +152,7 @@ class CorruptionMeasure : public Subcommand {
       given.result = alexnet_corruption_baseline();
     } else if (is_model_file(baseline_)) {
       given.network.emplace(baseline_, network_);
-      if (source_.dataset != nullptr) given.network->check_classes(*source_.dataset);
+      pair_source(given.network->measured(), source_);
     } else {
       const ordered_json result = read_result(baseline_);
       if (result.contains("images") && result["images"] != making_of(source_)) {
@@ -197,7 +200,7 @@ class CorruptionMeasure : public Subcommand {
   }
 
   void report(const LoadedNetwork& network, const CorruptionResults& results, const CorruptionBaseline& baseline,
-              const std::vector<std::string>& missing) const {
+              const std::vector<std::string>& missing, const ClassPairing& pairing) const {
     const CorruptionScores scores = score_corruptions(results, baseline);
     if (stored_side_) warn_of_resizing(data_, *stored_side_, network.card().preprocessing.eval_size);
     double ece = 0;
@@ -227,6 +230,7 @@ class CorruptionMeasure : public Subcommand {
                       {"ce", scores.ce},
                       {"relative_ce", scores.relative_ce},
                       {"images", making_of(source_)},
+                      {"class_pairing", pairing.to_json()},
                       {"measured", to_json(results)},
                       {"date", timestamp()},
                       {"version", ASSEMBLE_VERSION}};
@@ -236,6 +240,7 @@ class CorruptionMeasure : public Subcommand {
       text += concat("No mCE: ", whole, " of ", kOfficialCorruptions, " or ", corruption_names().size(),
                      " corruptions were measured at all five severities\n");
     }
+    if (!pairing.same()) text += pairing.to_text() + "\n";
     print(json, text);
   }
 

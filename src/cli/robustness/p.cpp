@@ -57,7 +57,7 @@ class PerturbationMeasure : public Subcommand {
     stored_ = reading_.is_stored(data_, !reading_.as ? read_as_sequences(data_) : Reading::kClean,
                                  "a stored set of sequences");
     if (!stored_) {
-      dataset_ = open_dataset(data_, split_);
+      dataset_ = open_dataset(data_, split_, rule_of(network_.pairing), network_.files);
       network.check_classes(*dataset_);
     }
     find_missing();

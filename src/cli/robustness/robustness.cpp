@@ -9,6 +9,7 @@
 #include "assemble/core/text.h"
 #include "assemble/report/report.h"
 #include "common/choice_option.h"
+#include "common/data_options.h"
 #include "common/numbers.h"
 
 namespace assemble::cli {
@@ -28,6 +29,8 @@ void NetworkOptions::declare(CLI::App& app) {
   app.add_option("--loader-threads", loader.threads, "Threads that read and make images; 0: every core")
       ->transform(thread_count());
   app.add_option("--max-broken", loader.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
+  declare_record_files(app, files);
+  declare_pairing(app, pairing);
 }
 
 void DataReading::declare(CLI::App& app) {
@@ -46,7 +49,10 @@ bool DataReading::is_stored(const std::string& data, Reading reading, const std:
 }
 
 LoadedNetwork::LoadedNetwork(const fs::path& file, const NetworkOptions& options)
-    : file_(file), precision_(precision_name(options.inference.precision)), loader_(options.loader) {
+    : file_(file),
+      precision_(precision_name(options.inference.precision)),
+      loader_(options.loader),
+      pairing_(options.pairing) {
   InferenceOptions inference = options.inference;
   inference.model = file.string();
   const LoadedModel loaded = load_for_inference(inference, loader_.batch_size);
@@ -56,13 +62,14 @@ LoadedNetwork::LoadedNetwork(const fs::path& file, const NetworkOptions& options
 }
 
 MeasuredNetwork LoadedNetwork::measured() const {
-  return {network_, outputs_of(card_, file_.string()), card_.class_names, loader_};
+  return {network_, outputs_of(card_, file_.string()), card_.class_names, loader_, pairing_};
 }
 
 ordered_json LoadedNetwork::identity() const { return {{"content", content_hash(file_)}, {"precision", precision_}}; }
 
 void LoadedNetwork::check_classes(const Dataset& dataset) const {
-  require_classes(card_, file_.string(), dataset, dataset.where());
+  const ClassPairing pairing({card_.class_names, file_.string()}, {dataset.class_names(), dataset.where()}, pairing_);
+  if (!pairing.same()) log_info(pairing.to_text());
 }
 
 RunState::RunState(const fs::path& out, const ordered_json& settings)

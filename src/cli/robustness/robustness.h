@@ -21,6 +21,8 @@ std::unique_ptr<Subcommand> make_report_measure();
 struct NetworkOptions {
   InferenceOptions inference;
   LoaderOptions loader;
+  RecordFiles files;
+  PairingOptions pairing;
 
   void declare(CLI::App& app);
 };
@@ -45,7 +47,7 @@ class LoadedNetwork {
   MeasuredNetwork measured() const;
   /// Identifies the weights by the file's contents: a run goes on only with the same ones.
   nlohmann::ordered_json identity() const;
-  /// @throws InputError when the data set's classes are not the network's
+  /// @throws InputError when the data set's classes do not meet the network's
   void check_classes(const Dataset& dataset) const;
 
  private:
@@ -54,6 +56,7 @@ class LoadedNetwork {
   Network network_;
   std::string precision_;
   LoaderOptions loader_;
+  PairingOptions pairing_;
 };
 
 /// Partial results of a run in OUT/state.json. Without OUT nothing is stored.

@@ -25,7 +25,7 @@ class ShiftMeasure : public Subcommand {
 
   void run() override {
     const LoadedNetwork network(network_.inference.model, network_);
-    const auto dataset = open_dataset(data_, split_);
+    const auto dataset = open_dataset(data_, split_, rule_of(network_.pairing), network_.files);
     network.check_classes(*dataset);
     MeasuredNetwork measured = network.measured();
     if (resize_ > 0) measured.loader.preprocessing.eval_resize = resize_;

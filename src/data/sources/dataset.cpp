@@ -15,6 +15,7 @@
 #include "assemble/data/zip_dataset.h"
 #include "assemble/image/decode.h"
 #include "sources/listing.h"
+#include "sources/record_classes.h"
 #include "sources/splits.h"
 
 namespace assemble {
@@ -22,7 +23,7 @@ namespace {
 
 constexpr const char* kLayouts =
     "expected train/CLASS/IMAGE and validation/CLASS/IMAGE (or val, valid, test), or TFRecords train-00000-of-0000N, "
-    "validation-00000-of-0000N and classes.txt, or tar files with train and val in their names, or a zip file";
+    "validation-00000-of-0000N, or tar files with train and val in their names, or a zip file";
 
 bool is_folder(const fs::path& path) {
   std::error_code code;
@@ -71,14 +72,39 @@ void keep_training_classes(const fs::path& directory, std::vector<std::string>& 
   names.resize(std::min(names.size(), static_cast<size_t>(manifest->training_classes)));
 }
 
-std::unique_ptr<Dataset> open_records(const fs::path& directory, const std::optional<Split>& split, ClassRule rule) {
+/// The files of a split; empty when there are none.
+std::vector<fs::path> find_records(const fs::path& directory, const std::optional<Split>& split,
+                                   const RecordFiles& files) {
+  const bool missing = files.allow_missing_shards;
+  if (!files.train_files.empty() || !files.validation_files.empty()) {
+    const std::string& validation = files.validation_files;
+    const bool trains = split ? *split == Split::kTrain : validation.empty();
+    const std::string& pattern = trains ? files.train_files : validation;
+    if (!pattern.empty()) return match_shards(directory, pattern, missing);
+  }
   const auto set = choose_any(split, record_splits(directory), directory.string());
-  if (!set) {
+  return set ? find_shards(directory, *set, missing) : std::vector<fs::path>{};
+}
+
+/// Names as the files beside the records say, else as the records themselves do; of training, where it is there.
+std::vector<std::string> names_of_records(const fs::path& directory, const std::vector<fs::path>& shards,
+                                          const std::optional<Split>& split, ClassRule rule, const RecordFiles& files) {
+  if (rule == ClassRule::kNumbered) return {};
+  std::vector<std::string> names = names_beside(directory);
+  if (!names.empty() || rule == ClassRule::kAny) return names;
+  const bool of_training = split == Split::kValidation;
+  const std::vector<fs::path> train = of_training ? find_records(directory, Split::kTrain, files) : shards;
+  return record_classes(train.empty() ? shards : train);
+}
+
+std::unique_ptr<Dataset> open_records(const fs::path& directory, const std::optional<Split>& split, ClassRule rule,
+                                      const RecordFiles& files) {
+  std::vector<fs::path> shards = find_records(directory, split, files);
+  if (shards.empty()) {
     throw InputError(directory.string(), concat("holds no ", split_name(split.value_or(Split::kTrain)), " TFRecords"),
                      kLayouts);
   }
-  std::vector<fs::path> shards = find_shards(directory, *set);
-  std::vector<std::string> names = rule == ClassRule::kAny ? names_beside(directory) : class_names_of(directory);
+  std::vector<std::string> names = names_of_records(directory, shards, split, rule, files);
   if (split == Split::kTrain) keep_training_classes(directory, names);
   return std::make_unique<TfRecordDataset>(std::move(shards), std::move(names), rule);
 }
@@ -117,7 +143,7 @@ std::unique_ptr<Dataset> open_tars(const fs::path& directory, SplitFiles tars, c
     throw InputError(directory.string(), concat("holds no ", split_name(split.value_or(Split::kTrain)), " tar files"),
                      "expected 'train' or 'val' in their names");
   }
-  if (names.empty() && split == Split::kValidation && rule == ClassRule::kOfTraining) {
+  if (names.empty() && split == Split::kValidation && rule != ClassRule::kAny) {
     const auto train = choose_split(Split::kTrain, tars.splits, directory.string());
     if (train) names = TarDataset(tars.files[*train], {}, {Split::kTrain, rule, true}).class_names();
   }
@@ -168,7 +194,9 @@ std::unique_ptr<Dataset> open_archive(const fs::path& file, Archive type, const 
   return dataset;
 }
 
-bool holds_records(const fs::path& directory) { return !record_splits(directory).empty(); }
+bool holds_records(const fs::path& directory, const RecordFiles& files) {
+  return !files.train_files.empty() || !files.validation_files.empty() || !record_splits(directory).empty();
+}
 
 /// The folder around the splits' folders, and those.
 SplitFolders find_folders(const fs::path& directory) {
@@ -204,7 +232,7 @@ std::unique_ptr<Dataset> open_folders(const fs::path& directory, const SplitFold
   const auto validation = choose_split(Split::kValidation, folders.splits, base.string());
   if (!validation) throw InputError(directory.string(), "holds no validation split", kLayouts);
   if (train) warn_of_same_folder(base / *train, base / *validation);
-  const bool known = train && rule == ClassRule::kOfTraining;
+  const bool known = train && rule != ClassRule::kAny;
   return std::make_unique<ImageFolder>(base / *validation,
                                        known ? class_names_in(base / *train) : std::vector<std::string>{});
 }
@@ -244,7 +272,8 @@ EvenlySpread::EvenlySpread(const Dataset& whole, int64_t count) : whole_(whole),
 
 const char* split_name(Split split) { return kSplits.name(split); }
 
-std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule) {
+std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule,
+                                      const RecordFiles& files) {
   std::error_code code;
   if (fs::is_regular_file(directory, code)) {
     const Archive type = archive_type(directory);
@@ -256,9 +285,9 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, Cl
   }
   const std::vector<std::string> below = folder_names(directory);
   const SplitFolders folders = find_folders(directory);
-  if (holds_records(directory)) {
+  if (holds_records(directory, files)) {
     if (!folders.splits.empty()) say_taken(directory, "TFRecords", "folders of splits");
-    return open_records(directory, split, rule);
+    return open_records(directory, split, rule, files);
   }
   SplitFiles tars = find_tars(directory);
   if (!tars.are_data(/*alone=*/below.empty())) return open_folders(directory, folders, split, rule);
@@ -267,13 +296,13 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, Cl
   return open_folders(directory, folders, split, rule);
 }
 
-std::unique_ptr<Dataset> open_unlabelled(const fs::path& path) {
+std::unique_ptr<Dataset> open_unlabelled(const fs::path& path, const RecordFiles& files) {
   if (!is_folder(path)) {
     const Archive type = fs::exists(path) ? archive_type(path) : Archive::kNone;
     if (type != Archive::kNone) return open_archive(path, type, std::nullopt, ClassRule::kAny);
     return std::make_unique<UnlabelledImages>(path);
   }
-  if (holds_records(path)) return open_records(path, std::nullopt, ClassRule::kAny);
+  if (holds_records(path, files)) return open_records(path, std::nullopt, ClassRule::kAny, files);
   SplitFiles tars = find_tars(path);
   const bool alone = folder_names(path).empty() && !holds_images(path);
   if (!tars.are_data(alone)) return std::make_unique<UnlabelledImages>(path);

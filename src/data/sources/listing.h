@@ -63,9 +63,6 @@ class ImageLister {
 /// @throws InputError for a name with control characters, and for two folders of one name in different spellings
 std::map<std::string, std::string> class_folders(const std::vector<std::string>& folders, const std::string& where);
 
-/// Names of the classes whose folders lie in a folder, in order of their labels.
-std::vector<std::string> class_names_in(const fs::path& directory);
-
 /// @throws InputError naming the first class that is not among those expected, and the nearest
 void require_known_classes(const std::map<std::string, std::string>& folders, const std::vector<std::string>& known,
                            const std::string& where);

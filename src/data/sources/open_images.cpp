@@ -27,17 +27,18 @@ fs::path relative_file(const Dataset& dataset, int64_t index) {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_images(const fs::path& path, std::optional<Split> split, Split preferred) {
-  if (split) return open_dataset(path, *split);
+std::unique_ptr<Dataset> open_images(const fs::path& path, std::optional<Split> split, Split preferred,
+                                     const RecordFiles& files) {
+  if (split) return open_dataset(path, *split, ClassRule::kOfTraining, files);
   if (is_image_file(path) && !fs::is_directory(path)) return open_unlabelled(path);
   std::string reason = "images lie beside its folders";
   try {
-    auto dataset = open_dataset(path, preferred);
+    auto dataset = open_dataset(path, preferred, ClassRule::kOfTraining, files);
     if (!has_images_beside_classes(path, *dataset)) return dataset;
   } catch (const InputError& error) {
     reason = error.what();
   }
-  auto images = open_unlabelled(path);
+  auto images = open_unlabelled(path, files);
   log_info(
       concat(path.string(), ": taken as ", images->size(), " images without labels, as it is no data set: ", reason));
   return images;
@@ -51,10 +52,10 @@ fs::path image_name(const Dataset& dataset, int64_t index) {
   return concat("image_", zero_padded(static_cast<uint64_t>(index), 8));
 }
 
-ImageList::ImageList(const std::vector<std::string>& paths) {
+ImageList::ImageList(const std::vector<std::string>& paths, const RecordFiles& files) {
   int64_t end = 0;
   for (const std::string& path : paths) {
-    parts_.push_back(open_unlabelled(path));
+    parts_.push_back(open_unlabelled(path, files));
     ends_.push_back(end += parts_.back()->size());
   }
 }

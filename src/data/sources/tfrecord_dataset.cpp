@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
 #include "assemble/core/handle_cache.h"
 #include "assemble/core/thread_pool.h"
+#include "assemble/data/imagenet_classes.h"
 #include "assemble/io/tf_example.h"
 #include "sources/inflated_shards.h"
 
@@ -63,6 +65,17 @@ std::vector<BoundingBox> read_boxes(const Example& example, const std::string& w
     boxes[i] = {values[0], values[1], values[2], values[3]};
   }
   return boxes;
+}
+
+/// Records that name a synset must be of the class that their label says: else the names are in another order.
+void require_synset(const Example& example, const std::string& class_name, const Sample& sample) {
+  const auto* synsets = find<std::string>(example, "image/class/synset", sample.name);
+  const std::string_view expected = synset_of(class_name);
+  if (synsets == nullptr || synsets->size() != 1 || expected.empty()) return;
+  if (synset_of(synsets->front()).empty() || synsets->front() == expected) return;
+  throw InputError(sample.name,
+                   concat("label ", sample.label, " is ", expected, ", the record says ", one_line(synsets->front())),
+                   "the names of the classes must be in the order of the labels");
 }
 
 bool is_compressed(const fs::path& shard) {
@@ -141,14 +154,16 @@ Sample TfRecordDataset::read(int64_t index) const {
   sample.encoded.assign(encoded.begin(), encoded.end());
   sample.label = require_one<int64_t>(example, "image/class/label", sample.name);
   sample.boxes = read_boxes(example, sample.name);
-  if (rule_ == ClassRule::kAny) return sample;
+  if (rule_ != ClassRule::kOfTraining) return sample;
   if (sample.label < 0 || sample.label >= classes()) {
     throw InputError(sample.name, concat("label ", sample.label, ", expected 0…", classes() - 1),
                      "classes.txt must name every class");
   }
+  require_synset(example, class_names_[static_cast<size_t>(sample.label)], sample);
   if (const auto* logits = find<float>(example, "image/logit", sample.name)) {
     if (static_cast<int64_t>(logits->size()) != classes()) {
-      throw InputError(sample.name, concat(logits->size(), " teacher logits for ", classes(), " classes"));
+      throw InputError(sample.name, concat(logits->size(), " teacher logits for ", classes(), " classes"),
+                       "teach with the classes of this data set: 'assemble teach' puts logits into their order");
     }
     sample.logits = *logits;
   }

@@ -138,7 +138,7 @@ ZipDataset::ZipDataset(fs::path file, const ArchivePart& part)
   const ArchiveLayout layout(listing.images, /*labelled=*/false, where);
   part_ = layout.choose(part, where);
   const auto folders = classes_of(layout, listing.images, part_, where);
-  const bool of_training = part.split == Split::kValidation && part.rule == ClassRule::kOfTraining;
+  const bool of_training = part.split == Split::kValidation && part.rule != ClassRule::kAny;
   const std::string naming = of_training ? layout.training(where).value_or(part_) : part_;
   for (const auto& [name, folder] : classes_of(layout, listing.images, naming, where)) class_names_.push_back(name);
   require_known_classes(folders, class_names_, where);

@@ -226,7 +226,7 @@ TEST_F(MainJob, EvalRefusesADataSetOfOtherClasses) {
   }
   const CommandResult result = run_command({"eval", "--model", model(), "--data", other.path().string()});
   EXPECT_EQ(result.exit_code, 3);
-  EXPECT_THAT(result.standard_error, HasSubstr("has 2 classes, the model"));
+  EXPECT_THAT(result.standard_error, HasSubstr("has 2 classes 'one', 'two', the model"));
 }
 
 TEST_F(MainJob, AnEmptyFolderIsNoDataSet) {

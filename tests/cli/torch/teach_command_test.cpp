@@ -106,10 +106,19 @@ TEST_F(TeachCommandTest, ATeacherMustKnowTheClasses) {
       test::fs::copy(from, two / split / drawn_classes()[c], test::fs::copy_options::recursive);
     }
   }
-  const CommandResult result =
-      run_command({"teach", "--model", model(), "--data", two.path().string(), "--out", path("two")});
-  EXPECT_EQ(result.exit_code, 3);
-  EXPECT_THAT(result.standard_error, HasSubstr("has 8 classes, the data set"));
+  const std::vector<std::string> arguments{"teach", "--model",   model(), "--data", two.path().string(),
+                                           "--out", path("two"), "--json"};
+  const CommandResult part = run_command(arguments);
+  ASSERT_EQ(part.exit_code, 0) << part.standard_error;
+  EXPECT_EQ(json::parse(part.standard_output).at("class_pairing").at("measured_outputs"), 2);
+
+  test::fs::remove_all(path("two"));
+  for (const char* split : {"train", "validation"}) {
+    test::fs::rename(two / split / drawn_classes()[1], two / split / "unknown");
+  }
+  const CommandResult unknown = run_command(arguments);
+  EXPECT_EQ(unknown.exit_code, 3);
+  EXPECT_THAT(unknown.standard_error, HasSubstr("the first 'unknown'"));
   EXPECT_FALSE(test::fs::exists(path("two")));
 }
 

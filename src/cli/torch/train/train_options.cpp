@@ -11,6 +11,7 @@
 #include "assemble/train/run_observers.h"
 #include "common/choice_option.h"
 #include "common/config.h"
+#include "common/data_options.h"
 #include "common/inference.h"
 #include "common/interrupt.h"
 #include "common/numbers.h"
@@ -320,6 +321,7 @@ TrainOptions TrainFlags::options() const {
 void TrainJob::declare(CLI::App& app) {
   app.add_option("--data", data, "Data set: folders of classes, or TFRecords")->required();
   app.add_option("--out", out, "Run folder")->required();
+  declare_record_files(app, files);
   flags_.declare(app);
 }
 
@@ -337,9 +339,10 @@ TrainResult TrainJob::run(const CLI::App& app, bool resume, bool overwrite) cons
   keep_freed_memory();
   TrainOptions options = flags_.options();
   if (flags_.threads > 0) torch::set_num_threads(flags_.threads);
-  const auto train = open_dataset(data, Split::kTrain);
+  const auto train = open_dataset(data, Split::kTrain, ClassRule::kOfTraining, files);
   const bool retrieves = options.validation.metric == ValidationMetric::kRecallAt1;
-  const auto validation = open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining);
+  const auto validation =
+      open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining, files);
   RunFolder folder(out, resume, overwrite);  // after the data, below which it may lie
   if (resume) options.resume = folder.checkpoint();
   RunObservers observers(folder, options);

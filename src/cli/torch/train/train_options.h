@@ -60,6 +60,7 @@ class TrainJob {
 
   std::string data;
   std::string out;
+  RecordFiles files;
 
  private:
   TrainFlags flags_;

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of every command that opens a data set.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "assemble/eval/class_pairing.h"
+
+namespace assemble::cli {
+
+/// --train-files, --validation-files, --allow-missing-shards.
+void declare_record_files(CLI::App& app, RecordFiles& files);
+
+/// --label-offset, --class-map.
+void declare_pairing(CLI::App& app, PairingOptions& pairing);
+
+}  // namespace assemble::cli
