@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/eval/classification.h"
+#include "assemble/data/imagenet_classes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -25,7 +26,7 @@ std::string confusion_table(const ClassificationResult& result, const std::vecto
   std::vector<std::vector<std::string>> rows{{"true \\ predicted"}};
   for (size_t c = 0; c < class_names.size(); ++c) rows[0].push_back(std::to_string(c));
   for (size_t t = 0; t < class_names.size(); ++t) {
-    rows.push_back({concat(t, " ", class_names[t])});
+    rows.push_back({concat(t, " ", shown_class(class_names[t]))});
     for (const int64_t count : result.confusion[t]) rows.back().push_back(std::to_string(count));
   }
   return "\nConfusion (images):\n" + format_table(rows);
@@ -186,6 +187,10 @@ nlohmann::ordered_json to_json(const ClassificationResult& result, const std::ve
   nlohmann::ordered_json& per_class = json["class_accuracy"];
   for (size_t c = 0; c < class_names.size(); ++c) per_class[class_names[c]] = result.class_accuracy(c);
   json["classes"] = class_names;
+  for (const std::string& name : class_names) {
+    const auto readable = readable_name(name);
+    if (!readable.empty()) json["readable_names"][name] = readable;
+  }
   json["confusion"] = result.confusion;
   return json;
 }
@@ -198,7 +203,8 @@ std::string to_text(const ClassificationResult& result, const std::vector<std::s
   for (size_t c = 0; c < class_names.size(); ++c) {
     const std::vector<int64_t>& row = result.confusion[c];
     const int64_t images = std::accumulate(row.begin(), row.end(), int64_t{0});
-    rows.push_back({class_names[c], std::to_string(images), images == 0 ? "-" : percent(result.class_accuracy(c))});
+    rows.push_back(
+        {shown_class(class_names[c]), std::to_string(images), images == 0 ? "-" : percent(result.class_accuracy(c))});
   }
   text += "\n" + format_table(rows);
   if (class_names.size() <= kLargestConfusionTable) text += confusion_table(result, class_names);

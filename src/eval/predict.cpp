@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/eval/predict.h"
+#include "assemble/data/imagenet_classes.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -100,7 +101,9 @@ nlohmann::ordered_json predictions_to_json(const std::vector<Prediction>& predic
     if (!prediction.error.empty()) entry["error"] = prediction.error;
     nlohmann::ordered_json classes = nlohmann::ordered_json::array();
     for (const Prediction::Class& c : prediction.classes) {
-      classes.push_back({{"label", c.label}, {"class", c.name}, {"probability", c.probability}});
+      nlohmann::ordered_json found{{"label", c.label}, {"class", c.name}, {"probability", c.probability}};
+      if (const auto readable = readable_name(c.name); !readable.empty()) found["readable_name"] = readable;
+      classes.push_back(std::move(found));
     }
     entry["classes"] = classes;
     list.push_back(entry);
@@ -109,14 +112,14 @@ nlohmann::ordered_json predictions_to_json(const std::vector<Prediction>& predic
 }
 
 std::string predictions_to_csv(const std::vector<Prediction>& predictions) {
-  std::string text = "image,rank,label,class,probability,error\n";
+  std::string text = "image,rank,label,class,probability,error,readable_name\n";
   for (const Prediction& prediction : predictions) {
     const std::string image = csv_field(prediction.image);
-    if (!prediction.error.empty()) text += concat(image, ",,,,,", csv_field(prediction.error), "\n");
+    if (!prediction.error.empty()) text += concat(image, ",,,,,", csv_field(prediction.error), ",\n");
     for (size_t k = 0; k < prediction.classes.size(); ++k) {
       const Prediction::Class& c = prediction.classes[k];
-      text +=
-          concat(image, ",", k + 1, ",", c.label, ",", csv_field(c.name), ",", format_number(c.probability, 6), ",\n");
+      text += concat(image, ",", k + 1, ",", c.label, ",", csv_field(c.name), ",", format_number(c.probability, 6),
+                     ",,", csv_field(std::string(readable_name(c.name))), "\n");
     }
   }
   return text;
@@ -130,7 +133,7 @@ std::string predictions_to_table(const std::vector<Prediction>& predictions) {
     }
     for (size_t k = 0; k < prediction.classes.size(); ++k) {
       const Prediction::Class& c = prediction.classes[k];
-      rows.push_back({k == 0 ? one_line(prediction.image) : "", c.name, format_number(c.probability, 4)});
+      rows.push_back({k == 0 ? one_line(prediction.image) : "", shown_class(c.name), format_number(c.probability, 4)});
     }
   }
   return format_table(rows);

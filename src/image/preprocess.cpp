@@ -14,6 +14,8 @@
 namespace assemble {
 namespace {
 
+const std::vector<BoundingBox> kNoBoxes;
+
 void check_output(size_t size, int side, int views = 1) {
   const size_t expected = size_t{Image::kChannels} * views * side * side;
   if (side < 1 || size != expected) {
@@ -95,11 +97,12 @@ class TrainingCrop {
       case PreprocessingFamily::kImagenet:
       case PreprocessingFamily::kTorchvision:
         options.window_ends_image = true;
-        return resize_whole(decode_sampled(encoded, where, boxes, options), Mirror::kBefore, output);
+        return resize_whole(decode_sampled(encoded, where, augmentation_.object_boxes ? boxes : kNoBoxes, options),
+                            Mirror::kBefore, output);
       case PreprocessingFamily::kReid:
         return stretch_or_crop(decode_image(encoded, where, options), where, output);
       case PreprocessingFamily::kInception:
-        return resize_whole(decode_sampled(encoded, where, {}, options), Mirror::kAfter, output);
+        return resize_whole(decode_sampled(encoded, where, kNoBoxes, options), Mirror::kAfter, output);
     }
   }
 

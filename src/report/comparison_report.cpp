@@ -4,6 +4,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/data/imagenet_classes.h"
 #include "assemble/report/report.h"
 #include "fill.h"
 #include "page.h"
@@ -84,9 +85,9 @@ std::string card(const ClassifiedImage& image, const std::vector<ComparedNetwork
   for (size_t i = 0; i < networks.size(); ++i) {
     const Prediction::Class& best = image.predictions.at(i).classes.at(0);
     const bool right = best.name == image.class_name;
-    predictions +=
-        concat("<li class=\"", right ? "right" : "wrong", "\"><span class=\"name ", report::series_class(i), "\">",
-               escape(networks[i].name), "</span> ", escape(best.name), " ", percent(best.probability), "</li>");
+    predictions += concat("<li class=\"", right ? "right" : "wrong", "\"><span class=\"name ", report::series_class(i),
+                          "\">", escape(networks[i].name), "</span> ", escape(shown_class(best.name)), " ",
+                          percent(best.probability), "</li>");
   }
   return fill(
       assets::kCardHtml,

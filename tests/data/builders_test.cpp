@@ -7,6 +7,7 @@
 #include "assemble/data/build.h"
 #include "assemble/data/dataset.h"
 #include "assemble/data/manifest.h"
+#include "assemble/image/decode.h"
 #include "assemble/io/tf_example.h"
 #include "assemble/io/tfrecord.h"
 #include "raw_sets.h"
@@ -53,54 +54,6 @@ class Builders : public testing::Test {
   fs::path out_ = folder_ / "out";
 };
 
-TEST_F(Builders, ImageNet) {
-  write_text(raw_ / "imagenet_lsvrc_2015_synsets.txt", "n01\nn02\n");
-  write_text(raw_ / "imagenet_metadata.txt", "n01\ttench, Tinca tinca\nn02\tgoldfish\nn99\tother\n");
-  write_picture(raw_ / "train/n01/n01_1.JPEG", 1);
-  write_picture(raw_ / "train/n01/n01_2.JPEG", 2);
-  write_picture(raw_ / "train/n02/n02_1.JPEG", 3);
-  write_text(raw_ / "bounding_boxes/n01/n01_1.xml",
-             "<annotation><size><width>40</width><height>20</height></size>"
-             "<object><bndbox><xmin>10</xmin><ymin>5</ymin><xmax>30</xmax><ymax>25</ymax></bndbox></object>"
-             "<object><bndbox><xmin>9</xmin><ymin>5</ymin><xmax>9</xmax><ymax>7</ymax></bndbox></object></annotation>");
-  write_picture(raw_ / "validation/ILSVRC2012_val_00000001.JPEG", 4);
-  write_picture(raw_ / "validation/ILSVRC2012_val_00000002.JPEG", 5);
-  write_text(raw_ / "imagenet_2012_validation_synset_labels.txt", "n02\nn01\n");
-  const RawDataset raw = list("imagenet");
-  EXPECT_THAT(raw.class_names, ElementsAre("background", "n01 tench, Tinca tinca", "n02 goldfish"));
-  EXPECT_THAT(listed(raw.train), ElementsAre("1:n01_1.JPEG", "1:n01_2.JPEG", "2:n02_1.JPEG"));
-  EXPECT_THAT(listed(raw.validation), ElementsAre("2:ILSVRC2012_val_00000001.JPEG", "1:ILSVRC2012_val_00000002.JPEG"));
-  ASSERT_EQ(raw.train[0].boxes.size(), 1u) << "a box without area is left out";
-  EXPECT_EQ(raw.train[0].boxes[0].xmin, 0.25f);
-  EXPECT_EQ(raw.train[0].boxes[0].ymax, 1.f) << "cut at the border";
-  build("imagenet", 3, 2);
-  const TfRecordReader reader(out_ / "validation-00000-of-00001");
-  const Example example = parse_example(reader.read(reader.index().at(0)), "record");
-  EXPECT_EQ(std::get<std::vector<std::string>>(example.at("image/class/synset")).front(), "n02");
-  EXPECT_EQ(std::get<std::vector<std::string>>(example.at("image/class/text")).front(), "goldfish");
-  const auto train = open_dataset(out_, Split::kTrain);
-  size_t boxes = 0;
-  for (int64_t i = 0; i < train->size(); ++i) boxes += train->read(i).boxes.size();
-  EXPECT_EQ(boxes, 1u);
-  write_text(raw_ / "bounding_boxes/n01/n01_2.xml", "<annotation><size>");
-  ::testing::internal::CaptureStderr();
-  EXPECT_TRUE(list("imagenet").train[1].boxes.empty());
-  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("n01_2.xml at byte"));
-  write_text(raw_ / "imagenet_2012_validation_synset_labels.txt", "n02\n");
-  EXPECT_THAT(refusal("imagenet"), HasSubstr("has 1 labels for the 2 images"));
-  write_text(raw_ / "imagenet_2012_validation_synset_labels.txt", "n02\nn03\n");
-  EXPECT_THAT(refusal("imagenet"), HasSubstr("line 2: 'n03' is none of the classes"));
-}
-
-TEST_F(Builders, ImageNetWithValidationInClassFolders) {
-  write_picture(raw_ / "train/n01/1.JPEG", 1);
-  write_picture(raw_ / "train/n02/1.JPEG", 2);
-  write_picture(raw_ / "val/n02/9.JPEG", 3);
-  const RawDataset raw = list("imagenet");
-  EXPECT_THAT(raw.class_names, ElementsAre("background", "n01", "n02"));
-  EXPECT_THAT(listed(raw.validation), ElementsAre("2:9.JPEG"));
-}
-
 TEST_F(Builders, Food101) {
   write_text(raw_ / "meta/classes.txt", "apple_pie\nwaffles\n");
   write_text(raw_ / "meta/train.txt", "apple_pie/1\nwaffles/2\n");
@@ -120,8 +73,12 @@ TEST_F(Builders, Cars196) {
   make_directories(raw_ / "devkit");
   MatWriter(raw_ / "devkit/cars_meta.mat").texts("class_names", {"AM General Hummer", "Acura RL"});
   MatWriter(raw_ / "devkit/cars_train_annos.mat")
-      .structs("annotations",
-               {{"bbox_x1", {}, {1, 1}}, {"class", {}, {2, 1}}, {"fname", {"00001.jpg", "00002.jpg"}, {}}});
+      .structs("annotations", {{"bbox_x1", {}, {1, 3}},
+                               {"bbox_y1", {}, {1, 5}},
+                               {"bbox_x2", {}, {32, 10}},
+                               {"bbox_y2", {}, {24, 20}},
+                               {"class", {}, {2, 1}},
+                               {"fname", {"00001.jpg", "00002.jpg"}, {}}});
   MatWriter(raw_ / "cars_test_annos_withlabels.mat")
       .structs("annotations", {{"class", {}, {2}}, {"fname", {"00001.jpg"}, {}}});
   write_picture(raw_ / "cars_train/00001.jpg", 1);
@@ -130,6 +87,8 @@ TEST_F(Builders, Cars196) {
   const RawDataset raw = list("cars196");
   EXPECT_THAT(raw.class_names, ElementsAre("AM General Hummer", "Acura RL"));
   EXPECT_THAT(listed(raw.train), ElementsAre("1:00001.jpg", "0:00002.jpg"));
+  const Window box = raw.train[1].pixel_boxes.at(0);
+  EXPECT_THAT((std::vector{box.y, box.x, box.height, box.width}), ElementsAre(4, 2, 16, 8)) << "counted from 1";
   build("cars196", 2, 1);
   MatWriter(raw_ / "cars_test_annos_withlabels.mat")
       .structs("annotations", {{"class", {}, {3}}, {"fname", {"00001.jpg"}, {}}});
@@ -275,6 +234,41 @@ TEST_F(Builders, IFood2019) {
   build("ifood2019", 2, 1);
   write_text(raw_ / "val_labels.csv", "img_name,label\nval_1.jpg,2\n");
   EXPECT_THAT(refusal("ifood2019"), HasSubstr("val_labels.csv line 2: '2', expected an integer in 0…1"));
+}
+
+TEST_F(Builders, CutImagesToTheirLargestBoxes) {
+  write_text(raw_ / "classes.txt", "1 001.Albatross\n2 002.Auklet\n");
+  write_text(raw_ / "images.txt", "1 001.Albatross/a.png\n2 002.Auklet/c.png\n");
+  write_text(raw_ / "image_class_labels.txt", "1 1\n2 2\n");
+  write_text(raw_ / "bounding_boxes.txt", "1 6.0 4.0 20.0 12.0\n2 -3.0 0.0 13.0 99.0\n");
+  const Image whole = test::wavy_image(24, 32, 5);
+  for (const char* name : {"001.Albatross/a", "002.Auklet/c"}) {
+    const fs::path path = raw_ / "images" / (std::string(name) + ".png");
+    make_directories(path.parent_path());
+    write_file(path, encode_png(whole));
+  }
+  const BuildOptions cut{.train_shards = 1, .validation_shards = 1, .crop_to_box = true};
+  build_records("cub200-zeroshot", raw_, out_, cut);
+  const auto decoded = [&](Split split, Sample* sample) {
+    *sample = open_dataset(out_, split, ClassRule::kAny)->read(0);
+    return decode_image(sample->encoded, "record");
+  };
+  Sample sample;
+  const Image bird = decoded(Split::kTrain, &sample);
+  EXPECT_EQ(bird.height, 12);
+  EXPECT_EQ(bird.width, 20);
+  EXPECT_EQ(bird.pixels, decode_image(encode_jpeg(crop(whole, {4, 6, 12, 20}), 95), "cut").pixels);
+  EXPECT_TRUE(sample.boxes.empty());
+  EXPECT_EQ(decoded(Split::kValidation, &sample).width, 10) << "cut at the border";
+  build_records("cub200-zeroshot", raw_, folder_ / "boxes", {.train_shards = 1, .validation_shards = 1});
+  EXPECT_EQ(open_dataset(folder_ / "boxes", Split::kTrain)->read(0).boxes.size(), 1u);
+  EXPECT_THAT(error_of<UsageError>([&] { build_records("pets", raw_, out_, cut); }),
+              HasSubstr("use it with cars196, cars196-zeroshot, cub200-zeroshot, food100"));
+  fs::remove(raw_ / "bounding_boxes.txt");
+  EXPECT_THAT(error_of<InputError>([&] { build_records("cub200-zeroshot", raw_, folder_ / "none", cut); }),
+              HasSubstr("says no boxes to cut images to"));
+  write_text(raw_ / "bounding_boxes.txt", "1 6 4 twenty 12\n");
+  EXPECT_THAT(refusal("cub200-zeroshot"), HasSubstr("bounding_boxes.txt line 1: '1 6 4 twenty 12', expected"));
 }
 
 TEST_F(Builders, TakeListsAsWindowsWritesThem) {

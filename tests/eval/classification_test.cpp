@@ -35,6 +35,16 @@ TEST(ClassificationMeter, CountsTopOneTopFiveAndConfusion) {
   EXPECT_TRUE(std::isnan(result.class_accuracy(3)));
 }
 
+TEST(ClassificationResult, ShowsReadableNamesBesideSynsets) {
+  ClassificationMeter meter(2);
+  add(meter, {{1, 2}}, {1});
+  const auto json = to_json(meter.result(), {"background", "n01440764"});
+  EXPECT_EQ(json["class_accuracy"]["n01440764"], 1.0);
+  EXPECT_EQ(json["readable_names"], (nlohmann::json{{"n01440764", "tench"}}));
+  EXPECT_NE(to_text(meter.result(), {"background", "n01440764"}).find("n01440764 tench"), std::string::npos);
+  EXPECT_FALSE(to_json(meter.result(), {"a", "b"}).contains("readable_names"));
+}
+
 TEST(ClassificationMeter, LossIsTheMeanCrossEntropy) {
   ClassificationMeter meter(3);
   add(meter, {{1, 2, 3}}, {2});

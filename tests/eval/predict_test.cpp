@@ -21,10 +21,20 @@ std::vector<Prediction> two_images() {
 
 TEST(Predictions, CsvQuotesAndKeepsErrors) {
   EXPECT_EQ(predictions_to_csv(two_images()),
-            "image,rank,label,class,probability,error\n"
-            "\"a, b.jpg\",1,1,\"cat \"\"x\"\"\",0.750000,\n"
-            "\"a, b.jpg\",2,0,dog,0.250000,\n"
-            "c.jpg,,,,,c.jpg: broken\n");
+            "image,rank,label,class,probability,error,readable_name\n"
+            "\"a, b.jpg\",1,1,\"cat \"\"x\"\"\",0.750000,,\n"
+            "\"a, b.jpg\",2,0,dog,0.250000,,\n"
+            "c.jpg,,,,,c.jpg: broken,\n");
+}
+
+TEST(Predictions, ShowTheReadableNameBesideASynset) {
+  const std::vector<Prediction> one{{"a.jpg", {{1, "n01440764", 0.75}, {0, "background", 0.25}}, ""}};
+  EXPECT_NE(predictions_to_csv(one).find("a.jpg,1,1,n01440764,0.750000,,tench\n"), std::string::npos);
+  EXPECT_NE(predictions_to_table(one).find("n01440764 tench"), std::string::npos);
+  const auto json = predictions_to_json(one)["predictions"][0]["classes"];
+  EXPECT_EQ(json[0]["class"], "n01440764");
+  EXPECT_EQ(json[0]["readable_name"], "tench");
+  EXPECT_FALSE(json[1].contains("readable_name"));
 }
 
 TEST(Predictions, JsonHasClassesOrAnError) {

@@ -297,6 +297,28 @@ TEST(PreprocessTrain, ReidStretchesOrCropsAtRandom) {
   for (const auto& [pixels, share] : expected) EXPECT_NEAR(counted[pixels], share, 5 * std::sqrt(share / kDraws));
 }
 
+TEST(PreprocessTrain, ObjectBoxesChangeWindowsOnlyWhereAskedFor) {
+  const Bytes bytes = encode_png(test::wavy_image(60, 80));
+  const std::vector<BoundingBox> corner{{0, 0, 0.2f, 0.2f}};
+  const Preprocessing preprocessing = Preprocessing::from_type("imagenet_16");
+  const auto crop_with = [&](const std::vector<BoundingBox>& boxes, bool object_boxes, uint64_t sample) {
+    Augmentation augmentation;
+    augmentation.box.max_area = 0.3;
+    augmentation.object_boxes = object_boxes;
+    Random random(5, RandomPurpose::kAugment, 0, sample);
+    std::vector<float> output(16 * 16 * 3);
+    preprocess_train(bytes, "train", boxes, preprocessing, augmentation, random, output);
+    return output;
+  };
+  int changed = 0;
+  for (uint64_t sample = 0; sample < 50; ++sample) {
+    EXPECT_EQ(crop_with(corner, false, sample), crop_with({}, false, sample)) << sample;
+    EXPECT_EQ(crop_with({}, true, sample), crop_with({}, false, sample)) << "no box: the whole image is the object";
+    changed += crop_with(corner, true, sample) != crop_with({}, false, sample);
+  }
+  EXPECT_GT(changed, 20) << "small windows that miss a corner are drawn again";
+}
+
 TEST(PreprocessTrain, InceptionShiftsTheColoursOfTheSampledWindow) {
   const Bytes bytes = encode_png(test::wavy_image(60, 80));
   const Image whole = decode_image(bytes, "whole");
@@ -304,6 +326,7 @@ TEST(PreprocessTrain, InceptionShiftsTheColoursOfTheSampledWindow) {
   Augmentation augmentation;
   augmentation.box = preprocessing.training_box();
   augmentation.flip_probability = 0;
+  augmentation.object_boxes = true;
   Random random(5, RandomPurpose::kAugment, 0, 3), same(5, RandomPurpose::kAugment, 0, 3);
   std::vector<float> output(32 * 32 * 3), plain(32 * 32 * 3);
   // The original gives this family no object boxes, so a box must change nothing.

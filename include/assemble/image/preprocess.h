@@ -60,7 +60,7 @@ struct Preprocessing {
   ///    NNN, resize RRR), each with suffix "_bicubic"; with torchvision's mean and deviation.
   /// @throws UsageError naming the forms allowed
   static Preprocessing from_type(const std::string& type);
-  /// The family's training windows. The original gives object boxes to kImagenet alone.
+  /// The family's training windows.
   SampleBoxOptions training_box() const;
   /// Whether evaluation resizes the short side to eval_resize and crops.
   bool resizes_short_side() const;
@@ -76,6 +76,9 @@ struct Preprocessing {
 /// Random changes of a training image beyond the family's own.
 struct Augmentation {
   SampleBoxOptions box;
+  /// Windows must cover box.min_object_covered of one of the sample's object boxes instead of the whole image: the
+  /// original's later branch, of kImagenet and kTorchvision. Off is what the original trained with.
+  bool object_boxes = false;
   double flip_probability = 0.5;
   /// Applied to bytes: the resized crop is truncated to 8 bits first, as the original does. nullptr: off.
   const AutoAugmentPolicy* auto_augment = nullptr;
@@ -85,6 +88,7 @@ struct Augmentation {
 };
 
 /// What the network sees of one image: side · side · 3 floats, HWC.
+/// @param boxes of objects, without effect unless Augmentation::object_boxes
 /// @param output exactly train_size² · 3 floats
 /// @throws InputError when decoding fails, or an image of more than 2^28 pixels would be made; so do those below
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,

@@ -37,6 +37,9 @@ class BuildCommand : public Subcommand {
                    "Store images as JPEGs of this quality where that makes them smaller: other pixels, read faster; 0: "
                    "keep files as they are, 95 for images that are scaled")
         ->transform(whole(0, 100));
+    app.add_flag("--crop-to-box", options_.crop_to_box,
+                 "Cut each image to its object's box, the largest of several, and store it as a JPEG of quality 95 "
+                 "(Cars, CUB, Food-100)");
     app.add_flag("--seekable", options_.seekable,
                  "Store JPEGs so that training decodes little more than the window it samples: the same pixels, read "
                  "faster; files about 1 % larger, metadata dropped");

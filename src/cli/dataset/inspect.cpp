@@ -9,6 +9,7 @@
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/dataset.h"
+#include "assemble/data/imagenet_classes.h"
 #include "assemble/data/manifest.h"
 #include "assemble/image/decode.h"
 #include "common/data_options.h"
@@ -82,7 +83,8 @@ class InspectCommand : public Subcommand {
     std::vector<std::vector<std::string>> rows{{"class", "training", "validation"}};
     nlohmann::ordered_json classes = nlohmann::ordered_json::array();
     for (size_t c = 0; c < names.size(); ++c) {
-      rows.push_back({names[c], std::to_string(of_train.per_class[c]), std::to_string(of_validation.per_class[c])});
+      rows.push_back(
+          {shown_class(names[c]), std::to_string(of_train.per_class[c]), std::to_string(of_validation.per_class[c])});
       classes.push_back({{"name", names[c]},
                          {"train_images", of_train.per_class[c]},
                          {"validation_images", of_validation.per_class[c]}});

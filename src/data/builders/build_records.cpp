@@ -94,11 +94,12 @@ int64_t training_classes(const RawDataset& raw) {
 /// Changes with whatever changes the records.
 std::string fingerprint(const std::string& name, const RawDataset& raw, const BuildOptions& options, int train_shards,
                         int validation_shards) {
-  std::string text = concat(name, ' ', options.seed, ' ', options.max_side, ' ', options.quality, ' ', options.seekable,
-                            ' ', train_shards, ' ', validation_shards, ' ', join(raw.class_names, "\n"));
+  std::string text =
+      concat(name, ' ', options.seed, ' ', options.max_side, ' ', options.quality, ' ', options.crop_to_box, ' ',
+             options.seekable, ' ', train_shards, ' ', validation_shards, ' ', join(raw.class_names, "\n"));
   for (const auto* images : {&raw.train, &raw.validation}) {
     text += concat('\n', images->size());
-    for (const RawImage& image : *images) text += concat('\n', image.path.string(), ' ', image.label);
+    for (const RawImage& image : *images) text += concat('\n', image.where(), ' ', image.label);
   }
   return concat(crc32c({reinterpret_cast<const uint8_t*>(text.data()), text.size()}));
 }
@@ -141,15 +142,37 @@ void check_options(const BuildOptions& options, int train_shards, int validation
   if (options.quality < 0 || options.quality > 100) throw UsageError("`quality`", "expected 1…100, or 0 (keep)");
 }
 
+void require_boxed(const Builder& builder) {
+  if (builder.boxed) return;
+  std::vector<std::string> names;
+  for (const Builder& other : builders()) {
+    if (other.boxed) names.push_back(other.name);
+  }
+  throw UsageError("`crop_to_box`", "images of the data set '" + builder.name + "' have no box each",
+                   "use it with " + join(names, ", "));
+}
+
+bool any_box(const RawDataset& raw) {
+  const auto has_box = [](const RawImage& image) { return !image.pixel_boxes.empty(); };
+  return std::any_of(raw.train.begin(), raw.train.end(), has_box) ||
+         std::any_of(raw.validation.begin(), raw.validation.end(), has_box);
+}
+
 }  // namespace
 
 BuildReport build_records(const std::string& name, const fs::path& raw_folder, const fs::path& output,
                           const BuildOptions& options) {
   const Builder& builder = find_builder(name);
-  const int train_shards = options.train_shards == 0 ? builder.train_shards : options.train_shards;
-  const int validation_shards = options.validation_shards == 0 ? builder.validation_shards : options.validation_shards;
+  int train_shards = options.train_shards == 0 ? builder.train_shards : options.train_shards;
+  int validation_shards = options.validation_shards == 0 ? builder.validation_shards : options.validation_shards;
   check_options(options, train_shards, validation_shards);
+  if (options.crop_to_box) require_boxed(builder);
   const RawDataset raw = builder.list(raw_folder);
+  if (options.crop_to_box && !any_box(raw)) {
+    throw InputError(raw_folder.string(), "says no boxes to cut images to", "see what `raw` must hold");
+  }
+  if (raw.train.empty()) train_shards = 0;
+  if (raw.validation.empty()) validation_shards = 0;
   const ResumableFolder folder(output, {.record = ".build.json",
                                         .what = "the record of a build",
                                         .damaged_hint = "remove it to start the build again",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stanford Cars (Krause et al. 2013): the first publication (car_ims/, cars_annos.mat with a column `test`) and the
 // second (cars_train/, cars_test/, devkit/).
+#include <algorithm>
+
 #include "assemble/core/error.h"
 #include "builders/mat_file.h"
 #include "builders/raw_files.h"
@@ -25,12 +27,25 @@ int64_t label_at(const MatVariable& annotations, size_t index, size_t classes, c
   return label - 1;
 }
 
+/// Sides are counted from 1, and the last ones belong to the box. Publications without the columns have no boxes.
+std::vector<Window> boxes_at(const MatVariable& annotations, size_t index) {
+  const char* names[] = {"bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2"};
+  int sides[4];
+  for (int i = 0; i < 4; ++i) {
+    if (!annotations.has(names[i])) return {};
+    constexpr int64_t kMaxSide = 1 << 20;
+    sides[i] = static_cast<int>(std::clamp(annotations.integer(index, names[i]), -kMaxSide, kMaxSide));
+  }
+  return {{sides[1] - 1, sides[0] - 1, sides[3] - sides[1] + 1, sides[2] - sides[0] + 1}};
+}
+
 std::vector<RawImage> list_split(const fs::path& folder, const fs::path& file, size_t classes) {
   const MatVariable annotations = MatFile(file).read("annotations");
   std::vector<RawImage> images;
   for (size_t i = 0; i < annotations.size(); ++i) {
     images.push_back({.path = inside(folder, annotations.text(i, "fname"), file.string()),
-                      .label = label_at(annotations, i, classes, file)});
+                      .label = label_at(annotations, i, classes, file),
+                      .pixel_boxes = boxes_at(annotations, i)});
   }
   return images;
 }
@@ -43,7 +58,9 @@ RawDataset list_first_publication(const fs::path& raw, const IsValidation& is_va
   const MatVariable annotations = MatFile(file).read("annotations");
   for (size_t i = 0; i < annotations.size(); ++i) {
     const int64_t label = label_at(annotations, i, dataset.class_names.size(), file);
-    RawImage image{.path = inside(raw, annotations.text(i, "relative_im_path"), file.string()), .label = label};
+    RawImage image{.path = inside(raw, annotations.text(i, "relative_im_path"), file.string()),
+                   .label = label,
+                   .pixel_boxes = boxes_at(annotations, i)};
     const bool validation = is_validation(label, annotations.integer(i, "test") != 0);
     (validation ? dataset.validation : dataset.train).push_back(std::move(image));
   }

@@ -200,28 +200,32 @@ MatArray parse_array(std::span<const uint8_t> bytes, const std::string& where, s
   return array;
 }
 
-Bytes read_level_5(const fs::path& path) {
+Bytes read_published(const fs::path& path) {
   if (!fs::exists(path)) {
     throw InputError(path.string(), "missing",
                      "`raw` is the folder with the files as they were published and unpacked");
   }
-  Bytes bytes = read_file(path, kMaxBytes);
+  return read_file(path, kMaxBytes);
+}
+
+void require_level_5(std::span<const uint8_t> bytes, const std::string& where) {
   constexpr std::string_view kHdf5 = "\x89HDF";
   constexpr size_t kVersion = 124;
   const bool newer = bytes.size() > 516 && std::memcmp(&bytes[512], kHdf5.data(), kHdf5.size()) == 0;
   if (bytes.size() < kHeader || newer || std::memcmp(&bytes[kVersion], "\0\1IM", 4) != 0) {
-    throw InputError(path.string(), "is no .mat file of level 5, little-endian",
+    throw InputError(where, "is no .mat file of level 5, little-endian",
                      newer ? "save it in MATLAB with save(..., '-v7')" : "copy it again");
   }
-  return bytes;
 }
 
 }  // namespace
 
-MatFile::MatFile(const fs::path& path) : path_(path) {
-  const Bytes bytes = read_level_5(path);
-  const std::string where = path.string();
-  Elements elements(std::span<const uint8_t>(bytes).subspan(kHeader), where);
+MatFile::MatFile(const fs::path& path) : MatFile(read_published(path), path.string()) {}
+
+MatFile::MatFile(std::span<const uint8_t> bytes, std::string file) : where_(std::move(file)) {
+  require_level_5(bytes, where_);
+  const std::string& where = where_;
+  Elements elements(bytes.subspan(kHeader), where);
   while (!elements.ended()) {
     Element element = elements.next();
     Bytes inflated;
@@ -237,7 +241,7 @@ MatFile::MatFile(const fs::path& path) : path_(path) {
 }
 
 MatVariable MatFile::read(const std::string& name) const {
-  const std::string where = path_.string() + ": " + name;
+  const std::string where = where_ + ": " + name;
   const auto variable = variables_.find(name);
   if (variable == variables_.end()) throw InputError(where, "there is no such variable", "copy the file again");
   return {variable->second, where};
@@ -246,6 +250,11 @@ MatVariable MatFile::read(const std::string& name) const {
 std::vector<double> MatVariable::numbers() const {
   if (array_->kind != MatArray::Kind::kNumbers || array_->count == 0) throw InputError(where_, "holds no numbers");
   return array_->numbers;
+}
+
+bool MatVariable::has(const char* name) const {
+  return array_->kind == MatArray::Kind::kStructs &&
+         std::find(array_->fields.begin(), array_->fields.end(), name) != array_->fields.end();
 }
 
 const MatArray& MatVariable::field(size_t index, const char* name) const {

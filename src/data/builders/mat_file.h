@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ class MatVariable {
   size_t size() const { return array_->count; }
   /// All elements of a numeric array. @throws InputError for another kind, or none
   std::vector<double> numbers() const;
+  /// Is it a struct array with this field?
+  bool has(const char* name) const;
   /// A field of a struct array's element. @throws InputError when there is none of that kind
   int64_t integer(size_t index, const char* name) const;
   std::string text(size_t index, const char* name) const;
@@ -51,12 +54,14 @@ class MatFile {
   /// Reads the whole file.
   /// @throws InputError when it is missing, no .mat file of this kind, or damaged
   explicit MatFile(const fs::path& path);
+  /// Of bytes that were read already. @param where named in errors
+  MatFile(std::span<const uint8_t> bytes, std::string where);
 
   /// @throws InputError when there is no such variable
   MatVariable read(const std::string& name) const;
 
  private:
-  fs::path path_;
+  std::string where_;
   std::map<std::string, std::shared_ptr<const MatArray>> variables_;
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/encode.h"
@@ -21,11 +22,19 @@ using Floats = std::vector<float>;
 constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
 constexpr int kRepairQuality = 100, kScaledQuality = 95;
 
-bool needs_repair(const Bytes& bytes, const fs::path& path) {
+Bytes read_raw(const RawImage& raw) {
+  if (raw.member.empty()) return read_file(raw.path, kMaxFileBytes);
+  if (raw.length > kMaxFileBytes) throw InputError(raw.where(), concat("has ", raw.length, " bytes"));
+  Bytes bytes(raw.length);
+  RandomAccessFile(raw.path).read(raw.offset, bytes);
+  return bytes;
+}
+
+bool needs_repair(const Bytes& bytes, const RawImage& raw) {
   const ImageFormat format = detect_format(bytes);
-  const std::string extension = to_lower(path.extension().string());
+  const std::string extension = to_lower(fs::path(raw.file_name()).extension().string());
   if (format == ImageFormat::kPng) return extension == ".jpg" || extension == ".jpeg";
-  return format == ImageFormat::kJpeg && is_cmyk_jpeg(bytes, path.string());
+  return format == ImageFormat::kJpeg && is_cmyk_jpeg(bytes, raw.where());
 }
 
 Image scaled_to(const Image& image, int longer_side) {
@@ -38,6 +47,20 @@ Image scaled_to(const Image& image, int longer_side) {
   std::transform(values.begin(), values.end(), scaled.pixels.begin(),
                  [](float value) { return static_cast<uint8_t>(std::clamp(std::lround(value), 0L, 255L)); });
   return scaled;
+}
+
+/// The largest box, as far as it lies in the image.
+Window largest_box(const RawImage& raw, const Image& image) {
+  Window largest;
+  for (const Window& box : raw.pixel_boxes) {
+    const int y = std::max(box.y, 0), x = std::max(box.x, 0);
+    const Window inside{y, x, std::min(box.y + box.height, image.height) - y,
+                        std::min(box.x + box.width, image.width) - x};
+    if (inside.height < 1 || inside.width < 1) continue;
+    if (int64_t{inside.height} * inside.width > int64_t{largest.height} * largest.width) largest = inside;
+  }
+  if (largest.height < 1) throw InputError(raw.where(), "has no box to be cut to");
+  return largest;
 }
 
 std::vector<BoundingBox> boxes_of(const RawImage& raw, const Image& image) {
@@ -67,26 +90,33 @@ void add_boxes(const std::vector<BoundingBox>& boxes, int64_t label, Example& ex
 }  // namespace
 
 Bytes make_record(const RawImage& raw, const std::string& class_name, const BuildOptions& options) {
-  Bytes encoded = read_file(raw.path, kMaxFileBytes);
-  Image image = decode_image(encoded, raw.path.string());
-  const std::vector<BoundingBox> boxes = boxes_of(raw, image);
+  Bytes encoded = read_raw(raw);
+  Image image = decode_image(encoded, raw.where());
+  std::vector<BoundingBox> boxes;
+  if (options.crop_to_box) {
+    image = crop(image, largest_box(raw, image));
+  } else {
+    boxes = boxes_of(raw, image);
+  }
   const auto encoded_at = [&](int quality) {
     return encode_jpeg(image, options.quality > 0 ? options.quality : quality);
   };
   if (options.max_side > 0 && std::max(image.height, image.width) > options.max_side) {
     image = scaled_to(image, options.max_side);
     encoded = encoded_at(kScaledQuality);
-  } else if (needs_repair(encoded, raw.path)) {
+  } else if (options.crop_to_box) {
+    encoded = encoded_at(kScaledQuality);
+  } else if (needs_repair(encoded, raw)) {
     encoded = encoded_at(kRepairQuality);
   } else if (options.quality > 0) {
     Bytes anew = encode_jpeg(image, options.quality);
     if (anew.size() < encoded.size()) encoded = std::move(anew);
   }
   if (options.seekable && detect_format(encoded) == ImageFormat::kJpeg) {
-    encoded = seekable_jpeg(encoded, raw.path.string());
+    encoded = seekable_jpeg(encoded, raw.where());
   }
   Example example{{"image/encoded", Texts{std::string(encoded.begin(), encoded.end())}},
-                  {"image/filename", Texts{raw.path.filename().string()}},
+                  {"image/filename", Texts{raw.file_name()}},
                   {"image/format", Texts{format_name(detect_format(encoded))}},
                   {"image/height", Integers{image.height}},
                   {"image/width", Integers{image.width}},

@@ -88,7 +88,7 @@ TEST_F(MainJob, PredictGivesTableJsonAndCsv) {
   EXPECT_GE(predictions[0]["classes"][0]["probability"].get<double>(),
             predictions[0]["classes"][1]["probability"].get<double>());
   const CommandResult as_csv = run_command({"predict", "--model", model(), folder, "--format", "csv", "--top", "1"});
-  EXPECT_EQ(as_csv.standard_output.rfind("image,rank,label,class,probability,error\n", 0), 0u);
+  EXPECT_EQ(as_csv.standard_output.rfind("image,rank,label,class,probability,error,readable_name\n", 0), 0u);
   EXPECT_EQ(std::count(as_csv.standard_output.begin(), as_csv.standard_output.end(), '\n'), 25);
   EXPECT_EQ(run_command({"predict", "--model", model(), folder}).standard_output.rfind("image", 0), 0u);
 }

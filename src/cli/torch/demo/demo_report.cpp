@@ -6,6 +6,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "assemble/data/corrupted_dataset.h"
+#include "assemble/data/imagenet_classes.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/report/report.h"
 #include "robustness/robustness.h"
@@ -73,7 +74,8 @@ std::vector<ClassifiedImage> classified(const DemoResult& result, const std::vec
   std::vector<ClassifiedImage> images;
   for (const Sample& sample : samples) {
     const std::string& name = result.validation->class_names()[static_cast<size_t>(sample.label)];
-    images.push_back({sample.encoded, descriptions.empty() ? name : descriptions[images.size()], name, {}});
+    images.push_back(
+        {sample.encoded, descriptions.empty() ? shown_class(name) : descriptions[images.size()], name, {}});
   }
   for (const DemoNetwork& network : result.networks) {
     const std::vector<Prediction> predictions = classify(network, samples, pool);
@@ -104,7 +106,7 @@ Gallery corrupted_gallery(const DemoResult& result) {
   }
   const std::string& name = dataset.class_names()[static_cast<size_t>(samples.front().label)];
   return {"One image under each corruption",
-          concat("A ", name, " at severity ", kShownSeverity, " of ", kCorruptionSeverities,
+          concat("A ", shown_class(name), " at severity ", kShownSeverity, " of ", kCorruptionSeverities,
                  ", and what each network takes it for."),
           classified(result, samples, options.corruptions)};
 }

@@ -183,6 +183,10 @@ void TrainFlags::declare_data(CLI::App& app) {
       ->transform(share())
       ->group(group);
   app.add_option("--max-area", o.augmentation.box.max_area, "Largest share")->transform(share())->group(group);
+  app.add_flag("--object-boxes", o.augmentation.object_boxes,
+               "Crops cover a tenth of an object's box where records hold boxes, instead of a tenth of the image; the "
+               "original trained without")
+      ->group(group);
   app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")
       ->transform(share())
       ->group(group);
@@ -302,6 +306,10 @@ Augmentation TrainFlags::augmentation(const Preprocessing& preprocessing) const 
   result.box = preprocessing.training_box();
   result.box.max_area = max_area;
   if (min_area_ > 0) result.box.min_area = min_area_;
+  if (result.object_boxes && !preprocessing.resizes_short_side()) {
+    throw UsageError("--object-boxes", "has no effect on preprocessing type " + preprocessing_,
+                     "use it with imagenet and torchvision types");
+  }
   if (auto_augment_ != "none") result.auto_augment = &auto_augment_policy(auto_augment_);
   return result;
 }
