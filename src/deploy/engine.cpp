@@ -5,7 +5,9 @@
 
 #include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
+#include "assemble/core/log.h"
 #include "assemble/core/system.h"
+#include "assemble/deploy/foreign_model.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/torch_backend.h"
@@ -21,9 +23,9 @@ std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std
                                         [[maybe_unused]] const EngineOptions& options,
                                         [[maybe_unused]] const std::string& identity,
                                         [[maybe_unused]] const std::string& where,
-                                        [[maybe_unused]] const std::string& output = kLogitsOutput) {
+                                        [[maybe_unused]] const NetworkForm& form = {}) {
 #ifdef ASSEMBLE_OPENVINO
-  return make_openvino_engine(onnx, options, identity, where, output);
+  return make_openvino_engine(onnx, options, identity, where, form);
 #else
   throw UsageError("`engine` openvino", "this build has no OpenVINO", "use `engine` torch, or build with OpenVINO");
 #endif
@@ -72,14 +74,32 @@ std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& opt
 
 namespace {
 
+DeployedModel open_foreign_classifier(const fs::path& path, const EngineOptions& options) {
+  ForeignModel foreign = read_foreign(path);
+  const int size = foreign.card.preprocessing.eval_size;
+  if (options.image_size > 0 && options.image_size != size) {
+    throw UsageError(path.string(), concat("is for images of ", size, ", not `image_size` ", options.image_size),
+                     concat("see ", foreign_options_file(path).string()));
+  }
+  if (options.precision == Precision::kInt8) {
+    throw UsageError(path.string(), "computes in the 8 bits that the file itself has, or not at all",
+                     "leave `precision` int8 out");
+  }
+  log_info(concat(path.string(), ": ", foreign.description));
+  const std::string key = options.cache.empty() ? "" : concat(identity(path), "|", foreign.description);
+  auto engine = openvino_engine({}, options, key, path.string(), {.output = foreign.output_name, .foreign = &foreign});
+  return {foreign.card, as_logits(std::move(engine), foreign, path.string())};
+}
+
 /// @param output kLogitsOutput or kEmbeddingOutput
 DeployedModel open_onnx(const fs::path& path, const EngineOptions& options, const std::string& output) {
-  bool quantised = false;
-  DeployedModel model{card_of_onnx(path, &quantised), nullptr};
   if (options.kind == EngineKind::kTorch) {
     throw UsageError("engine torch", concat("does not read ", path.string()),
                      "give the .safetensors file, or use `engine` openvino");
   }
+  if (is_foreign(path)) return open_foreign_classifier(path, options);
+  bool quantised = false;
+  DeployedModel model{card_of_onnx(path, &quantised), nullptr};
   const int size = model.card.preprocessing.eval_size;
   if (options.image_size > 0 && options.image_size != size) {
     throw UsageError(path.string(), concat("is for images of ", size, ", not ", options.image_size),
@@ -89,7 +109,7 @@ DeployedModel open_onnx(const fs::path& path, const EngineOptions& options, cons
   if (quantised) chosen.precision = Precision::kInt8;
   const std::string part = output == kLogitsOutput ? "" : "|" + output;
   const std::string key = options.cache.empty() ? "" : concat(identity(path), "|", size, part);
-  model.engine = openvino_engine({}, chosen, key, path.string(), output);  // the file is OpenVINO's to read
+  model.engine = openvino_engine({}, chosen, key, path.string(), {.output = output});  // the file is OpenVINO's to read
   return model;
 }
 

@@ -25,23 +25,24 @@ std::string described(const ClassList& side) {
   return concat("has ", side.names.size(), " classes '", join(first, "', '"), all ? "'" : "' …");
 }
 
-Network gathered(const Network& network, std::vector<int64_t> from) {
-  return [network, from = std::move(from)](const Images& images) {
-    const Matrix logits = network(images);
-    Matrix chosen(logits.rows, static_cast<int64_t>(from.size()));
-    for (int64_t row = 0; row < logits.rows; ++row) {
-      for (size_t c = 0; c < from.size(); ++c) {
-        chosen.row(row)[c] = from[c] < 0 ? kNoLogit : logits.row(row)[static_cast<size_t>(from[c])];
-      }
+Matrix gathered(const Matrix& logits, const std::vector<int64_t>& from) {
+  Matrix chosen(logits.rows, static_cast<int64_t>(from.size()));
+  for (int64_t row = 0; row < logits.rows; ++row) {
+    for (size_t c = 0; c < from.size(); ++c) {
+      chosen.row(row)[c] = from[c] < 0 ? kNoLogit : logits.row(row)[static_cast<size_t>(from[c])];
     }
-    return chosen;
-  };
+  }
+  return chosen;
+}
+
+Network gathered(const Network& network, std::vector<int64_t> from) {
+  return [network, from = std::move(from)](const Images& images) { return gathered(network(images), from); };
 }
 
 }  // namespace
 
 ClassPairing::ClassPairing(ClassList network, ClassList data, const PairingOptions& options)
-    : network_(std::move(network)), data_(std::move(data)), outputs_(data_.names.size(), -1) {
+    : network_(std::move(network)), data_(std::move(data)), way_out_(options.way_out), outputs_(data_.names.size(), -1) {
   if (options.label_offset && !options.class_map.empty()) {
     throw UsageError("`label_offset`", "cannot be given together with a `class_map`", "leave one of them out");
   }
@@ -63,9 +64,7 @@ ClassPairing::ClassPairing(ClassList network, ClassList data, const PairingOptio
 void ClassPairing::refuse(const std::string& what, const std::string& hint) const {
   throw InputError(data_.where,
                    concat(described(data_), ", the model ", network_.where, " ", described(network_), ": they ", what),
-                   hint.empty() ? "say which output each class is by a `label_offset` (0: in their order) or a "
-                                  "`class_map`, or fine-tune the model with train --pretrained"
-                                : hint);
+                   hint.empty() ? way_out_ : hint);
 }
 
 void ClassPairing::pair_by_names() {
@@ -166,8 +165,18 @@ Outputs ClassPairing::measured(Outputs outputs) const {
 
 Network ClassPairing::in_order_of_data(const Network& network) const {
   if (same()) return network;
-  if (data_.names.empty()) throw UsageError("`label_offset`", "the data set's classes must be known to store logits");
+  require_data_names();
   return gathered(network, outputs_);
+}
+
+Matrix ClassPairing::in_order_of_data(Matrix logits) const {
+  if (same()) return logits;
+  require_data_names();
+  return gathered(logits, outputs_);
+}
+
+void ClassPairing::require_data_names() const {
+  if (data_.names.empty()) throw UsageError("`label_offset`", "the data set's classes must be known to store logits");
 }
 
 int64_t ClassPairing::column(int64_t label, const std::string& where) const {

@@ -2,6 +2,7 @@
 #include "assemble/eval/teach.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -33,29 +34,30 @@ int shard_count(int64_t images, int wanted) {
 /// Writes or keeps the shards of one split.
 class SplitTeacher {
  public:
-  SplitTeacher(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
-               const TeachOptions& options, const std::stop_token& stop)
-      : dataset_(dataset),
-        split_(split_name(split)),
-        teacher_(teacher),
-        output_(output),
-        options_(options),
-        stop_(stop) {
+  SplitTeacher(const Dataset& dataset, Split split, const fs::path& output, const TeachOptions& options,
+               const std::stop_token& stop)
+      : dataset_(dataset), options_(options), split_(split_name(split)), output_(output), stop_(stop) {
+    options.ranks.check();
     report_.shards = shard_count(dataset.size(), options.shards);
     require_no_other_set(output, split_, report_.shards);
   }
+  virtual ~SplitTeacher() = default;
 
   TeachReport run() {
-    Progress progress(concat("teaching ", split_), dataset_.size(), "images");
-    for (int shard = 0; shard < report_.shards; ++shard) {
+    int64_t images = 0;
+    for_own_shards([&](int shard) { images += begin(shard + 1) - begin(shard); });
+    Progress progress(concat("teaching ", split_), images, "images");
+    for_own_shards([&](int shard) {
       if (!keep(shard, progress)) write(shard, progress);
-    }
+    });
     return report_;
   }
 
- private:
-  fs::path path(int shard) const { return output_ / shard_name(split_, shard, report_.shards); }
-  int64_t begin(int shard) const { return dataset_.size() * shard / report_.shards; }
+ protected:
+  /// Writes the examples of a range that is not empty, with logits.
+  virtual void write_range(const DatasetRange& range, TfRecordWriter& writer, Progress& progress) = 0;
+  /// Whether logits that are stored already can be the teacher's.
+  virtual bool is_answer(const Sample&, const Example&, const std::vector<float>&) { return true; }
 
   void check_stop() const {
     if (!stop_.stop_requested()) return;
@@ -68,6 +70,35 @@ class SplitTeacher {
     throw InputError(dataset_.where(), concat("more than ", options_.max_broken, " broken images"),
                      "repair or remove them (see the warnings above), or raise `max_broken`");
   }
+
+  void write_example(Example example, std::vector<float> logits, int64_t label, TfRecordWriter& writer) {
+    count_taught(logits, label);
+    example[kLogit] = std::move(logits);
+    writer.write(serialise_example(example));
+  }
+
+  /// Of an example's image, where it can be decoded.
+  static bool is_readable(const Dataset& dataset, int64_t index) {
+    try {
+      const Sample sample = dataset.read(index);
+      decode_image(sample.encoded, sample.name);
+      return true;
+    } catch (const InputError&) {
+      return false;
+    }
+  }
+
+  const Dataset& dataset_;
+  const TeachOptions& options_;
+
+ private:
+  template <typename Function>
+  void for_own_shards(const Function& function) const {
+    for (int shard = options_.ranks.rank; shard < report_.shards; shard += options_.ranks.world) function(shard);
+  }
+
+  fs::path path(int shard) const { return output_ / shard_name(split_, shard, report_.shards); }
+  int64_t begin(int shard) const { return dataset_.size() * shard / report_.shards; }
 
   void count_taught(const std::vector<float>& logits, int64_t label) {
     ++report_.images;
@@ -105,7 +136,7 @@ class SplitTeacher {
       if (stored && is_taught(*stored, index)) {
         stored.reset();
         ++next;
-      } else if (is_readable(index)) {
+      } else if (is_readable(dataset_, index)) {
         throw InputError(concat(path(shard).string(), " record ", next), "is not the data set's example with logits");
       } else {
         ++report_.broken;
@@ -124,21 +155,13 @@ class SplitTeacher {
       Example source = dataset_.example(index);
       source.erase(kLogit);
       if (source != stored) return false;
-      count_taught(*values, dataset_.read(index).label);
+      const Sample sample = dataset_.read(index);
+      if (!is_answer(sample, source, *values)) return false;
+      count_taught(*values, sample.label);
     } catch (const InputError&) {
       return false;
     }
     return true;
-  }
-
-  bool is_readable(int64_t index) const {
-    try {
-      const Sample sample = dataset_.read(index);
-      decode_image(sample.encoded, sample.name);
-      return true;
-    } catch (const InputError&) {
-      return false;
-    }
   }
 
   void write(int shard, Progress& progress) {
@@ -148,7 +171,21 @@ class SplitTeacher {
     writer.commit();
   }
 
-  void write_range(const DatasetRange& range, TfRecordWriter& writer, Progress& progress) {
+  const std::string split_;
+  const fs::path& output_;
+  const std::stop_token stop_;
+  TeachReport report_;
+};
+
+/// Logits that a network computes.
+class NetworkTeacher : public SplitTeacher {
+ public:
+  NetworkTeacher(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
+                 const TeachOptions& options, const std::stop_token& stop)
+      : SplitTeacher(dataset, split, output, options, stop), teacher_(teacher) {}
+
+ private:
+  void write_range(const DatasetRange& range, TfRecordWriter& writer, Progress& progress) override {
     LoaderOptions loading;
     loading.batch_size = options_.batch_size;
     loading.threads = options_.loader_threads;
@@ -163,18 +200,16 @@ class SplitTeacher {
       count_broken(loader.broken() - std::exchange(broken, loader.broken()));
       const Matrix logits = logits_of(batch);
       for (int64_t i = 0; i < batch.size; ++i) {
-        std::vector<float> values(logits.row(i).begin(), logits.row(i).end());
-        count_taught(values, batch.labels[static_cast<size_t>(i)]);
-        Example example = range.example(batch.indices[static_cast<size_t>(i)]);
-        example[kLogit] = std::move(values);
-        writer.write(serialise_example(example));
+        const auto place = static_cast<size_t>(i);
+        write_example(range.example(batch.indices[place]), {logits.row(i).begin(), logits.row(i).end()},
+                      batch.labels[place], writer);
       }
       progress.advance(batch.size);
     }
     count_broken(loader.broken() - broken);
   }
 
-  Matrix logits_of(const Batch& batch) const {
+  Matrix logits_of(const Batch& batch) {
     Matrix logits = teacher_(images_of(batch));
     if (logits.rows != batch.size || logits.columns != dataset_.classes()) {
       throw InputError(dataset_.where(),
@@ -182,23 +217,112 @@ class SplitTeacher {
                               batch.size, " images of ", dataset_.classes(), " classes"));
     }
     require_finite(logits, "the teacher", [&](int64_t row) { return name_of(batch, row); });
+    if (!std::exchange(has_looked_, true)) {
+      if (const std::string what = flat_answers(logits); !what.empty()) log_warning("the teacher's answers: " + what);
+    }
     return logits;
   }
 
-  const Dataset& dataset_;
-  const std::string split_;
   const Network& teacher_;
-  const fs::path& output_;
-  const TeachOptions& options_;
-  const std::stop_token stop_;
-  TeachReport report_;
+  bool has_looked_ = false;
+};
+
+/// Logits of a file.
+class StoredTeacher : public SplitTeacher {
+ public:
+  StoredTeacher(const Dataset& dataset, Split split, StoredLogits& logits, const fs::path& output,
+                const TeachOptions& options, const std::stop_token& stop)
+      : SplitTeacher(dataset, split, output, options, stop), logits_(logits) {
+    if (logits.classes() == dataset.classes()) return;
+    throw InputError(logits.where(), concat("holds logits of ", logits.classes(), " classes, the data set ",
+                                            dataset.where(), " has ", dataset.classes()));
+  }
+
+ private:
+  void write_range(const DatasetRange& range, TfRecordWriter& writer, Progress& progress) override {
+    for (int64_t i = 0; i < range.size(); ++i) {
+      check_stop();
+      write_one(range, i, writer);
+      progress.advance(1);
+    }
+  }
+
+  void write_one(const DatasetRange& range, int64_t index, TfRecordWriter& writer) {
+    Sample sample;
+    Example example;
+    try {
+      sample = range.read(index);
+      example = range.example(index);
+    } catch (const InputError& error) {
+      log_warning(concat(error.what(), "; left out"));
+      return count_broken(1);
+    }
+    const auto logits = logits_.take(file_name(sample, example), sample.name);
+    if (logits) {
+      write_example(std::move(example), {logits->begin(), logits->end()}, sample.label, writer);
+    } else if (is_readable(range, index)) {
+      throw InputError(logits_.where(),
+                       concat("has no logits for ", sample.name, ", '", file_name(sample, example), "'"),
+                       concat("its names are like '", logits_.first_name(), "'"));
+    } else {
+      log_warning(sample.name + ": cannot be decoded; left out");
+      count_broken(1);
+    }
+  }
+
+  bool is_answer(const Sample& sample, const Example& example, const std::vector<float>& logits) override {
+    const auto expected = logits_.take(file_name(sample, example), sample.name);
+    return expected && std::ranges::equal(*expected, logits);
+  }
+
+  /// With the folders that are known: a record knows the file's own name alone.
+  static std::string file_name(const Sample& sample, const Example& example) {
+    const auto found = example.find("image/filename");
+    const auto* texts = found == example.end() ? nullptr : std::get_if<std::vector<std::string>>(&found->second);
+    if (texts == nullptr || texts->empty()) return sample.name;
+    const bool is_path = fs::path(sample.name).filename() == fs::path(texts->front()).filename();
+    return is_path ? sample.name : texts->front();
+  }
+
+  StoredLogits& logits_;
 };
 
 }  // namespace
 
 TeachReport teach(const Dataset& dataset, Split split, const Network& teacher, const fs::path& output,
                   const TeachOptions& options, const std::stop_token& stop) {
-  return SplitTeacher(dataset, split, teacher, output, options, stop).run();
+  return NetworkTeacher(dataset, split, teacher, output, options, stop).run();
+}
+
+TeachReport teach(const Dataset& dataset, Split split, StoredLogits& logits, const fs::path& output,
+                  const TeachOptions& options, const std::stop_token& stop) {
+  return StoredTeacher(dataset, split, logits, output, options, stop).run();
+}
+
+std::string flat_answers(const Matrix& logits) {
+  constexpr int64_t kHandful = 4;
+  constexpr double kSame = 1e-3;     // of the range of an image's logits
+  constexpr double kUniform = 0.99;  // of the entropy of classes that are all as likely
+  if (logits.rows < kHandful || logits.columns < 2) return "";
+  const auto [least, largest] = std::ranges::minmax(logits.row(0));
+  float difference = 0;
+  double entropy = 0;
+  for (int64_t i = 0; i < logits.rows; ++i) {
+    const std::span<const float> row = logits.row(i);
+    const float top = std::ranges::max(row);
+    double sum = 0, weighted = 0;
+    for (size_t c = 0; c < row.size(); ++c) {
+      difference = std::max(difference, std::abs(row[c] - logits.row(0)[c]));
+      const double power = std::exp(row[c] - top);
+      sum += power;
+      weighted += power * (row[c] - top);
+    }
+    entropy += std::log(sum) - weighted / sum;
+  }
+  entropy /= static_cast<double>(logits.rows) * std::log(static_cast<double>(logits.columns));
+  const std::string of = concat(" for the first ", logits.rows, " images (are they made as it needs them?)");
+  if (difference <= kSame * (largest - least)) return "the same" + of;
+  return entropy >= kUniform ? "all classes are about as likely" + of : "";
 }
 
 void prepare_teacher_folder(const fs::path& output, const nlohmann::ordered_json& identity) {
@@ -206,13 +330,15 @@ void prepare_teacher_folder(const fs::path& output, const nlohmann::ordered_json
                                         .what = "the record of a teacher",
                                         .damaged_hint = "remove the folder or choose another one"});
   folder.prepare();
+  // Looked at first: another process that shares the work may begin meanwhile, and writes the record before the files.
+  const std::vector<std::string> sets = record_sets(output);
   if (const nlohmann::ordered_json earlier = folder.read(); !earlier.is_null()) {
     if (!ResumableFolder::first_change(earlier, identity)) return;
     throw UsageError(output.string(), "holds the logits of another teacher (see its teacher.json)",
                      "remove the folder or choose another one");
   }
   for (const char* split : {"train", "validation"}) {
-    if (find_shards(output, split).empty()) continue;
+    if (std::ranges::find(sets, split) == sets.end()) continue;
     throw UsageError(output.string(), "holds TFRecords without a teacher.json, which 'assemble teach' did not write",
                      "choose another folder");
   }

@@ -217,6 +217,53 @@ void find_external_files(FieldReader field, Message message, int depth, std::set
   }
 }
 
+using protozero::pbf_wire_type;
+
+/// What is in the last field of that number; empty without one.
+std::string inner_message(const std::string& bytes, protozero::pbf_tag_type field) {
+  std::string found;
+  protozero::pbf_reader reader(bytes);
+  while (reader.next(field, pbf_wire_type::length_delimited)) found = reader.get_string();
+  return found;
+}
+
+int64_t number_in(const std::string& bytes, protozero::pbf_tag_type field, int64_t otherwise) {
+  protozero::pbf_reader reader(bytes);
+  while (reader.next(field, pbf_wire_type::varint)) otherwise = reader.get_int64();
+  return otherwise;
+}
+
+OnnxValue parse_value(const std::string& bytes) {
+  const std::string tensor = inner_message(inner_message(bytes, 2), 1);
+  OnnxValue value{inner_message(bytes, 1), static_cast<OnnxType>(number_in(tensor, 1, 0)), {}};
+  const std::string shape = inner_message(tensor, 2);
+  protozero::pbf_reader dimension(shape);
+  while (dimension.next(1, pbf_wire_type::length_delimited)) {
+    value.dims.push_back(std::max<int64_t>(number_in(dimension.get_string(), 1, -1), -1));
+  }
+  return value;
+}
+
+std::string name_of_tensor(FieldReader field) {
+  constexpr protozero::pbf_tag_type kName = 8;
+  std::string name;
+  while (field.next()) {
+    if (field.has_content() && field.tag() == kName) name = field.content();
+  }
+  return name;
+}
+
+void read_graph_interface(FieldReader field, OnnxInterface& interface) {
+  std::set<std::string> weights;
+  while (field.next()) {
+    if (!field.has_content()) continue;
+    if (field.tag() == 5) weights.insert(name_of_tensor(field.message()));
+    if (field.tag() == 11) interface.inputs.push_back(parse_value(field.content()));
+    if (field.tag() == 12) interface.outputs.push_back(parse_value(field.content()));
+  }
+  std::erase_if(interface.inputs, [&](const OnnxValue& input) { return weights.contains(input.name); });
+}
+
 constexpr const char* kNoModelHint = "expected an ONNX model; was it cut off while it was copied?";
 
 }  // namespace
@@ -271,6 +318,29 @@ std::map<std::string, std::string> read_onnx_metadata(const fs::path& path) {
     }
     if (!has_graph) throw InputError(path.string(), "holds no graph", kNoModelHint);
     return metadata;
+  } catch (const protozero::exception& error) {
+    throw InputError(path.string(), concat("is no ONNX model: ", error.what()), kNoModelHint);
+  }
+}
+
+OnnxInterface read_onnx_interface(const fs::path& path) {
+  refuse_other_kinds(path, FileKind::kOnnx, "an ONNX model");
+  const RandomAccessFile file(path);
+  try {
+    OnnxInterface interface;
+    std::string name, version;
+    FieldReader field(file);
+    while (field.next()) {
+      if (!field.has_content()) continue;
+      if (field.tag() == 2) name = field.content();
+      if (field.tag() == 3) version = field.content();
+      if (field.tag() == kModelGraph) read_graph_interface(field.message(), interface);
+      if (field.tag() != 8) continue;
+      const std::string opset = field.content();
+      if (inner_message(opset, 1).empty()) interface.opset = number_in(opset, 2, 0);
+    }
+    interface.producer = version.empty() ? name : name + " " + version;
+    return interface;
   } catch (const protozero::exception& error) {
     throw InputError(path.string(), concat("is no ONNX model: ", error.what()), kNoModelHint);
   }

@@ -10,6 +10,11 @@ namespace {
 
 std::string percent(double share) { return format_number(100 * share, 0) + " %"; }
 
+/// The share of a teacher that looks at the images; empty without one.
+std::string teacher_share(const StepTimes& times) {
+  return times.teacher > 0 ? "  teacher " + percent(times.share_of(times.teacher)) : "";
+}
+
 }  // namespace
 
 void ProgressObserver::on_begin(Trainer& trainer) {
@@ -21,7 +26,7 @@ void ProgressObserver::on_begin(Trainer& trainer) {
 void ProgressObserver::on_step(Trainer& trainer, const StepReport& step) {
   const StepTimes& times = trainer.times();
   progress_->advance(1, concat("loss ", format_number(step.loss, 3), "  ", format_number(times.images_per_second(), 1),
-                               " images/s  data wait ", percent(times.share_of(times.data))));
+                               " images/s  data wait ", percent(times.share_of(times.data)), teacher_share(times)));
 }
 
 void ProgressObserver::on_evaluation(Trainer& trainer, const EvaluationReport& evaluation) {
@@ -30,7 +35,7 @@ void ProgressObserver::on_evaluation(Trainer& trainer, const EvaluationReport& e
                   format_number(evaluation.train_loss, 3), "  ", trainer.state().metric, " ",
                   format_number(100 * evaluation.validation.score(), 2), " %  ",
                   format_number(times.images_per_second(), 1), " images/s  data ", percent(times.share_of(times.data)),
-                  "  forward ", percent(times.share_of(times.forward)), "  backward ",
+                  teacher_share(times), "  forward ", percent(times.share_of(times.forward)), "  backward ",
                   percent(times.share_of(times.backward)), "  optimizer ", percent(times.share_of(times.optimizer))));
 }
 

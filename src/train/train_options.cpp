@@ -69,6 +69,9 @@ void TrainOptions::check() const {
                      "use `mixup` 0, or `loss` cosine");
   }
   require_at_least(kd_temperature, 0, "`kd_temperature`");
+  if (!teacher.empty() && kd_temperature == 0) {
+    throw UsageError("`teacher`", "has no effect with `kd_temperature` 0", "set `kd_temperature` to 1");
+  }
   require(mixup_alpha > 0 && std::isfinite(mixup_alpha), "`mixup_alpha`", "more than 0");
   require(drop_block.empty() || drop_block.size() == 2, "`drop_block`", "two keep probabilities, first and last");
   for (const double keep : drop_block) require(keep > 0 && keep <= 1, "`drop_block`", "0 < keep probability <= 1");

@@ -46,6 +46,7 @@ double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 StepTimes& StepTimes::operator+=(const StepTimes& more) {
   data += more.data;
+  teacher += more.teacher;
   forward += more.forward;
   backward += more.backward;
   optimizer += more.optimizer;
@@ -82,13 +83,19 @@ LabelledBatch Trainer::labelled_batch(int64_t index) {
   LabelledBatch labelled{to_tensor(images_of(batch_)).to(options_.device),
                          one_hot_labels(labels.to(options_.device), card_.classes()),
                          {}};
-  if (options_.kd_temperature > 0) {
+  if (options_.kd_temperature > 0 && !teacher_) {
     const torch::Tensor logits = torch::from_blob(batch_.logits.data(), {batch_.size, card_.classes()});
     labelled.teacher_labels = torch::softmax(logits.to(options_.device) / options_.kd_temperature, 1);
   }
-  if (options_.mixup == MixupType::kOff) return labelled;
-  Random random(options_.seed, RandomPurpose::kMixup, 0, static_cast<uint64_t>(index));
-  return mix(labelled, options_.mixup, draw_lambdas(options_.mixup, batch_.size, options_.mixup_alpha, random));
+  if (options_.mixup != MixupType::kOff) {
+    Random random(options_.seed, RandomPurpose::kMixup, 0, static_cast<uint64_t>(index));
+    labelled = mix(labelled, options_.mixup, draw_lambdas(options_.mixup, batch_.size, options_.mixup_alpha, random));
+  }
+  if (teacher_) {
+    const Timed timed(step_times_.teacher, "teacher");
+    labelled.teacher_labels = torch::softmax((*teacher_)(labelled.images) / options_.kd_temperature, 1);
+  }
+  return labelled;
 }
 
 /// Adds to `sum` its part of the step's figures.

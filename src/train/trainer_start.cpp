@@ -20,7 +20,7 @@ LoaderOptions loader_options(const TrainOptions& options, bool training) {
   loader.threads = options.loader_threads;
   loader.prefetch = options.prefetch;
   if (training) loader.decoding = options.decoding;
-  loader.teacher_logits = training && options.kd_temperature > 0;
+  loader.teacher_logits = training && options.kd_temperature > 0 && options.teacher.empty();
   loader.max_broken = options.max_broken;
   loader.memory = batch_memory(options.device);
   loader.seed = options.seed;
@@ -114,6 +114,14 @@ void Trainer::start() {
   check_sides();
   model_->to(options_.device);
   model_->drop_block_state().seed = options_.seed;
+  if (!options_.teacher.empty()) {
+    teacher_ = std::make_unique<OnlineTeacher>(OnlineTeacherOptions{.model = options_.teacher,
+                                                                    .engine = options_.teacher_engine,
+                                                                    .precision = options_.teacher_precision,
+                                                                    .device = options_.device,
+                                                                    .batch = options_.batch_size},
+                                               options_.preprocessing, card_.class_names, train_.where());
+  }
   loader_ = std::make_unique<Loader>(train_, loader_options(options_, true));
   model_->freeze(options_.freeze);
   optimizer_ = std::make_unique<MomentumSgd>(parameters_to_train(), options_.optimizer);

@@ -234,7 +234,7 @@ TEST_F(Engines, SayWhatCannotBeRun) {
   write_file(broken, std::string_view(whole).substr(0, whole.size() / 2));
   EXPECT_THAT(error_of<InputError>([&] { open_engine(broken, {}); }), HasSubstr("broken.onnx"));
   write_file(broken, serialise(to_onnx(network_.graph())));
-  EXPECT_THAT(error_of<InputError>([&] { open_engine(broken, {}); }), HasSubstr("has no 'arch' in its metadata"));
+  EXPECT_THAT(error_of<InputError>([&] { open_engine(broken, {}); }), HasSubstr("broken.toml"));
   write_file(broken, whole);
   EXPECT_THAT(error_of<UsageError>([&] { open_engine(broken, {.kind = EngineKind::kTorch}); }),
               HasSubstr("engine torch"));

@@ -211,6 +211,107 @@ TEST_F(TeachTest, StoppedItLeavesWholeShardsAndTheNextRunGoesOn) {
   EXPECT_EQ(all_shards(), uninterrupted);
 }
 
+TEST_F(TeachTest, ProcessesShareTheShards) {
+  run();
+  const std::string alone = all_shards();
+  name_ = "shared";
+  fs::create_directories(out());
+  options_.ranks.world = 3;
+  int64_t images = 0;
+  for (const int rank : {2, 0, 1}) {
+    options_.ranks.rank = rank;
+    images += run().images;
+  }
+  EXPECT_EQ(images, drawn_->size());
+  EXPECT_EQ(all_shards(), alone);
+  EXPECT_EQ(run().kept_shards, 1) << "of rank 1, which has one of the four";
+  options_.ranks.rank = 3;
+  EXPECT_THROW(run(), UsageError);
+}
+
+/// Logits by file name as CSV; the value of class c for image i is c·i.
+std::string csv_of(const Dataset& dataset, bool with_folders) {
+  std::string text;
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    const fs::path path = dataset.read(i).name;
+    const std::string file = path.filename().string();
+    text += with_folders ? (path.parent_path().filename() / file).string() : file;
+    for (int64_t c = 0; c < kClasses; ++c) text += concat(",", c * i);
+    text += "\n";
+  }
+  return text;
+}
+
+TEST_F(TeachTest, LogitsOfAFileGoByTheNamesOfImages) {
+  write_file(folder_ / "logits.csv", std::string_view(csv_of(*drawn_, /*with_folders=*/true)));
+  StoredLogits logits = StoredLogits::read(folder_ / "logits.csv");
+  const TeachReport report = teach(*drawn_, Split::kTrain, logits, out(), options_);
+  EXPECT_EQ(report.images, drawn_->size());
+  EXPECT_EQ(logits.unused(), 0);
+  const TfRecordDataset taught(find_shards(out(), "train"), drawn_->class_names());
+  for (const int64_t i : {int64_t{0}, int64_t{17}, drawn_->size() - 1}) {
+    EXPECT_EQ(taught.read(i).encoded, drawn_->read(i).encoded);
+    for (int64_t c = 0; c < kClasses; ++c) EXPECT_EQ(taught.read(i).logits[static_cast<size_t>(c)], c * i);
+  }
+  StoredLogits again = StoredLogits::read(folder_ / "logits.csv");
+  EXPECT_EQ(teach(*drawn_, Split::kTrain, again, out(), options_).kept_shards, 4);
+}
+
+TEST_F(TeachTest, LogitsThatAreMissingAmbiguousOrOfOtherClassesAreErrors) {
+  const auto error = [&](const std::string& text) {
+    write_file(folder_ / "logits.csv", std::string_view(text));
+    StoredLogits logits = StoredLogits::read(folder_ / "logits.csv");
+    return test::error_of<InputError>([&] { teach(*drawn_, Split::kTrain, logits, out(), options_); });
+  };
+  const std::string all = csv_of(*drawn_, /*with_folders=*/true);
+  EXPECT_THAT(error(all.substr(all.find('\n') + 1)), HasSubstr("has no logits for " + drawn_->read(0).name));
+  EXPECT_THAT(error("a.jpg,1,2\n"), HasSubstr("holds logits of 2 classes, the data set"));
+  // The drawn classes have files of the same names.
+  const std::string base = fs::path(drawn_->read(0).name).filename().string();
+  std::string twins = all;
+  for (int64_t i = 0; i < drawn_->size(); ++i) {
+    const fs::path path = drawn_->read(i).name;
+    if (path.filename() != base) continue;
+    const size_t at = twins.find((path.parent_path().filename() / base).string());
+    twins.replace(at, path.parent_path().filename().string().size(), i == 0 ? "." : concat("no", i));
+  }
+  twins.erase(0, 2);
+  EXPECT_THAT(error(twins), HasSubstr("is the name of two images"));
+}
+
+TEST_F(TeachTest, ImagesThatCannotBeReadNeedNoLogits) {
+  break_images({3});
+  std::string text;
+  for (int64_t i = 0; i < drawn_->size(); ++i) {
+    if (i != 3) text += concat("image", i, ".jpg,0,1,2,3,4,5,6,7\n");
+  }
+  TfRecordWriter writer(source() / shard_name("train", 0, 1));
+  for (int64_t i = 0; i < records_->size(); ++i) {
+    Example example = records_->example(i);
+    example["image/filename"] = std::vector<std::string>{concat("image", i, ".jpg")};
+    writer.write(serialise_example(example));
+  }
+  writer.commit();
+  records_ = open_dataset(source(), Split::kTrain);
+  write_file(folder_ / "logits.csv", std::string_view(text));
+  StoredLogits logits = StoredLogits::read(folder_ / "logits.csv");
+  const TeachReport report = teach(*records_, Split::kTrain, logits, out(), options_);
+  EXPECT_EQ(report.broken, 1);
+  EXPECT_EQ(report.images, drawn_->size() - 1);
+}
+
+TEST(FlatAnswers, AreToldFromThoseOfATeacher) {
+  EXPECT_EQ(flat_answers(test::normal_matrix(8, 100, 1)), "") << "random, but of some size";
+  EXPECT_THAT(flat_answers(test::filled(8, 100, 0.5f)), HasSubstr("the same for the first 8 images"));
+  Matrix small = test::normal_matrix(8, 100, 1);
+  for (float& value : small.values) value *= 0.01f;
+  EXPECT_THAT(flat_answers(small), HasSubstr("about as likely"));
+  Matrix constant = test::normal_matrix(8, 100, 1);
+  for (int64_t i = 1; i < 8; ++i) std::ranges::copy(constant.row(0), constant.row(i).begin());
+  EXPECT_THAT(flat_answers(constant), HasSubstr("the same"));
+  EXPECT_EQ(flat_answers(test::filled(3, 100, 0.f)), "") << "too few to tell";
+}
+
 TEST_F(TeachTest, UnreadableImagesAreLeftOutAndCounted) {
   break_images({0, 13, 14, 47});
   options_.max_broken = 4;

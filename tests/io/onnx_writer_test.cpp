@@ -50,6 +50,22 @@ TEST(OnnxWriter, MetadataIsReadBack) {
   EXPECT_EQ(read_onnx_metadata(folder / "m.onnx"), (std::map<std::string, std::string>{{"k", "v"}}));
 }
 
+TEST(OnnxWriter, TheInterfaceIsReadBack) {
+  const test::TemporaryFolder folder;
+  OnnxModel model = small_model();
+  model.inputs.push_back({"c", OnnxType::kInt8, {2}});  // old files name their weights here too
+  write_file(folder / "m.onnx", std::string_view(serialise(model)));
+  const OnnxInterface interface = read_onnx_interface(folder / "m.onnx");
+  EXPECT_THAT(interface.producer, HasSubstr("assemble "));
+  EXPECT_EQ(interface.opset, 17);
+  ASSERT_EQ(interface.inputs.size(), 1u);
+  EXPECT_EQ(interface.inputs[0].name, "x");
+  EXPECT_EQ(interface.inputs[0].type, OnnxType::kFloat);
+  EXPECT_EQ(interface.inputs[0].dims, (std::vector<int64_t>{-1, 5}));
+  ASSERT_EQ(interface.outputs.size(), 1u);
+  EXPECT_EQ(interface.outputs[0].dims, std::vector<int64_t>{-1});
+}
+
 std::string message(std::string_view bytes) {
   const test::TemporaryFolder folder;
   write_file(folder / "m.onnx", bytes);

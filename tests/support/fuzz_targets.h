@@ -22,6 +22,7 @@
 
 #include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
+#include "assemble/deploy/foreign_model.h"
 #include "assemble/deploy/graph_text.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/image/decode.h"
@@ -83,6 +84,10 @@ inline void check_onnx(std::span<const uint8_t> bytes) {
     size_t total = 0;
     for (const std::string& name : read_onnx_external_files(memory.path())) total += name.size();
     require(total <= bytes.size());
+  } catch (const InputError&) {
+  }
+  try {
+    describe_foreign(read_onnx_interface(memory.path()), {}, "input.onnx");
   } catch (const InputError&) {
   }
 }

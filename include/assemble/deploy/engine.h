@@ -78,7 +78,8 @@ struct DeployedModel {
   std::unique_ptr<Engine> engine;
 };
 
-/// Opens a model file (.safetensors) or an .onnx file that `assemble export` wrote.
+/// Opens a model file (.safetensors), an .onnx file that `assemble export` wrote, or one that another program wrote
+/// with a .toml file beside it (see foreign_model.h).
 /// @param options its precision is replaced by int8 for an .onnx file with 8-bit weights
 /// @throws InputError when the file cannot be used; UsageError for int8 on a model file, which has no 8-bit weights,
 ///         and for an .onnx file on the LibTorch engine; NeedsTorch as read_graph()

@@ -22,6 +22,10 @@ struct PairingOptions {
   /// "imagenet" stands for the table of ImageNet's synsets, for models of 1,000 or 1,001 outputs.
   fs::path class_map = {};
 
+  /// What errors advise.
+  std::string way_out = "say which output each class is by a `label_offset` (0: in their order) or a `class_map`, or "
+                        "fine-tune the model with train --pretrained";
+
   bool given() const { return label_offset || !class_map.empty(); }
 };
 
@@ -63,6 +67,7 @@ class ClassPairing {
   /// The network with its logits in the order of the data set's classes; kNoLogit for a class without an output.
   /// @throws UsageError under label_offset, where the data set's classes have no names to count them by
   Network in_order_of_data(const Network& network) const;
+  Matrix in_order_of_data(Matrix logits) const;
 
   /// Do the same outputs compete in both?
   bool measures_like(const ClassPairing& other) const { return columns_ == other.columns_; }
@@ -71,6 +76,8 @@ class ClassPairing {
 
   /// The output of each class of the data set: what tells pairings apart.
   const std::vector<int64_t>& order() const { return outputs_; }
+  /// The data set's classes.
+  const std::vector<std::string>& data_names() const { return data_.names; }
   /// {by, data_classes, model_outputs, measured_outputs}
   nlohmann::ordered_json to_json() const;
   /// One line for people.
@@ -83,9 +90,11 @@ class ClassPairing {
   bool pair_by_synsets();
   void pair_by_offset(int64_t offset);
   void choose_measured();
+  void require_data_names() const;
   [[noreturn]] void refuse(const std::string& what, const std::string& hint = "") const;
 
   ClassList network_, data_;
+  std::string way_out_;
   By by_ = By::kSame;
   int64_t offset_ = 0;
   std::vector<int64_t> outputs_;   ///< by label; -1: none

@@ -12,8 +12,17 @@
 
 namespace assemble {
 
-/// Element types with their numbers in onnx.proto.
-enum class OnnxType { kFloat = 1, kUint8 = 2, kInt8 = 3, kInt32 = 6, kInt64 = 7 };
+/// Element types with their numbers in onnx.proto. What is read from a file may be any other number.
+enum class OnnxType {
+  kFloat = 1,
+  kUint8 = 2,
+  kInt8 = 3,
+  kInt32 = 6,
+  kInt64 = 7,
+  kFloat16 = 10,
+  kDouble = 11,
+  kBfloat16 = 16
+};
 
 /// A constant: row-major, little-endian bytes.
 struct OnnxTensor {
@@ -35,7 +44,7 @@ struct OnnxNode {
 struct OnnxValue {
   std::string name;
   OnnxType type = OnnxType::kFloat;
-  std::vector<int64_t> dims;  ///< -1: the dimension "batch", of any size
+  std::vector<int64_t> dims;  ///< -1: of any size, written as the dimension "batch"
 };
 
 /// An ONNX model of operator set 17.
@@ -55,6 +64,17 @@ std::string serialise(OnnxModel model);
 /// The metadata of an .onnx file, from anyone. The graph with its weights is not read.
 /// @throws InputError naming the file when it cannot be read, is cut off or is no ONNX model
 std::map<std::string, std::string> read_onnx_metadata(const fs::path& path);
+
+/// What an .onnx file says of its graph from outside.
+struct OnnxInterface {
+  std::string producer;                    ///< name and version of the program that wrote it; may be empty
+  int64_t opset = 0;                       ///< version of the operators of the default domain; 0: it is not said
+  std::vector<OnnxValue> inputs, outputs;  ///< without the weights that old files have among the inputs
+};
+
+/// The interface of an .onnx file, from anyone. The weights are not read.
+/// @throws InputError as read_onnx_metadata()
+OnnxInterface read_onnx_interface(const fs::path& path);
 
 /// The files beside an .onnx file that hold weights of it (external data), as it names them: relative to its folder.
 /// @throws InputError as read_onnx_metadata()

@@ -13,12 +13,13 @@ class Trainer;
 /// Where a run's wall time goes, seconds. On CUDA, work is queued, so only the sum is exact.
 struct StepTimes {
   double data = 0;
+  double teacher = 0;  ///< that looks at the student's images
   double forward = 0;
   double backward = 0;
   double optimizer = 0;
   int64_t images = 0;
 
-  double total() const { return data + forward + backward + optimizer; }
+  double total() const { return data + teacher + forward + backward + optimizer; }
   /// Shares of the total and images a second; 0 when no time was spent.
   double share_of(double part) const { return total() > 0 ? part / total() : 0; }
   double images_per_second() const { return share_of(static_cast<double>(images)); }

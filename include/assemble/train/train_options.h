@@ -10,6 +10,7 @@
 #include "assemble/core/file.h"
 #include "assemble/core/precision.h"
 #include "assemble/data/loader.h"
+#include "assemble/deploy/engine.h"
 #include "assemble/deploy/loss_type.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/models/freeze.h"
@@ -50,6 +51,11 @@ struct TrainOptions {
   double arcface_margin = 0.3;  ///< m of LossType::kArcFace, radians
   double label_smoothing = 0;
   double kd_temperature = 0;  ///< 0: no distillation
+  /// Model that looks at the very images of training (see OnlineTeacher), in place of logits stored with the data;
+  /// empty: the stored ones.
+  std::string teacher;
+  std::optional<EngineKind> teacher_engine;  ///< nothing: LibTorch for a model file on a GPU, else OpenVINO
+  Precision teacher_precision = Precision::kF32;
   MixupType mixup = MixupType::kOff;
   double mixup_alpha = 0.2;
   std::vector<double> drop_block;  ///< keep probability at the first and the last step; empty: off

@@ -14,6 +14,7 @@
 #include "assemble/train/checkpoint.h"
 #include "assemble/train/mixup.h"
 #include "assemble/train/observer.h"
+#include "assemble/train/online_teacher.h"
 #include "assemble/train/optimizer.h"
 #include "assemble/train/train_options.h"
 #include "assemble/train/validation.h"
@@ -119,6 +120,7 @@ class Trainer {
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Validator> validator_;
   std::unique_ptr<MomentumSgd> optimizer_;
+  std::unique_ptr<OnlineTeacher> teacher_;
   std::unique_ptr<WeightAverage> average_;
   TrainingState state_;
   int64_t steps_per_epoch_ = 0;

@@ -6,6 +6,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/deploy/foreign_model.h"
 #include "assemble/eval/teach.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
@@ -26,7 +27,11 @@ class TeachCommand : public Subcommand {
         load_on_torch_(hooks.load_teacher) {}
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", inference_.model, "Model file of the teacher, or its .onnx file")->required();
+    app.add_option(
+        "--model", inference_.model,
+        "Model file of the teacher, or its .onnx file; of other programs' files a .toml file of the same name "
+        "says how they are fed");
+    app.add_option("--logits", logits_file_, "Instead of a model: its logits by file name, CSV or safetensors");
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--out", out_, "Folder for the TFRecords; finished ones in it are kept")->required();
     add_choice(app, "--split", split_, "both", kSplits, "Part of the data set");
@@ -38,26 +43,57 @@ class TeachCommand : public Subcommand {
     app.add_option("--max-broken", options_.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
     declare_record_files(app, files_);
     declare_pairing(app, pairing_);
+    const char* shared = "Several processes (torchrun sets these in the environment)";
+    app.add_option("--rank", options_.ranks.rank, "This process")
+        ->transform(at_least(0))
+        ->envname("RANK")
+        ->group(shared);
+    app.add_option("--world", options_.ranks.world, "Processes that share the files, each with the same command")
+        ->transform(at_least(1))
+        ->envname("WORLD_SIZE")
+        ->group(shared);
   }
 
   void run() override {
     check_output_folder("--out", out_, {data_});
+    if (inference_.model.empty() == logits_file_.empty()) {
+      throw UsageError("--model", "or --logits is needed, and not both of them");
+    }
+    options_.ranks.check();
+    if (options_.ranks.world > 1 && !logits_file_.empty()) {
+      throw UsageError("--world", "is for teachers that compute: logits of a file are copied by one process");
+    }
     keep_freed_memory();
-    const Network teacher = load_teacher();
+    Network teacher;
+    std::optional<StoredLogits> logits;
+    if (logits_file_.empty()) {
+      teacher = load_teacher();
+    } else {
+      logits = StoredLogits::read(logits_file_);
+      card_.class_names = logits->class_names();
+    }
     options_.preprocessing = card_.preprocessing;
     std::vector<std::pair<Split, std::unique_ptr<Dataset>>> splits;
     for (const Split split : {Split::kTrain, Split::kValidation}) {
       if (split_.value_or(split) == split)
         splits.emplace_back(split, open_dataset(data_, split, ClassRule::kOfTraining, files_));
     }
-    const ClassPairing pairing({card_.class_names, inference_.model}, {splits.front().second->class_names(), data_},
-                               pairing_);
+    const ClassPairing pairing({card_.class_names, source()}, {splits.front().second->class_names(), data_}, pairing_);
     if (!pairing.same()) log_info(pairing.to_text() + "; logits are stored in the order of the data's");
     prepare_teacher_folder(out_, identity(pairing));
-    const Network ordered = pairing.in_order_of_data(teacher);
+    if (logits) {
+      logits->pair(pairing);
+    } else {
+      teacher = pairing.in_order_of_data(teacher);
+    }
     const InterruptGuard interrupt;
     for (const auto& [split, dataset] : splits) {
-      report(split, teach(*dataset, split, ordered, out_, options_, interrupt.token()));
+      report(split, logits ? teach(*dataset, split, *logits, out_, options_, interrupt.token())
+                           : teach(*dataset, split, teacher, out_, options_, interrupt.token()));
+    }
+    if (logits && logits->unused() > 0) {
+      log_warning(
+          concat(logits_file_, ": ", logits->unused(), " of ", logits->size(), " images are not in the data set"));
     }
     write_file(fs::path(out_) / "classes.txt",
                std::string_view(join(splits.front().second->class_names(), "\n") + "\n"));
@@ -77,7 +113,20 @@ class TeachCommand : public Subcommand {
     return loaded.network;
   }
 
+  const std::string& source() const { return logits_file_.empty() ? inference_.model : logits_file_; }
+
   nlohmann::ordered_json identity(const ClassPairing& pairing) const {
+    nlohmann::ordered_json identity = logits_file_.empty() ? identity_of_model() : identity_of_logits();
+    if (!pairing.same()) identity["class_pairing"] = pairing.order();
+    return identity;
+  }
+
+  nlohmann::ordered_json identity_of_logits() const {
+    const Bytes bytes = read_file(logits_file_);
+    return {{"format", "assemble teach 1"}, {"logits_bytes", bytes.size()}, {"logits_crc32c", crc32c(bytes)}};
+  }
+
+  nlohmann::ordered_json identity_of_model() const {
     const Bytes bytes = read_file(inference_.model);
     nlohmann::ordered_json identity{{"format", "assemble teach 1"},
                                     {"arch", card_.arch},
@@ -86,7 +135,12 @@ class TeachCommand : public Subcommand {
                                     {"preprocessing", nlohmann::ordered_json::parse(card_.preprocessing.to_json())},
                                     {"engine", kEngineKinds.name(inference_.kind())},
                                     {"precision", precision_name(inference_.precision)}};
-    if (!pairing.same()) identity["class_pairing"] = pairing.order();
+    if (const auto foreign = card_.training.find(kForeignKey); foreign != card_.training.end()) {
+      identity["options"] = foreign->second;
+      for (const std::string& file : read_onnx_external_files(inference_.model)) {
+        identity["weights"][file] = content_hash(fs::path(inference_.model).parent_path() / file);
+      }
+    }
     return identity;
   }
 
@@ -106,6 +160,7 @@ class TeachCommand : public Subcommand {
 
   std::function<LoadedModel(const InferenceOptions&)> load_on_torch_;
   InferenceOptions inference_;
+  std::string logits_file_;
   std::string data_;
   std::string out_;
   std::optional<Split> split_;

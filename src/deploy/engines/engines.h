@@ -7,18 +7,27 @@
 #include <string>
 
 #include "assemble/deploy/engine.h"
+#include "assemble/deploy/foreign_model.h"
+#include "assemble/deploy/onnx_export.h"
 
 namespace assemble {
+
+/// What OpenVINO is told of a network beside its file.
+struct NetworkForm {
+  std::string output = kLogitsOutput;  ///< name of the one that is computed, where there are several
+  /// Of a network that others wrote: its images are brought into the order that it takes, and floats of any width, and
+  /// it is given the size and the number of images at once, where the file leaves them open.
+  const ForeignModel* foreign = nullptr;
+};
 
 #ifdef ASSEMBLE_OPENVINO
 /// @param onnx bytes of an ONNX model; called only when no compiled model is in the cache. Empty: OpenVINO reads
 ///        the file `where` itself, whatever it holds
 /// @param identity of the model, to find it in the cache; empty: it is not kept
 /// @param where the model's file, named in errors
-/// @param output name of the output that is computed, where the model has several
 std::unique_ptr<Engine> make_openvino_engine(const std::function<std::string()>& onnx, const EngineOptions& options,
                                              const std::string& identity, const std::string& where,
-                                             const std::string& output);
+                                             const NetworkForm& form = {});
 /// Whether this processor computes in that precision.
 bool openvino_supports(Precision precision);
 #endif

@@ -21,6 +21,20 @@ namespace {
 /// Smallest batch that is shared between streams: below it, each would compute too little at once.
 constexpr int64_t kSharedBatch = 4;
 
+/// The network that others wrote as the engine feeds it: NHWC images of RGB, `part` of them; f32 comes out.
+std::shared_ptr<ov::Model> feed_foreign(std::shared_ptr<ov::Model> model, const ForeignModel& foreign, int64_t part) {
+  const bool channels_last = foreign.layout == ImageLayout::kNhwc;
+  const int64_t size = foreign.card.preprocessing.eval_size;
+  model->reshape(channels_last ? ov::PartialShape{part, size, size, Images::kChannels}
+                               : ov::PartialShape{part, Images::kChannels, size, size});
+  ov::preprocess::PrePostProcessor steps(model);
+  steps.input().tensor().set_element_type(foreign.pixels ? ov::element::u8 : ov::element::f32).set_layout("NHWC");
+  steps.input().model().set_layout(channels_last ? "NHWC" : "NCHW");
+  if (foreign.channels == ChannelOrder::kBgr) steps.input().preprocess().reverse_channels();
+  steps.output().tensor().set_element_type(ov::element::f32);
+  return steps.build();
+}
+
 /// Takes away every output but the one of that name, where there is one of that name, with what only they need.
 void keep_output(ov::Model& model, const std::string& name) {
   const auto is_wanted = [&](const auto& result) { return result->get_output_tensor(0).get_names().contains(name); };
@@ -31,14 +45,16 @@ void keep_output(ov::Model& model, const std::string& name) {
   }
 }
 
-std::shared_ptr<ov::Model> read_model_file(const std::string& path, const std::string& output) {
+std::shared_ptr<ov::Model> read_model_file(const std::string& path, const NetworkForm& form) {
   std::shared_ptr<ov::Model> model;
   try {
     model = openvino_core().read_model(path);
   } catch (const std::exception& error) {
-    throw InputError(path, concat("OpenVINO cannot read it: ", error.what()), "was it cut off while it was copied?");
+    throw InputError(path, concat("OpenVINO cannot read it: ", error.what()),
+                     form.foreign ? "export it again with operator set 17" : "was it cut off while it was copied?");
   }
-  keep_output(*model, output);
+  keep_output(*model, form.output);
+  if (form.foreign) return model;
   const bool fits = model->inputs().size() == 1 && model->outputs().size() == 1 &&
                     model->input().get_partial_shape().size() == 4 && model->output().get_partial_shape().size() == 2 &&
                     model->input().get_partial_shape()[2].is_static();
@@ -79,7 +95,7 @@ int64_t stream_count(const EngineOptions& options) {
 class OpenvinoEngine : public Engine {
  public:
   OpenvinoEngine(const std::function<std::string()>& onnx, const EngineOptions& options, const std::string& identity,
-                 const std::string& where, const std::string& output)
+                 const std::string& where, const NetworkForm& form)
       : options_(options) {
     if (options_.threads <= 0) options_.threads = available_cores();
     if (!openvino_supports(options_.precision)) {
@@ -88,7 +104,8 @@ class OpenvinoEngine : public Engine {
     }
     streams_ = stream_count(options_);
     part_ = (options_.batch + streams_ - 1) / streams_;
-    open(onnx, identity, where, output);
+    if (form.foreign && form.foreign->batch > 0) part_ = form.foreign->batch;
+    open(onnx, identity, where, form);
     pixels_ = model_.input().get_element_type() == ov::element::u8;
     for (int64_t i = 0; i < streams_; ++i) requests_.push_back(model_.create_infer_request());
   }
@@ -96,7 +113,7 @@ class OpenvinoEngine : public Engine {
   Matrix run(const Images& images) override {
     const ov::Shape shape = model_.input().get_shape();
     require_images(images, side(shape, 1), side(shape, 2), pixels_);
-    Matrix logits(images.count, static_cast<int64_t>(model_.output().get_shape()[1]));
+    Matrix logits(images.count, static_cast<int64_t>(ov::shape_size(model_.output().get_shape())) / part_);
     std::vector<Input> inputs(requests_.size());
     for (int64_t begin = 0; begin < images.count; begin += part_ * streams_) {
       InFlight<ov::InferRequest> flight(requests_);
@@ -123,7 +140,7 @@ class OpenvinoEngine : public Engine {
 
  private:
   void open(const std::function<std::string()>& onnx, const std::string& identity, const std::string& where,
-            const std::string& output) {
+            const NetworkForm& form) {
     const bool bf16 = options_.precision == Precision::kBf16;
     const ov::AnyMap settings{ov::num_streams(static_cast<int32_t>(streams_)),
                               ov::inference_num_threads(options_.threads),
@@ -141,27 +158,43 @@ class OpenvinoEngine : public Engine {
         log_warning(concat(cache.path().string(), " is of another version or damaged: compiling anew"));
       }
     }
-    compile(onnx ? read_openvino_model(onnx(), where) : read_model_file(where, output), settings, where);
+    compile(onnx ? read_openvino_model(onnx(), where) : read_model_file(where, form), settings, where, form);
     release_freed_memory();
     if (!cache.path().empty()) cache.write([this](std::ostream& stream) { model_.export_model(stream); });
   }
 
-  void compile(std::shared_ptr<ov::Model> model, const ov::AnyMap& settings, const std::string& where) {
+  void compile(std::shared_ptr<ov::Model> model, const ov::AnyMap& settings, const std::string& where,
+               const NetworkForm& form) {
     release_freed_memory();
     try {
-      ov::preprocess::PrePostProcessor steps(model);
-      if (model->input().get_element_type() == ov::element::f32) {
-        steps.input().tensor().set_layout("NHWC");
-        steps.input().model().set_layout("NCHW");
-        model = steps.build();
+      if (form.foreign) {
+        model = feed_foreign(model, *form.foreign, part_);
+      } else {
+        ov::preprocess::PrePostProcessor steps(model);
+        if (model->input().get_element_type() == ov::element::f32) {
+          steps.input().tensor().set_layout("NHWC");
+          steps.input().model().set_layout("NCHW");
+          model = steps.build();
+        }
+        ov::PartialShape shape = model->input().get_partial_shape();
+        shape[0] = part_;
+        model->reshape(shape);
       }
-      ov::PartialShape shape = model->input().get_partial_shape();
-      shape[0] = part_;
-      model->reshape(shape);
       model_ = openvino_core().compile_model(model, "CPU", settings);
     } catch (const std::exception& error) {
-      throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()), "try `engine` torch");
+      throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()),
+                     form.foreign ? "export it for a fixed size and number of images" : "try `engine` torch");
     }
+    if (form.foreign) require_rows(where);
+  }
+
+  /// A network may hold a reshape that was written for another number of images.
+  void require_rows(const std::string& where) const {
+    const ov::Shape shape = model_.output().get_shape();
+    if (!shape.empty() && static_cast<int64_t>(shape[0]) == part_) return;
+    const std::string found = show_shape({shape.begin(), shape.end()});
+    throw InputError(where, concat("gives outputs ", found, " for ", part_, " images, expected a row for each"),
+                     "export it for one image, or with a free number of images (dynamic_axes)");
   }
 
   /// What a request reads where the images cannot be read as they lie.
@@ -213,8 +246,8 @@ bool openvino_supports(Precision precision) {
 
 std::unique_ptr<Engine> make_openvino_engine(const std::function<std::string()>& onnx, const EngineOptions& options,
                                              const std::string& identity, const std::string& where,
-                                             const std::string& output) {
-  return std::make_unique<OpenvinoEngine>(onnx, options, identity, where, output);
+                                             const NetworkForm& form) {
+  return std::make_unique<OpenvinoEngine>(onnx, options, identity, where, form);
 }
 
 }  // namespace assemble

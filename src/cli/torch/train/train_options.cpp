@@ -102,9 +102,16 @@ void TrainFlags::declare_recipe(CLI::App& app) {
       ->transform(whole(0, 3))
       ->group(group);
   app.add_option("--mixup-alpha", o.mixup_alpha, "α of mixup's Beta(α, α)")->transform(positive())->group(group);
-  app.add_option("--kd-temperature", o.kd_temperature, "Distillation from stored teacher logits; 0 is off")
+  app.add_option("--kd-temperature", o.kd_temperature, "Distillation from a teacher's logits; 0 is off")
       ->transform(not_negative())
       ->group(group);
+  app.add_option("--teacher", o.teacher,
+                 "Model that looks at the very images of training; empty: its logits are stored with the data")
+      ->group(group);
+  add_choice(app, "--teacher-engine", o.teacher_engine, "auto", kEngineKinds,
+             "What computes it; auto: torch for a model file on a GPU, else openvino")
+      ->group(group);
+  add_choice(app, "--teacher-precision", o.teacher_precision, kAutocastPrecisions, "Of its computation")->group(group);
   app.add_option("--weight-decay", o.optimizer.weight_decay, "λ of λ · ½‖w‖² over all but batch norm")
       ->transform(not_negative())
       ->group(group);
