@@ -39,10 +39,18 @@ Network gathered(const Network& network, std::vector<int64_t> from) {
   return [network, from = std::move(from)](const Images& images) { return gathered(network(images), from); };
 }
 
+/// The names that ImageNet's table has for 1,000 or 1,001 outputs.
+std::vector<std::string> names_by_table(size_t outputs) {
+  return imagenet_synsets(outputs > imagenet_classes().size());
+}
+
 }  // namespace
 
 ClassPairing::ClassPairing(ClassList network, ClassList data, const PairingOptions& options)
-    : network_(std::move(network)), data_(std::move(data)), way_out_(options.way_out), outputs_(data_.names.size(), -1) {
+    : network_(std::move(network)),
+      data_(std::move(data)),
+      way_out_(options.way_out),
+      outputs_(data_.names.size(), -1) {
   if (options.label_offset && !options.class_map.empty()) {
     throw UsageError("`label_offset`", "cannot be given together with a `class_map`", "leave one of them out");
   }
@@ -58,7 +66,7 @@ ClassPairing::ClassPairing(ClassList network, ClassList data, const PairingOptio
   } else if (!are_numbers(network_.names) || !pair_by_synsets()) {
     pair_by_names();
   }
-  choose_measured();
+  choose_measured(options.all_outputs);
 }
 
 void ClassPairing::refuse(const std::string& what, const std::string& hint) const {
@@ -134,7 +142,7 @@ void ClassPairing::pair_by_offset(int64_t offset) {
   }
 }
 
-void ClassPairing::choose_measured() {
+void ClassPairing::choose_measured(bool all_outputs) {
   const size_t outputs = network_.names.size();
   std::vector<int64_t> labels(outputs, -1);
   for (size_t label = 0; label < outputs_.size(); ++label) {
@@ -143,14 +151,16 @@ void ClassPairing::choose_measured() {
   const auto unpaired = std::count(labels.begin(), labels.end(), -1);
   const bool background =
       unpaired == 1 && labels[0] < 0 && (is_background(network_.names[0]) || are_numbers(network_.names));
-  const bool all = unpaired == 0 || background || by_ == By::kOffset;
+  const bool all = all_outputs || unpaired == 0 || background || by_ == By::kOffset;
   columns_.assign(outputs, -1);
+  const std::vector<std::string> others =
+      by_ == By::kSynsets ? names_by_table(outputs) : network_.names;  // of outputs without a class in the data
   for (size_t output = 0; output < outputs; ++output) {
     if (!all && labels[output] < 0) continue;
     columns_[output] = static_cast<int64_t>(names_.size());
     if (!all) measured_.push_back(static_cast<int64_t>(output));
     const bool by_data = labels[output] >= 0 && by_ != By::kOffset;
-    names_.push_back(by_data ? data_.names[static_cast<size_t>(labels[output])] : network_.names[output]);
+    names_.push_back(by_data ? data_.names[static_cast<size_t>(labels[output])] : others[output]);
   }
 }
 
@@ -210,26 +220,22 @@ std::string ClassPairing::to_text() const {
   const std::string labels = data_.names.empty() ? "the labels" : std::to_string(data_.names.size());
   std::string text = concat("Classes: ", labels, " of the data meet ", network_.names.size(), " outputs by ",
                             json["by"].get<std::string>(), by_ == By::kOffset ? concat(" ", offset_) : "");
-  if (partial()) text += concat("; only the logits of the ", names_.size(), " classes that are there compete");
+  if (partial())
+    text += concat("; only the logits of the ", names_.size(), " classes that are there compete (`all_outputs`: all)");
   return text;
 }
 
 std::vector<std::string> mapped_names(const fs::path& class_map, const ClassList& network) {
-  std::vector<std::string> names = network.names;
-  if (class_map != kImageNet) {
-    for (const MappedClass& mapped : read_class_map(class_map, network)) {
-      names[static_cast<size_t>(mapped.output)] = mapped.name;
-    }
-    return names;
-  }
-  const std::vector<std::string> synsets = imagenet_synsets();
-  const size_t first = names.size() - std::min(names.size(), synsets.size());
-  if (names.size() < synsets.size() || first > 1) {
-    throw InputError(network.where, concat("has ", names.size(), " outputs, ImageNet's table is for 1000 or 1001"),
+  if (class_map == kImageNet) {
+    const size_t outputs = network.names.size(), classes = imagenet_classes().size();
+    if (outputs == classes || outputs == classes + 1) return names_by_table(outputs);
+    throw InputError(network.where, concat("has ", outputs, " outputs, ImageNet's table is for 1000 or 1001"),
                      "give a `class_map` with the names of its classes");
   }
-  if (first == 1) names[0] = "background";
-  std::copy(synsets.begin(), synsets.end(), names.begin() + static_cast<int64_t>(first));
+  std::vector<std::string> names = network.names;
+  for (const MappedClass& mapped : read_class_map(class_map, network)) {
+    names[static_cast<size_t>(mapped.output)] = mapped.name;
+  }
   return names;
 }
 

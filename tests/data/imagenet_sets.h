@@ -6,14 +6,16 @@
 #include <vector>
 
 #include "archives.h"
+#include "assemble/core/file.h"
+#include "assemble/core/text.h"
 #include "assemble/data/imagenet_classes.h"
 #include "raw_sets.h"
 #include "test_support.h"
 
 namespace assemble::test {
 
-/// A drawn JPEG of 24×32, different for each number.
-inline Bytes drawn_jpeg(int number) { return encode_jpeg(wavy_image(24, 32, static_cast<uint64_t>(number)), 90); }
+/// A drawn JPEG of 32×32, different for each number.
+inline Bytes drawn_jpeg(int number) { return encode_jpeg(wavy_image(32, 32, static_cast<uint64_t>(number)), 90); }
 
 /// The devkit's number, 1…1000, of a class by its place among the sorted synsets: an order of its own, as there.
 inline int devkit_id(int index) { return 1 + (index * 7 + 3) % 1000; }
@@ -54,7 +56,8 @@ inline std::string devkit_truth(int validation_images) {
 }
 
 /// ILSVRC2012_devkit_t12.tar.gz
-inline void write_devkit(const fs::path& raw, int validation_images, const std::string& id = "ILSVRC2012_ID") {
+/// @param truth the devkit's number of each validation image, a line each
+inline void write_devkit(const fs::path& raw, const std::string& truth, const std::string& id = "ILSVRC2012_ID") {
   TemporaryFolder folder;
   write_devkit_meta(folder / "meta.mat", id);
   make_directories(raw);
@@ -62,8 +65,12 @@ inline void write_devkit(const fs::path& raw, int validation_images, const std::
   write_tar(raw / "ILSVRC2012_devkit_t12.tar.gz",
             {{root + "readme.txt", bytes_of("the devkit")},
              {root + "data/meta.mat", read_file(folder / "meta.mat")},
-             {root + "data/ILSVRC2012_validation_ground_truth.txt", bytes_of(devkit_truth(validation_images))}},
+             {root + "data/ILSVRC2012_validation_ground_truth.txt", bytes_of(truth)}},
             /*gzipped=*/true);
+}
+
+inline void write_devkit(const fs::path& raw, int validation_images, const std::string& id = "ILSVRC2012_ID") {
+  write_devkit(raw, devkit_truth(validation_images), id);
 }
 
 /// ILSVRC2012_img_val.tar, flat. Image 1, 2 … is drawn_jpeg(100000 + number).

@@ -10,20 +10,22 @@
 #include <vector>
 
 #include "../image/sample_images.h"
+#include "archives.h"
 #include "assemble/core/file.h"
 #include "assemble/image/encode.h"
+#include "test_support.h"
 
 namespace assemble::test {
 
 inline void write_text(const fs::path& path, const std::string& text) {
   make_directories(path.parent_path());
-  write_file(path, std::string_view(text));
+  write_bytes(path, bytes_of(text));
 }
 
 /// A picture that differs by `number`, 24×32.
 inline void write_picture(const fs::path& path, int number) {
   make_directories(path.parent_path());
-  write_file(path, encode_jpeg(wavy_image(24, 32, static_cast<uint64_t>(number)), 90));
+  write_bytes(path, encode_jpeg(wavy_image(24, 32, static_cast<uint64_t>(number)), 90));
 }
 
 /// Writes variables to a .mat file (level 5), compressed as MATLAB does it.

@@ -26,10 +26,6 @@ Names numbers(int64_t count) {
   return names;
 }
 
-Names with_background(Names names) {
-  names.insert(names.begin(), "background");
-  return names;
-}
 
 ClassPairing pair(const Names& network, const Names& data, const PairingOptions& options = {}) {
   return ClassPairing({network, "M"}, {data, "D"}, options);
@@ -81,12 +77,24 @@ TEST(ClassPairing, OfAPartOnlyTheClassesThatAreThereCompete) {
   EXPECT_THAT(pairing.to_text(), HasSubstr("only the logits of the 2 classes"));
 }
 
+TEST(ClassPairing, AllOutputsCompeteWhereAsked) {
+  const ClassPairing pairing({{"a", "b", "c", "d"}, "M"}, {{"d", "b"}, "D"}, {.all_outputs = true});
+  EXPECT_FALSE(pairing.partial());
+  EXPECT_THAT(pairing.names(), ElementsAre("a", "b", "c", "d"));
+  EXPECT_EQ(pairing.column(0, "x"), 3);
+  const Names synsets = imagenet_synsets();
+  const ClassPairing numbered({numbers(1001), "M"}, {{synsets[5], synsets[2]}, "D"}, {.all_outputs = true});
+  EXPECT_EQ(numbered.column(0, "x"), 6);
+  EXPECT_EQ(numbered.names()[0], "background");
+  EXPECT_EQ(numbered.names()[1000], synsets[999]);
+}
+
 TEST(ClassPairing, NumberedOutputsMeetSynsetsByTheTable) {
   const Names synsets = imagenet_synsets();
   EXPECT_EQ(pair(numbers(1001), synsets).column(0, "x"), 1);
   EXPECT_EQ(pair(numbers(1000), synsets).column(999, "x"), 999);
-  EXPECT_EQ(pair(numbers(1001), with_background(synsets)).column(1000, "x"), 1000);
-  const ClassPairing less = pair(numbers(1000), with_background(synsets));
+  EXPECT_EQ(pair(numbers(1001), imagenet_synsets(true)).column(1000, "x"), 1000);
+  const ClassPairing less = pair(numbers(1000), imagenet_synsets(true));
   EXPECT_EQ(less.column(1, "x"), 0);
   EXPECT_FALSE(less.partial());
   EXPECT_THAT(error_of<InputError>([&] { less.column(0, "image"); }), HasSubstr("image"));
@@ -98,7 +106,7 @@ TEST(ClassPairing, NumberedOutputsMeetSynsetsByTheTable) {
 
 TEST(ClassPairing, WhatDoesNotMeetSaysWhatTheSidesHold) {
   EXPECT_THAT(refusal({"a", "b", "rose"}, {"a", "roze"}),
-              AllOf(HasSubstr("D has 2 classes 'a', 'roze'"), HasSubstr("M has 3 classes 'a', 'b', 'rose'"),
+              AllOf(HasSubstr("D: has 2 classes 'a', 'roze'"), HasSubstr("M has 3 classes 'a', 'b', 'rose'"),
                     HasSubstr("lacks 1 of the data set's classes, the first 'roze'"), HasSubstr("nearest is 'rose'")));
   EXPECT_THAT(refusal({"a", "b"}, {"x", "y"}), HasSubstr("no class in common"));
   EXPECT_THAT(refusal(numbers(2), {"x", "y"}), HasSubstr("numbers"));
@@ -114,7 +122,7 @@ TEST(ClassPairing, AnOffsetPairsByNumbers) {
   const ClassPairing unnamed = pair(numbers(3), {}, {.label_offset = -1});
   EXPECT_EQ(unnamed.column(3, "x"), 2);
   EXPECT_THAT(error_of<InputError>([&] { unnamed.column(0, "image"); }), HasSubstr("image: label 0"));
-  EXPECT_EQ(pair(numbers(3), with_background({"a", "b", "c"}), {.label_offset = -1}).column(1, "x"), 0);
+  EXPECT_EQ(pair(numbers(3), {"background", "a", "b", "c"}, {.label_offset = -1}).column(1, "x"), 0);
   EXPECT_THAT(refusal(numbers(3), {"a", "b", "c"}, {.label_offset = 1}), HasSubstr("class 2 has no output"));
   EXPECT_THAT(refusal(numbers(3), {"a", "b", "c"}, {.label_offset = -1}), HasSubstr("class 0 has no output"));
   EXPECT_THAT(error_of<UsageError>([&] { pair({}, {}, {.label_offset = 1, .class_map = "x"}); }),
@@ -164,7 +172,7 @@ TEST_F(ClassMap, IsStrict) {
 
 TEST_F(ClassMap, NamesOutputs) {
   EXPECT_THAT(mapped_names(map("a,2\nb,x\n").class_map, {{"x", "y", "z"}, "M"}), ElementsAre("b", "y", "a"));
-  EXPECT_EQ(mapped_names("imagenet", {numbers(1001), "M"}), with_background(imagenet_synsets()));
+  EXPECT_EQ(mapped_names("imagenet", {numbers(1001), "M"}), imagenet_synsets(true));
   EXPECT_EQ(mapped_names("imagenet", {numbers(1000), "M"}), imagenet_synsets());
   EXPECT_THAT(error_of<InputError>([] { mapped_names("imagenet", {numbers(8), "M"}); }), HasSubstr("8 outputs"));
 }

@@ -24,8 +24,8 @@ std::span<const ImageNetClass> imagenet_classes();
 /// "n01440764"
 std::string synset_text(uint32_t number);
 
-/// The 1,000 synsets in order. A data set or network with the background class has "background" before them.
-std::vector<std::string> imagenet_synsets();
+/// The 1,000 synsets in order; `with_background`, with "background" before them, as the original's data and networks.
+std::vector<std::string> imagenet_synsets(bool with_background = false);
 
 /// Index of a synset among the 1,000; nothing for any other text.
 std::optional<int> imagenet_index(std::string_view synset);

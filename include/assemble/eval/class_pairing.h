@@ -13,18 +13,22 @@
 
 namespace assemble {
 
-/// What the user says about it. At most one of them.
+/// What the user says about it.
 struct PairingOptions {
-  /// Output = label + label_offset: 1 for labels 0 … 999 and 1,001 outputs, -1 the other way round, 0 by order.
+  /// Not together with class_map. Output = label + label_offset: 1 for labels 0 … 999 and 1,001 outputs, -1 the other
+  /// way round, 0 by order.
   std::optional<int64_t> label_offset = {};
   /// Text file in UTF-8, a line a class: CLASS,OUTPUT or CLASS TAB OUTPUT. CLASS is a name of the data set's classes,
   /// or a label; OUTPUT a name of the model's classes, or the index of an output. Names with commas are quoted.
   /// "imagenet" stands for the table of ImageNet's synsets, for models of 1,000 or 1,001 outputs.
   fs::path class_map = {};
 
+  /// All outputs compete, also where the data set has a part of the classes: a sample of a larger set's images.
+  bool all_outputs = false;
   /// What errors advise.
-  std::string way_out = "say which output each class is by a `label_offset` (0: in their order) or a `class_map`, or "
-                        "fine-tune the model with train --pretrained";
+  std::string way_out =
+      "say which output each class is by a `label_offset` (0: in their order) or a `class_map`, or "
+      "fine-tune the model with train --pretrained";
 
   bool given() const { return label_offset || !class_map.empty(); }
 };
@@ -46,7 +50,8 @@ inline constexpr float kNoLogit = -1e4f;
 /// have no output: no image is of it.
 ///
 /// Where the data set has all classes of the network but for its background, all outputs compete. Where it has a part
-/// (ImageNet-A, ImageNet-R, ImageNet-100), the outputs of those classes alone do. Under label_offset all do.
+/// (ImageNet-A, ImageNet-R, ImageNet-100), the outputs of those classes alone do, but under label_offset or
+/// all_outputs.
 class ClassPairing {
  public:
   /// @throws UsageError for both options at once; InputError when the sides do not meet, saying what they hold, and for
@@ -89,7 +94,7 @@ class ClassPairing {
   void pair_by_names();
   bool pair_by_synsets();
   void pair_by_offset(int64_t offset);
-  void choose_measured();
+  void choose_measured(bool all_outputs);
   void require_data_names() const;
   [[noreturn]] void refuse(const std::string& what, const std::string& hint = "") const;
 

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/data_options.h"
 
+#include "common/numbers.h"
+
 namespace assemble::cli {
+namespace {
+
+constexpr const char* kPairing = "Classes of the data and outputs of the model";
+constexpr int64_t kMostOffset = 1 << 20;
+
+}  // namespace
 
 void declare_record_files(CLI::App& app, RecordFiles& files) {
   const char* group = "TFRecords";
@@ -14,14 +22,20 @@ void declare_record_files(CLI::App& app, RecordFiles& files) {
 }
 
 void declare_pairing(CLI::App& app, PairingOptions& pairing) {
-  const char* group = "Classes of the data and outputs of the model";
   app.add_option("--label-offset", pairing.label_offset,
                  "Pair by numbers: output = label + this; 1 for labels from 0 and a model with a background output")
-      ->group(group);
+      ->transform(whole(-kMostOffset, kMostOffset))
+      ->group(kPairing);
   app.add_option("--class-map", pairing.class_map,
                  "Pair by a file in UTF-8, a line CLASS,OUTPUT for each class (names or numbers); imagenet: by the "
                  "table of ImageNet's synsets")
-      ->group(group);
+      ->group(kPairing);
+}
+
+void declare_competition(CLI::App& app, PairingOptions& pairing) {
+  app.add_flag("--all-outputs", pairing.all_outputs,
+               "All outputs compete, also those of classes that the data has no images of")
+      ->group(kPairing);
 }
 
 }  // namespace assemble::cli

@@ -14,4 +14,7 @@ void declare_record_files(CLI::App& app, RecordFiles& files);
 /// --label-offset, --class-map.
 void declare_pairing(CLI::App& app, PairingOptions& pairing);
 
+/// --all-outputs, of commands that measure.
+void declare_competition(CLI::App& app, PairingOptions& pairing);
+
 }  // namespace assemble::cli

@@ -52,6 +52,7 @@ class EvalCommand : public Subcommand {
         ->group(shared);
     declare_record_files(app, files_);
     declare_pairing(app, pairing_);
+    declare_competition(app, pairing_);
     const char* group = "Retrieval";
     CLI::Option* retrieval =
         app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k, map@r; the classes may be any")
@@ -66,9 +67,9 @@ class EvalCommand : public Subcommand {
   void run() override {
     keep_freed_memory();
     if (ranks_.world > 1 && !hooks_.gather) throw NeedsTorch("--world above 1");
-    if (retrieval_ && pairing_.given()) {
+    if (retrieval_ && (pairing_.given() || pairing_.all_outputs)) {
       throw UsageError("--retrieval", "compares images with each other: no class meets an output",
-                       "leave --label-offset and --class-map out");
+                       "leave --label-offset, --class-map and --all-outputs out");
     }
     const auto dataset = open_dataset(data_, split_, retrieval_ ? ClassRule::kAny : rule_of(pairing_), files_);
     loader_.memory = hooks_.memory_for(inference_);

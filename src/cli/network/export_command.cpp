@@ -64,6 +64,7 @@ class ExportCommand : public Subcommand {
         ->group(group);
     declare_record_files(app, files_);
     declare_pairing(app, pairing_);
+    declare_competition(app, pairing_);
   }
 
   void run() override {

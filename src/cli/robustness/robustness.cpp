@@ -31,6 +31,7 @@ void NetworkOptions::declare(CLI::App& app) {
   app.add_option("--max-broken", loader.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
   declare_record_files(app, files);
   declare_pairing(app, pairing);
+  declare_competition(app, pairing);
 }
 
 void DataReading::declare(CLI::App& app) {

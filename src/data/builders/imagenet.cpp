@@ -69,8 +69,7 @@ class ImageNet {
     }
     read_texts();
     RawDataset dataset;
-    dataset.class_names = imagenet_synsets();
-    dataset.class_names.insert(dataset.class_names.begin(), "background");
+    dataset.class_names = imagenet_synsets(/*with_background=*/true);
     if (train_) dataset.train = list_train(*train_);
     if (validation_) dataset.validation = list_validation(*validation_);
     const ImageNetBoxes boxes(raw_);

@@ -262,8 +262,9 @@ std::span<const ImageNetClass> imagenet_classes() { return kClasses; }
 
 std::string synset_text(uint32_t number) { return "n" + zero_padded(number, kDigits); }
 
-std::vector<std::string> imagenet_synsets() {
+std::vector<std::string> imagenet_synsets(bool with_background) {
   std::vector<std::string> synsets;
+  if (with_background) synsets.emplace_back("background");
   for (const ImageNetClass& known : kClasses) synsets.push_back(synset_text(known.number));
   return synsets;
 }

@@ -87,9 +87,7 @@ std::vector<std::string> record_classes(const std::vector<fs::path>& shards) {
   const TfRecordDataset records(shards, {}, ClassRule::kAny);
   if (const auto first = first_label(records)) {
     log_info(concat(records.where(), ": no classes.txt; by their synsets the labels are ImageNet's, from ", *first));
-    std::vector<std::string> names = imagenet_synsets();
-    if (*first == 1) names.insert(names.begin(), "background");
-    return names;
+    return imagenet_synsets(/*with_background=*/*first == 1);
   }
   log_info(concat(records.where(), ": no dataset.json and no classes.txt; the classes are taken from the records"));
   const auto texts = texts_by_label(records);
