@@ -145,9 +145,9 @@ TEST_F(LabelsThatMeet, AWrongPairingIsAnErrorAndAnOffsetOrMapSaysTheRightOne) {
 }
 
 TEST_F(LabelsThatMeet, PredictNamesOutputsByAMap) {
-  const CommandResult result = run_command(
-      {"predict", "--model", path("model.safetensors"), path("loose/1000.jpg"), "--class-map", "imagenet", "--json"});
-  for (const json& c : parse(result).at("predictions").at(0).at("classes")) {
+  const json result = parse(run_command(
+      {"predict", "--model", path("model.safetensors"), path("loose/1000.jpg"), "--class-map", "imagenet", "--json"}));
+  for (const json& c : result.at("predictions").at(0).at("classes")) {
     const int64_t label = c.at("label");
     EXPECT_EQ(c.at("class"), label == 0 ? "background" : imagenet_synsets()[static_cast<size_t>(label - 1)]);
   }
