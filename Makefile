@@ -69,4 +69,4 @@ install: bootstrap  ## Install command, libraries, headers, CMake and pkg-config
 	cmake --install build --prefix '$(prefix)'
 
 clean:  ## Remove the build folders; .venv stays
-	rm -rf build build-runtime build-debug build-cuda build-base-asan build-base-tsan build-lint build-fuzz
+	rm -rf build build-runtime build-debug build-base-asan build-base-tsan build-lint build-fuzz

@@ -3,7 +3,6 @@
 # The LibTorch of a PyPI wheel cannot be found with find_package(Torch) (its config asks for a CUDA toolkit even for
 # CPU programs), so its libraries are named here one by one. Another LibTorch is taken from ASSEMBLE_TORCH_DIR or
 # CMAKE_PREFIX_PATH: the folder that holds include/torch and lib/libtorch_cpu.so.
-option(ASSEMBLE_CUDA "Link LibTorch's CUDA libraries" OFF)
 set(ASSEMBLE_TORCH_DIR "" CACHE PATH "Folder of a LibTorch (default: the wheel in .venv)")
 
 file(GLOB assemble_wheel_torch "${CMAKE_CURRENT_LIST_DIR}/../.venv/lib/python3*/site-packages/torch")
@@ -36,15 +35,12 @@ if(ASSEMBLE_TORCH_VERSION VERSION_LESS 2.4)
 endif()
 message(STATUS "LibTorch ${ASSEMBLE_TORCH_VERSION} from ${ASSEMBLE_TORCH_ROOT}")
 
-# Not libtorch.so: it is an empty library that pulls in CUDA's.
+# Not libtorch.so: it is an empty library that pulls in CUDA's, which are loaded when they are asked for (src/cuda).
 set(assemble_torch_libraries torch_cpu c10)
-if(ASSEMBLE_CUDA)
-  list(APPEND assemble_torch_libraries torch_cuda c10_cuda)
-endif()
 foreach(library ${assemble_torch_libraries})
   if(NOT EXISTS "${ASSEMBLE_TORCH_ROOT}/lib/lib${library}.so")
     message(FATAL_ERROR "${ASSEMBLE_TORCH_ROOT}/lib holds no lib${library}.so: is it a LibTorch for "
-                        "another system, or one without CUDA?")
+                        "another system?")
   endif()
 endforeach()
 

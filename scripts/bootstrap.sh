@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the build needs: Debian packages, and LibTorch and OpenVINO in a virtual environment (.venv).
-# Does nothing where everything is there already. Usage: scripts/bootstrap.sh [packages|openvino|torch|docs|lint|fuzz]...
+# Does nothing where everything is there already. Usage: scripts/bootstrap.sh [packages|openvino|torch|cuda|docs|lint|fuzz]...
 # (without an argument: packages, openvino and torch, which is all that building and testing needs; the runtime half does
-# without torch)
+# without torch; cuda: what LibTorch needs to compute on NVIDIA GPUs, beside their driver)
 #
 #   ASSEMBLE_TORCH_DIR=DIR    use the LibTorch in DIR (include/torch, lib/libtorch_cpu.so) and download none
 #   ASSEMBLE_OPENVINO=OFF     leave OpenVINO out
@@ -154,6 +154,14 @@ install_torch() {
   install_wheels LibTorch "550 MB to download" "${kTorch[@]}" -- --no-deps
 }
 
+install_cuda() {
+  if [ -n "${ASSEMBLE_TORCH_DIR:-}" ]; then
+    say "CUDA: that of your LibTorch"
+  else
+    install_wheels CUDA "2 GB to download" "${kTorch[0]}" --
+  fi
+}
+
 install_openvino() {
   if [ "${ASSEMBLE_OPENVINO:-ON}" = OFF ]; then
     say "OpenVINO: left out (ASSEMBLE_OPENVINO=OFF)"
@@ -163,19 +171,21 @@ install_openvino() {
 }
 
 packages=()
-torch=no openvino=no
+torch=no openvino=no cuda=no
 [ "$#" -gt 0 ] || set -- packages openvino torch
 for group in "$@"; do
   case $group in
     packages) packages+=("${kBuildPackages[@]}") ;;
     openvino) openvino=yes ;;
     torch) torch=yes ;;
+    cuda) torch=yes cuda=yes ;;
     docs) packages+=("${kDocsPackages[@]}") ;;
     lint) packages+=("${kLintPackages[@]}") ;;
     fuzz) packages+=("${kFuzzPackages[@]}") ;;
-    *) fail "unknown group '$group'" "Groups: packages, openvino, torch, docs, lint, fuzz" ;;
+    *) fail "unknown group '$group'" "Groups: packages, openvino, torch, cuda, docs, lint, fuzz" ;;
   esac
 done
 [ "${#packages[@]}" -eq 0 ] || install_packages "${packages[@]}"
 [ "$torch" = no ] || install_torch
+[ "$cuda" = no ] || install_cuda
 [ "$openvino" = no ] || install_openvino

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/models/use_torch.h"
 
-#include <torch/cuda.h>
-
 #include "assemble/deploy/torch_backend.h"
 #include "assemble/models/model_file.h"
+#include "assemble/nn/cuda_runtime.h"
 #include "assemble/trace/torch_engine.h"
 
 namespace assemble {
@@ -30,7 +29,7 @@ void use_torch() {
       {.make_engine = make_torch_engine,
        .trace_file = [](const fs::path& model, int64_t image_size) { return trace(*load_model(model), image_size); },
        .trace_fresh = trace_fresh,
-       .has_cuda = torch::cuda::is_available});
+       .has_cuda = [] { return cuda_runtime() != nullptr; }});
 }
 
 }  // namespace assemble

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/nn/autocast.h"
 
-#include <torch/cuda.h>
-
 #include <ATen/autocast_mode.h>
 
 #include "assemble/core/error.h"
+#include "assemble/nn/cuda_runtime.h"
 
 namespace assemble {
 
 Precision autocast_precision(Precision precision) { return kAutocastPrecisions.parse(precision_name(precision)); }
 
 torch::Device parse_device(const std::string& name) {
-  const bool has_cuda = torch::cuda::is_available();
-  if (name == "auto") return has_cuda ? torch::kCUDA : torch::kCPU;
+  if (name == "auto") return cuda_runtime() != nullptr ? torch::kCUDA : torch::kCPU;
   if (name == "cpu") return torch::kCPU;
   if (name != "cuda" && name.rfind("cuda:", 0) != 0) {
     throw UsageError("`device`", concat("'", name, "' is unknown, expected auto, cpu, cuda or cuda:N"));
   }
-  if (!has_cuda)
-    throw RunError("`device`", "no CUDA device can be used", "build with the cuda preset, or use `device` cpu");
+  const CudaRuntime* const cuda = cuda_runtime();
+  if (cuda == nullptr) {
+    throw RunError("`device`", concat("no CUDA device can be used: ", why_no_cuda()), "use `device` cpu");
+  }
   const torch::Device device(name);
-  if (device.has_index() && device.index() >= static_cast<int>(torch::cuda::device_count())) {
-    throw RunError("`device`", concat(name, " is not there, found ", torch::cuda::device_count(), " devices"));
+  if (device.has_index() && device.index() >= cuda->devices()) {
+    throw RunError("`device`", concat(name, " is not there, found ", cuda->devices(), " devices"));
   }
   return device;
 }

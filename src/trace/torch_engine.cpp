@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/trace/torch_engine.h"
 
+#include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
+#include <map>
+
 #include "assemble/core/error.h"
+#include "assemble/core/log.h"
 #include "assemble/nn/autocast.h"
+#include "assemble/nn/cuda_runtime.h"
 #include "assemble/nn/keep_threads.h"
 #include "assemble/trace/arrays.h"
 #include "assemble/trace/interpreter.h"
@@ -29,7 +34,7 @@ class TorchEngine : public Engine {
     for (int64_t begin = 0; begin < images.count; begin += options_.batch) {
       torch::Tensor part = to_tensor(images.part(begin, std::min(begin + options_.batch, images.count)));
       if (pixels && !images.bytes()) part = part.permute({0, 2, 3, 1}).round().clamp(0, 255).to(torch::kByte);
-      logits.append(to_matrix(interpreter_.run(part.to(device_))));
+      logits.append(to_matrix(device_.is_cuda() ? recorded(part) : interpreter_.run(part)));
     }
     return logits;
   }
@@ -43,9 +48,53 @@ class TorchEngine : public Engine {
   Precision precision() const override { return options_.precision; }
 
  private:
+  /// The network on batches of one shape: launched as a whole, hundreds of kernels cost the CPU one call.
+  struct Recording {
+    torch::Tensor input, output;
+    std::unique_ptr<RecordedWork> work;
+  };
+
+  torch::Tensor recorded(const torch::Tensor& part) {
+    if (!records_) return interpreter_.run(part.to(device_));
+    const auto [found, is_new] = recordings_.try_emplace(part.sizes().vec());
+    if (is_new) found->second = record(part);
+    Recording& recording = found->second;
+    if (!recording.work) return interpreter_.run(part.to(device_));
+    recording.input.copy_(part);
+    recording.work->replay();
+    return recording.output;
+  }
+
+  /// Without work where it cannot be recorded, or gives other numbers than the network called as it is.
+  Recording record(const torch::Tensor& part) {
+    Recording recording{part.to(device_), {}, nullptr};
+    // Weights that autocast has cast are freed with its cache, and the recording would read them later.
+    const bool was_cached = at::autocast::is_autocast_cache_enabled();
+    at::autocast::set_autocast_cache_enabled(false);
+    try {
+      const torch::Tensor expected = interpreter_.run(recording.input).clone();
+      recording.work = cuda_runtime()->record(
+          device_, [&] { recording.output = interpreter_.run(recording.input); }, kWarmUp);
+      recording.work->replay();
+      if (!torch::allclose(recording.output, expected, 1e-2, 1e-2)) {
+        throw RunError("a recorded network", "gives other numbers than the network");
+      }
+    } catch (const std::exception& error) {
+      log_warning(concat("the network is not recorded as a CUDA graph, and is slower: ", error.what()));
+      recording.work.reset();
+      records_ = false;
+    }
+    at::autocast::set_autocast_cache_enabled(was_cached);
+    return recording;
+  }
+
+  static constexpr int kWarmUp = 3;  // cuDNN chooses its algorithms meanwhile
+
   EngineOptions options_;
   torch::Device device_;
   Interpreter interpreter_;
+  std::map<std::vector<int64_t>, Recording> recordings_;
+  bool records_ = true;
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/batch_memory.h"
 
-#include <torch/cuda.h>
+#include <torch/types.h>
 
 #include <map>
 #include <mutex>
@@ -31,7 +31,7 @@ class PinnedMemory : public std::pmr::memory_resource {
 }  // namespace
 
 std::pmr::memory_resource* batch_memory(torch::Device device) {
-  if (!device.is_cuda() || !torch::cuda::is_available()) return std::pmr::new_delete_resource();
+  if (!device.is_cuda()) return std::pmr::new_delete_resource();
   static auto* const kPinned = new PinnedMemory;  // batches may outlive static objects
   return kPinned;
 }
