@@ -26,7 +26,6 @@ Names numbers(int64_t count) {
   return names;
 }
 
-
 ClassPairing pair(const Names& network, const Names& data, const PairingOptions& options = {}) {
   return ClassPairing({network, "M"}, {data, "D"}, options);
 }

@@ -53,7 +53,9 @@ TEST_F(StoredLogitsTest, MeetTheClassesOfADataSet) {
   // Without names they are not guessed to be in the data set's order.
   StoredLogits unnamed = csv("a.jpg,1,2\n");
   const ClassList data{{"dog", "cat"}, "the data"};
-  EXPECT_THAT(test::error_of<InputError>([&] { ClassPairing({unnamed.class_names(), unnamed.where()}, data); }),
+  EXPECT_THAT(test::error_of<InputError>([&] {
+                ClassPairing({unnamed.class_names(), unnamed.where()}, data);
+              }),
               HasSubstr("a `label_offset` (0: in their order)"));
   unnamed.pair(ClassPairing({unnamed.class_names(), unnamed.where()}, data, {.label_offset = 0}));
   EXPECT_THAT(*unnamed.take("a.jpg", "image"), ElementsAre(1, 2));

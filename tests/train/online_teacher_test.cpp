@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
-#include "assemble/eval/class_pairing.h"
 #include "assemble/core/text.h"
 #include "assemble/data/shards.h"
+#include "assemble/eval/class_pairing.h"
 #include "assemble/io/tfrecord.h"
 #include "assemble/trace/arrays.h"
 #include "engines.h"

@@ -31,7 +31,8 @@ class OnlineTeacher {
   /// Says in the log what computes it, and what is done to the images.
   /// @param student how the student's images are made
   /// @param class_names the student's, and `where` they are from, for errors
-  /// @throws InputError when its classes do not meet the student's (see ClassPairing); what open_engine() and load_model() throw
+  /// @throws InputError when its classes do not meet the student's (see ClassPairing); what open_engine() and
+  ///         load_model() throw
   OnlineTeacher(const OnlineTeacherOptions& options, const Preprocessing& student,
                 const std::vector<std::string>& class_names, const std::string& where);
 
