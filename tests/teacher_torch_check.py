@@ -66,13 +66,8 @@ class Softmax(torch.nn.Module):
 
 
 def prepared(path, size, short_side, interpolation, mean, deviation):
-    """Not rounded to 8 bits after the resize, as `assemble` does not."""
-    image = to_tensor(Image.open(path).convert("RGB"))
-    if interpolation == InterpolationMode.BICUBIC:
-        image = resize(image, short_side, interpolation, antialias=True).clamp(0, 1)
-    else:
-        image = resize(image, short_side, interpolation, antialias=True)
-    image = center_crop(image, size)
+    image = resize(Image.open(path).convert("RGB"), short_side, interpolation)
+    image = to_tensor(center_crop(image, size))
     mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (mean, deviation))
     return ((image - mean) / deviation)[None].numpy()
 

@@ -78,6 +78,20 @@ void resize_crop(const Image& image, ImageSize scaled, const Window& crop, Mirro
   resize_along(image, rows, columns, mean, output);
 }
 
+/// The same for evaluation.
+void evaluate_crop(const Image& image, ImageSize scaled, const Window& crop, const Preprocessing& preprocessing,
+                   std::span<float> output) {
+  if (preprocessing.family != PreprocessingFamily::kTorchvision) {
+    return resize_crop(image, scaled, crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
+  }
+  const ResizeFilter filter = preprocessing.bicubic ? ResizeFilter::kBicubic : ResizeFilter::kBilinear;
+  thread_local std::vector<uint8_t> bytes;
+  bytes.resize(output.size());
+  resize_as_pillow(image, scaled.height, scaled.width, crop, bytes, filter);
+  std::ranges::copy(bytes, output.begin());
+  subtract(output, preprocessing.mean);
+}
+
 /// Everything of training that moves pixels; the output is RGB in [0, 255] less `mean`.
 class TrainingCrop {
  public:
@@ -216,7 +230,7 @@ void evaluate_image(Image image, const std::string& where, const Preprocessing& 
   if (preprocessing.pad_to_square) image = pad_to_square(image, where);
   const EvaluationGeometry geometry = evaluation_geometry({image.height, image.width}, preprocessing, where);
   if (geometry.source != Window{0, 0, image.height, image.width}) image = crop(image, geometry.source);
-  resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
+  evaluate_crop(image, geometry.scaled, geometry.crop, preprocessing, output);
 }
 
 /// The same from the whole part of the image, for what plain interpolation cannot do.
@@ -231,7 +245,7 @@ void evaluate_from_part(std::span<const uint8_t> encoded, const std::string& whe
   };
   const Image image = decode_window(encoded, where, part, decode_options(preprocessing, decoding, wanted));
   if (preprocessing.pad_to_square) return evaluate_image(image, where, preprocessing, output);
-  resize_crop(image, geometry.scaled, geometry.crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
+  evaluate_crop(image, geometry.scaled, geometry.crop, preprocessing, output);
 }
 
 /// Middle window of ten-crop as TensorFlow's extract_glimpse rounds it.
@@ -311,7 +325,7 @@ void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& wh
   const size_t pixels = size_t{Image::kChannels} * side * side;
   std::span<float> view = output;
   for (const Window& crop : five_crops(scaled, side, middle)) {
-    resize_crop(image, scaled, crop, Mirror::kNo, preprocessing, preprocessing.mean, view.first(pixels));
+    evaluate_crop(image, scaled, crop, preprocessing, view.first(pixels));
     mirror_copy(view.first(pixels), view.subspan(pixels * kTenCrops / 2, pixels), side);
     view = view.subspan(pixels);
   }
@@ -321,7 +335,7 @@ void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& wh
 void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output) {
   const int side = preprocessing.eval_size;
   check_output(output.size(), side);
-  resize_crop(frame, {side, side}, {0, 0, side, side}, Mirror::kNo, preprocessing, preprocessing.mean, output);
+  evaluate_crop(frame, {side, side}, {0, 0, side, side}, preprocessing, output);
   divide(output, preprocessing.deviation);
 }
 

@@ -28,6 +28,7 @@ enum class PreprocessingFamily {
   kInception,
   /// As torchvision's and timm's transforms, for networks from there. Training: as kImagenet. Evaluation: resize the
   /// short side to eval_resize and cut the long side off to a whole number; centre crop, half a pixel to the even side.
+  /// Pixels are Pillow's, to the bit.
   kTorchvision,
 };
 

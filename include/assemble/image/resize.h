@@ -41,6 +41,13 @@ enum class ResizeFilter {
 void resize_antialiased_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
                              std::span<float> output, ResizeFilter filter = ResizeFilter::kBilinear);
 
+/// The same on bytes, to the bit what Pillow's Image.resize gives: weights of 22 bits, rounded after each of the two
+/// passes, rows first. So torchvision's and timm's transforms evaluate, and the published corruptions begin.
+/// @param output crop.height · crop.width · 3
+/// @throws UsageError when sizes do not fit
+void resize_as_pillow(const Image& image, int height, int width, const Window& crop, std::span<uint8_t> output,
+                      ResizeFilter filter = ResizeFilter::kBilinear);
+
 /// Size that torchvision's Resize(short_side) gives: the long side is cut off to a whole number.
 /// @throws InputError when it is longer than limits.h allows
 ImageSize torchvision_resize(ImageSize size, int short_side, const std::string& where);
@@ -48,7 +55,7 @@ ImageSize torchvision_resize(ImageSize size, int short_side, const std::string& 
 Window torchvision_center_crop(ImageSize size, int side);
 
 /// Resizes the short side with antialiasing (PIL's bilinear), then cuts out the middle, as torchvision's Resize and
-/// CenterCrop do. Rounded to 8 bits.
+/// CenterCrop do, to the bit.
 /// @param short_side 0: no resize
 /// @param crop side of the square cut out; 0: none
 /// @throws InputError when the resized image is smaller than the crop, or what is made larger than limits.h allows

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "assemble/core/error.h"
 #include "assemble/image/resize.h"
@@ -34,11 +33,7 @@ Image resize_and_crop(const Image& image, int short_side, int crop, const std::s
   if (short_side == 0) return assemble::crop(image, window);
   check_made_size(window.height, window.width, where, kMaxResizedPixels);
   Image result = Image::create(window.height, window.width);
-  std::vector<float> values(result.pixels.size());
-  resize_antialiased_crop(image, height, width, window, /*mirrored=*/false, values);
-  for (size_t i = 0; i < values.size(); ++i) {
-    result.pixels[i] = static_cast<uint8_t>(std::clamp(values[i] + 0.5f, 0.f, 255.f));
-  }
+  resize_as_pillow(image, height, width, window, result.pixels);
   return result;
 }
 

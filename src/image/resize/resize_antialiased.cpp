@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "assemble/core/error.h"
@@ -11,11 +12,24 @@ namespace {
 
 constexpr int kChannels = Image::kChannels;
 
-/// The source indices a target index averages, and their weights.
+/// Pillow's weights of bytes are whole multiples of 2^-22.
+constexpr int kWeightBits = 22;
+
+/// The source indices a target index averages, and their weights: floats, or whole numbers as Pillow rounds them.
+template <typename Weight>
 struct Taps {
   int first = 0;
-  std::vector<float> weights;
+  std::vector<Weight> weights;
 };
+
+template <typename Weight>
+Weight as_weight(double weight) {
+  if constexpr (std::is_same_v<Weight, float>) {
+    return static_cast<float>(weight);
+  } else {
+    return static_cast<Weight>(std::lround(weight * (1 << kWeightBits)));
+  }
+}
 
 double triangle(double x) { return std::max(0.0, 1 - std::abs(x)); }
 
@@ -26,7 +40,8 @@ double cubic(double x) {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-Taps taps_at(int index, double scale, int source, ResizeFilter filter) {
+template <typename Weight>
+Taps<Weight> taps_at(int index, double scale, int source, ResizeFilter filter) {
   const double stretch = std::max(scale, 1.0);
   const double reach = filter == ResizeFilter::kBicubic ? 2 * stretch : stretch;
   const double centre = (index + 0.5) * scale;
@@ -39,23 +54,24 @@ Taps taps_at(int index, double scale, int source, ResizeFilter filter) {
     weights.push_back(filter == ResizeFilter::kBicubic ? cubic(place) : triangle(place));
     sum += weights.back();
   }
-  Taps taps{first, {}};
-  for (const double weight : weights) taps.weights.push_back(static_cast<float>(weight / sum));
+  Taps<Weight> taps{first, {}};
+  for (const double weight : weights) taps.weights.push_back(as_weight<Weight>(weight / sum));
   return taps;
 }
 
-std::vector<Taps> make_taps(int source, int target, int begin, int count, bool mirrored, ResizeFilter filter) {
-  std::vector<Taps> taps;
+template <typename Weight>
+std::vector<Taps<Weight>> make_taps(int source, int target, int begin, int count, bool mirrored, ResizeFilter filter) {
+  std::vector<Taps<Weight>> taps;
   taps.reserve(static_cast<size_t>(count));
   const double scale = static_cast<double>(source) / target;
   for (int i = 0; i < count; ++i) {
-    taps.push_back(taps_at(mirrored ? target - 1 - begin - i : begin + i, scale, source, filter));
+    taps.push_back(taps_at<Weight>(mirrored ? target - 1 - begin - i : begin + i, scale, source, filter));
   }
   return taps;
 }
 
-void average_row(const uint8_t* row, const std::vector<Taps>& columns, float* out) {
-  for (const Taps& column : columns) {
+void average_row(const uint8_t* row, const std::vector<Taps<float>>& columns, float* out) {
+  for (const Taps<float>& column : columns) {
     float red = 0, green = 0, blue = 0;
     const uint8_t* pixel = row + column.first * kChannels;
     for (const float weight : column.weights) {
@@ -70,6 +86,35 @@ void average_row(const uint8_t* row, const std::vector<Taps>& columns, float* ou
   }
 }
 
+uint8_t to_byte(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255)); }
+
+constexpr int32_t kHalf = 1 << (kWeightBits - 1);
+
+void average_row(const uint8_t* row, const std::vector<Taps<int32_t>>& columns, uint8_t* out) {
+  for (const Taps<int32_t>& column : columns) {
+    int32_t red = kHalf, green = kHalf, blue = kHalf;
+    const uint8_t* pixel = row + column.first * kChannels;
+    for (const int32_t weight : column.weights) {
+      red += weight * pixel[0];
+      green += weight * pixel[1];
+      blue += weight * pixel[2];
+      pixel += kChannels;
+    }
+    *out++ = to_byte(red);
+    *out++ = to_byte(green);
+    *out++ = to_byte(blue);
+  }
+}
+
+void check_sizes(const Image& image, int height, int width, const Window& crop, size_t output) {
+  if (crop.lies_in(height, width) && image.height >= 1 && image.width >= 1 &&
+      output == size_t{kChannels} * static_cast<size_t>(crop.width) * static_cast<size_t>(crop.height)) {
+    return;
+  }
+  throw UsageError("resize", concat("sizes do not fit: ", image.width, "×", image.height, " to ", width, "×", height,
+                                    ", crop ", crop.width, "×", crop.height, ", output ", output, " values"));
+}
+
 /// PIL keeps bytes after each of its two passes.
 void keep_in_range(std::span<float> values) {
   for (float& value : values) value = std::clamp(value, 0.f, 255.f);
@@ -79,14 +124,10 @@ void keep_in_range(std::span<float> values) {
 
 void resize_antialiased_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
                              std::span<float> output, ResizeFilter filter) {
+  check_sizes(image, height, width, crop, output.size());
   const size_t row_length = static_cast<size_t>(crop.width) * kChannels;
-  if (!crop.lies_in(height, width) || image.height < 1 || image.width < 1 ||
-      output.size() != row_length * static_cast<size_t>(crop.height)) {
-    throw UsageError("resize", concat("sizes do not fit: ", image.width, "×", image.height, " to ", width, "×", height,
-                                      ", crop ", crop.width, "×", crop.height, ", output ", output.size(), " floats"));
-  }
-  const std::vector<Taps> rows = make_taps(image.height, height, crop.y, crop.height, false, filter);
-  const std::vector<Taps> columns = make_taps(image.width, width, crop.x, crop.width, mirrored, filter);
+  const auto rows = make_taps<float>(image.height, height, crop.y, crop.height, false, filter);
+  const auto columns = make_taps<float>(image.width, width, crop.x, crop.width, mirrored, filter);
   const int first = rows.front().first;
   const int end = rows.back().first + static_cast<int>(rows.back().weights.size());
   thread_local std::vector<float> narrow;  // the needed source rows after the horizontal pass
@@ -97,7 +138,7 @@ void resize_antialiased_crop(const Image& image, int height, int width, const Wi
   const bool overshoots = filter == ResizeFilter::kBicubic;
   if (overshoots) keep_in_range(narrow);
   float* out = output.data();
-  for (const Taps& row : rows) {
+  for (const Taps<float>& row : rows) {
     std::fill_n(out, row_length, 0.f);
     const float* source = narrow.data() + row_length * static_cast<size_t>(row.first - first);
     for (const float weight : row.weights) {
@@ -107,6 +148,33 @@ void resize_antialiased_crop(const Image& image, int height, int width, const Wi
     out += row_length;
   }
   if (overshoots) keep_in_range(output);
+}
+
+void resize_as_pillow(const Image& image, int height, int width, const Window& crop, std::span<uint8_t> output,
+                      ResizeFilter filter) {
+  check_sizes(image, height, width, crop, output.size());
+  const size_t row_length = static_cast<size_t>(crop.width) * kChannels;
+  const auto rows = make_taps<int32_t>(image.height, height, crop.y, crop.height, false, filter);
+  const auto columns = make_taps<int32_t>(image.width, width, crop.x, crop.width, false, filter);
+  const int first = rows.front().first;
+  const int end = rows.back().first + static_cast<int>(rows.back().weights.size());
+  thread_local std::vector<uint8_t> narrow;
+  thread_local std::vector<int32_t> sums;
+  narrow.resize(row_length * static_cast<size_t>(end - first));
+  for (int y = first; y < end; ++y) {
+    average_row(image.row(y), columns, narrow.data() + row_length * static_cast<size_t>(y - first));
+  }
+  uint8_t* out = output.data();
+  for (const Taps<int32_t>& row : rows) {
+    sums.assign(row_length, kHalf);
+    const uint8_t* source = narrow.data() + row_length * static_cast<size_t>(row.first - first);
+    for (const int32_t weight : row.weights) {
+      for (size_t i = 0; i < row_length; ++i) sums[i] += weight * source[i];
+      source += row_length;
+    }
+    std::ranges::transform(sums, out, to_byte);
+    out += row_length;
+  }
 }
 
 }  // namespace assemble
