@@ -6,6 +6,7 @@
 #include <set>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/io/file_kind.h"
 #include "assemble/io/tf_checkpoint.h"
@@ -209,7 +210,7 @@ std::vector<fs::path> files_of_index(const fs::path& path) {
       files.insert(path.parent_path() / fs::path(file.get<std::string>()).filename());
     }
   } catch (const nlohmann::json::exception& error) {
-    throw InputError(path.string(), concat("is no index of safetensors files: ", error.what()));
+    throw InputError(path.string(), concat("is no index of safetensors files: ", json_problem(error)));
   }
   return {files.begin(), files.end()};
 }

@@ -17,15 +17,17 @@ void append_number(std::string& text, Form... form) {
   text.append(digits, std::to_chars(digits, digits + sizeof digits, form...).ptr);
 }
 
+/// Letters that are put in, left out, changed or swapped with the next.
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> row(b.size() + 1), above(b.size() + 1), before(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
+    before = std::exchange(above, row);
+    row[0] = i + 1;
     for (size_t j = 0; j < b.size(); ++j) {
-      size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+      row[j + 1] = std::min({above[j] + (a[i] == b[j] ? 0 : 1), row[j] + 1, above[j + 1] + 1});
+      const bool swapped = i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j];
+      if (swapped) row[j + 1] = std::min(row[j + 1], before[j - 1] + 1);
     }
   }
   return row.back();
@@ -100,7 +102,7 @@ std::string to_lower(std::string_view text) {
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string lower = to_lower(word);
   std::string best;
-  size_t best_distance = word.size() / 2 + 1;
+  size_t best_distance = (word.size() + 1) / 3 + 1;  // half a short word is another word
   for (const std::string& candidate : candidates) {
     size_t distance = edit_distance(lower, to_lower(candidate));
     if (distance < best_distance) {

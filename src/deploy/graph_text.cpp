@@ -318,7 +318,7 @@ StoredGraph graph_from_text(const std::string& text, const FindWeight& find, con
   try {
     return read(json::parse(text), find);
   } catch (const json::exception& error) {
-    throw InputError(place, error.what(), "the file is damaged");
+    throw InputError(place, json_problem(error), "the file is damaged");
   } catch (const UsageError& error) {
     throw InputError(place, error.what(), "the file is damaged");
   } catch (const InputError& error) {

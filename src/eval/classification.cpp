@@ -11,6 +11,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/finite.h"
+#include "assemble/core/json.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 
@@ -96,7 +97,7 @@ void ClassificationMeter::add_sums(const std::string& text, const std::string& w
     sums_.top5 += json.at("top5").get<double>();
     sums_.loss += json.at("loss").get<double>();
   } catch (const std::exception& error) {
-    throw InputError(where, concat("sums of an evaluation are not as expected: ", error.what()));
+    throw InputError(where, concat("sums of an evaluation are not as expected: ", json_problem(error)));
   }
 }
 

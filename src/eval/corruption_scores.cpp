@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/eval/corruption_robustness.h"
 
 namespace assemble {
@@ -90,7 +91,7 @@ CorruptionResults corruption_results_from_json(const ordered_json& json, const s
   } catch (const InputError&) {
     throw;
   } catch (const std::exception& error) {
-    throw InputError(where, concat("holds no results of 'robustness c': ", error.what()),
+    throw InputError(where, concat("holds no results of 'robustness c': ", json_problem(error)),
                      "expected the result.json of a run");
   }
   return results;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/progress.h"
 #include "assemble/data/frame_loader.h"
 
@@ -122,7 +123,7 @@ PerturbationResults perturbation_results_from_json(const ordered_json& json, con
   } catch (const InputError&) {
     throw;
   } catch (const std::exception& error) {
-    throw InputError(where, concat("holds no results of 'robustness p': ", error.what()),
+    throw InputError(where, concat("holds no results of 'robustness p': ", json_problem(error)),
                      "expected the result.json of a run");
   }
   return results;

@@ -6,6 +6,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/finite.h"
+#include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/core/text_file.h"
 #include "assemble/io/file_kind.h"
@@ -31,7 +32,7 @@ std::vector<std::string> names_in(const SafetensorsFile& file, const std::string
   try {
     return nlohmann::json::parse(found->second).get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception& error) {
-    throw InputError(concat(file.path().string(), " metadata '", key, "'"), error.what(),
+    throw InputError(concat(file.path().string(), " metadata '", key, "'"), json_problem(error),
                      "expected a JSON array of names");
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/corruption_robustness.h"
 #include "assemble/eval/perturbation_robustness.h"
@@ -130,7 +131,7 @@ std::string robustness_report(const std::vector<ordered_json>& results) {
     if (!perturbations.empty()) html += perturbation_section(perturbations);
     return report::page("Robustness", html);
   } catch (const ordered_json::exception& error) {
-    throw InputError("report", concat("a result lacks what it should hold: ", error.what()),
+    throw InputError("report", concat("a result lacks what it should hold: ", json_problem(error)),
                      "expected the result.json of 'robustness c' or 'robustness p'");
   }
 }

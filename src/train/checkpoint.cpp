@@ -111,7 +111,7 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
     if (average) average->set_updates(json.at("average_updates").get<int64_t>());
     return state;
   } catch (const std::exception& error) {
-    throw InputError(path.string(), concat("training state is damaged: ", error.what()));
+    throw InputError(path.string(), concat("training state is damaged: ", json_problem(error)));
   }
 }
 

@@ -119,9 +119,14 @@ TEST(Nearest, FindsTheSmallestDistance) {
   EXPECT_EQ(nearest("resnet50", {}), "");
 }
 
-TEST(Nearest, GivesUpBeyondHalfTheLength) {
-  EXPECT_EQ(nearest("abcd", {"abxy"}), "abxy");
-  EXPECT_EQ(nearest("abcd", {"axyz"}), "");
+TEST(Nearest, GivesUpBeyondAThirdOfTheLength) {
+  EXPECT_EQ(nearest("abcd", {"abcy"}), "abcy");
+  EXPECT_EQ(nearest("nope", {"folder", "sop"}), "");
+  EXPECT_EQ(nearest("abcde", {"abcxy"}), "abcxy");
+  EXPECT_EQ(nearest("abcdefgh", {"abcdexyz"}), "abcdexyz");
+  EXPECT_EQ(nearest("abcdefgh", {"abcdwxyz"}), "");
+  EXPECT_EQ(nearest("q", {"c", "p"}), "");
+  EXPECT_EQ(nearest("godo", {"food", "good"}), "good") << "letters that changed places are one slip";
 }
 
 TEST(FormatTable, AlignsTextLeftAndNumbersRight) {

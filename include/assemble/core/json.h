@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace assemble {
 
@@ -12,6 +14,13 @@ namespace assemble {
 template <typename Json>
 std::string json_text(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+/// What the JSON library says of an error, without its own number for it ("[json.exception.parse_error.101] ").
+inline std::string json_problem(const std::exception& error) {
+  const std::string_view text = error.what();
+  const size_t number = text.starts_with("[json.exception.") ? text.find("] ") : std::string_view::npos;
+  return std::string(number == std::string_view::npos ? text : text.substr(number + 2));
 }
 
 }  // namespace assemble

@@ -18,4 +18,15 @@ CLI::Validator one_of(const std::vector<std::string>& words) {
   return {check, "{" + join(words, ",") + "}"};
 }
 
+CLI::Validator device_name() {
+  const auto check = [](std::string& name) {
+    const std::string_view number = std::string_view(name).substr(std::min<size_t>(5, name.size()));
+    const bool numbered = name.starts_with("cuda:") && !number.empty() && number.size() <= 3 &&
+                          number.find_first_not_of("0123456789") == std::string_view::npos;
+    if (numbered || name == "auto" || name == "cpu" || name == "cuda") return std::string();
+    return concat("'", name, "' is unknown, expected auto, cpu, cuda or cuda:N");
+  };
+  return {check, "{auto,cpu,cuda,cuda:N}"};
+}
+
 }  // namespace assemble::cli

@@ -14,6 +14,9 @@ namespace assemble::cli {
 /// Takes one of these words; another is refused with the nearest of them.
 CLI::Validator one_of(const std::vector<std::string>& words);
 
+/// Devices: auto, cpu, cuda or cuda:N.
+CLI::Validator device_name();
+
 /// An option that takes a name of an enum's table; its default is the value as it is.
 template <typename Enum, std::size_t N>
 CLI::Option* add_choice(CLI::App& app, const std::string& flag, Enum& value, const Choices<Enum, N>& choices,

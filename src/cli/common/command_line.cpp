@@ -41,20 +41,46 @@ std::string overview(const Program& program) {
   std::string text =
       "Assemble: train, fine-tune, evaluate and deploy image classifiers put together from proven techniques.\n\n"
       "Usage: assemble COMMAND [OPTIONS]\n\nCommands:\n";
+  bool elsewhere = false;
   for (const auto& command : program.commands) {
+    elsewhere |= command->is_elsewhere();
     text += "  " + command->name() + std::string(12 - std::min<size_t>(11, command->name().size()), ' ') +
-            command->summary() + "\n";
+            command->summary() + (command->is_elsewhere() ? " *" : "") + "\n";
   }
+  if (elsewhere) text += "\n* needs LibTorch: the program assemble-torch does it, which is started for that.\n";
   return text + "\n`assemble COMMAND --help` lists a command's options.\n";
 }
 
+/// Where a subcommand is missing and another word stands. Empty otherwise.
+std::string unknown_subcommand(const CLI::App& app, const std::string& word) {
+  const auto picked = app.get_subcommands();
+  if (!picked.empty()) return unknown_subcommand(*picked.front(), word);
+  if (app.get_require_subcommand_min() == 0 || word.starts_with('-')) return "";
+  std::vector<std::string> names;
+  for (const CLI::App* child : app.get_subcommands(nullptr)) names.push_back(child->get_name());
+  const std::string match = nearest(word, names);
+  return concat("unknown subcommand '", word, "', expected one of ", join(names, ", "),
+                match.empty() ? "" : concat(" (did you mean ", match, "?)"));
+}
+
+/// Words that no option takes. The first that looks like a flag is what is wrong: others may be its values.
+int report_unknown(const CLI::App& app, const std::vector<std::string>& words) {
+  if (const std::string text = unknown_subcommand(app, words.front()); !text.empty()) {
+    return report(text, ExitCode::kUsage);
+  }
+  const auto flag = std::ranges::find_if(words, [](const std::string& word) { return word.starts_with('-'); });
+  const std::string& word = flag == words.end() ? words.front() : *flag;
+  return report(concat("'", word, "' was not expected (", suggestion(app, word), ")"), ExitCode::kUsage);
+}
+
 int report_parse_error(const CLI::App& app, const CLI::ParseError& error) {
+  // What is missing may be what is misspelt, and that is what there is to say.
+  const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+  const bool lacks = dynamic_cast<const CLI::RequiredError*>(&error) || dynamic_cast<const CLI::ExtrasError*>(&error);
+  if (lacks && !unknown.empty()) return report_unknown(app, unknown);
   const std::string message = error.what();
-  const size_t colon = message.find_last_of(": ");
-  const std::string word = colon == std::string::npos ? message : message.substr(colon + 1);
-  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-  if (!unknown && message.ends_with(')')) return report(message, ExitCode::kUsage);  // it has a hint
-  return report(concat(message, " (", unknown ? suggestion(app, word) : "see --help", ")"), ExitCode::kUsage);
+  const bool has_hint = message.ends_with(')');
+  return report(has_hint ? message : message + " (see --help)", ExitCode::kUsage);
 }
 
 bool asks_for_help(const CLI::App& app) {

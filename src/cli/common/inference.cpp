@@ -29,7 +29,7 @@ LoadedModel load(const InferenceOptions& options, int64_t batch, int64_t image_s
 
 void InferenceOptions::declare(CLI::App& app) {
   add_choice(app, "--engine", engine, "auto", kEngineKinds, "What computes the network; auto: openvino on the CPU");
-  app.add_option("--device", device, "Of the torch engine: auto, cpu, cuda or cuda:N");
+  app.add_option("--device", device, "Of the torch engine; auto: cuda where it can be used")->check(device_name());
   add_choice(app, "--precision", precision, kPrecisions,
              "Of the computation; .onnx files with 8-bit weights run in int8, and no others");
   add_choice(app, "--hint", hint, kEngineHints,

@@ -6,8 +6,8 @@
 #include "assemble/core/text.h"
 #include "assemble/eval/classification.h"
 #include "assemble/models/model_file.h"
-#include "assemble/nn/autocast.h"
 #include "assemble/models/tensor_file.h"
+#include "assemble/nn/autocast.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
 #include "torch/commands.h"
@@ -38,7 +38,7 @@ class ForwardCommand : public Subcommand {
         ->required();
     app.add_flag("--endpoints", endpoints_, "Also write the activations, named as in the original's graph");
     app.add_option("--batch-size", batch_size_, "Images a pass")->transform(at_least(1));
-    app.add_option("--device", device_, "auto, cpu, cuda or cuda:N");
+    app.add_option("--device", device_, "What computes; auto: cuda where it can be used")->check(device_name());
     app.add_option("--threads", threads_, "Threads of the network on the CPU; 0: every core")
         ->transform(thread_count());
   }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/corrupted_dataset.h"
@@ -80,7 +81,7 @@ class Manifest {
       for (const std::string name : before.at("corruptions")) corruptions.insert(name);
       for (const int severity : before.at("severities")) severities.insert(severity);
     } catch (const ordered_json::exception& error) {
-      folder_.fail_damaged(error.what());
+      folder_.fail_damaged(json_problem(error));
     }
   }
 

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/data/loader.h"
 
 namespace assemble {
@@ -20,7 +21,7 @@ LoaderState LoaderState::from_json(const std::string& text, const std::string& w
     json.at("train_size").get_to(state.train_size);
     json.at("broken").get_to(state.broken);
   } catch (const nlohmann::json::exception& error) {
-    throw InputError(where, std::string("the loader's state is not as expected: ") + error.what(),
+    throw InputError(where, std::string("the loader's state is not as expected: ") + json_problem(error),
                      "expected epoch, next_batch, train_size, broken");
   }
   return state;

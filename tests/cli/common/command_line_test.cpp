@@ -153,6 +153,50 @@ TEST_F(CommandLine, ErrorsAndWarningsOfTheLibraryShowFlags) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "warning: `batch_size`\n") << "the command's sink went with it";
 }
 
+TEST_F(CommandLine, WhatIsMisspeltIsSaidBeforeWhatIsMissing) {
+  class Strict : public Subcommand {
+   public:
+    Strict() : Subcommand("strict", "Needs a model") {}
+    void declare(CLI::App& app) override {
+      app.add_option("--model", model_)->required();
+      app.add_option("images", images_)->required();
+    }
+    void run() override { print({}, "done\n"); }
+
+   private:
+    std::string model_;
+    std::vector<std::string> images_;
+  };
+  program_.commands.push_back(std::make_unique<Strict>());
+  const auto error = [&](const std::vector<std::string>& arguments) {
+    const Answer answer = run(program_, arguments);
+    EXPECT_EQ(answer.status, 2);
+    EXPECT_EQ(answer.output, "");
+    return answer.error;
+  };
+  const std::string unexpected = "assemble: error: '--modle' was not expected (did you mean --model?)\n";
+  EXPECT_EQ(error({"strict", "--modle", "m", "a.png"}), unexpected);
+  EXPECT_EQ(error({"strict", "--model", "m", "a.png", "--modle", "n"}), unexpected);
+  EXPECT_EQ(error({"strict", "--modle"}), unexpected);
+  EXPECT_EQ(error({"strict", "a.png", "--zzz=3"}), "assemble: error: '--zzz=3' was not expected (see --help)\n");
+  EXPECT_THAT(error({"strict", "a.png"}), HasSubstr("--model is required (see --help)"));
+  EXPECT_EQ(error({"group", "q"}), "assemble: error: unknown subcommand 'q', expected one of inner\n");
+  EXPECT_EQ(error({"group", "iner", "--json"}),
+            "assemble: error: unknown subcommand 'iner', expected one of inner (did you mean inner?)\n");
+  EXPECT_THAT(error({"group"}), HasSubstr("subcommand is required"));
+  EXPECT_THAT(error({"group", "--no-such-flag"}), HasSubstr("'--no-such-flag' was not expected"));
+  EXPECT_THAT(error({"group", "inner", "--lat"}), HasSubstr("'--lat' was not expected (did you mean --late?)"));
+}
+
+TEST(AssembleCommands, RefuseDevicesThatThereAreNot) {
+  const Program program{.commands = all_commands({}, make_command_elsewhere)};
+  for (const char* device : {"gpu", "cuda:", "cuda:x", "CPU", "cuda:1234", ""}) {
+    const Answer answer = run(program, {"predict", "--model", "m.safetensors", "--device", device, "photo.jpg"});
+    EXPECT_EQ(answer.status, 2);
+    EXPECT_THAT(answer.error, HasSubstr("expected auto, cpu, cuda or cuda:N")) << device;
+  }
+}
+
 TEST(AssembleCommands, AreListedWhereverTheyAre) {
   const Program program{.commands = all_commands({}, make_command_elsewhere)};
   const Answer without = run(program, {});
@@ -162,6 +206,10 @@ TEST(AssembleCommands, AreListedWhereverTheyAre) {
   for (const char* name : {"train", "demo", "model", "convert", "forward", "predict", "eval", "robustness"}) {
     EXPECT_THAT(help.output, HasSubstr(std::string("\n  ") + name + " ")) << name;
   }
+  EXPECT_THAT(help.output, HasSubstr("on a data set *\n")) << "train, which is elsewhere, is marked";
+  EXPECT_THAT(help.output, HasSubstr("\n* needs LibTorch: the program assemble-torch"));
+  EXPECT_THAT(help.output, HasSubstr("compare *\n"));
+  EXPECT_THAT(help.output, testing::Not(HasSubstr("probabilities *")));
   const Answer unknown = run(program, {"trian"});
   EXPECT_EQ(unknown.status, 2);
   EXPECT_THAT(unknown.error, HasSubstr("unknown command 'trian'"));

@@ -172,7 +172,7 @@ void TrainFlags::declare_data(CLI::App& app) {
       ->default_str("")
       ->group(group);
   app.add_option("--deviation", deviation_, "Divides R, G and B after that")
-      ->transform(positive())
+      ->transform(real(1e-6, 1e6))
       ->expected(3)
       ->default_str("")
       ->group(group);
@@ -225,7 +225,9 @@ void TrainFlags::declare_run(CLI::App& app) {
   app.add_option("--seed", o.seed, "Seed of weights, order, augmentation, mixup and DropBlock")
       ->transform(seed())
       ->group(group);
-  app.add_option("--device", device_, "auto, cpu, cuda or cuda:N")->group(group);
+  app.add_option("--device", device_, "What computes; auto: cuda where it can be used")
+      ->check(device_name())
+      ->group(group);
   add_choice(app, "--precision", o.precision, kAutocastPrecisions, "Of convolutions and dense layers; bf16: autocast")
       ->group(group);
   app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")
@@ -302,8 +304,6 @@ Preprocessing TrainFlags::preprocessing() const {
   result.antialias |= antialias_;
   std::copy(mean_.begin(), mean_.end(), result.mean.begin());
   std::copy(deviation_.begin(), deviation_.end(), result.deviation.begin());
-  const bool positive = std::all_of(result.deviation.begin(), result.deviation.end(), [](float d) { return d > 0; });
-  if (!positive) throw UsageError("--deviation", "must be above 0");
   return result;
 }
 
@@ -365,8 +365,8 @@ TrainResult TrainJob::run(const CLI::App& app, bool resume, bool overwrite) cons
   if (overwrite) folder.remove_run();
   const std::string config = effective_config(app);
   if (resume) warn_of_changes(folder.path() / "config.toml", config);
-  folder.write_config(config);
   folder.write_environment({"assemble", "train", "--config", (folder.path() / "config.toml").string()});
+  folder.write_config(config);
   log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",
                   train->classes(), " classes, ", trainer.steps_per_epoch(), " steps an epoch"));
   const InterruptGuard interrupt;
