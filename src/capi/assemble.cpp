@@ -21,7 +21,6 @@ struct assemble_model {
   std::string path;
   assemble::EngineOptions options;
   std::unique_ptr<assemble::Engine> embedder;  ///< opened by the first call that needs it, under `computing`
-  size_t embedding_size;                       ///< 0 until then
   std::string arch;
   std::string description;
   assemble::ThreadPool decoders;
@@ -116,7 +115,7 @@ assemble_model* open_model(const char* path, const assemble_options& options) {
   std::string arch = opened.card.arch, description = opened.engine->description();
   const int64_t chunk = (threads + options.batch - 1) / options.batch * int64_t{options.batch};
   return new assemble_model{
-      std::move(opened.card), std::move(opened.engine), {},   path, engine_options, nullptr, 0, std::move(arch),
+      std::move(opened.card), std::move(opened.engine), {},   path, engine_options, nullptr, std::move(arch),
       std::move(description), ThreadPool(threads),      chunk};
 }
 
@@ -203,17 +202,11 @@ std::string classify(assemble_model& model, std::span<const assemble_image> imag
   });
 }
 
-/// Opens the embedder where that was not done yet. An image of zeros tells how many values it gives.
+/// Opens the embedder where that was not done yet.
 size_t embedding_size(assemble_model& model) {
   const std::lock_guard lock(model.computing);
-  if (!model.embedder) {
-    auto embedder = open_embedder(model.path, model.options).engine;
-    const int64_t side = embedder->image_size();
-    const std::vector<float> zeros(static_cast<size_t>(side * side * Images::kChannels));
-    model.embedding_size = static_cast<size_t>(embedder->run({1, side, side, zeros.data()}).columns);
-    model.embedder = std::move(embedder);
-  }
-  return model.embedding_size;
+  if (!model.embedder) model.embedder = open_embedder(model.path, model.options).engine;
+  return static_cast<size_t>(model.embedder->outputs());
 }
 
 /// @return as for_chunks()

@@ -47,7 +47,10 @@ struct StoredArch {
 };
 
 StoredArch arch_in(const WeightSource& source, const fs::path& path) {
-  if (is_model_file(path)) return {arch_of(read_model_card(path), path.string()), true};
+  if (is_model_file(path)) {
+    const SafetensorsFile file(path);
+    return {arch_of(file, read_model_card(file)), true};
+  }
   try {
     return {infer_arch(source).arch, false};
   } catch (const InputError&) {

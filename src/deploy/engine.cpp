@@ -5,6 +5,7 @@
 
 #include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
+#include "assemble/core/finite.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/deploy/foreign_model.h"
@@ -13,6 +14,7 @@
 #include "assemble/deploy/torch_backend.h"
 #include "assemble/io/onnx_writer.h"
 #include "engines/engines.h"
+#include "engines/overflow.h"
 
 namespace assemble {
 namespace {
@@ -60,10 +62,16 @@ EngineKind default_engine(const std::string& device) {
 }
 
 void require_images(const Images& images, int64_t height, int64_t width, bool pixels) {
-  if (images.height == height && images.width == width && (pixels || !images.bytes())) return;
-  throw UsageError("images",
-                   concat("are ", images.height, "×", images.width, " of ", images.bytes() ? "bytes" : "floats",
-                          ", the network takes ", height, "×", width, pixels ? " of bytes or floats" : " of floats"));
+  if (images.height != height || images.width != width || (!pixels && images.bytes())) {
+    throw UsageError("images",
+                     concat("are ", images.height, "×", images.width, " of ", images.bytes() ? "bytes" : "floats",
+                            ", the network takes ", height, "×", width, pixels ? " of bytes or floats" : " of floats"));
+  }
+  if (images.bytes()) return;
+  const float* values = std::get<const float*>(images.pixels);
+  if (!all_finite({values, static_cast<size_t>(images.count * images.values_per_image())})) {
+    throw UsageError("images", "hold NaN or infinity", "give numbers as the preprocessing makes them");
+  }
 }
 
 std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options) {
@@ -124,7 +132,9 @@ DeployedModel open_model_file(const fs::path& path, const EngineOptions& options
   DeployedModel model{read_model_card(file), nullptr};
   const int64_t size = options.image_size > 0 ? options.image_size : model.card.preprocessing.eval_size;
   const auto graph = [&] {
-    const Graph traced = cut(read_graph(file, size));
+    const Graph whole = read_graph(file, size);
+    if (options.kind == EngineKind::kOpenvino) warn_of_overflow(whole, model.card, path.string());
+    const Graph traced = cut(whole);
     return options.plain ? traced : optimise(traced);
   };
   if (options.kind == EngineKind::kTorch) {
@@ -145,9 +155,11 @@ DeployedModel open_model_file(const fs::path& path, const EngineOptions& options
 
 DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
   check_options(options);
-  if (is_onnx(path)) return open_onnx(path, options, kLogitsOutput);
-  return open_model_file(
-      path, options, [](const Graph& graph) { return graph; }, options.plain ? "|plain" : "");
+  const auto whole = [](const Graph& graph) { return graph; };
+  DeployedModel model = is_onnx(path) ? open_onnx(path, options, kLogitsOutput)
+                                      : open_model_file(path, options, whole, options.plain ? "|plain" : "");
+  require_class_names(model.card, model.engine->outputs(), path.string());
+  return model;
 }
 
 DeployedModel open_embedder(const fs::path& path, const EngineOptions& options) {

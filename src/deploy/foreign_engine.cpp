@@ -27,19 +27,15 @@ bool are_probabilities(std::span<const float> values, double tolerance) {
 class ForeignEngine : public Engine {
  public:
   ForeignEngine(std::unique_ptr<Engine> engine, const ForeignModel& model, std::string where)
-      : engine_(std::move(engine)),
-        kind_(model.output),
-        outputs_(model.outputs()),
-        offset_(model.label_offset),
-        where_(std::move(where)) {}
+      : engine_(std::move(engine)), kind_(model.output), offset_(model.label_offset), where_(std::move(where)) {
+    if (engine_->outputs() == model.outputs()) return;
+    throw InputError(where_, concat("gives ", engine_->outputs(), " outputs an image, expected ", model.outputs()),
+                     "correct classes or label-offset in the .toml file beside it");
+  }
 
   Matrix run(const Images& images) override {
     const Matrix given = engine_->run(images);
-    if (given.columns != outputs_) {
-      throw InputError(where_, concat("gives ", given.columns, " outputs an image, expected ", outputs_),
-                       "correct classes or label-offset in the .toml file beside it");
-    }
-    Matrix logits(given.rows, given.columns - offset_);
+    Matrix logits(given.rows, outputs());
     for (int64_t row = 0; row < given.rows; ++row) {
       const std::span<const float> from = given.row(row);
       check_kind(from);
@@ -49,6 +45,7 @@ class ForeignEngine : public Engine {
     return logits;
   }
 
+  int64_t outputs() const override { return engine_->outputs() - offset_; }
   int64_t image_size() const override { return engine_->image_size(); }
   std::string description() const override { return engine_->description(); }
   Precision precision() const override { return engine_->precision(); }
@@ -74,7 +71,6 @@ class ForeignEngine : public Engine {
 
   std::unique_ptr<Engine> engine_;
   OutputKind kind_;
-  int64_t outputs_;
   int64_t offset_;
   std::string where_;
 };

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 #include <set>
 
 #include "assemble/core/error.h"
@@ -252,6 +254,11 @@ std::vector<std::vector<NodeId>> Graph::readers() const {
     for (const NodeId input : nodes_[id].inputs) readers[input].push_back(id);
   }
   return readers;
+}
+
+int64_t Graph::outputs() const {
+  const Shape& shape = output().shape;
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
 }
 
 int64_t Graph::multiply_adds() const {

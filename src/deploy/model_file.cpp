@@ -50,7 +50,7 @@ Value parse_value(const std::string& text, const std::string& key, const std::st
   try {
     return json::parse(text).get<Value>();
   } catch (const json::exception& error) {
-    throw InputError(concat(where, " metadata '", key, "'"), error.what(), "the file is damaged");
+    throw InputError(concat(where, " metadata '", key, "'"), json_problem(error), "the file is damaged");
   }
 }
 
@@ -121,6 +121,14 @@ const std::string& require_metadata(const Metadata& metadata, const std::string&
   throw InputError(where, concat("has no '", key, "' in its metadata: it is no model file of assemble"), hint);
 }
 
+void require_class_names(const ModelCard& card, int64_t outputs, const std::string& where) {
+  if (card.classes() == outputs) return;
+  throw InputError(concat(where, " metadata 'class_names'"),
+                   concat("names ", card.classes(), card.classes() == 1 ? " class" : " classes",
+                          ", but the network has ", outputs, outputs == 1 ? " output" : " outputs"),
+                   "name each output once, in their order: the file was changed or is damaged");
+}
+
 double initial_statistics(const ModelCard& card) {
   const auto noted = card.training.find(kInitialStatistics);
   double share = 0;
@@ -162,7 +170,7 @@ ModelCard card_from_metadata(const Metadata& metadata, const std::string& where,
   }
   if (is_cosine(card.loss)) {
     card.cosine_scale = parse_value<double>(value(kCosineScale), kCosineScale, where);
-    if (!(card.cosine_scale > 0) || !std::isfinite(card.cosine_scale)) {
+    if (!(card.cosine_scale > 0) || !std::isfinite(static_cast<float>(card.cosine_scale))) {
       throw InputError(concat(where, " metadata '", kCosineScale, "'"),
                        concat(value(kCosineScale), " is no scale above 0"), "the file is damaged");
     }
@@ -182,8 +190,8 @@ ModelCard read_model_card(const fs::path& path) { return read_model_card(Safeten
 
 namespace {
 
-Graph graph_or_trace(const SafetensorsFile& file, int64_t image_size,
-                     Array (*read_weight)(const SafetensorsFile& file, const std::string& name)) {
+Graph stored_or_traced(const SafetensorsFile& file, int64_t image_size,
+                       Array (*read_weight)(const SafetensorsFile& file, const std::string& name)) {
   try {
     return stored_graph(file, image_size, read_weight);
   } catch (const NeedsTorch&) {
@@ -192,14 +200,19 @@ Graph graph_or_trace(const SafetensorsFile& file, int64_t image_size,
   }
 }
 
-}  // namespace
-
-Graph read_graph(const SafetensorsFile& file, int64_t image_size) {
-  return graph_or_trace(file, image_size, read_weight);
+Graph graph_of(const SafetensorsFile& file, int64_t image_size,
+               Array (*read_weight)(const SafetensorsFile& file, const std::string& name)) {
+  Graph graph = stored_or_traced(file, image_size, read_weight);
+  require_class_names(read_model_card(file), graph.outputs(), file.path().string());
+  return graph;
 }
 
+}  // namespace
+
+Graph read_graph(const SafetensorsFile& file, int64_t image_size) { return graph_of(file, image_size, read_weight); }
+
 int64_t read_multiply_adds(const fs::path& path, int64_t image_size) {
-  return graph_or_trace(SafetensorsFile(path), image_size, outline_of_weight).multiply_adds();
+  return graph_of(SafetensorsFile(path), image_size, outline_of_weight).multiply_adds();
 }
 
 Graph read_graph(const fs::path& path, int64_t image_size) { return read_graph(SafetensorsFile(path), image_size); }

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/text.h"
 #include "assemble/image/preprocess.h"
 #include "preprocessing_type.h"
@@ -14,7 +15,11 @@
 namespace assemble {
 namespace {
 
+using nlohmann::json;
+
 constexpr int kMaxSide = 16384;
+/// Beyond these, pixels vanish in what f32 rounds off, or become infinite.
+constexpr double kLargestMean = 1e6, kLeastDeviation = 1e-6, kLargestDeviation = 1e6;
 constexpr std::array<const char*, 4> kFamilies = {"imagenet", "reid", "inception", "torchvision"};
 
 std::string family_name(PreprocessingFamily family) { return kFamilies[static_cast<size_t>(family)]; }
@@ -30,19 +35,24 @@ PreprocessingFamily parse_family(const std::string& name, const std::string& whe
   return static_cast<PreprocessingFamily>(found - kFamilies.begin());
 }
 
-void check(const Preprocessing& preprocessing, const std::string& where) {
-  for (const int size : {preprocessing.train_size, preprocessing.eval_size, preprocessing.eval_resize}) {
-    if (size < 1 || size > kMaxSide) {
-      throw InputError(where, concat("preprocessing size ", size, ", expected 1…", kMaxSide));
-    }
+int read_side(const json& values, const char* key, const std::string& where) {
+  const json& value = values.at(key);
+  const double side = value.is_number_integer() ? value.get<double>() : 0;
+  if (side >= 1 && side <= kMaxSide) return static_cast<int>(side);
+  throw InputError(where, concat("preprocessing ", key, " is ", value.dump(), ", expected whole pixels, 1…", kMaxSide));
+}
+
+std::array<float, 3> read_channels(const json& values, const char* key, double least, double most,
+                                   const std::string& where) {
+  const json& numbers = values.at(key);
+  const auto fits = [&](const json& value) {
+    return value.is_number() && value.get<double>() >= least && value.get<double>() <= most;
+  };
+  if (!numbers.is_array() || numbers.size() != 3 || !std::ranges::all_of(numbers, fits)) {
+    throw InputError(where, concat("preprocessing ", key, " is ", numbers.dump(), ", expected three numbers in ", least,
+                                   " … ", most));
   }
-  if (preprocessing.eval_resize < preprocessing.eval_size) {
-    throw InputError(
-        where, concat("eval_resize ", preprocessing.eval_resize, " is below eval_size ", preprocessing.eval_size));
-  }
-  if (std::find(preprocessing.deviation.begin(), preprocessing.deviation.end(), 0.f) != preprocessing.deviation.end()) {
-    throw InputError(where, "a deviation of 0 divides by zero");
-  }
+  return numbers.get<std::array<float, 3>>();
 }
 
 std::optional<Preprocessing> imagenet_type(const std::string& type) {
@@ -135,38 +145,40 @@ bool Preprocessing::resizes_short_side() const {
 int Preprocessing::ten_crop_resize() const { return resizes_short_side() ? eval_resize : with_margin(eval_size); }
 
 std::string Preprocessing::to_json() const {
-  return nlohmann::json{{"family", family_name(family)},
-                        {"train_size", train_size},
-                        {"eval_size", eval_size},
-                        {"eval_resize", eval_resize},
-                        {"mean", mean},
-                        {"deviation", deviation},
-                        {"apply_exif_orientation", apply_exif_orientation},
-                        {"antialias", antialias},
-                        {"bicubic", bicubic},
-                        {"pad_to_square", pad_to_square}}
+  return json{{"family", family_name(family)},
+              {"train_size", train_size},
+              {"eval_size", eval_size},
+              {"eval_resize", eval_resize},
+              {"mean", mean},
+              {"deviation", deviation},
+              {"apply_exif_orientation", apply_exif_orientation},
+              {"antialias", antialias},
+              {"bicubic", bicubic},
+              {"pad_to_square", pad_to_square}}
       .dump();
 }
 
 Preprocessing Preprocessing::from_json(const std::string& text, const std::string& where) {
   Preprocessing result;
   try {
-    const auto json = nlohmann::json::parse(text);
-    result.family = parse_family(json.value("family", std::string(kFamilies.front())), where);
-    json.at("train_size").get_to(result.train_size);
-    json.at("eval_size").get_to(result.eval_size);
-    json.at("eval_resize").get_to(result.eval_resize);
-    json.at("mean").get_to(result.mean);
-    json.at("deviation").get_to(result.deviation);
-    json.at("apply_exif_orientation").get_to(result.apply_exif_orientation);
-    json.at("antialias").get_to(result.antialias);
-    result.pad_to_square = json.value("pad_to_square", false);
-    result.bicubic = json.value("bicubic", false);
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError(where, std::string("preprocessing is not as expected: ") + error.what(),
+    const json values = json::parse(text);
+    result.family = parse_family(values.value("family", std::string(kFamilies.front())), where);
+    result.train_size = read_side(values, "train_size", where);
+    result.eval_size = read_side(values, "eval_size", where);
+    result.eval_resize = read_side(values, "eval_resize", where);
+    result.mean = read_channels(values, "mean", -kLargestMean, kLargestMean, where);
+    result.deviation = read_channels(values, "deviation", kLeastDeviation, kLargestDeviation, where);
+    values.at("apply_exif_orientation").get_to(result.apply_exif_orientation);
+    values.at("antialias").get_to(result.antialias);
+    result.pad_to_square = values.value("pad_to_square", false);
+    result.bicubic = values.value("bicubic", false);
+  } catch (const json::exception& error) {
+    throw InputError(where, std::string("preprocessing is not as expected: ") + json_problem(error),
                      "expected train_size, eval_size, eval_resize, mean, deviation, apply_exif_orientation, antialias");
   }
-  check(result, where);
+  if (result.eval_resize < result.eval_size) {
+    throw InputError(where, concat("eval_resize ", result.eval_resize, " is below eval_size ", result.eval_size));
+  }
   return result;
 }
 

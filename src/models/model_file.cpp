@@ -108,13 +108,16 @@ int64_t flatten_size(const SafetensorsFile& file, const Arch& arch) {
 
 Graph trace(ClassifierImpl& model, int64_t image_size) { return trace_named(model, image_size).graph; }
 
-Arch arch_of(const ModelCard& card, const std::string& where) {
+Arch arch_of(const SafetensorsFile& file, const ModelCard& card) {
+  Arch arch;
   try {
-    return Arch::parse(card.arch);
+    arch = Arch::parse(card.arch);
   } catch (const UsageError& error) {
-    throw InputError(where, error.what(),
+    throw InputError(file.path().string(), error.what(),
                      "was it written by a newer version, or is its network one that this program has to register?");
   }
+  check_outline(file, card, arch);
+  return arch;
 }
 
 void save_model(const fs::path& path, ClassifierImpl& model, const ModelCard& card) {
@@ -152,8 +155,7 @@ bool is_model_file(const fs::path& path) {
 Classifier load_model(const fs::path& path, ModelCard* card) {
   const SafetensorsFile file(path);
   const ModelCard read = read_model_card(file);
-  const Arch arch = arch_of(read, path.string());
-  check_outline(file, read, arch);
+  const Arch arch = arch_of(file, read);
   Classifier model = make_empty_classifier(arch, {.classes = read.classes(),
                                                   .sigmoid_loss = read.loss == LossType::kSigmoid,
                                                   .cosine_scale = read.cosine_scale,

@@ -39,6 +39,7 @@ class TorchEngine : public Engine {
     return logits;
   }
 
+  int64_t outputs() const override { return interpreter_.graph().outputs(); }
   int64_t image_size() const override { return interpreter_.graph().input().shape.at(1); }
   std::string description() const override {
     return concat("LibTorch ", TORCH_VERSION, " on ", device_.str(), ", ", precision_name(precision()),

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 
 #include "assemble/core/error.h"
@@ -97,6 +98,70 @@ TEST_F(Engines, OpenModelFilesAndOnnxFiles) {
   EXPECT_EQ(from_onnx.card.arch, "small");
   EXPECT_LT(relative_difference(from_onnx.engine->run(images_.view()), from_file.engine->run(images_.view())), 1e-6);
   EXPECT_LT(relative_difference(run(file_, {.plain = true}), run(file_)), 1e-5);
+}
+
+TEST_F(Engines, ClassNamesAreAsManyAsOutputs) {
+  const fs::path onnx_file = folder_ / "model.onnx";
+  for (const auto& names : std::vector<std::vector<std::string>>{{}, {"a"}, {"a", "b"}, {"a", "b", "c", "d", "e"}}) {
+    ModelCard card = network_.card();
+    card.class_names = names;
+    network_.save(file_, card);
+    write_file(onnx_file, serialise(to_onnx(with_embedding(network_.graph()), to_metadata(card, Precision::kF32))));
+    for (const fs::path& path : {file_, onnx_file}) {
+      EXPECT_THAT(error_of<InputError>([&] { open_engine(path, {}); }),
+                  testing::AllOf(HasSubstr(concat(path.string(), " metadata 'class_names': names ", names.size())),
+                                 HasSubstr("but the network has 3 outputs")));
+    }
+    EXPECT_THROW(open_embedder(file_, {}), InputError);
+  }
+}
+
+TEST_F(Engines, SayHowManyOutputsTheyGive) {
+  SmallNetwork network({.classes = 7, .embedding = 10});
+  network.save(file_);
+  for (const int64_t batch : {1, 4}) {
+    EXPECT_EQ(open_engine(file_, {.batch = batch}).engine->outputs(), 7);
+    EXPECT_EQ(open_embedder(file_, {.batch = batch}).engine->outputs(), 10);
+  }
+}
+
+TEST_F(Engines, RefuseImagesThatAreNotFinite) {
+  // OpenVINO's ReLU makes a zero of NaN, so that the logits are finite and mean nothing.
+  std::vector<float> values(2 * 32 * 32 * 3, 1);
+  const auto floats = make_engine(optimised(), {});
+  const auto pixels = make_engine(with_preprocessing(optimised(), network_.card().preprocessing), {});
+  for (const float odd : {std::nanf(""), INFINITY, -INFINITY}) {
+    for (const size_t place : {size_t{0}, values.size() - 1}) {
+      values[place] = odd;
+      for (Engine* engine : {floats.get(), pixels.get()}) {
+        EXPECT_THAT(error_of<UsageError>([&] {
+                      engine->run({2, 32, 32, values.data()});
+                    }),
+                    HasSubstr("images: hold NaN or infinity"));
+      }
+      EXPECT_EQ(floats->run({place == 0 ? 0 : 1, 32, 32, values.data()}).rows, place == 0 ? 0 : 1);
+      values[place] = 1;
+    }
+  }
+}
+
+TEST_F(Engines, WarnWhereUnsettledBatchNormsOverflow) {
+  const auto warnings = [&](SmallNetwork network, const char* share) {
+    ModelCard card = network.card();
+    card.training["initial_statistics"] = share;
+    network.save(file_, card);
+    testing::internal::CaptureStderr();
+    open_engine(file_, {});
+    return testing::internal::GetCapturedStderr();
+  };
+  SmallNetwork growing;
+  for (const char* norm : {"conv1_bn.weight", "layer1.conv1_bn.weight", "layer1.downsample_bn.weight"}) {
+    for (float& value : growing.weight(norm)) value *= 1e20f;
+  }
+  EXPECT_THAT(warnings(growing, "0.97"), HasSubstr("model.safetensors: what it computes is infinite on the way"));
+  EXPECT_THAT(warnings(growing, "0.97"), HasSubstr("by 97 % their initial values"));
+  EXPECT_EQ(warnings(growing, "0.001"), "") << "nothing says that it may";
+  EXPECT_EQ(warnings(SmallNetwork(), "0.97"), "");
 }
 
 TEST_F(Engines, TakeImagesOfAnotherSizeWhereTheNetworkDoes) {

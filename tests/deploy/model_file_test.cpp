@@ -92,6 +92,20 @@ TEST_F(RuntimeModelFile, RefusesADamagedGraph) {
   EXPECT_THAT(error_of<InputError>([&] { read_graph(path_, 32); }), HasSubstr("fc.wright"));
 }
 
+TEST_F(RuntimeModelFile, RefusesClassNamesThatAreNotAsManyAsOutputs) {
+  for (const auto& [names, count] :
+       {std::pair{R"([])", "names 0 classes"}, {R"(["a"])", "names 1 class,"}, {R"(["a","b","c","d"])", "4 classes"}}) {
+    save([names](Metadata& metadata) { metadata["class_names"] = names; });
+    for (const std::string& error :
+         {error_of<InputError>([&] { read_graph(path_, 32); }), error_of<InputError>([&] { read_graph(path_, 64); }),
+          error_of<InputError>([&] { read_multiply_adds(path_, 32); })}) {
+      EXPECT_THAT(error, HasSubstr(path_.string() + " metadata 'class_names'"));
+      EXPECT_THAT(error, HasSubstr(count));
+      EXPECT_THAT(error, HasSubstr("the network has 3 outputs"));
+    }
+  }
+}
+
 TEST_F(RuntimeModelFile, RefusesWeightsThatAreNotFinite) {
   const fs::path diverged = folder_ / "diverged.safetensors";
   test::write_diverged(path_, diverged);

@@ -292,10 +292,10 @@ TEST_F(DeadQuantise, WhatIsNoNumberIsRefused) {
   std::vector<float> pixels = test::normal_values(2 * 32 * 32 * 3, 1);
   for (const float value : {nan, infinity}) {
     pixels[4000] = value;
-    EXPECT_THAT(error_of<InputError>([&] {
+    EXPECT_THAT(error_of<UsageError>([&] {
                   quantise(sound, {{2, 32, 32, pixels.data()}}, {});
                 }),
-                HasSubstr("the output of images: is NaN or infinite on calibration images"));
+                HasSubstr("images: hold NaN or infinity"));
   }
 }
 

@@ -20,6 +20,7 @@ namespace assemble {
 namespace {
 
 using test::error_of;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 TEST(PreprocessingType, KnowsTheOriginalsNames) {
@@ -67,9 +68,24 @@ TEST(PreprocessingJson, ComesBackAndIsChecked) {
     return error_of<InputError>([&] { Preprocessing::from_json(text, "m.safetensors"); });
   };
   EXPECT_THAT(message("train_size", "trainsize"), HasSubstr("m.safetensors: preprocessing is not as expected"));
-  EXPECT_THAT(message("\"train_size\":96", "\"train_size\":0"), HasSubstr("size 0"));
+  for (const char* side :
+       {"0", "-1", "96.5", "16385", "1099511627776", "18446744073709551615", "1e3", "true", "\"96\""}) {
+    for (const std::string key : {"\"train_size\":96", "\"eval_size\":128", "\"eval_resize\":146"}) {
+      const std::string name = key.substr(0, key.find(':') + 1);
+      EXPECT_THAT(message(key, name + side),
+                  HasSubstr("m.safetensors: preprocessing " + name.substr(1, name.size() - 3)))
+          << side;
+    }
+  }
   EXPECT_THAT(message("\"eval_resize\":146", "\"eval_resize\":100"), HasSubstr("below eval_size"));
-  EXPECT_THAT(message("6.5", "0.0"), HasSubstr("deviation of 0"));
+  for (const char* odd : {"0.0", "-1", "1e-9", "1e39", "1e999", "true", "null", "\"4\"", "[4]", "6.5,1"}) {
+    EXPECT_THAT(message("6.5", odd), AnyOf(HasSubstr("preprocessing deviation is"), HasSubstr("not as expected")))
+        << odd;
+  }
+  for (const char* odd : {"1e39", "-1e7", "1e300", "false", "1,2", "{}"}) {
+    EXPECT_THAT(message("1.0,2.0", odd + std::string(",2.0")), HasSubstr("preprocessing mean is")) << odd;
+  }
+  EXPECT_THAT(message("[1.0,2.0,3.0]", "[1.0,2.0]"), HasSubstr("expected three numbers in -1e+06"));
   EXPECT_THAT(message("{", "["), HasSubstr("not as expected"));
   EXPECT_THAT(message("true", "17"), HasSubstr("not as expected"));
 }

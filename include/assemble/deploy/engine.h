@@ -53,8 +53,10 @@ class Engine {
   /// @param images any number of them, of the size that the graph's input says. Where the preprocessing is inside they
   ///        are bytes, or floats in [0, 255], which are rounded
   /// @return logits [N, classes]
-  /// @throws UsageError when the images are of another size or kind
+  /// @throws UsageError when the images are of another size or kind, or hold NaN or infinity
   virtual Matrix run(const Images& images) = 0;
+  /// Columns of what run() gives.
+  virtual int64_t outputs() const = 0;
   /// Side of the input, pixels.
   virtual int64_t image_size() const = 0;
   /// For people: engine, its version, precision, threads.
@@ -63,7 +65,8 @@ class Engine {
   virtual Precision precision() const = 0;
 };
 
-/// @throws UsageError when the images are not of the size that a network takes, or bytes where it takes floats
+/// @throws UsageError when the images are not of the size that a network takes, bytes where it takes floats, or not
+///         finite: a rectifier makes a zero of NaN, so that the logits would not show it
 /// @param pixels whether its preprocessing is inside
 void require_images(const Images& images, int64_t height, int64_t width, bool pixels);
 
@@ -81,7 +84,8 @@ struct DeployedModel {
 /// Opens a model file (.safetensors), an .onnx file that `assemble export` wrote, or one that another program wrote
 /// with a .toml file beside it (see foreign_model.h).
 /// @param options its precision is replaced by int8 for an .onnx file with 8-bit weights
-/// @throws InputError when the file cannot be used; UsageError for int8 on a model file, which has no 8-bit weights,
+/// @throws InputError when the file cannot be used, or names more or fewer classes than the network has outputs;
+///         UsageError for int8 on a model file, which has no 8-bit weights,
 ///         and for an .onnx file on the LibTorch engine; NeedsTorch as read_graph()
 DeployedModel open_engine(const fs::path& model, const EngineOptions& options);
 

@@ -163,6 +163,8 @@ class Graph {
   Node& node(NodeId id) { return nodes_.at(id); }
   const Node& input() const { return nodes_.front(); }
   const Node& output() const { return nodes_.back(); }
+  /// Values that the output has for one image.
+  int64_t outputs() const;
   /// For each node, the nodes that read it.
   std::vector<std::vector<NodeId>> readers() const;
   /// Multiply-adds of its convolutions for one image.

@@ -43,6 +43,9 @@ ModelCard card_from_metadata(const Metadata& metadata, const std::string& where,
 /// The value of a key. @throws InputError when it is missing; arguments as above
 const std::string& require_metadata(const Metadata& metadata, const std::string& key, const std::string& where,
                                     const std::string& hint);
+/// @param outputs of the network whose card it is, `where` the file
+/// @throws InputError when the card names more or fewer classes
+void require_class_names(const ModelCard& card, int64_t outputs, const std::string& where);
 /// What marks a model file.
 Metadata model_file_format();
 
@@ -52,7 +55,8 @@ ModelCard read_model_card(const fs::path& path);
 
 /// The traced graph that a model file carries beside its weights, for images of a size.
 /// @param image_size side, pixels
-/// @throws InputError when the file is damaged, UsageError for a size that the network does not take. NeedsTorch for a
+/// @throws InputError when the file is damaged or its class names are not as many as the outputs, UsageError for a size
+/// that the network does not take. NeedsTorch for a
 ///         file of an earlier version, which has no graph, and for a size that this network's graph is not for; where
 ///         the half with LibTorch is linked, it traces the network itself
 Graph read_graph(const SafetensorsFile& file, int64_t image_size);

@@ -25,7 +25,8 @@ bool is_model_file(const fs::path& path);
 /// @throws InputError for missing, unexpected or mis-shaped names (all listed), and for values that are not finite
 Classifier load_model(const fs::path& path, ModelCard* card = nullptr);
 
-/// The arch in a card. @throws InputError naming `where` when it is none
-Arch arch_of(const ModelCard& card, const std::string& where);
+/// The arch in the card of a file. @throws InputError when it is none, or its classifier, width or embedding are not
+/// those of the file's weights
+Arch arch_of(const SafetensorsFile& file, const ModelCard& card);
 
 }  // namespace assemble

@@ -50,7 +50,7 @@ class ConvertCommand : public Subcommand {
         ->transform(real(-1e6, 1e6))
         ->expected(3);
     app.add_option("--deviation", deviation_, "Three numbers that divide after that")
-        ->transform(positive())
+        ->transform(real(1e-6, 1e6))
         ->expected(3);
     app.add_option("--image-size", image_size_, "Side of the input of a `flatten` network; default: what fits")
         ->transform(side(0));
@@ -160,12 +160,7 @@ class ConvertCommand : public Subcommand {
     }
     if (loss_) card_.loss = *loss_;
     if (!mean_.empty()) std::copy(mean_.begin(), mean_.end(), card_.preprocessing.mean.begin());
-    if (!deviation_.empty()) {
-      if (std::any_of(deviation_.begin(), deviation_.end(), [](float value) { return !(value > 0); })) {
-        throw UsageError("--deviation", "is out of range", "expected three numbers above 0");
-      }
-      std::copy(deviation_.begin(), deviation_.end(), card_.preprocessing.deviation.begin());
-    }
+    if (!deviation_.empty()) std::copy(deviation_.begin(), deviation_.end(), card_.preprocessing.deviation.begin());
   }
 
   void write(ClassifierImpl& model) {

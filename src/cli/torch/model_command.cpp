@@ -76,12 +76,13 @@ class InfoCommand : public Subcommand {
       if (classes_ == 0) classes_ = kDefaultClasses;
       return Arch::parse(arch_);
     }
-    const ModelCard card = read_model_card(arch_);
+    const SafetensorsFile file(arch_);
+    const ModelCard card = read_model_card(file);
     if (image_size_ == 0) image_size_ = card.preprocessing.eval_size;
     if (classes_ == 0) classes_ = card.classes();
     result["class_names"] = card.class_names;
     result["training"] = card.training;
-    return arch_of(card, arch_);
+    return arch_of(file, card);
   }
 
   std::string arch_;

@@ -113,7 +113,7 @@ class OpenvinoEngine : public Engine {
   Matrix run(const Images& images) override {
     const ov::Shape shape = model_.input().get_shape();
     require_images(images, side(shape, 1), side(shape, 2), pixels_);
-    Matrix logits(images.count, static_cast<int64_t>(ov::shape_size(model_.output().get_shape())) / part_);
+    Matrix logits(images.count, outputs());
     std::vector<Input> inputs(requests_.size());
     for (int64_t begin = 0; begin < images.count; begin += part_ * streams_) {
       InFlight<ov::InferRequest> flight(requests_);
@@ -131,6 +131,7 @@ class OpenvinoEngine : public Engine {
     return logits;
   }
 
+  int64_t outputs() const override { return static_cast<int64_t>(ov::shape_size(model_.output().get_shape())) / part_; }
   int64_t image_size() const override { return side(model_.input().get_shape(), 1); }
   std::string description() const override {
     return concat("OpenVINO ", ov::get_openvino_version().buildNumber, ", ", precision_name(options_.precision), ", ",
@@ -185,15 +186,15 @@ class OpenvinoEngine : public Engine {
       throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()),
                      form.foreign ? "export it for a fixed size and number of images" : "try `engine` torch");
     }
-    if (form.foreign) require_rows(where);
+    require_rows(where);
   }
 
   /// A network may hold a reshape that was written for another number of images.
   void require_rows(const std::string& where) const {
-    const ov::Shape shape = model_.output().get_shape();
-    if (!shape.empty() && static_cast<int64_t>(shape[0]) == part_) return;
-    const std::string found = show_shape({shape.begin(), shape.end()});
-    throw InputError(where, concat("gives outputs ", found, " for ", part_, " images, expected a row for each"),
+    const ov::PartialShape shape = model_.output().get_partial_shape();
+    if (shape.is_static() && shape.size() > 0 && shape[0] == part_) return;
+    throw InputError(where,
+                     concat("gives outputs ", shape.to_string(), " for ", part_, " images, expected a row for each"),
                      "export it for one image, or with a free number of images (dynamic_axes)");
   }
 
