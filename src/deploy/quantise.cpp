@@ -145,9 +145,8 @@ class Calibration {
       throw UsageError("calibration", "there are no images", "give a folder of images or TFRecords");
     }
     const Plan plan(graph, options.keep);
-    Progress progress("calibrating", count_of(images) * 3, "images");
-    choose_ranges(plan, images, progress);
-    compare(plan, images, progress);
+    choose_ranges(plan, images);
+    compare(plan, images);
   }
 
   /// @param keep no fewer layers than the options of the calibration keep
@@ -187,15 +186,17 @@ class Calibration {
     return tensors_.at(plan.source(graph_.node(convolution).inputs[0]));
   }
 
-  static void observe(GraphObserver& observer, const std::vector<Images>& images, Progress& progress,
+  /// @param pass what one look at every image is for
+  static void observe(GraphObserver& observer, const std::vector<Images>& images, const std::string& pass,
                       const GraphObserver::See& see) {
+    Progress progress("calibrating, " + pass, count_of(images), "images");
     for (const Images& batch : images) {
       observer.run(batch, see);
       progress.advance(batch.count);
     }
   }
 
-  void choose_ranges(const Plan& plan, const std::vector<Images>& images, Progress& progress) {
+  void choose_ranges(const Plan& plan, const std::vector<Images>& images) {
     std::vector<NodeId> watched;
     for (NodeId id = 0; id < graph_.nodes().size(); ++id) {
       if (plan.tensor(id)) watched.push_back(id);
@@ -204,9 +205,9 @@ class Calibration {
     watched.push_back(graph_.nodes().size() - 1);  // the logits must be finite
     GraphObserver observer(graph_, watched);
     std::vector<Seen> seen(watched.size());
-    observe(observer, images, progress,
+    observe(observer, images, "pass 1 of 3: extremes",
             [&](size_t i, std::span<const float> values) { seen[i].look(values, graph_.node(watched[i]).name); });
-    observe(observer, images, progress, [&](size_t i, std::span<const float> values) {
+    observe(observer, images, "pass 2 of 3: ranges", [&](size_t i, std::span<const float> values) {
       if (i < ranges && seen[i].largest > kDead) seen[i].count(values);
     });
     for (size_t i = 0; i < ranges; ++i) tensors_[watched[i]] = quantisation_of(seen[i]);
@@ -224,7 +225,7 @@ class Calibration {
 
   /// Beside each convolution stands the same one with 8 bits; what is looked at are means over the image: of their
   /// difference, of its square and of the output's square.
-  void compare(const Plan& plan, const std::vector<Images>& images, Progress& progress) {
+  void compare(const Plan& plan, const std::vector<Images>& images) {
     constexpr size_t kMeasures = 3;
     Graph both = graph_;
     std::vector<NodeId> convolutions, watched;
@@ -245,7 +246,7 @@ class Calibration {
       }
     }
     GraphObserver observer(both, watched);
-    observe(observer, images, progress, [&](size_t i, std::span<const float> means) {
+    observe(observer, images, "pass 3 of 3: errors", [&](size_t i, std::span<const float> means) {
       const NodeId id = convolutions[i / kMeasures];
       const Node& node = graph_.node(id);
       add_means(errors_[id], i % kMeasures, means, static_cast<double>(node.shape[1] * node.shape[2]));

@@ -11,6 +11,7 @@
 
 #include "../../src/deploy/engines/observer.h"
 #include "assemble/core/error.h"
+#include "assemble/core/log.h"
 #include "assemble/deploy/benchmark.h"
 #include "assemble/deploy/engine.h"
 #include "assemble/deploy/onnx_export.h"
@@ -125,6 +126,23 @@ TEST_F(Quantise, OpenvinoIsAsNearToF32AsTheInterpreter) {
 TEST_F(Quantise, DoesNotDependOnHowImagesAreBatched) {
   const QuantisedGraph two = quantise(graph_, images_, {}), one = quantise(graph_, {noise_.view()}, {});
   EXPECT_TRUE(test::same(interpret(one.graph, images_[0]), interpret(two.graph, images_[0])));
+}
+
+TEST_F(Quantise, ProgressCountsImages) {
+  class Passes : public LogSink {
+   public:
+    void log(LogLevel, const std::string&) override {}
+    void show(const ProgressUpdate& update) override {
+      if (update.is_last) shown.push_back(concat(update.label, " ", update.done, "/", update.total, " ", update.unit));
+    }
+    std::vector<std::string> shown;
+  };
+  const auto passes = std::make_shared<Passes>();
+  const ScopedLogSink sink(passes);
+  quantise(graph_, images_, {});
+  EXPECT_THAT(passes->shown, testing::ElementsAre("calibrating, pass 1 of 3: extremes 8/8 images",
+                                                  "calibrating, pass 2 of 3: ranges 8/8 images",
+                                                  "calibrating, pass 3 of 3: errors 8/8 images"));
 }
 
 TEST_F(Quantise, BiasCorrectionTakesTheMeanErrorAway) {

@@ -161,8 +161,10 @@ class ExportCommand : public Subcommand {
     std::vector<Images> images;
     int64_t count = 0;
     for (const Batch& batch : batches) images.push_back(images_of(batch)), count += batch.size;
-    const double distance = distance_from_training(traced, images, initial_statistics(card_));
-    if (distance > kFarFromTraining) {
+    const double unsettled = initial_statistics(card_);
+    const double distance = distance_from_training(traced, images, unsettled);
+    // The few steps that unsettled statistics come from saw few images, through weights that still moved.
+    if (distance > kFarFromTraining * (1 + unsettled)) {
       log_warning(concat("the calibration images are ", format_number(distance, 2),
                          " deviations from what the network saw in training: are they of the same kind, and is the "
                          "model's preprocessing right?"));
