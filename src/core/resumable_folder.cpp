@@ -21,7 +21,7 @@ ordered_json ResumableFolder::read() const {
     if (!earlier.is_object()) fail_damaged("it holds no JSON object");
     return earlier;
   } catch (const ordered_json::exception& error) {
-    fail_damaged(error.what());
+    fail_damaged(json_problem(error));
   }
 }
 
@@ -45,6 +45,27 @@ void ResumableFolder::require_same(const ordered_json& earlier, const ordered_js
   throw UsageError(record().string(),
                    concat(kind_.made_with, " ", *key, " ", json_text(before), ", not ", json_text(settings[*key])),
                    kind_.other_hint);
+}
+
+void ResumableFolder::require_new(const std::vector<std::string>& parts) const {
+  for (const std::string& part : parts) {
+    const fs::path path = folder_ / part;
+    std::error_code ignored;
+    if (!fs::exists(fs::symlink_status(path, ignored))) continue;
+    if (fs::is_directory(path, ignored) && fs::is_empty(path, ignored)) continue;
+    throw UsageError(path.string(), concat("is there already, but no ", kind_.record, " that says how it was made"),
+                     "write into another folder, or remove it");
+  }
+}
+
+ordered_json ResumableFolder::require_own(const ordered_json& settings, const std::vector<std::string>& parts) const {
+  ordered_json earlier = read();
+  if (earlier.is_null()) {
+    require_new(parts);
+  } else {
+    require_same(earlier, settings);
+  }
+  return earlier;
 }
 
 void ResumableFolder::prepare() const {

@@ -342,6 +342,7 @@ void prepare_teacher_folder(const fs::path& output, const nlohmann::ordered_json
     throw UsageError(output.string(), "holds TFRecords without a teacher.json, which 'assemble teach' did not write",
                      "choose another folder");
   }
+  folder.require_new({"classes.txt"});
   folder.write(identity);
 }
 

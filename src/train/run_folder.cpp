@@ -24,6 +24,8 @@
 namespace assemble {
 namespace {
 
+constexpr const char* kConfig = "config.toml";
+constexpr const char* kEnvironment = "environment.json";
 constexpr const char* kSummaryBegin = "epoch,step,learning_rate,train_loss,";
 
 std::string summary_header(const EpochSummary& summary) {
@@ -131,6 +133,10 @@ RunFolder::RunFolder(fs::path folder, bool resume, bool overwrite) : folder_(std
     throw UsageError(folder_.string(), "already holds a run",
                      "use `resume` to go on with it, `overwrite` to begin anew, or another folder");
   }
+  if (!resume && fs::exists(folder_ / kConfig) && !fs::exists(folder_ / kEnvironment)) {
+    throw UsageError((folder_ / kConfig).string(), "would be replaced, and no run wrote it",
+                     "move it, or choose another folder");
+  }
   created_ = !fs::exists(folder_);
   make_directories(folder_);
   lock();
@@ -168,7 +174,7 @@ void RunFolder::remove_run() const {
   }
 }
 
-void RunFolder::write_config(const std::string& toml) const { write_file(folder_ / "config.toml", toml); }
+void RunFolder::write_config(const std::string& toml) const { write_file(folder_ / kConfig, toml); }
 
 void RunFolder::write_environment(const std::vector<std::string>& command) const {
   char host[256] = {};
@@ -182,7 +188,7 @@ void RunFolder::write_environment(const std::vector<std::string>& command) const
                                            {"host", host},
                                            {"started", timestamp()},
                                            {"command", command}};
-  write_file(folder_ / "environment.json", json_text(environment, 2) + "\n");
+  write_file(folder_ / kEnvironment, json_text(environment, 2) + "\n");
 }
 
 void RunFolder::rewind(int64_t step) const {

@@ -52,6 +52,30 @@ TEST_F(ResumableFolderTest, RefusesOtherSettings) {
   EXPECT_EQ(ResumableFolder::first_change({{"flour", 500}, {"nuts", "none"}, {"eggs", 1}}, settings_), std::nullopt);
 }
 
+TEST_F(ResumableFolderTest, ReplacesNothingThatHasNoRecord) {
+  EXPECT_TRUE(folder_.require_own(settings_, {"cakes", "list.txt"}).is_null()) << "there is nothing";
+  fs::create_directories(folder_.path() / "cakes");
+  write_file(folder_.path() / "recipe.txt", std::string_view("mine"));
+  EXPECT_TRUE(folder_.require_own(settings_, {"cakes", "list.txt"}).is_null()) << "nothing of these";
+  write_file(folder_.path() / "cakes/one", std::string_view("mine"));
+  const std::string hint = " is there already, but no record.json that says how it was made (write into another folder";
+  EXPECT_THAT(test::error_of<UsageError>([&] {
+                folder_.require_own(settings_, {"list.txt", "cakes"});
+              }),
+              HasSubstr("a/b/cakes:" + hint));
+  fs::create_symlink("nowhere", folder_.path() / "list.txt");
+  EXPECT_THAT(test::error_of<UsageError>([&] {
+                folder_.require_new({"list.txt", "cakes"});
+              }),
+              HasSubstr("a/b/list.txt:" + hint));
+  folder_.write(settings_);
+  EXPECT_EQ(folder_.require_own(settings_, {"list.txt", "cakes"}), settings_);
+  EXPECT_THAT(test::error_of<UsageError>([&] {
+                folder_.require_own({{"flour", 1}}, {});
+              }),
+              HasSubstr("was baked with flour 500, not 1"));
+}
+
 TEST_F(ResumableFolderTest, ADamagedRecordIsSaidToBeOne) {
   folder_.prepare();
   for (const char* text : {"{\"flour\": 5", "", "[1]", "null"}) {

@@ -106,6 +106,31 @@ TEST(BuildRecords, RefusesToMixSetsAndWrongOptions) {
   EXPECT_THROW(build_records("folder", folder / "missing", folder / "o", {}), InputError);
 }
 
+TEST(BuildRecords, ReplacesNoSetOfOtherImagesOrOptions) {
+  TemporaryFolder folder;
+  write_raw(folder / "raw");
+  const fs::path out = folder / "out";
+  const BuildOptions options{.train_shards = 2, .validation_shards = 1};
+  BuildOptions other = options;
+  other.seed = 5;
+  build_records("folder", folder / "raw", out, options);
+  const Bytes shard = read_file(out / "train-00000-of-00002");
+  EXPECT_THAT(error_of<UsageError>([&] { build_records("folder", folder / "raw", out, other); }),
+              HasSubstr("dataset.json: is of a set built of other images, or with other options"));
+  write_file(out / "dataset.json", std::string_view("{"));
+  EXPECT_THROW(build_records("folder", folder / "raw", out, options), UsageError) << "what it is of cannot be told";
+  fs::remove(out / "dataset.json");
+  EXPECT_THAT(error_of<UsageError>([&] { build_records("folder", folder / "raw", out, options); }),
+              HasSubstr("classes.txt: is there already"));
+  fs::remove(out / "classes.txt");
+  EXPECT_THAT(error_of<UsageError>([&] { build_records("folder", folder / "raw", out, options); }),
+              HasSubstr("train-00000-of-00002: is there already"));
+  write_file(out / ".build.json", std::string_view("{\"fingerprint\":\"1\"}"));
+  EXPECT_THAT(error_of<UsageError>([&] { build_records("folder", folder / "raw", out, options); }),
+              HasSubstr("is of an interrupted build of other images"));
+  EXPECT_EQ(read_file(out / "train-00000-of-00002"), shard);
+}
+
 TEST(BuildRecords, FullDiskIsARunErrorThatLeavesNoShard) {
   TemporaryFolder folder;
   write_raw(folder / "raw");

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -72,13 +74,13 @@ TEST(DrawDataset, WritesBothSplitsTheSameForAnyThreads) {
 TEST(DrawDataset, ZeroShotSplitsHaveClassesOfTheirOwn) {
   TemporaryFolder folder;
   DrawOptions options{.train_per_class = 2, .validation_per_class = 3, .side = 16};
-  draw_dataset(folder.path(), options);
+  draw_dataset(folder / "whole", options);
   std::set<Bytes> whole;
-  for (int64_t i = 0; i < 8 * 3; ++i) whole.insert(open_dataset(folder.path(), Split::kValidation)->read(i).encoded);
+  for (int64_t i = 0; i < 8 * 3; ++i) whole.insert(open_dataset(folder / "whole", Split::kValidation)->read(i).encoded);
   options.zero_shot = true;
-  draw_dataset(folder.path(), options);
-  const auto train = open_dataset(folder.path(), Split::kTrain);
-  const auto validation = open_dataset(folder.path(), Split::kValidation, ClassRule::kAny);
+  draw_dataset(folder / "zero", options);
+  const auto train = open_dataset(folder / "zero", Split::kTrain);
+  const auto validation = open_dataset(folder / "zero", Split::kValidation, ClassRule::kAny);
   EXPECT_EQ(train->size(), 4 * 2);
   EXPECT_EQ(validation->size(), 4 * 3);
   std::set<std::string> names(train->class_names().begin(), train->class_names().end());
@@ -96,19 +98,74 @@ TEST(DrawDataset, ZeroShotSplitsHaveClassesOfTheirOwn) {
   for (int64_t i = 0; i < validation->size(); ++i) EXPECT_TRUE(whole.contains(validation->read(i).encoded));
 }
 
-TEST(DrawDataset, ReplacesAnEarlierDrawingAndNothingElse) {
+/// Files of a folder and what they hold.
+std::map<std::string, Bytes> contents(const fs::path& folder) {
+  std::map<std::string, Bytes> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files[fs::relative(entry.path(), folder).string()] = read_file(entry.path());
+  }
+  return files;
+}
+
+TEST(DrawDataset, GoesOnAfterAKill) {
   TemporaryFolder folder;
-  DrawOptions options{.train_per_class = 3, .validation_per_class = 1, .side = 16};
+  const DrawOptions options{.train_per_class = 2, .validation_per_class = 2, .side = 16};
+  draw_dataset(folder / "whole", options);
+  draw_dataset(folder / "killed", options);
+  const fs::path cross = folder / "killed/train/dotted cross";
+  fs::remove(cross / "00001.png");
+  fs::remove_all(folder / "killed/validation");
+  write_file(cross / ".00001.png.tmp-4194303", std::string_view("half of it"));
+  draw_dataset(folder / "killed", options);
+  EXPECT_EQ(contents(folder / "killed"), contents(folder / "whole"));
+}
+
+TEST(DrawDataset, RefusesASetOfOtherOptions) {
+  TemporaryFolder folder;
+  const DrawOptions options{.train_per_class = 2, .validation_per_class = 1, .side = 16};
   draw_dataset(folder.path(), options);
-  options.train_per_class = 2;
-  draw_dataset(folder.path(), options);
-  EXPECT_EQ(open_dataset(folder.path(), Split::kTrain)->size(), 16);
-  write_file(folder / "train/photo.jpg", std::string_view("mine"));
-  EXPECT_THAT(error_of<UsageError>([&] { draw_dataset(folder.path(), options); }),
-              HasSubstr("photo.jpg: is no drawn image"));
-  EXPECT_TRUE(fs::exists(folder / "train/photo.jpg"));
-  options.train_per_class = 0;
-  EXPECT_THROW(draw_dataset(folder / "other", options), UsageError);
+  const auto before = contents(folder.path());
+  EXPECT_EQ(before.size(), 8u * 3 + 1);
+  for (const auto& [change, what] : std::vector<std::pair<std::function<void(DrawOptions&)>, const char*>>{
+           {[](DrawOptions& o) { o.train_per_class = 1; }, "was drawn with train_per_class 2, not 1"},
+           {[](DrawOptions& o) { o.validation_per_class = 3; }, "was drawn with validation_per_class 1, not 3"},
+           {[](DrawOptions& o) { o.side = 32; }, "was drawn with side 16, not 32"},
+           {[](DrawOptions& o) { o.seed = 1; }, "was drawn with seed 0, not 1"},
+           {[](DrawOptions& o) { o.zero_shot = true; }, "was drawn with zero_shot false, not true"}}) {
+    DrawOptions other = options;
+    change(other);
+    EXPECT_THAT(error_of<UsageError>([&] { draw_dataset(folder.path(), other); }), HasSubstr(what));
+  }
+  EXPECT_EQ(contents(folder.path()), before);
+  DrawOptions threads = options;
+  threads.threads = 1;
+  EXPECT_NO_THROW(draw_dataset(folder.path(), threads));
+}
+
+TEST(DrawDataset, TouchesNothingThatItDidNotDraw) {
+  TemporaryFolder folder;
+  const DrawOptions options{.train_per_class = 1, .validation_per_class = 1, .side = 16};
+  // Both have the names of drawn images; the second is found before the first split is written.
+  for (const std::string name : {"train/dotted disc/00000.png", "validation/dotted disc/00000.png", "validation"}) {
+    const fs::path set = folder / std::to_string(name.size()), mine = set / name;
+    make_directories(mine.parent_path());
+    write_file(mine, std::string_view("mine"));
+    EXPECT_THAT(error_of<UsageError>([&] { draw_dataset(set, options); }), HasSubstr("no draw.json"));
+    EXPECT_EQ(contents(set), (std::map<std::string, Bytes>{{name, Bytes{'m', 'i', 'n', 'e'}}}));
+  }
+  draw_dataset(folder / "set", options);
+  write_file(folder / "set/train/photo.jpg", std::string_view("mine"));
+  EXPECT_NO_THROW(draw_dataset(folder / "set", options));
+  EXPECT_TRUE(fs::exists(folder / "set/train/photo.jpg"));
+}
+
+TEST(DrawDataset, ChecksItsOptionsFirst) {
+  TemporaryFolder folder;
+  for (const DrawOptions& options :
+       {DrawOptions{.train_per_class = 0}, DrawOptions{.validation_per_class = 100000}, DrawOptions{.side = 8}}) {
+    EXPECT_THROW(draw_dataset(folder / "other", options), UsageError);
+    EXPECT_FALSE(fs::exists(folder / "other"));
+  }
 }
 
 /// Samples as rows of features in [-1, 1] with a constant at the end.

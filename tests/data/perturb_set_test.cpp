@@ -146,6 +146,23 @@ TEST(PerturbSet, WhatIsThereButNotWholeIsMadeAgain) {
   }
 }
 
+TEST(PerturbSet, FilesOfOthersAmongItsFramesStay) {
+  const test::TemporaryFolder folder;
+  write_images(folder / "data", {"class/a.png"});
+  const auto dataset = open_dataset(folder / "data", Split::kValidation);
+  PerturbSetOptions options = small_options(PerturbFormat::kFrames);
+  options.kinds = {"translate"};
+  perturb_dataset(*dataset, folder / "p", options);
+  const fs::path frames = folder / "p/translate/class/a";
+  test::write_bytes(frames / "notes.txt", Bytes{1});
+  test::write_bytes(frames / "frame_03.png", {});
+  EXPECT_THAT(test::error_of<RunError>([&] { perturb_dataset(*dataset, folder / "p", options); }),
+              HasSubstr("class/a: cannot be put in place"));
+  EXPECT_TRUE(fs::exists(frames / "notes.txt"));
+  fs::remove(frames / "notes.txt");
+  EXPECT_EQ(perturb_dataset(*dataset, folder / "p", options).written, 1);
+}
+
 TEST(PerturbSet, FoldersOfOthersAreNotTakenForItsOwn) {
   const test::TemporaryFolder folder;
   write_images(folder / "p", {"translate/class/a.png"});

@@ -46,6 +46,18 @@ TEST(RunFolder, OverwritingRemovesTheRunAndNothingElse) {
   EXPECT_THAT(test::list_files(folder / "run"), testing::ElementsAre("notes.txt"));
 }
 
+TEST(RunFolder, ReplacesNoConfigurationThatNoRunWrote) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "config.toml", std::string_view("lr = 1\n"));
+  for (const bool overwrite : {false, true}) {
+    EXPECT_THAT(test::error_of<UsageError>([&] { RunFolder(folder.path(), false, overwrite); }),
+                testing::HasSubstr("config.toml: would be replaced, and no run wrote it"));
+  }
+  EXPECT_NO_THROW(RunFolder(folder.path(), true));
+  RunFolder(folder.path(), true).write_environment({"assemble", "train"});
+  EXPECT_NO_THROW(RunFolder(folder.path(), false)) << "of a run that was killed before its first step";
+}
+
 TEST(RunFolder, RewindingDropsWhatComesAfterTheStepAndHalfWrittenLines) {
   const test::TemporaryFolder folder;
   RunFolder run(folder / "run", false);

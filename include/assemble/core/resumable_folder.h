@@ -45,6 +45,16 @@ class ResumableFolder {
   void require_same(const nlohmann::ordered_json& earlier, const nlohmann::ordered_json& settings,
                     const std::vector<std::string>& optional = {}) const;
 
+  /// Of a folder without a record: what a program without one wrote, or a person, is not to be replaced.
+  /// @param parts names of the files and folders that a run writes
+  /// @throws UsageError when one is there, other than an empty folder
+  void require_new(const std::vector<std::string>& parts) const;
+
+  /// Whether the folder is new, as require_new(), or one of the same settings, as require_same(). Changes nothing.
+  /// @return the record, null for a new folder
+  nlohmann::ordered_json require_own(const nlohmann::ordered_json& settings,
+                                     const std::vector<std::string>& parts) const;
+
   /// Makes the folder and its parents, and removes what killed runs left half written.
   /// @throws RunError when it cannot be made
   void prepare() const;

@@ -32,9 +32,13 @@ struct DrawOptions {
   int threads = 0;  ///< 0: every core
 };
 
-/// Writes DIR/train/CLASS/00000.png … and DIR/validation/CLASS/…, the same for any number of threads. An earlier
-/// drawing is replaced.
-/// @throws UsageError when DIR/train or DIR/validation holds anything else, RunError when writing fails
+/// The file beside a drawn set's images that says how they were drawn.
+inline constexpr const char* kDrawnSetManifest = "draw.json";
+
+/// Writes DIR/train/CLASS/00000.png … and DIR/validation/CLASS/…, the same for any number of threads, and
+/// kDrawnSetManifest before them. After a kill, the same call draws the images that are missing.
+/// @throws UsageError, before anything is written, when DIR holds a set that was drawn with other options, or has a
+///         train or validation that was not drawn; RunError when writing fails
 void draw_dataset(const fs::path& directory, const DrawOptions& options);
 
 }  // namespace assemble

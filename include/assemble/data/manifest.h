@@ -34,6 +34,7 @@ struct Manifest {
   /// The first of class_names are the training split's, and the outputs of a network trained on it; 0: all are, as in
   /// every set but zero-shot ones.
   int64_t training_classes = 0;
+  std::string fingerprint = {};  ///< of images and options; empty in sets of earlier versions
 
   static constexpr const char* kFile = "dataset.json";
 

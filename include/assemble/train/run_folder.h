@@ -37,9 +37,8 @@ class RunFolder {
   /// Creates the folder.
   /// @param resume keep what is there; otherwise a folder that holds a run is refused
   /// @param overwrite take a folder that holds a run, which remove_run() then removes
-  /// @throws UsageError when there is a run and both are off, or both are on, RunError when the folder cannot be
-  /// written or another
-  ///         process trains into it
+  /// @throws UsageError when there is a run and both are off, or both are on, or a config.toml that no run wrote would
+  ///         be replaced; RunError when the folder cannot be written or another process trains into it
   RunFolder(fs::path folder, bool resume, bool overwrite = false);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;

@@ -77,12 +77,15 @@ RunState::RunState(const fs::path& out, const ordered_json& settings)
     : folder_(out, {.record = "state.json",
                     .what = "the state of a run",
                     .made_with = "holds a run with",
-                    .other_hint = "choose another --out, or remove the file to start again",
-                    .damaged_hint = "remove it to start the run again",
+                    .other_hint = "choose another --out, or remove this one to start again",
+                    .damaged_hint = "remove the folder to start the run again",
                     .indent = 1}),
       settings_(ordered_json::parse(json_text(settings))) {
   if (out.empty()) return;
-  if (const ordered_json state = folder_.read(); !state.is_null()) {
+  const ordered_json state = folder_.read();
+  if (state.is_null()) {
+    folder_.require_new({"result.json", "report.html"});
+  } else {
     if (!state.contains("settings") || !state.contains("results")) folder_.fail_damaged("it lacks settings or results");
     folder_.require_same(state["settings"], settings_);
     results_ = state["results"];
@@ -108,7 +111,7 @@ ordered_json read_result(const std::string& path) {
     }
     return result;
   } catch (const ordered_json::exception& error) {
-    throw InputError(path, concat("is no JSON: ", error.what()), "expected the result.json of a robustness run");
+    throw InputError(path, concat("is no JSON: ", json_problem(error)), "expected the result.json of a robustness run");
   }
 }
 

@@ -20,6 +20,8 @@
 namespace assemble {
 namespace {
 
+constexpr const char* kClassesFile = "classes.txt";
+
 /// Writes one split, shard by shard; those that an earlier call finished are kept.
 class SplitWriter {
  public:
@@ -104,26 +106,45 @@ std::string fingerprint(const std::string& name, const RawDataset& raw, const Bu
   return concat(crc32c({reinterpret_cast<const uint8_t*>(text.data()), text.size()}));
 }
 
-/// Keeps the shards of an interrupted build of the same records and removes those of any other.
-/// @return shards kept
-int64_t prepare_output(const ResumableFolder& folder, const std::string& print, int train_shards,
-                       int validation_shards) {
-  const nlohmann::ordered_json settings{{"fingerprint", print}};
-  const bool same = !ResumableFolder::first_change(folder.read(), settings);
-  const fs::path& output = folder.path();
-  fs::remove(output / Manifest::kFile);
-  int64_t kept = 0;
+std::vector<std::string> files_of(int train_shards, int validation_shards) {
+  std::vector<std::string> files{Manifest::kFile, kClassesFile};
   for (const auto& [split, shards] : {std::pair("train", train_shards), std::pair("validation", validation_shards)}) {
-    for (int shard = 0; shard < shards; ++shard) {
-      const fs::path path = output / shard_name(split, shard, shards);
-      if (same && fs::exists(path)) {
-        ++kept;
-      } else {
-        fs::remove(path);
-      }
+    for (int shard = 0; shard < shards; ++shard) files.push_back(shard_name(split, shard, shards));
+  }
+  return files;
+}
+
+/// Whether a set that was finished is of these images and options.
+/// @throws UsageError when it is of others
+bool is_finished(const fs::path& output, const std::string& print) {
+  if (!fs::exists(output / Manifest::kFile)) return false;
+  try {
+    if (read_manifest(output)->fingerprint == print) return true;
+  } catch (const InputError&) {
+    // A damaged one says nothing of what the folder holds.
+  }
+  throw UsageError((output / Manifest::kFile).string(), "is of a set built of other images, or with other options",
+                   "build into another folder, or remove this one");
+}
+
+/// Keeps the shards of an interrupted build of the same records and removes those of a finished one, which are made
+/// anew. What anything else left is not touched.
+/// @return shards kept
+int64_t prepare_output(const ResumableFolder& folder, const std::string& print, const std::vector<std::string>& files) {
+  const nlohmann::ordered_json settings{{"fingerprint", print}};
+  const bool finished = is_finished(folder.path(), print);
+  const bool resumes = !folder.require_own(settings, finished ? std::vector<std::string>{} : files).is_null();
+  folder.write(settings);
+  int64_t kept = 0;
+  for (const std::string& file : files) {
+    const fs::path path = folder.path() / file;
+    const bool is_shard = file != Manifest::kFile && file != kClassesFile;
+    if (resumes && is_shard && fs::exists(path)) {
+      ++kept;
+    } else {
+      fs::remove(path);
     }
   }
-  if (!same) folder.write(settings);
   if (kept > 0) log_info(concat("going on with an interrupted build: ", kept, " files are there already"));
   return kept;
 }
@@ -173,15 +194,18 @@ BuildReport build_records(const std::string& name, const fs::path& raw_folder, c
   }
   if (raw.train.empty()) train_shards = 0;
   if (raw.validation.empty()) validation_shards = 0;
-  const ResumableFolder folder(output, {.record = ".build.json",
-                                        .what = "the record of a build",
-                                        .damaged_hint = "remove it to start the build again",
-                                        .indent = -1});
+  const ResumableFolder folder(output,
+                               {.record = ".build.json",
+                                .what = "the record of a build",
+                                .made_with = "is of an interrupted build of other images, or with other options:",
+                                .other_hint = "build into another folder, or remove it with the files it began",
+                                .damaged_hint = "remove it to start the build again",
+                                .indent = -1});
   folder.prepare();
   require_no_other_set(output, "train", train_shards);
   require_no_other_set(output, "validation", validation_shards);
-  const int64_t resumed = prepare_output(folder, fingerprint(name, raw, options, train_shards, validation_shards),
-                                         train_shards, validation_shards);
+  const std::string print = fingerprint(name, raw, options, train_shards, validation_shards);
+  const int64_t resumed = prepare_output(folder, print, files_of(train_shards, validation_shards));
 
   ThreadPool pool(options.threads > 0 ? options.threads : available_cores());
   Random random(options.seed, RandomPurpose::kShuffle);
@@ -191,8 +215,8 @@ BuildReport build_records(const std::string& name, const fs::path& raw_folder, c
   validation.write(stored_order(raw.validation.size()), pool);
 
   const Manifest manifest{
-      name, options.seed, raw.class_names, train.manifest(), validation.manifest(), training_classes(raw)};
-  write_file(output / "classes.txt", std::string_view(join(raw.class_names, "\n") + "\n"));
+      name, options.seed, raw.class_names, train.manifest(), validation.manifest(), training_classes(raw), print};
+  write_file(output / kClassesFile, std::string_view(join(raw.class_names, "\n") + "\n"));
   write_file(output / Manifest::kFile, std::string_view(manifest.to_json()));
   fs::remove(folder.record());
   return {manifest.train.images, manifest.validation.images, manifest.train.skipped + manifest.validation.skipped,

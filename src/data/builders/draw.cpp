@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numbers>
 
 #include "assemble/core/error.h"
+#include "assemble/core/resumable_folder.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/image/encode.h"
@@ -27,6 +29,10 @@ enum class Texture { kStriped, kDotted, kPlain };
 constexpr std::array kShapes{Shape::kDisc, Shape::kTriangle, Shape::kStar, Shape::kCross};
 constexpr std::array kTextures{Texture::kStriped, Texture::kDotted};
 constexpr float kPi = std::numbers::pi_v<float>;
+
+void check_side(int side) {
+  if (side < 16 || side > 4096) throw UsageError("draw", concat("side of ", side, " pixels, expected 16…4096"));
+}
 
 float between(Random& random, double low, double high) { return static_cast<float>(random.uniform(low, high)); }
 
@@ -245,22 +251,30 @@ Item labelled_item(int64_t label, int side, Random& random) {
   return item;
 }
 
-/// Keeps drawings apart from anything else: an earlier drawing is replaced, other files are not touched.
-void make_room(const fs::path& folder) {
-  const std::vector<std::string>& names = drawn_classes();
-  if (!fs::exists(folder)) return;
-  std::vector<fs::path> earlier;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    const bool drawn = entry.is_directory() ? std::find(names.begin(), names.end(), name) != names.end()
-                                            : name.size() == 9 && name.ends_with(".png") &&
-                                                  std::all_of(name.begin(), name.begin() + 5,
-                                                              [](char c) { return c >= '0' && c <= '9'; });
-    if (!drawn) throw UsageError(entry.path().string(), "is no drawn image", "choose an empty folder");
-    if (!entry.is_directory()) earlier.push_back(entry.path());
+void check(const DrawOptions& options) {
+  if (options.train_per_class < 1 || options.validation_per_class < 1 || options.train_per_class > 99999 ||
+      options.validation_per_class > 99999) {
+    throw UsageError("images per class", "expected 1…99999 in each split");
   }
-  for (const fs::path& file : earlier) fs::remove(file);
-  for (const std::string& name : names) fs::remove(folder / name);
+  check_side(options.side);
+}
+
+/// Makes the folder of a set, or takes that of an earlier drawing of the same images.
+void claim(const fs::path& directory, const DrawOptions& options) {
+  const ResumableFolder folder(directory, {.record = kDrawnSetManifest,
+                                           .what = "the record of a drawn set",
+                                           .made_with = "was drawn with",
+                                           .other_hint = "draw into another folder, or remove this one",
+                                           .damaged_hint = "draw into another folder, or remove this one"});
+  nlohmann::ordered_json settings{{"train_per_class", options.train_per_class},
+                                  {"validation_per_class", options.validation_per_class},
+                                  {"side", options.side},
+                                  {"seed", options.seed},
+                                  {"zero_shot", options.zero_shot}};
+  folder.require_own(settings, {"train", "validation"});
+  folder.prepare();
+  settings["made_by"] = concat("assemble ", ASSEMBLE_VERSION);
+  folder.write(settings);
 }
 
 /// Labels of a split, 0 training's.
@@ -284,7 +298,7 @@ const std::vector<std::string>& drawn_classes() {
 Image draw_image(int64_t label, int side, Random& random) {
   const auto classes = static_cast<int64_t>(drawn_classes().size());
   if (label < 0 || label >= classes) throw UsageError("draw", concat("label ", label, ", expected 0…", classes - 1));
-  if (side < 16 || side > 4096) throw UsageError("draw", concat("side of ", side, " pixels, expected 16…4096"));
+  check_side(side);
   Canvas canvas(side);
   draw_ground(canvas, random);
   draw_clutter(canvas, random);
@@ -293,10 +307,8 @@ Image draw_image(int64_t label, int side, Random& random) {
 }
 
 void draw_dataset(const fs::path& directory, const DrawOptions& options) {
-  if (options.train_per_class < 1 || options.validation_per_class < 1 || options.train_per_class > 99999 ||
-      options.validation_per_class > 99999) {
-    throw UsageError("images per class", "expected 1…99999 in each split");
-  }
+  check(options);
+  claim(directory, options);
   ThreadPool pool(options.threads > 0 ? options.threads : available_cores());
   const std::vector<std::string>& names = drawn_classes();
   const std::pair<const char*, int> splits[] = {{"train", options.train_per_class},
@@ -304,16 +316,19 @@ void draw_dataset(const fs::path& directory, const DrawOptions& options) {
   for (uint32_t split = 0; split < std::size(splits); ++split) {
     const auto& [split_name, per_class] = splits[split];
     const fs::path folder = directory / split_name;
-    make_room(folder);
     const std::vector<int64_t> labels = labels_of(split, options.zero_shot);
-    for (const int64_t label : labels) make_directories(folder / names[static_cast<size_t>(label)]);
+    for (const int64_t label : labels) {
+      make_directories(folder / names[static_cast<size_t>(label)]);
+      remove_stale_temporaries(folder / names[static_cast<size_t>(label)]);
+    }
     pool.parallel_for(per_class * static_cast<int64_t>(labels.size()), [&, per_class = per_class](int64_t i) {
       const int64_t label = labels[static_cast<size_t>(i / per_class)];
+      const std::string number = zero_padded(static_cast<uint64_t>(i % per_class), 5);
+      const fs::path file = folder / names[static_cast<size_t>(label)] / (number + ".png");
+      if (fs::exists(file)) return;
       const int64_t key = label * per_class + i % per_class;
       Random random(options.seed, RandomPurpose::kDraw, split, static_cast<uint64_t>(key));
-      const Bytes png = encode_png(draw_image(label, options.side, random));
-      const std::string number = zero_padded(static_cast<uint64_t>(i % per_class), 5);
-      write_file(folder / names[static_cast<size_t>(label)] / (number + ".png"), png);
+      write_file(file, encode_png(draw_image(label, options.side, random)));
     });
   }
 }

@@ -42,11 +42,6 @@ void check_no_stem_above(const fs::path& stem, const std::map<std::string, int64
   }
 }
 
-bool holds_anything(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::is_directory(folder, ignored) && !fs::is_empty(folder, ignored);
-}
-
 }  // namespace
 
 fs::path derived_stem(const Dataset& dataset, int64_t index, int64_t label) {
@@ -99,14 +94,7 @@ ordered_json read_set_record(const ResumableFolder& set, const ordered_json& set
                              const std::vector<std::string>& parts) {
   const ordered_json before = set.read();
   if (before.is_null()) {
-    for (const std::string& part : parts) {
-      const fs::path folder = set.path() / part;
-      if (!holds_anything(folder)) continue;
-      throw UsageError(
-          folder.string(),
-          concat("is there already, but no ", set.record().filename().string(), " that says how it was made"),
-          "write into another folder");
-    }
+    set.require_new(parts);
     return before;
   }
   // Sets of earlier versions know neither their sources nor their split.

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
@@ -38,7 +39,7 @@ std::vector<std::string> kinds_of(const ResumableFolder& set, const ordered_json
       for (const std::string kind : before.at("kinds")) all.push_back(kind);
     }
   } catch (const ordered_json::exception& error) {
-    set.fail_damaged(error.what());
+    set.fail_damaged(json_problem(error));
   }
   std::vector<std::string> ordered;
   for (const std::string& kind : perturbation_names()) {
@@ -52,6 +53,17 @@ fs::path stem_of(const Dataset& dataset, int64_t index) {
   return derived_stem(dataset, index, known < 0 && dataset.classes() > 0 ? dataset.read(index).label : known);
 }
 
+/// Of a folder that held frames; what is no frame stays, and with it the folder.
+void remove_frames(const fs::path& folder) {
+  std::error_code failed;
+  std::vector<fs::path> frames;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with("frame_") && name.ends_with(".png")) frames.push_back(entry->path());
+  }
+  for (const fs::path& frame : frames) fs::remove(frame, failed);
+}
+
 /// A folder of frames appears at once: it is filled under another name and renamed.
 void write_frames(const fs::path& path, const std::vector<Image>& frames) {
   const fs::path filling = path.parent_path() / ("." + path.filename().string() + ".tmp");
@@ -62,10 +74,12 @@ void write_frames(const fs::path& path, const std::vector<Image>& frames) {
     file.write(encode_png(frames[i]));
     file.commit(/*flush=*/false);
   }
+  remove_frames(path);
   std::error_code failed;
-  fs::remove_all(path, failed);
   fs::rename(filling, path, failed);
-  if (failed) throw RunError(path.string(), "cannot be put in place: " + failed.message());
+  if (!failed) return;
+  throw RunError(path.string(), "cannot be put in place: " + failed.message(),
+                 "it may hold files of others: move them");
 }
 
 /// Whether an earlier run wrote the sequence. What it could not finish, and what others put there, is made again.

@@ -40,6 +40,7 @@ SplitManifest split_from(const nlohmann::json& json) {
 std::string Manifest::to_json() const {
   nlohmann::ordered_json json{{"name", name}, {"seed", seed}, {"classes", class_names.size()}};
   if (training_classes > 0) json["training_classes"] = training_classes;
+  if (!fingerprint.empty()) json["fingerprint"] = fingerprint;
   json["train"] = assemble::to_json(train);
   json["validation"] = assemble::to_json(validation);
   json["class_names"] = class_names;
@@ -56,8 +57,9 @@ Manifest Manifest::from_json(const std::string& text, const std::string& where) 
     manifest.train = split_from(json.at("train"));
     manifest.validation = split_from(json.at("validation"));
     manifest.training_classes = json.value("training_classes", int64_t{0});
+    manifest.fingerprint = json.value("fingerprint", std::string());
   } catch (const nlohmann::json::exception& error) {
-    throw InputError(where, std::string("is not a manifest: ") + error.what(), "build the data set again");
+    throw InputError(where, std::string("is not a manifest: ") + json_problem(error), "build the data set again");
   }
   const auto classes = static_cast<int64_t>(manifest.class_names.size());
   if (manifest.training_classes >= 0 && manifest.training_classes <= classes) return manifest;

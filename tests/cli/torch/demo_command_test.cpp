@@ -30,7 +30,7 @@ TEST(Demo, ReplacesNothingThatNoDemoMade) {
     test::write_bytes(out / name, std::vector<uint8_t>{1, 2, 3});
     const test::CommandResult result = run_command({"demo", "--out", out.string(), "--epochs", "1"});
     EXPECT_EQ(result.exit_code, 2) << name;
-    EXPECT_THAT(result.standard_error, HasSubstr("no earlier demo made it"));
+    EXPECT_THAT(result.standard_error, HasSubstr("no demo.json that says how it was made"));
     EXPECT_EQ(test::read_text(out / name), "\1\2\3");
     EXPECT_EQ(test::list_files(out).size(), 1u);
   }
@@ -65,6 +65,10 @@ TEST(Demo, MeasuresExportsAndReports) {
 
   EXPECT_EQ(output.at("report"), (folder / "demo/report.html").string());
   EXPECT_TRUE(test::fs::exists(folder / "demo/demo.json"));
+  const test::CommandResult other = run_command({"demo", "--out", (folder / "demo").string(), "--epochs", "1"});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.standard_error, HasSubstr("is of a demo with epochs 2, not 1"));
+  EXPECT_TRUE(test::fs::exists(assembled.at("model").get<std::string>())) << "the earlier one is still there";
   const std::string html = test::read_text(folder / "demo/report.html");
   for (const char* elsewhere : {"http:", "https:", "src=\"/", "<script", "<link", "url("}) {
     EXPECT_THAT(html, Not(HasSubstr(elsewhere)));

@@ -4,6 +4,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
+#include "assemble/core/resumable_folder.h"
 #include "assemble/core/text.h"
 #include "assemble/data/draw.h"
 #include "assemble/deploy/benchmark.h"
@@ -27,9 +28,6 @@ constexpr std::string_view kRecipe =
 
 constexpr int64_t kBatch = 8;
 
-/// The file by which a folder is known as an earlier demo's: what others put there is not replaced.
-constexpr const char* kRecord = "demo.json";
-
 nlohmann::ordered_json share_or_null(const std::optional<double>& percent) {
   return number_or_null(percent ? std::optional(*percent / 100) : std::nullopt);
 }
@@ -52,7 +50,7 @@ class DemoCommand : public Subcommand {
 
   void run() override {
     check_output_folder("--out", out_, {});
-    claim_folder();
+    claim();
     const fs::path data = fs::path(out_) / "data";
     log_info(concat("drawing ", drawn_classes().size(), " classes of textured shapes into ", data.string()));
     draw_dataset(data, draw_);
@@ -69,18 +67,23 @@ class DemoCommand : public Subcommand {
   }
 
  private:
-  void claim_folder() const {
-    const fs::path out(out_);
-    if (!fs::exists(out / kRecord)) {
-      for (const char* name : {"data", "vanilla", "assembled", "vanilla.onnx", "assembled.onnx", "report.html"}) {
-        if (!fs::exists(fs::symlink_status(out / name))) continue;
-        throw UsageError((out / name).string(), "would be replaced, and no earlier demo made it",
-                         "choose another --out, or remove it");
-      }
-    }
-    make_directories(out);
-    write_file(out / kRecord,
-               std::string_view(nlohmann::json{{"made_by", concat("assemble ", ASSEMBLE_VERSION)}}.dump() + "\n"));
+  /// Makes the folder, or takes that of an earlier demo with the same options, which is made anew.
+  void claim() const {
+    const ResumableFolder folder(out_, {.record = "demo.json",
+                                        .what = "the record of a demo",
+                                        .made_with = "is of a demo with",
+                                        .other_hint = "choose another --out, or remove this one",
+                                        .damaged_hint = "choose another --out, or remove this one"});
+    nlohmann::ordered_json settings{{"epochs", epochs_},
+                                    {"train_per_class", draw_.train_per_class},
+                                    {"corrupted_images", corrupted_images_},
+                                    {"sequences", sequences_},
+                                    {"width", width_},
+                                    {"seed", draw_.seed}};
+    folder.require_own(settings, {"data", "vanilla", "assembled", "vanilla.onnx", "assembled.onnx", "report.html"});
+    folder.prepare();
+    settings["made_by"] = concat("assemble ", ASSEMBLE_VERSION);
+    folder.write(settings);
   }
 
   fs::path report() const { return fs::path(out_) / "report.html"; }
@@ -96,7 +99,6 @@ class DemoCommand : public Subcommand {
 
   DemoNetwork train(const std::string& name, const std::string& arch, const fs::path& data) const {
     DemoNetwork network{.name = name, .run = fs::path(out_) / name};
-    fs::remove_all(network.run);
     std::vector<std::string> arguments = split(kRecipe, ' ');
     for (const auto& [flag, value] : std::vector<std::pair<std::string, std::string>>{
              {"--data", data.string()},
@@ -115,7 +117,7 @@ class DemoCommand : public Subcommand {
     job.declare(options);
     std::reverse(arguments.begin(), arguments.end());
     options.parse(std::move(arguments));
-    network.training = job.run(options, /*resume=*/false);
+    network.training = job.run(options, /*resume=*/false, /*overwrite=*/true);
     if (network.training.interrupted) throw RunError("demo", "interrupted", "start it again");
     return network;
   }
