@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cerrno>
 
+#include "assemble/core/log.h"
+
 namespace assemble::cli {
 namespace {
 
@@ -23,7 +25,9 @@ InterruptGuard::InterruptGuard() {
   waiter_ = std::jthread([this] {
     while (sem_wait(&wake_) != 0) {  // interrupted by a signal of the program's
     }
-    if (!ends_) stop_.request_stop();
+    if (ends_) return;
+    stop_.request_stop();
+    log_info("stopping at the next safe point; a second signal ends the program at once");
   });
   to_wake = &wake_;
   struct sigaction action {};

@@ -12,7 +12,8 @@
 namespace assemble::cli {
 
 /// While alive, the first Ctrl-C (SIGINT) or SIGTERM asks the work that was given the token to stop at its next safe
-/// point; a second one ends the process at once. Afterwards the handlers that were found are back. One at a time.
+/// point, which is said at once; a second one ends the process at once. Afterwards the handlers that were found are
+/// back. One at a time.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -5,6 +5,9 @@
 
 #include <chrono>
 #include <csignal>
+#include <semaphore>
+
+#include "assemble/core/log.h"
 
 namespace assemble::cli {
 namespace {
@@ -42,6 +45,25 @@ TEST(InterruptGuard, TheFirstSignalRequestsAStop) {
     std::raise(signal);
     EXPECT_TRUE(is_stopped(guard.token()));
   }
+}
+
+TEST(InterruptGuard, SaysAtOnceThatASignalCame) {
+  class Lines : public LogSink {
+   public:
+    void log(LogLevel, const std::string& message) override {
+      text = message;
+      said.release();
+    }
+    void show(const ProgressUpdate&) override {}
+    std::string text;
+    std::binary_semaphore said{0};
+  };
+  const auto lines = std::make_shared<Lines>();
+  const ScopedLogSink sink(lines);
+  const InterruptGuard guard;
+  std::raise(SIGTERM);
+  ASSERT_TRUE(lines->said.try_acquire_for(std::chrono::minutes(1))) << "though nothing looks at the token";
+  EXPECT_EQ(lines->text, "stopping at the next safe point; a second signal ends the program at once");
 }
 
 TEST(InterruptGuard, WithoutASignalNothingIsRequested) {
