@@ -20,9 +20,10 @@ fs::path find_torch_program(const fs::path& program);
 /// The file of the running program.
 fs::path own_program();
 
-/// Becomes assemble-torch with the same arguments (without the program's name), environment, input and outputs.
+/// Becomes assemble-torch with the same arguments (without the program's name), environment, input and outputs. Where
+/// neither GOMP_SPINCOUNT nor OMP_WAIT_POLICY is set, the first is: LibTorch's threads spin less for each other.
 /// @return never
-/// @throws NeedsTorch, the given one, when it is not there; RunError when it cannot be started
+/// @throws UsageError, which says where it was looked for, when it is not there; RunError when it cannot be started
 int hand_over(const NeedsTorch& need, const std::vector<std::string>& arguments);
 
 }  // namespace assemble::cli

@@ -52,7 +52,11 @@ TEST_F(HandOver, WithoutTheOtherProgramTheErrorSaysWhatNeedsItAndHowToGetIt) {
     EXPECT_EQ(result.exit_code, 2);
     EXPECT_EQ(result.standard_output, "");
     EXPECT_THAT(result.standard_error, StartsWith("assemble: error: " + call[0] + ": needs LibTorch"));
-    EXPECT_THAT(result.standard_error, HasSubstr("install the package assemble-torch"));
+    EXPECT_THAT(result.standard_error,
+                HasSubstr(concat("the program assemble-torch, which is in none of ", (folder_ / "bin").string(), ", ",
+                                 (folder_ / "libexec/assemble").string(),
+                                 " (build it with `make build`, or name its "
+                                 "folder in the variable ASSEMBLE_EXEC_PATH)")));
   }
   const CommandResult eval = run({"eval", "--model", "m", "--data", "d", "--world", "2"});
   EXPECT_EQ(eval.exit_code, 2);
@@ -67,6 +71,20 @@ TEST_F(HandOver, ArgumentsEnvironmentAndStatusPassThrough) {
   EXPECT_EQ(result.exit_code, 42);
   EXPECT_EQ(result.standard_output, found.string() + " train --data a b --no-such-flag seen\n");
   EXPECT_EQ(result.standard_error, "");
+}
+
+TEST_F(HandOver, ThreadsOfTheOtherProgramSpinLessUnlessToldOtherwise) {
+  write_file(stand_in("bin"), std::string_view("#!/bin/sh\necho \"$GOMP_SPINCOUNT,$OMP_WAIT_POLICY\"\n"));
+  fs::permissions(folder_ / "bin" / kTorchProgram, fs::perms::owner_all);
+  const auto answer = [&](const char* name, const char* value) {
+    if (name != nullptr) setenv(name, value, 1);
+    const std::string output = run({"train"}).standard_output;
+    if (name != nullptr) unsetenv(name);
+    return output;
+  };
+  EXPECT_EQ(answer(nullptr, nullptr), "30000,\n");
+  EXPECT_EQ(answer("GOMP_SPINCOUNT", "7"), "7,\n");
+  EXPECT_EQ(answer("OMP_WAIT_POLICY", "active"), ",active\n");
 }
 
 TEST_F(HandOver, WhatARuntimeCommandNeedsIsHandedOverToo) {
