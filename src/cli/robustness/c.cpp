@@ -136,6 +136,7 @@ class CorruptionMeasure : public Subcommand {
       settings.update({{"split", split_name(split_)}, {"count", source_.dataset->size()}});
     const ClassPairing pairing = pair_source(network.measured(), source_).corrupted();
     if (!pairing.same()) settings["class_pairing"] = pairing.order();
+    if (network_.pairing.all_outputs) settings["all_outputs"] = true;
     const RunState state(out, settings);
     if (!state.results().is_null()) results = corruption_results_from_json(state.results(), state.where());
     measure_corruptions(network.measured(), source_, results, [&] { state.store(to_json(results)); });

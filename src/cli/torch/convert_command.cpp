@@ -45,7 +45,7 @@ class ConvertCommand : public Subcommand {
     app.add_option("--class-names", class_names_, "Text file, a class a line; default: 0, 1, 2, …");
     app.add_option("--preprocessing", preprocessing_,
                    "Type such as imagenet_224_256 or torchvision_224_232; default: imagenet, for weights of other "
-                   "libraries torchvision");
+                   "libraries torchvision, for a model file its own");
     app.add_option("--mean", mean_, "Three numbers subtracted from RGB in [0, 255]")
         ->transform(real(-1e6, 1e6))
         ->expected(3);
@@ -80,6 +80,12 @@ class ConvertCommand : public Subcommand {
                        "leave it out");
     }
     result_["from"] = "model file";
+    if (!preprocessing_.empty()) {
+      Preprocessing chosen = Preprocessing::from_type(preprocessing_);
+      chosen.mean = card_.preprocessing.mean;  // they belong to the weights
+      chosen.deviation = card_.preprocessing.deviation;
+      card_.preprocessing = chosen;
+    }
     const auto step = card_.training.find("global_step");
     if (step != card_.training.end()) global_step_ = read_step(step->second);
     return model;
@@ -140,10 +146,11 @@ class ConvertCommand : public Subcommand {
     if (!preprocessing_.empty() || result_["from"] == "model file") return;
     const Preprocessing& assumed = card_.preprocessing;
     const bool original = assumed.family == PreprocessingFamily::kImagenet;
-    notes_.push_back(concat("assumed: preprocessing as ", original ? "the original's imagenet" : "torchvision's",
-                            ", short side to ", assumed.eval_resize, ", crop of ", assumed.eval_size,
-                            is_mobilenet_ ? concat(", (x - ", kHalf, ") / ", kHalf) : "",
-                            "; give --preprocessing for another"));
+    notes_.push_back(
+        concat("assumed: preprocessing as ", original ? "the original's imagenet" : "torchvision's", ", short side to ",
+               assumed.eval_resize, ", crop of ", assumed.eval_size,
+               is_mobilenet_ && mean_.empty() && deviation_.empty() ? concat(", (x - ", kHalf, ") / ", kHalf) : "",
+               "; give --preprocessing for another"));
     log_warning(notes_.back());
   }
 

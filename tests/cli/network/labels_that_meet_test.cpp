@@ -124,6 +124,31 @@ TEST_F(LabelsThatMeet, OfAPartOfTheClassesOnlyTheirLogitsCompete) {
   EXPECT_THAT(text.standard_output, HasSubstr("only the logits of the 3 classes that are there compete"));
 }
 
+TEST_F(LabelsThatMeet, OfASampleAllOutputsCompete) {
+  const json sample = parse(eval("part", {"--all-outputs"}));
+  EXPECT_EQ(sample.at("class_pairing").at("measured_outputs"), kClasses + 1);
+  EXPECT_LE(sample.at("top5").get<double>(), parse(eval("part")).at("top5").get<double>());
+  EXPECT_EQ(eval("part", {"--all-outputs", "--retrieval"}).exit_code, 2);
+  fs::create_directories(path("part-c/fog"));
+  fs::copy(path("part"), path("part-c/fog/1"), fs::copy_options::recursive);
+  std::vector<std::string> measure{"robustness",    "c",
+                                   "--model",       path("model.safetensors"),
+                                   "--data",        path("part-c"),
+                                   "--corruptions", "fog",
+                                   "--severities",  "1",
+                                   "--json",        "--out",
+                                   path("part-out")};
+  const CommandResult part = run_command(measure);
+  EXPECT_EQ(parse(part).at("class_pairing").at("measured_outputs"), 3);
+  measure.push_back("--all-outputs");
+  EXPECT_EQ(run_command(measure).exit_code, 3) << "the folder holds what was measured over three outputs";
+  measure.at(measure.size() - 2) = path("sample-out");
+  const json fog = parse(run_command(measure));
+  EXPECT_EQ(fog.at("class_pairing").at("measured_outputs"), kClasses + 1);
+  EXPECT_DOUBLE_EQ(1 - fog.at("measured").at("corruptions").at("fog").at("1").at("error").get<double>(),
+                   sample.at("top1").get<double>());
+}
+
 TEST_F(LabelsThatMeet, AWrongPairingIsAnErrorAndAnOffsetOrMapSaysTheRightOne) {
   write_file(path("map.csv"), std::string_view("rose,4\ntulip,501\n"));
   for (const auto& [name, c] : {std::pair("rose", 3), std::pair("tulip", 500)}) {

@@ -71,6 +71,18 @@ TEST_F(ConvertCommand, GivesAModelFileWithItsCard) {
   EXPECT_EQ(card.training.at("global_step"), "9");
 }
 
+TEST_F(ConvertCommand, AModelFileTakesAnotherPreprocessingAndKeepsItsMean) {
+  ASSERT_EQ(convert(checkpoint_.string(), {"--mean", "1", "2", "3"}).exit_code, 0);
+  const std::string other = (folder_ / "other.safetensors").string();
+  ASSERT_EQ(run_command({"convert", model(), other, "--preprocessing", "torchvision_192_200"}).exit_code, 0);
+  ModelCard card;
+  load_model(other, &card);
+  Preprocessing expected = Preprocessing::from_type("torchvision_192_200");
+  expected.mean = {1, 2, 3};
+  expected.deviation = {1, 1, 1};
+  EXPECT_EQ(card.preprocessing, expected);
+}
+
 TEST_F(ConvertCommand, SaysWhatItAssumed) {
   const auto result = convert(checkpoint_.string());
   ASSERT_EQ(result.exit_code, 0) << result.standard_error;
