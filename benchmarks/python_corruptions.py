@@ -7,7 +7,6 @@ package(): the functions of the `imagecorruptions` package.
 """
 import os
 import pathlib
-import platform
 import sys
 import types
 
@@ -17,6 +16,8 @@ import scipy
 import skimage
 import skimage.filters
 from PIL import Image
+
+from machine import processor
 
 OFFICIAL = ["gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur",
             "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression"]
@@ -91,9 +92,7 @@ def crop(path, resize=256, side=224):
 
 
 def cpu():
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-    return f"{names[0]} ({os.cpu_count()} threads)" if names else platform.processor()
+    return f"{processor()} ({os.cpu_count()} threads)"
 
 
 def versions():

@@ -2,6 +2,8 @@
 """Exports networks of torchvision and timm with random weights, and compares the logits that `assemble teach` stores with
 ONNX Runtime's, whose images torchvision prepares."""
 
+import csv
+import datetime
 import pathlib
 import struct
 import subprocess
@@ -17,7 +19,11 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import center_crop, resize, to_tensor
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "benchmarks"))
+from machine import processor, version  # noqa: E402
+
 COMMAND, WORK = sys.argv[1], pathlib.Path(sys.argv[2])
+ROWS = []
 TOLERANCE = 1e-4  # of the largest logit
 CLASSES = 7
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -150,19 +156,29 @@ def check(name, network, options, size=64, short_side=72, interpolation=Interpol
         largest = max(largest, numpy.abs(expected).max())
     opset_found = onnx.load(str(model)).opset_import[0].version
     print(f"{name}: operator set {opset_found}, largest difference {difference:.1e} of logits up to {largest:.3g}")
+    ROWS.append([name, opset_found, len(images), f"{largest:.4g}", f"{difference:.2e}", f"{difference / largest:.2e}"])
     assert difference <= TOLERANCE * largest, name
 
 
 draw_images(WORK / "data")
 resnet = randomise(torchvision.models.resnet18(weights=None, num_classes=CLASSES))
-check("torchvision", resnet, "")
-check("fixed", resnet, 'layout = "nchw"\n', batch="fixed", opset=9)
-check("dynamic", resnet, "size = 64\n", batch="all")
-check("nhwc", Channels(resnet), 'channels = "bgr"\n', nhwc=True)
-check("softmax", Softmax(resnet), "", softmax=True)
+check("resnet18", resnet, "")
+check("resnet18_fixed_batch", resnet, 'layout = "nchw"\n', batch="fixed", opset=9)
+check("resnet18_any_size", resnet, "size = 64\n", batch="all")
+check("resnet18_nhwc_bgr", Channels(resnet), 'channels = "bgr"\n', nhwc=True)
+check("resnet18_softmax", Softmax(resnet), "", softmax=True)
 background = randomise(torchvision.models.mobilenet_v2(weights=None, num_classes=CLASSES + 1))
-check("background", background, "", offset=1)
+check("mobilenet_v2_background", background, "", offset=1)
 for model in ("efficientnet_b0", "mobilenetv3_small_050", "vit_tiny_patch16_224"):
     extra = {"img_size": 64} if model.startswith("vit") else {}
     check(model, randomise(timm.create_model(model, pretrained=False, num_classes=CLASSES, **extra)), "",
           interpolation=InterpolationMode.BICUBIC)
+if len(sys.argv) > 3:
+    with open(sys.argv[3], "w", newline="") as file:
+        packages = ", ".join(f"{package.__name__} {package.__version__}"
+                             for package in (torch, torchvision, timm, onnx, onnxruntime))
+        file.write(f"# {datetime.date.today()}, {processor()}, {version(COMMAND)}, {packages}\n")
+        file.write("# command: ASSEMBLE_TORCH_PYTHON=PYTHON tests/teacher_torch_test.sh FILE.csv\n")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["teacher", "opset", "images", "largest_logit", "largest_difference", "relative"])
+        writer.writerows(ROWS)

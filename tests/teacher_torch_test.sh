@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Teachers that PyTorch exports from torchvision's and timm's code, with random weights: the logits that `assemble teach`
 # stores are ONNX Runtime's for the same preprocessing. Needs a Python with torch, torchvision, timm, onnx and
-# onnxruntime: ASSEMBLE_TORCH_PYTHON (default: python3); exit status 77 (skipped) without them.
+# onnxruntime: ASSEMBLE_TORCH_PYTHON (default: python3); exit status 77 (skipped) without them. What it measured goes
+# into the first argument, a CSV file, if there is one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,4 +14,4 @@ if ! "$kPython" -c 'import torch, torchvision, timm, onnx, onnxruntime' >/dev/nu
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$kPython" tests/teacher_torch_check.py build/assemble "$work"
+"$kPython" tests/teacher_torch_check.py build/assemble "$work" "$@"
