@@ -140,6 +140,26 @@ void ClassPairing::pair_by_offset(int64_t offset) {
     refuse(concat("do not meet by an offset of ", offset, ": class ", label, " has no output"),
            "correct the `label_offset`");
   }
+  require_as_named();
+}
+
+/// @throws InputError where the names of both sides, or ImageNet's table, say other outputs
+void ClassPairing::require_as_named() {
+  const std::vector<int64_t> by_offset = outputs_;
+  const bool numbers = are_numbers(network_.names);
+  for (size_t label = 0; !numbers && label < outputs_.size(); ++label) {
+    const auto named = find_class(network_.names, data_.names[label], network_.where);
+    outputs_[label] = named.value_or(by_offset[label]);
+  }
+  if (numbers) (void)pair_by_synsets();
+  const auto [mine, named] = std::ranges::mismatch(by_offset, outputs_);
+  if (mine != by_offset.end() && *mine >= 0 && *named >= 0) {
+    refuse(concat("contradict an offset of ", offset_, ": class ", mine - by_offset.begin(), ", '",
+                  data_.names[static_cast<size_t>(mine - by_offset.begin())], "', is output ", *named),
+           "leave the `label_offset` out");
+  }
+  by_ = By::kOffset;
+  outputs_ = by_offset;
 }
 
 void ClassPairing::choose_measured(bool all_outputs) {
@@ -197,10 +217,13 @@ int64_t ClassPairing::column(int64_t label, const std::string& where) const {
     output = outputs_[static_cast<size_t>(label)];
   }
   if (output < 0 || output >= static_cast<int64_t>(columns_.size())) {
-    throw InputError(where,
-                     concat("label ", label, " has none of the ", columns_.size(), " outputs of ", network_.where,
-                            by_ == By::kOffset ? concat(" at an offset of ", offset_) : ""),
-                     "correct the `label_offset` or `class_map`");
+    const std::string what =
+        concat("label ", label, " has none of the ", columns_.size(), " outputs of ", network_.where);
+    // No image is broken where the offset is wrong.
+    if (by_ == By::kOffset) {
+      throw UsageError("`label_offset`", concat(offset_, " is wrong for ", where, ": ", what));
+    }
+    throw InputError(where, what, "correct the `class_map`");
   }
   return columns_[static_cast<size_t>(output)];
 }

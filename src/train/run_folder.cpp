@@ -128,7 +128,13 @@ RunFolder::RunFolder(fs::path folder, bool resume, bool overwrite) : folder_(std
   const fs::path files[] = {checkpoint(), last(), best(), folder_ / "metrics.jsonl", folder_ / "summary.csv"};
   const bool holds_run =
       std::any_of(std::begin(files), std::end(files), [](const fs::path& f) { return fs::exists(f); });
+  const fs::path marks[] = {checkpoint(), folder_ / kEnvironment, folder_ / "metrics.jsonl", folder_ / "summary.csv"};
+  const bool wrote_it = std::ranges::any_of(marks, [](const fs::path& f) { return fs::exists(f); });
   if (resume && overwrite) throw UsageError("`overwrite`", "and `resume` exclude each other");
+  if (!resume && holds_run && !wrote_it) {
+    throw UsageError(folder_.string(), "holds files that a run would replace, and no run wrote them",
+                     "move them, or choose another folder");
+  }
   if (!resume && !overwrite && holds_run) {
     throw UsageError(folder_.string(), "already holds a run",
                      "use `resume` to go on with it, `overwrite` to begin anew, or another folder");

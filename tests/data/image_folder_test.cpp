@@ -75,8 +75,16 @@ TEST(ImageFolder, OneImageInAClassIsAllowedWithAWarning) {
   touch(folder / "cat/1.jpg");
   ::testing::internal::CaptureStderr();
   const ImageFolder data(folder.path());
-  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("cat: this class has a single image"));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("a class has a single image: cat"));
   EXPECT_EQ(data.size(), 1);
+}
+
+TEST(ImageFolder, ManySuchClassesAreOneWarning) {
+  TemporaryFolder folder;
+  for (const char* name : {"a", "b", "c", "d", "e"}) touch(folder / name / "1.jpg");
+  ::testing::internal::CaptureStderr();
+  const ImageFolder data(folder.path());
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("classes have a single image: a, b, c and 2 more"));
 }
 
 TEST(ImageFolder, TakesLabelsFromTheClassesExpected) {

@@ -107,5 +107,15 @@ TEST_F(RecordClasses, PatternsNameTheFiles) {
               HasSubstr("holds no train TFRecords"));
 }
 
+TEST_F(RecordClasses, NoFileIsOfBothSplits) {
+  write("flowers_1.tfrecord", {{0, "a"}, {1, "b"}});
+  write("held_1.tfrecord", {{1, "b"}});
+  write_file(folder_ / "classes.txt", std::string_view("a\nb\n"));
+  const RecordFiles files{.train_files = "*", .validation_files = "held*"};
+  EXPECT_THAT(error_of<InputError>([&] { open(Split::kTrain, files); }),
+              HasSubstr("held_1.tfrecord: is taken by both `train_files` and `validation_files`"));
+  EXPECT_EQ(open(Split::kTrain, {.train_files = "*"})->size(), 3) << "classes.txt holds no records";
+}
+
 }  // namespace
 }  // namespace assemble

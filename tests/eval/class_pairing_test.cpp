@@ -120,12 +120,22 @@ TEST(ClassPairing, AnOffsetPairsByNumbers) {
   EXPECT_THAT(logits_of(up.in_order_of_data(counting(4))), ElementsAre(1, 2, 3));
   const ClassPairing unnamed = pair(numbers(3), {}, {.label_offset = -1});
   EXPECT_EQ(unnamed.column(3, "x"), 2);
-  EXPECT_THAT(error_of<InputError>([&] { unnamed.column(0, "image"); }), HasSubstr("image: label 0"));
+  EXPECT_THAT(error_of<UsageError>([&] { unnamed.column(0, "image"); }), HasSubstr("wrong for image: label 0"));
   EXPECT_EQ(pair(numbers(3), {"background", "a", "b", "c"}, {.label_offset = -1}).column(1, "x"), 0);
   EXPECT_THAT(refusal(numbers(3), {"a", "b", "c"}, {.label_offset = 1}), HasSubstr("class 2 has no output"));
   EXPECT_THAT(refusal(numbers(3), {"a", "b", "c"}, {.label_offset = -1}), HasSubstr("class 0 has no output"));
   EXPECT_THAT(error_of<UsageError>([&] { pair({}, {}, {.label_offset = 1, .class_map = "x"}); }),
               HasSubstr("label_offset"));
+}
+
+TEST(ClassPairing, AnOffsetThatNamesContradictIsRefused) {
+  EXPECT_THAT(refusal({"a", "b", "c", "d"}, {"b", "c"}, {.label_offset = 0}),
+              AllOf(HasSubstr("contradict an offset of 0"), HasSubstr("class 0, 'b', is output 1")));
+  EXPECT_EQ(pair({"a", "b", "c", "d"}, {"b", "c"}, {.label_offset = 1}).column(1, "x"), 2);
+  const Names synsets = imagenet_synsets();
+  EXPECT_THAT(refusal(numbers(1001), synsets, {.label_offset = 0}), HasSubstr("is output 1"));
+  EXPECT_THAT(refusal(numbers(1001), {synsets[5], synsets[7]}, {.label_offset = 1}), HasSubstr("is output 6"));
+  EXPECT_EQ(pair(numbers(1001), synsets, {.label_offset = 1}).column(0, "x"), 1);
 }
 
 class ClassMap : public testing::Test {

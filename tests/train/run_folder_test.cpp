@@ -46,6 +46,15 @@ TEST(RunFolder, OverwritingRemovesTheRunAndNothingElse) {
   EXPECT_THAT(test::list_files(folder / "run"), testing::ElementsAre("notes.txt"));
 }
 
+TEST(RunFolder, ReplacesNoModelThatNoRunWrote) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "best.safetensors", std::string_view("precious"));
+  for (const bool overwrite : {false, true}) {
+    EXPECT_THAT(test::error_of<UsageError>([&] { RunFolder(folder.path(), false, overwrite); }),
+                testing::HasSubstr("no run wrote them"));
+  }
+}
+
 TEST(RunFolder, ReplacesNoConfigurationThatNoRunWrote) {
   const test::TemporaryFolder folder;
   write_file(folder / "config.toml", std::string_view("lr = 1\n"));

@@ -94,6 +94,7 @@ class ClassPairing {
   void pair_by_names();
   bool pair_by_synsets();
   void pair_by_offset(int64_t offset);
+  void require_as_named();
   void choose_measured(bool all_outputs);
   void require_data_names() const;
   [[noreturn]] void refuse(const std::string& what, const std::string& hint = "") const;

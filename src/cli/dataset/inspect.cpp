@@ -26,6 +26,8 @@ struct SplitSummary {
   int min_side = 0;  // only when the images were decoded
   int max_side = 0;
   std::vector<std::string> broken;
+
+  int64_t of_class(size_t label) const { return label < per_class.size() ? per_class[label] : 0; }
 };
 
 SplitSummary inspect(const Dataset& dataset, bool decode, int threads) {
@@ -75,43 +77,49 @@ class InspectCommand : public Subcommand {
   }
 
   void run() override {
-    const auto train = open_dataset(data_, Split::kTrain, ClassRule::kOfTraining, files_);
-    const auto validation = open_dataset(data_, Split::kValidation, ClassRule::kOfTraining, files_);
-    const SplitSummary of_train = inspect(*train, decode_, threads_);
-    const SplitSummary of_validation = inspect(*validation, decode_, threads_);
-    const std::vector<std::string>& names = train->class_names();
+    const auto train = open(Split::kTrain), validation = open(Split::kValidation);
+    const SplitSummary of_train = train ? inspect(*train, decode_, threads_) : SplitSummary{};
+    const SplitSummary of_validation = validation ? inspect(*validation, decode_, threads_) : SplitSummary{};
+    const std::vector<std::string>& names = (train ? train : validation)->class_names();
     std::vector<std::vector<std::string>> rows{{"class", "training", "validation"}};
     nlohmann::ordered_json classes = nlohmann::ordered_json::array();
     for (size_t c = 0; c < names.size(); ++c) {
-      rows.push_back(
-          {shown_class(names[c]), std::to_string(of_train.per_class[c]), std::to_string(of_validation.per_class[c])});
-      classes.push_back({{"name", names[c]},
-                         {"train_images", of_train.per_class[c]},
-                         {"validation_images", of_validation.per_class[c]}});
+      const int64_t in_train = of_train.of_class(c), in_validation = of_validation.of_class(c);
+      rows.push_back({shown_class(names[c]), std::to_string(in_train), std::to_string(in_validation)});
+      classes.push_back({{"name", names[c]}, {"train_images", in_train}, {"validation_images", in_validation}});
     }
     rows.push_back({"all", std::to_string(of_train.images), std::to_string(of_validation.images)});
     nlohmann::ordered_json json{
         {"train_images", of_train.images}, {"validation_images", of_validation.images}, {"classes", classes}};
     std::string text = format_table(rows);
-    add_sources(*train, *validation, json, text);
+    if (train) add_source("train", *train, json, text);
+    if (validation) add_source("validation", *validation, json, text);
     if (const auto manifest = read_manifest(data_)) add_manifest(*manifest, json, text);
     if (decode_) add_decoded(of_train, of_validation, json, text);
     print(json, text);
   }
 
  private:
-  /// Where each split comes from, and what lies there and is no image.
-  static void add_sources(const Dataset& train, const Dataset& validation, nlohmann::ordered_json& json,
-                          std::string& text) {
-    for (const auto& [name, dataset] : {std::pair("train", &train), std::pair("validation", &validation)}) {
-      const std::string part = dataset->part();
-      const std::string source = one_line(part.empty() ? dataset->where() : concat(dataset->where(), ": ", part));
-      json[concat(name, "_source")] = source;
-      json["passed_over"][name] = dataset->passed_over();
-      text += concat("\n", name, " is ", source, "\n");
-      for (const auto& [kind, count] : dataset->passed_over())
-        text += concat("  passed over: ", count, " ", kind, "\n");
-    }
+  /// Nothing for a split that was not built, or that no pattern names.
+  std::unique_ptr<Dataset> open(Split split) const {
+    const bool trains = split == Split::kTrain;
+    const auto manifest = read_manifest(data_);
+    const bool was_built = !manifest || !(trains ? manifest->train : manifest->validation).shards.empty();
+    const std::string& own = trains ? files_.train_files : files_.validation_files;
+    const std::string& other = trains ? files_.validation_files : files_.train_files;
+    if (!was_built || (own.empty() && !other.empty())) return nullptr;
+    return open_dataset(data_, split, ClassRule::kOfTraining, files_);
+  }
+
+  /// Where a split comes from, and what lies there and is no image.
+  static void add_source(const std::string& name, const Dataset& dataset, nlohmann::ordered_json& json,
+                         std::string& text) {
+    const std::string part = dataset.part();
+    const std::string source = one_line(part.empty() ? dataset.where() : concat(dataset.where(), ": ", part));
+    json[concat(name, "_source")] = source;
+    json["passed_over"][name] = dataset.passed_over();
+    text += concat("\n", name, " is ", source, "\n");
+    for (const auto& [kind, count] : dataset.passed_over()) text += concat("  passed over: ", count, " ", kind, "\n");
   }
 
   void add_manifest(const Manifest& manifest, nlohmann::ordered_json& json, std::string& text) const {

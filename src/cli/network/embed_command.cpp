@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fstream>
+
 #include "assemble/core/error.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
@@ -43,6 +45,10 @@ class EmbedCommand : public Subcommand {
     prepare_output_file("--out", out_, {inference_.model, data_});
     if (const fs::path labels = embedding_labels_file(out_); !labels.empty()) {
       prepare_output_file("--out", labels, {inference_.model, data_});
+      if (!is_labels_file(labels)) {
+        throw UsageError("--out", concat(labels.string(), " would be replaced, and holds other things than labels"),
+                         "move it, or choose another name");
+      }
     }
     keep_freed_memory();
     const auto dataset =
@@ -61,6 +67,13 @@ class EmbedCommand : public Subcommand {
     NamedEmbeddings result{embed_images(network, inference_.model, loader, "embedding"), dataset.class_names()};
     warn_of_broken(loader);
     return result;
+  }
+
+  /// Whether there is nothing, or what an earlier call wrote.
+  static bool is_labels_file(const fs::path& path) {
+    std::ifstream stream(path);
+    std::string line;
+    return !std::getline(stream, line) || line == "image,label,class";
   }
 
   void report(const NamedEmbeddings& embeddings) const {

@@ -24,6 +24,15 @@ Sample read_sample(const fs::path& path, int64_t label) {
   return sample;
 }
 
+void warn_of_classes(const std::string& where, std::vector<std::string> classes, const char* what) {
+  constexpr size_t kNamed = 3;
+  if (classes.empty()) return;
+  const size_t more = classes.size() - std::min(classes.size(), kNamed);
+  classes.resize(classes.size() - more);
+  log_warning(concat(where, ": ", more + classes.size() == 1 ? "a class has " : "classes have ", what, ": ",
+                     join(classes, ", "), more > 0 ? concat(" and ", more, " more") : ""));
+}
+
 }  // namespace
 
 bool is_image_file(const fs::path& path) {
@@ -43,21 +52,24 @@ ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::strin
   }
   require_known_classes(folders, class_names_, where);
   ImageLister lister;
+  std::vector<std::string> absent, single;
   for (size_t label = 0; label < class_names_.size(); ++label) {
     const auto found = folders.find(class_names_[label]);
     if (found == folders.end()) {
-      log_warning(concat(where, "/", class_names_[label], ": this class has no folder here"));
+      absent.push_back(class_names_[label]);
       continue;
     }
     const fs::path folder = directory / found->second;
     folders.erase(found);  // models may have two classes of one name: the folder is the first's
     const std::vector<fs::path> images = lister.list(folder);
     if (images.empty()) throw InputError(one_line(folder.string()), "a class without images", kLayout);
-    if (images.size() == 1) log_warning(one_line(folder.string()) + ": this class has a single image");
+    if (images.size() == 1) single.push_back(class_names_[label]);
     for (const fs::path& image : images) {
       files_.push_back({image.lexically_relative(directory), static_cast<int32_t>(label)});
     }
   }
+  warn_of_classes(where, absent, "no folder here");
+  warn_of_classes(where, single, "a single image");
   lister.pass_over_files_in(directory);
   passed_over_ = lister.passed_over();
   warn_passed_over(passed_over_, where);

@@ -114,7 +114,8 @@ std::vector<fs::path> find_shards(const fs::path& directory, const std::string& 
 std::vector<fs::path> match_shards(const fs::path& directory, const std::string& pattern, bool allow_missing) {
   std::vector<std::string> names;
   for (const std::string& name : file_names(directory)) {
-    if (fnmatch(pattern.c_str(), name.c_str(), 0) == 0) names.push_back(name);
+    const bool is_beside = name.ends_with(".json") || name.ends_with(".txt");  // dataset.json, classes.txt …
+    if (!is_beside && fnmatch(pattern.c_str(), name.c_str(), 0) == 0) names.push_back(name);
   }
   if (names.empty()) throw InputError((directory / pattern).string(), "no file has such a name", "check the pattern");
   std::sort(names.begin(), names.end(), natural_less);

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "../../data/imagenet_sets.h"
 #include "drawn_data.h"
 
 namespace assemble {
@@ -42,6 +43,21 @@ TEST_F(DatasetCommandTest, InspectShowsWhereSplitsAreFromAndWhatWasPassedOver) {
   EXPECT_THAT(result.standard_error, HasSubstr("'valid' is taken for validation, the test images are not"));
   const test::CommandResult text = run_command({"dataset", "inspect", folder_.path().string()});
   EXPECT_THAT(text.standard_output, HasSubstr("Train\n  passed over: 1 .bmp\n"));
+}
+
+TEST(DatasetCommand, InspectTakesASetOfOneSplit) {
+  const test::TemporaryFolder folder;
+  test::write_validation_archive(folder / "raw", 3);
+  test::write_devkit(folder / "raw", 3);
+  const std::string out = (folder / "records").string();
+  ASSERT_EQ(run_command({"dataset", "build", "imagenet", "--raw", (folder / "raw").string(), "--out", out}).exit_code,
+            0);
+  const test::CommandResult result = run_command({"dataset", "inspect", out, "--verify", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  const json measures = json::parse(result.standard_output);
+  EXPECT_EQ(measures.at("train_images"), 0);
+  EXPECT_EQ(measures.at("validation_images"), 3);
+  EXPECT_EQ(measures.at("differences"), json::array());
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ TEST(CorruptCommand, NeitherSetNorDataLieInTheOther) {
       EXPECT_THAT(result.standard_error, HasSubstr("would mix"));
     }
   }
-  EXPECT_THAT(test::list_files(folder / "data"), testing::ElementsAre("train", "validation"));
+  EXPECT_THAT(test::list_files(folder / "data"), testing::ElementsAre("draw.json", "train", "validation"));
 }
 
 }  // namespace
