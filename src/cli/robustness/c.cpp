@@ -9,6 +9,7 @@
 #include "assemble/data/derived_folder.h"
 #include "assemble/image/decode.h"
 #include "common/choice_option.h"
+#include "common/data_options.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
 #include "robustness/robustness.h"
@@ -60,6 +61,7 @@ class CorruptionMeasure : public Subcommand {
 
   void declare(CLI::App& app) override {
     network_.declare(app);
+    declare_competition(app, network_.pairing);
     CorruptSetOptions& options = source_.options;
     app.add_option("--data", data_, "A corrupted set (CORRUPTION/SEVERITY/CLASS/…), or clean data to corrupt")
         ->required();

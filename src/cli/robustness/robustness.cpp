@@ -31,7 +31,6 @@ void NetworkOptions::declare(CLI::App& app) {
   app.add_option("--max-broken", loader.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
   declare_record_files(app, files);
   declare_pairing(app, pairing);
-  declare_competition(app, pairing);
 }
 
 void DataReading::declare(CLI::App& app) {
@@ -69,7 +68,9 @@ MeasuredNetwork LoadedNetwork::measured() const {
 ordered_json LoadedNetwork::identity() const { return {{"content", content_hash(file_)}, {"precision", precision_}}; }
 
 void LoadedNetwork::check_classes(const Dataset& dataset) const {
-  const ClassPairing pairing({card_.class_names, file_.string()}, {dataset.class_names(), dataset.where()}, pairing_);
+  PairingOptions options = pairing_;
+  options.all_outputs = true;  // predictions are compared with each other, over all outputs
+  const ClassPairing pairing({card_.class_names, file_.string()}, {dataset.class_names(), dataset.where()}, options);
   if (!pairing.same()) log_info(pairing.to_text());
 }
 
