@@ -60,6 +60,9 @@ void TrainOptions::check() const {
     throw UsageError(concat("`freeze` ", kFreezeDepths.name(freeze)), "would keep weights that were drawn at random",
                      "name the file that they are to come from as `pretrained`");
   }
+  if (pretrained_averages && pretrained.empty()) {
+    throw UsageError("`pretrained_averages`", "has no effect without `pretrained`", "leave it out");
+  }
   require_below_1(label_smoothing, "`label_smoothing`");
   require(cosine_scale > 0 && std::isfinite(cosine_scale), "`cosine_scale`", "more than 0");
   require(arcface_margin >= 0 && arcface_margin < kLargestMargin, "`arcface_margin`",

@@ -49,14 +49,11 @@ void TrainFlags::declare_network(CLI::App& app) {
   TrainOptions& o = options_;
   app.add_option("--arch", o.arch, "Network: a preset or base+tweak+tweak… (see `assemble model list`)")
       ->group("Network");
-  CLI::Option* pretrained =
-      app.add_option("--pretrained", o.pretrained,
-                     "Weights to start from, all but the classifier's: model file, TensorFlow checkpoint, .pth or "
-                     ".safetensors; pooling, embedding, filters (aa), last stride and classes may differ")
-          ->group("Network");
-  app.add_flag("--pretrained-ema", o.pretrained_averages, "Of --pretrained the averaged weights")
-      ->needs(pretrained)
+  app.add_option("--pretrained", o.pretrained,
+                 "Weights to start from, all but the classifier's: model file, TensorFlow checkpoint, .pth or "
+                 ".safetensors; pooling, embedding, filters (aa), last stride and classes may differ")
       ->group("Network");
+  app.add_flag("--pretrained-ema", o.pretrained_averages, "Of --pretrained the averaged weights")->group("Network");
   add_choice(app, "--freeze", o.freeze, kFreezeDepths,
              "What stays as it is; backbone: all but embedding and classifier")
       ->group("Network");
