@@ -39,6 +39,14 @@ Network gathered(const Network& network, std::vector<int64_t> from) {
   return [network, from = std::move(from)](const Images& images) { return gathered(network(images), from); };
 }
 
+/// Where the one class is that means the same as `name`; -1 for none, or several.
+int64_t only_place(const std::vector<std::string>& names, const std::string& name) {
+  const auto means_it = [&](const std::string& other) { return class_key(other) == class_key(name); };
+  const auto found = std::ranges::find_if(names, means_it);
+  const bool only = found != names.end() && std::find_if(found + 1, names.end(), means_it) == names.end();
+  return only ? found - names.begin() : -1;
+}
+
 /// The names that ImageNet's table has for 1,000 or 1,001 outputs.
 std::vector<std::string> names_by_table(size_t outputs) {
   return imagenet_synsets(outputs > imagenet_classes().size());
@@ -105,9 +113,9 @@ void ClassPairing::pair_by_names() {
                 "'", near.empty() ? "" : concat(" (the nearest is '", near, "')")));
 }
 
-bool ClassPairing::pair_by_synsets() {
+std::optional<std::vector<int64_t>> ClassPairing::outputs_by_table() const {
   const size_t outputs = network_.names.size(), classes = imagenet_classes().size();
-  if (outputs != classes && outputs != classes + 1) return false;
+  if (outputs != classes && outputs != classes + 1) return std::nullopt;
   std::set<int64_t> taken;
   std::vector<int64_t> found(data_.names.size(), -1);
   for (size_t label = 0; label < found.size(); ++label) {
@@ -116,12 +124,18 @@ bool ClassPairing::pair_by_synsets() {
       continue;
     }
     const auto index = imagenet_index(synset_of(data_.names[label]));
-    if (!index || !taken.insert(*index).second) return false;
+    if (!index || !taken.insert(*index).second) return std::nullopt;
     found[label] = *index + static_cast<int64_t>(outputs - classes);
   }
-  if (taken.empty()) return false;
+  if (taken.empty()) return std::nullopt;
+  return found;
+}
+
+bool ClassPairing::pair_by_synsets() {
+  auto found = outputs_by_table();
+  if (!found) return false;
   by_ = By::kSynsets;
-  outputs_ = std::move(found);
+  outputs_ = std::move(*found);
   return true;
 }
 
@@ -143,23 +157,17 @@ void ClassPairing::pair_by_offset(int64_t offset) {
   require_as_named();
 }
 
-/// @throws InputError where the names of both sides, or ImageNet's table, say other outputs
-void ClassPairing::require_as_named() {
-  const std::vector<int64_t> by_offset = outputs_;
+void ClassPairing::require_as_named() const {
   const bool numbers = are_numbers(network_.names);
-  for (size_t label = 0; !numbers && label < outputs_.size(); ++label) {
-    const auto named = find_class(network_.names, data_.names[label], network_.where);
-    outputs_[label] = named.value_or(by_offset[label]);
-  }
-  if (numbers) (void)pair_by_synsets();
-  const auto [mine, named] = std::ranges::mismatch(by_offset, outputs_);
-  if (mine != by_offset.end() && *mine >= 0 && *named >= 0) {
-    refuse(concat("contradict an offset of ", offset_, ": class ", mine - by_offset.begin(), ", '",
-                  data_.names[static_cast<size_t>(mine - by_offset.begin())], "', is output ", *named),
+  const auto by_table = numbers ? outputs_by_table() : std::nullopt;
+  if (numbers && !by_table) return;
+  for (size_t label = 0; label < outputs_.size(); ++label) {
+    const std::string& name = data_.names[label];
+    const int64_t named = by_table ? (*by_table)[label] : only_place(network_.names, name);
+    if (outputs_[label] < 0 || named < 0 || named == outputs_[label]) continue;
+    refuse(concat("contradict an offset of ", offset_, ": class ", label, ", '", name, "', is output ", named),
            "leave the `label_offset` out");
   }
-  by_ = By::kOffset;
-  outputs_ = by_offset;
 }
 
 void ClassPairing::choose_measured(bool all_outputs) {

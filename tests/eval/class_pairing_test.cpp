@@ -136,6 +136,7 @@ TEST(ClassPairing, AnOffsetThatNamesContradictIsRefused) {
   EXPECT_THAT(refusal(numbers(1001), synsets, {.label_offset = 0}), HasSubstr("is output 1"));
   EXPECT_THAT(refusal(numbers(1001), {synsets[5], synsets[7]}, {.label_offset = 1}), HasSubstr("is output 6"));
   EXPECT_EQ(pair(numbers(1001), synsets, {.label_offset = 1}).column(0, "x"), 1);
+  EXPECT_EQ(pair({"crane", "crane", "b"}, {"crane", "b"}, {.label_offset = 1}).column(0, "x"), 1) << "which is open";
 }
 
 class ClassMap : public testing::Test {

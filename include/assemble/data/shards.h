@@ -19,6 +19,9 @@ std::vector<std::string> record_sets(const fs::path& directory);
 /// @throws InputError naming the first of a set that is missing, or when two sets are mixed
 std::vector<fs::path> find_shards(const fs::path& directory, const std::string& split, bool allow_missing = false);
 
+/// Whether a pattern of the shell takes a file's name. What stands beside records (.json, .txt) never is one.
+bool is_shard_of(const std::string& pattern, const std::string& name);
+
 /// Files of a folder whose names match a pattern with *, ? and [ ], in natural order. Those numbered -?????-of-?????
 /// must be whole sets.
 /// @throws InputError when there are none, or one of a numbered set is missing and that is not allowed

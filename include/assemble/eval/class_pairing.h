@@ -93,8 +93,10 @@ class ClassPairing {
 
   void pair_by_names();
   bool pair_by_synsets();
+  std::optional<std::vector<int64_t>> outputs_by_table() const;
   void pair_by_offset(int64_t offset);
-  void require_as_named();
+  /// @throws InputError where the names of both sides, or ImageNet's table, say other outputs than the offset
+  void require_as_named() const;
   void choose_measured(bool all_outputs);
   void require_data_names() const;
   [[noreturn]] void refuse(const std::string& what, const std::string& hint = "") const;

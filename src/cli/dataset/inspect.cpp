@@ -77,7 +77,8 @@ class InspectCommand : public Subcommand {
   }
 
   void run() override {
-    const auto train = open(Split::kTrain), validation = open(Split::kValidation);
+    const auto manifest = read_manifest(data_);
+    const auto train = open(Split::kTrain, manifest), validation = open(Split::kValidation, manifest);
     const SplitSummary of_train = train ? inspect(*train, decode_, threads_) : SplitSummary{};
     const SplitSummary of_validation = validation ? inspect(*validation, decode_, threads_) : SplitSummary{};
     const std::vector<std::string>& names = (train ? train : validation)->class_names();
@@ -94,16 +95,15 @@ class InspectCommand : public Subcommand {
     std::string text = format_table(rows);
     if (train) add_source("train", *train, json, text);
     if (validation) add_source("validation", *validation, json, text);
-    if (const auto manifest = read_manifest(data_)) add_manifest(*manifest, json, text);
+    if (manifest) add_manifest(*manifest, json, text);
     if (decode_) add_decoded(of_train, of_validation, json, text);
     print(json, text);
   }
 
  private:
   /// Nothing for a split that was not built, or that no pattern names.
-  std::unique_ptr<Dataset> open(Split split) const {
+  std::unique_ptr<Dataset> open(Split split, const std::optional<Manifest>& manifest) const {
     const bool trains = split == Split::kTrain;
-    const auto manifest = read_manifest(data_);
     const bool was_built = !manifest || !(trains ? manifest->train : manifest->validation).shards.empty();
     const std::string& own = trains ? files_.train_files : files_.validation_files;
     const std::string& other = trains ? files_.validation_files : files_.train_files;

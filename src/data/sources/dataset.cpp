@@ -72,27 +72,29 @@ void keep_training_classes(const fs::path& directory, std::vector<std::string>& 
   names.resize(std::min(names.size(), static_cast<size_t>(manifest->training_classes)));
 }
 
-/// @throws InputError for a file that both patterns take
-void require_apart(const fs::path& directory, const RecordFiles& files) {
-  if (files.train_files.empty() || files.validation_files.empty()) return;
-  const std::vector<fs::path> train = match_shards(directory, files.train_files, /*allow_missing=*/true);
-  for (const fs::path& file : match_shards(directory, files.validation_files, /*allow_missing=*/true)) {
-    if (std::ranges::find(train, file) == train.end()) continue;
-    throw InputError(file.string(), "is taken by both `train_files` and `validation_files`",
+/// The files of one split's pattern.
+/// @throws InputError for a file that the other split's pattern takes too
+std::vector<fs::path> match_apart(const fs::path& directory, const std::string& pattern, const std::string& other,
+                                  bool allow_missing) {
+  std::vector<fs::path> shards = match_shards(directory, pattern, allow_missing);
+  for (const fs::path& shard : shards) {
+    if (other.empty() || !is_shard_of(other, shard.filename().string())) continue;
+    throw InputError(shard.string(), "is taken by both `train_files` and `validation_files`",
                      "an image would be trained on and measured: use patterns that do not overlap");
   }
+  return shards;
 }
 
 /// The files of a split; empty when there are none.
 std::vector<fs::path> find_records(const fs::path& directory, const std::optional<Split>& split,
                                    const RecordFiles& files) {
   const bool missing = files.allow_missing_shards;
-  require_apart(directory, files);
   if (!files.train_files.empty() || !files.validation_files.empty()) {
     const std::string& validation = files.validation_files;
     const bool trains = split ? *split == Split::kTrain : validation.empty();
     const std::string& pattern = trains ? files.train_files : validation;
-    if (!pattern.empty()) return match_shards(directory, pattern, missing);
+    const std::string& other = trains ? validation : files.train_files;
+    if (!pattern.empty()) return match_apart(directory, pattern, other, missing);
   }
   const auto set = choose_any(split, record_splits(directory), directory.string());
   return set ? find_shards(directory, *set, missing) : std::vector<fs::path>{};

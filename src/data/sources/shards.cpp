@@ -111,11 +111,15 @@ std::vector<fs::path> find_shards(const fs::path& directory, const std::string& 
   return whole_set(directory, {split, "", *counts.begin(), ""}, found, allow_missing);
 }
 
+bool is_shard_of(const std::string& pattern, const std::string& name) {
+  const bool is_beside = name.ends_with(".json") || name.ends_with(".txt");  // dataset.json, classes.txt …
+  return !is_beside && fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+}
+
 std::vector<fs::path> match_shards(const fs::path& directory, const std::string& pattern, bool allow_missing) {
   std::vector<std::string> names;
   for (const std::string& name : file_names(directory)) {
-    const bool is_beside = name.ends_with(".json") || name.ends_with(".txt");  // dataset.json, classes.txt …
-    if (!is_beside && fnmatch(pattern.c_str(), name.c_str(), 0) == 0) names.push_back(name);
+    if (is_shard_of(pattern, name)) names.push_back(name);
   }
   if (names.empty()) throw InputError((directory / pattern).string(), "no file has such a name", "check the pattern");
   std::sort(names.begin(), names.end(), natural_less);

@@ -70,39 +70,38 @@ std::vector<Taps<Weight>> make_taps(int source, int target, int begin, int count
   return taps;
 }
 
-void average_row(const uint8_t* row, const std::vector<Taps<float>>& columns, float* out) {
-  for (const Taps<float>& column : columns) {
-    float red = 0, green = 0, blue = 0;
+/// Sums of floats, as they are; cut off to a byte's range after each pass where the filter overshoots.
+struct FloatSums {
+  using Weight = float;
+  using Kept = float;
+  static constexpr Weight kBegin = 0;
+  bool overshoots = false;
+  Kept keep(Weight sum) const { return overshoots ? std::clamp(sum, 0.f, 255.f) : sum; }
+};
+
+/// Pillow's, rounded to bytes after each pass.
+struct ByteSums {
+  using Weight = int32_t;
+  using Kept = uint8_t;
+  static constexpr Weight kBegin = 1 << (kWeightBits - 1);
+  Kept keep(Weight sum) const { return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255)); }
+};
+
+template <typename Sums>
+void average_row(const uint8_t* row, const std::vector<Taps<typename Sums::Weight>>& columns, const Sums& sums,
+                 typename Sums::Kept* out) {
+  for (const auto& column : columns) {
+    typename Sums::Weight red = Sums::kBegin, green = Sums::kBegin, blue = Sums::kBegin;
     const uint8_t* pixel = row + column.first * kChannels;
-    for (const float weight : column.weights) {
+    for (const auto weight : column.weights) {
       red += weight * pixel[0];
       green += weight * pixel[1];
       blue += weight * pixel[2];
       pixel += kChannels;
     }
-    *out++ = red;
-    *out++ = green;
-    *out++ = blue;
-  }
-}
-
-uint8_t to_byte(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255)); }
-
-constexpr int32_t kHalf = 1 << (kWeightBits - 1);
-
-void average_row(const uint8_t* row, const std::vector<Taps<int32_t>>& columns, uint8_t* out) {
-  for (const Taps<int32_t>& column : columns) {
-    int32_t red = kHalf, green = kHalf, blue = kHalf;
-    const uint8_t* pixel = row + column.first * kChannels;
-    for (const int32_t weight : column.weights) {
-      red += weight * pixel[0];
-      green += weight * pixel[1];
-      blue += weight * pixel[2];
-      pixel += kChannels;
-    }
-    *out++ = to_byte(red);
-    *out++ = to_byte(green);
-    *out++ = to_byte(blue);
+    *out++ = sums.keep(red);
+    *out++ = sums.keep(green);
+    *out++ = sums.keep(blue);
   }
 }
 
@@ -115,66 +114,46 @@ void check_sizes(const Image& image, int height, int width, const Window& crop, 
                                     ", crop ", crop.width, "×", crop.height, ", output ", output, " values"));
 }
 
-/// PIL keeps bytes after each of its two passes.
-void keep_in_range(std::span<float> values) {
-  for (float& value : values) value = std::clamp(value, 0.f, 255.f);
+/// Along the rows, then along the columns.
+template <typename Sums>
+void resize_in_two_passes(const Image& image, int height, int width, const Window& crop, bool mirrored,
+                          ResizeFilter filter, const Sums& sums, std::span<typename Sums::Kept> output) {
+  using Weight = typename Sums::Weight;
+  check_sizes(image, height, width, crop, output.size());
+  const size_t row_length = static_cast<size_t>(crop.width) * kChannels;
+  const auto rows = make_taps<Weight>(image.height, height, crop.y, crop.height, false, filter);
+  const auto columns = make_taps<Weight>(image.width, width, crop.x, crop.width, mirrored, filter);
+  const int first = rows.front().first;
+  const int end = rows.back().first + static_cast<int>(rows.back().weights.size());
+  thread_local std::vector<typename Sums::Kept> narrow;  // the needed source rows after the first pass
+  thread_local std::vector<Weight> row_sums;
+  narrow.resize(row_length * static_cast<size_t>(end - first));
+  for (int y = first; y < end; ++y) {
+    average_row(image.row(y), columns, sums, narrow.data() + row_length * static_cast<size_t>(y - first));
+  }
+  auto* out = output.data();
+  for (const Taps<Weight>& row : rows) {
+    row_sums.assign(row_length, Sums::kBegin);
+    const auto* source = narrow.data() + row_length * static_cast<size_t>(row.first - first);
+    for (const Weight weight : row.weights) {
+      for (size_t i = 0; i < row_length; ++i) row_sums[i] += weight * source[i];
+      source += row_length;
+    }
+    out = std::ranges::transform(row_sums, out, [&](Weight sum) { return sums.keep(sum); }).out;
+  }
 }
 
 }  // namespace
 
 void resize_antialiased_crop(const Image& image, int height, int width, const Window& crop, bool mirrored,
                              std::span<float> output, ResizeFilter filter) {
-  check_sizes(image, height, width, crop, output.size());
-  const size_t row_length = static_cast<size_t>(crop.width) * kChannels;
-  const auto rows = make_taps<float>(image.height, height, crop.y, crop.height, false, filter);
-  const auto columns = make_taps<float>(image.width, width, crop.x, crop.width, mirrored, filter);
-  const int first = rows.front().first;
-  const int end = rows.back().first + static_cast<int>(rows.back().weights.size());
-  thread_local std::vector<float> narrow;  // the needed source rows after the horizontal pass
-  narrow.resize(row_length * static_cast<size_t>(end - first));
-  for (int y = first; y < end; ++y) {
-    average_row(image.row(y), columns, narrow.data() + row_length * static_cast<size_t>(y - first));
-  }
-  const bool overshoots = filter == ResizeFilter::kBicubic;
-  if (overshoots) keep_in_range(narrow);
-  float* out = output.data();
-  for (const Taps<float>& row : rows) {
-    std::fill_n(out, row_length, 0.f);
-    const float* source = narrow.data() + row_length * static_cast<size_t>(row.first - first);
-    for (const float weight : row.weights) {
-      for (size_t i = 0; i < row_length; ++i) out[i] += weight * source[i];
-      source += row_length;
-    }
-    out += row_length;
-  }
-  if (overshoots) keep_in_range(output);
+  const FloatSums sums{.overshoots = filter == ResizeFilter::kBicubic};
+  resize_in_two_passes(image, height, width, crop, mirrored, filter, sums, output);
 }
 
 void resize_as_pillow(const Image& image, int height, int width, const Window& crop, std::span<uint8_t> output,
                       ResizeFilter filter) {
-  check_sizes(image, height, width, crop, output.size());
-  const size_t row_length = static_cast<size_t>(crop.width) * kChannels;
-  const auto rows = make_taps<int32_t>(image.height, height, crop.y, crop.height, false, filter);
-  const auto columns = make_taps<int32_t>(image.width, width, crop.x, crop.width, false, filter);
-  const int first = rows.front().first;
-  const int end = rows.back().first + static_cast<int>(rows.back().weights.size());
-  thread_local std::vector<uint8_t> narrow;
-  thread_local std::vector<int32_t> sums;
-  narrow.resize(row_length * static_cast<size_t>(end - first));
-  for (int y = first; y < end; ++y) {
-    average_row(image.row(y), columns, narrow.data() + row_length * static_cast<size_t>(y - first));
-  }
-  uint8_t* out = output.data();
-  for (const Taps<int32_t>& row : rows) {
-    sums.assign(row_length, kHalf);
-    const uint8_t* source = narrow.data() + row_length * static_cast<size_t>(row.first - first);
-    for (const int32_t weight : row.weights) {
-      for (size_t i = 0; i < row_length; ++i) sums[i] += weight * source[i];
-      source += row_length;
-    }
-    std::ranges::transform(sums, out, to_byte);
-    out += row_length;
-  }
+  resize_in_two_passes(image, height, width, crop, /*mirrored=*/false, filter, ByteSums{}, output);
 }
 
 }  // namespace assemble
