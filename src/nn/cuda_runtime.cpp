@@ -3,7 +3,7 @@
 
 #include <dlfcn.h>
 
-#include "assemble/core/file.h"
+#include "assemble/core/system.h"
 #include "assemble/core/text.h"
 
 namespace assemble {
@@ -22,8 +22,7 @@ Loaded load_runtime() {
   // Without a driver the libraries, a gigabyte and more, would be mapped for nothing.
   void* const driver = dlopen(kDriver, RTLD_LAZY);
   if (driver == nullptr) return {nullptr, concat("there is no NVIDIA driver (", dlerror(), ")")};
-  std::error_code ignored;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  const fs::path folder = own_program().parent_path();
   std::string why;
   for (const fs::path& path : {folder / kLibrary, folder.parent_path() / "lib/assemble" / kLibrary,
                                folder.parent_path().parent_path() / "lib/assemble" / kLibrary, fs::path(kLibrary)}) {

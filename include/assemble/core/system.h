@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "assemble/core/file.h"
+
 namespace assemble {
 
 /// Largest resident memory of this process so far, MiB.
@@ -11,6 +13,8 @@ double peak_memory_mib();
 std::string cpu_name();
 /// Local time as "2026-01-31T12:00:00+00:00".
 std::string timestamp();
+/// The file of the running program; empty where the system does not tell it.
+fs::path own_program();
 
 /// Lets the allocator keep freed memory: training frees and takes the same large blocks every step, and giving them
 /// back to the system costs a page fault for every 4 KiB taken again. A setting of the whole process: for programs, which

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <iostream>
 
+#include "assemble/core/system.h"
 #include "assemble/core/text.h"
 
 namespace assemble::cli {
@@ -51,11 +52,6 @@ fs::path find_torch_program(const fs::path& program) {
     if (fs::is_regular_file(candidate, ignored) && !fs::equivalent(candidate, program, ignored)) return candidate;
   }
   return {};
-}
-
-fs::path own_program() {
-  std::error_code ignored;
-  return fs::read_symlink("/proc/self/exe", ignored);
 }
 
 int hand_over(const NeedsTorch& need, const std::vector<std::string>& arguments) {

@@ -17,9 +17,6 @@ inline constexpr const char* kTorchProgram = "assemble-torch";
 /// @param program path of the running program
 fs::path find_torch_program(const fs::path& program);
 
-/// The file of the running program.
-fs::path own_program();
-
 /// Becomes assemble-torch with the same arguments (without the program's name), environment, input and outputs. Where
 /// neither GOMP_SPINCOUNT nor OMP_WAIT_POLICY is set, the first is: LibTorch's threads spin less for each other.
 /// @return never

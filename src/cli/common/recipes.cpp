@@ -5,10 +5,10 @@
 #include <tuple>
 
 #include "assemble/core/error.h"
+#include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/image/preprocess.h"
 #include "common/config.h"
-#include "common/handover.h"
 
 namespace assemble::cli {
 namespace {
