@@ -216,7 +216,7 @@ std::vector<fs::path> files_of_index(const fs::path& path) {
 }
 
 bool names_one_file(const fs::path& path) {
-  static const std::set<std::string> endings{".pth", ".pt", ".bin", ".tar", ".pkl", ".safetensors", ".json"};
+  static const std::set<std::string> endings{".pth", ".pt", ".bin", ".tar", ".pkl", ".safetensors", ".json", ".onnx"};
   return endings.contains(to_lower(path.extension().string()));
 }
 

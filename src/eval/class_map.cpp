@@ -40,7 +40,7 @@ int64_t class_of(const std::string& text, const ClassList& side, const std::stri
   throw InputError(where,
                    concat("'", one_line(text), "' is no class of ", side.where, ", which has ", side.names.size(),
                           near.empty() ? "" : "; the nearest is '" + near + "'"),
-                   "write a name, or a number from 0");
+                   concat("write a name, or a number from 0 to ", side.names.size() - 1));
 }
 
 std::pair<std::string, std::string> cells_of(const std::string& line, const std::string& where) {

@@ -69,7 +69,7 @@ void StoredLogits::read_csv(const fs::path& file) {
     if (logits_.columns == 0) logits_.columns = count;
     if (count < 1 || count != logits_.columns) {
       throw InputError(where, concat("holds ", count, " logits, expected ", std::max<int64_t>(logits_.columns, 1)),
-                       "a line is FILE,L0,L1,…");
+                       "a line is FILE,L0,L1,… with commas between them");
     }
     if (is_header) {
       class_names_.assign(cells.begin() + 1, cells.end());

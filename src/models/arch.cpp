@@ -142,6 +142,16 @@ const std::array<Tweak, 13> kTweaks{{
      [](const Arch& a) { return std::string(a.tf2 ? "tf2" : ""); }},
 }};
 
+/// "emb64" as "embN".
+std::vector<std::string> forms_of(const NetworkKind& kind) {
+  std::vector<std::string> forms;
+  for (const std::string& name : kind.tweaks) {
+    const auto tweak = std::ranges::find(kTweaks, name, &Tweak::name);
+    forms.emplace_back(std::string_view(tweak->form).substr(0, std::string_view(tweak->form).find(',')));
+  }
+  return forms;
+}
+
 std::string allowed_tweaks() {
   std::vector<std::string> forms;
   forms.reserve(std::size(kTweaks));
@@ -203,7 +213,7 @@ const NetworkKind& find_base(const std::string& text, const std::string& base) {
 void check_tweak(const std::string& text, const std::string& part, const Tweak& tweak, const NetworkKind& kind) {
   if (std::find(kind.tweaks.begin(), kind.tweaks.end(), tweak.name) != kind.tweaks.end()) return;
   refuse(text, concat("tweak '", part, "' does not fit ", kind.name),
-         kind.tweaks.empty() ? "it takes none" : concat("it takes ", join(kind.tweaks, ", ")));
+         kind.tweaks.empty() ? "it takes none" : concat("it takes ", join(forms_of(kind), ", ")));
 }
 
 void check_combination(const Arch& arch, const std::string& text, const std::set<std::string>& given) {

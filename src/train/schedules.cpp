@@ -26,7 +26,8 @@ void LearningRateSchedule::check() const {
   if (!(base > 0 && std::isfinite(base))) throw UsageError("`schedule.base`", concat(base, " is not above 0"));
   if (!(warmup_epochs >= 0 && warmup_epochs <= train_epochs)) {
     throw UsageError("`schedule.warmup_epochs`",
-                     concat(warmup_epochs, " does not lie between 0 and `schedule.train_epochs` ", train_epochs));
+                     concat(warmup_epochs, " does not lie between 0 and `schedule.train_epochs` ", train_epochs),
+                     "set it lower: a recipe may have set it for a longer run");
   }
   if (type == DecayType::kCosine &&
       std::floor(steps_per_epoch * train_epochs) <= std::floor(steps_per_epoch * warmup_epochs)) {

@@ -212,8 +212,17 @@ TEST(Loader, FillsTeacherLogitsOnlyWhenAsked) {
   options.teacher_logits = true;
   EXPECT_THAT(load(data, options, 0)[0].logits,
               ElementsAre(0.5f, 1.5f, 2.5f, 0.5f, 1.5f, 2.5f, 0.5f, 1.5f, 2.5f, 0.5f, 1.5f, 2.5f));
-  data.logits.clear();
-  EXPECT_THAT(error_of<InputError>([&] { load(data, options, 0); }), HasSubstr("0 teacher logits, expected 3"));
+}
+
+TEST(Loader, WhatSamplesLackIsSaidBeforeAnyIsAskedFor) {
+  const MemoryDataset data(8, {0});
+  LoaderOptions options = options_for(true);
+  options.augmentation.object_boxes = true;
+  testing::internal::CaptureStderr();
+  const Loader bare(data, options);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("`object_boxes`: the first 8 images have none"));
+  options.teacher_logits = true;
+  EXPECT_THAT(error_of<InputError>([&] { Loader(data, options); }), HasSubstr("0 teacher logits, expected 3"));
 }
 
 TEST(Loader, PassesOnWhatAWorkerThrows) {

@@ -40,7 +40,8 @@ TEST_F(Registry, ArchStringsOfAnOwnNetworkAreReadAndWritten) {
   }
   EXPECT_EQ(Arch::parse("own_network").width, 8);
   EXPECT_THAT(error_of<UsageError>([] { Arch::parse("own_network+sk"); }), HasSubstr("'sk' does not fit own_network"));
-  EXPECT_THAT(error_of<UsageError>([] { Arch::parse("own_network+sk"); }), HasSubstr("it takes gem, flatten, emb, w"));
+  EXPECT_THAT(error_of<UsageError>([] { Arch::parse("own_network+sk"); }),
+              HasSubstr("it takes gem, flatten, embN, wN"));
   EXPECT_THAT(error_of<UsageError>([] { Arch::parse("own_netwrk"); }), HasSubstr("did you mean 'own_network'"));
 }
 

@@ -49,7 +49,7 @@ struct NeedsTorch : UsageError {
   /// @param what needs it, for example "--engine torch"
   explicit NeedsTorch(const std::string& what)
       : UsageError(what, "needs LibTorch, which this program is built without",
-                   "install the package assemble-torch, or build it with 'make build'") {}
+                   "use the program assemble-torch, which 'make build' builds") {}
 };
 
 /// A file or a value read from a file that cannot be used (exit status 3).

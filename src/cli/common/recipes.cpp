@@ -179,13 +179,19 @@ std::vector<Recipe> known_recipes() {
   return recipes;
 }
 
+bool comes_along(const Recipe& recipe) {
+  const std::vector<fs::path> files = known_files();
+  return std::ranges::find(files, recipe.file) != files.end();
+}
+
 fs::path find_recipe(const std::string& name) {
-  if (fs::is_regular_file(name) || fs::path(name).has_parent_path() || fs::path(name).has_extension()) return name;
+  if (fs::path(name).has_parent_path() || fs::path(name).has_extension()) return name;
   std::vector<std::string> names;
   for (const fs::path& file : known_files()) {
     if (file.stem() == name) return file;
     names.push_back(file.stem().string());
   }
+  if (fs::is_regular_file(name)) return name;
   const std::string match = nearest(name, names);
   throw UsageError(concat("recipe ", name), "is neither a file nor a recipe that comes along",
                    match.empty() ? "`assemble recipe list` shows them" : concat("did you mean ", match, "?"));

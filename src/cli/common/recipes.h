@@ -45,7 +45,10 @@ fs::path recipe_folder(const fs::path& program);
 /// All recipes that come along, by group and number. @throws RunError where there are none
 std::vector<Recipe> known_recipes();
 
-/// The file of a recipe that is given as a path or as the name of one that comes along.
+/// Whether a recipe is one of known_recipes(), so that its name is enough to find it.
+bool comes_along(const Recipe& recipe);
+
+/// The file of a recipe that is given by the name of one that comes along or as a path.
 /// @throws UsageError for an unknown name, with the nearest
 fs::path find_recipe(const std::string& name);
 

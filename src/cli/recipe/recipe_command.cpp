@@ -84,9 +84,10 @@ std::vector<std::string> recipe_commands(const Recipe& recipe) {
   if (!dataset.empty() && dataset != "folder") {
     commands.push_back(concat("assemble dataset build ", dataset, " --raw RAW --out DATA"));
   }
-  if (!teacher.empty()) commands.push_back(concat("assemble teach --model ", teacher, " --data DATA --out TAUGHT"));
-  commands.push_back(concat("assemble train --recipe ", recipe.name, " --data ", teacher.empty() ? "DATA" : "TAUGHT",
-                            " --out RUN", start.empty() ? "" : concat(" --pretrained ", start, "/best.safetensors")));
+  if (!teacher.empty()) commands.push_back("assemble teach --model TEACHER --data DATA --out TAUGHT");
+  commands.push_back(concat("assemble train --recipe ", comes_along(recipe) ? recipe.name : recipe.file.string(),
+                            " --data ", teacher.empty() ? "DATA" : "TAUGHT", " --out RUN",
+                            start.empty() ? "" : concat(" --pretrained RUN_OF_", start, "/best.safetensors")));
   for (const std::string& measure : recipe.values("evaluation.measures")) {
     if (measure == "top1") commands.push_back(concat("assemble eval --model ", model, " --data DATA"));
     if (measure == "recall@1") commands.push_back(concat("assemble eval --model ", model, " --data DATA --retrieval"));

@@ -243,7 +243,8 @@ MatFile::MatFile(std::span<const uint8_t> bytes, std::string file) : where_(std:
 MatVariable MatFile::read(const std::string& name) const {
   const std::string where = where_ + ": " + name;
   const auto variable = variables_.find(name);
-  if (variable == variables_.end()) throw InputError(where, "there is no such variable", "copy the file again");
+  if (variable == variables_.end())
+    throw InputError(where, "there is no such variable", "is it the file that was published under this name?");
   return {variable->second, where};
 }
 

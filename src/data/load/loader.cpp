@@ -97,6 +97,8 @@ struct Loader::State {
   Slot& slot_of(int64_t batch) { return slots[static_cast<size_t>(batch % options.prefetch)]; }
 
   void count_defects();
+  void look_at_first_samples() const;
+  void require_logits(const Sample& sample) const;
   void begin(int64_t new_epoch, int64_t first_batch);
   void prepare(int64_t batch);
   void work();
@@ -136,6 +138,35 @@ void Loader::State::count_defects() {
     log_warning(defect);
     if (++defects > options.max_broken) refuse_more(defect);
   }
+}
+
+/// What samples lack is told before training begins, as far as the first ones show it.
+void Loader::State::look_at_first_samples() const {
+  constexpr int64_t kLookedAt = 100;
+  const bool needs_boxes = options.training && options.augmentation.object_boxes;
+  if (!options.teacher_logits && !needs_boxes) return;
+  bool has_boxes = false;
+  int64_t looked_at = 0;
+  for (int64_t index = 0; index < std::min(kLookedAt, dataset.size()); ++index) {
+    Sample sample;
+    try {
+      sample = dataset.read(index);
+    } catch (const InputError&) {
+      continue;  // counted when its batch comes
+    }
+    if (options.teacher_logits) require_logits(sample);
+    has_boxes |= !sample.boxes.empty();
+    ++looked_at;
+  }
+  if (needs_boxes && !has_boxes) {
+    log_warning(concat(dataset.where(), ": `object_boxes`: the first ", looked_at, " images have none"));
+  }
+}
+
+void Loader::State::require_logits(const Sample& sample) const {
+  if (static_cast<int64_t>(sample.logits.size()) == dataset.classes()) return;
+  throw InputError(sample.name, concat("has ", sample.logits.size(), " teacher logits, expected ", dataset.classes()),
+                   "store them with 'assemble teach', or train without distillation");
 }
 
 [[noreturn]] void Loader::State::refuse_more(const std::string& last) const {
@@ -256,11 +287,7 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, Failure& f
   slot.batch.labels[static_cast<size_t>(position)] = sample.label;
   slot.batch.indices[static_cast<size_t>(position)] = index;
   if (options.teacher_logits) {
-    if (static_cast<int64_t>(sample.logits.size()) != dataset.classes()) {
-      throw InputError(sample.name,
-                       concat("has ", sample.logits.size(), " teacher logits, expected ", dataset.classes()),
-                       "store them with 'assemble teach', or train without distillation");
-    }
+    require_logits(sample);
     std::copy(sample.logits.begin(), sample.logits.end(), slot.batch.logits.begin() + position * dataset.classes());
   }
   slot.batch.names[static_cast<size_t>(position)] = std::move(sample.name);
@@ -310,6 +337,7 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
   check_options(dataset, options);
   state_ = std::make_unique<State>(dataset, options);
   state_->count_defects();
+  state_->look_at_first_samples();
   State& state = *state_;
   state.workers = start_threads(
       options.threads > 0 ? options.threads : available_cores(), [&state] { state.work(); },

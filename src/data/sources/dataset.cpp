@@ -300,7 +300,9 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, Cl
   const std::vector<std::string> below = folder_names(directory);
   const SplitFolders folders = find_folders(directory);
   if (holds_records(directory, files)) {
-    if (!folders.splits.empty()) say_taken(directory, "TFRecords", "folders of splits");
+    if (!folders.splits.empty() && !record_splits(directory).empty()) {
+      say_taken(directory, "TFRecords", "folders of splits");
+    }
     return open_records(directory, split, rule, files);
   }
   SplitFiles tars = find_tars(directory);

@@ -234,7 +234,7 @@ void require_known_classes(const std::map<std::string, std::string>& folders, co
     throw InputError(concat(where, "/", name),
                      concat("is none of the ", known.size(), " classes expected",
                             near.empty() ? "" : "; the nearest is '" + near + "'"),
-                     "rename or remove the folder");
+                     "rename or remove the folder; classes that training has not are for `validation.metric` recall@1");
   }
 }
 

@@ -168,6 +168,16 @@ TEST(RecipeCommand, ShowsTheWayFromTheDataToTheMeasures) {
   EXPECT_THAT(commands, HasSubstr("robustness c --model RUN/best.safetensors --data DATA --resize 292 --crop 256"));
 }
 
+TEST(RecipeCommand, OnesOwnIsNamedByItsFile) {
+  const test::TemporaryFolder folder;
+  const fs::path own = folder / "E12.toml";
+  write_file(own, test::read_text(kSources / "recipes/imagenet/E12.toml"));
+  const CommandResult result = run_command({"recipe", "show", own.string(), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  const json recipe = json::parse(result.standard_output);
+  EXPECT_THAT(recipe.at("commands").dump(), HasSubstr(concat("train --recipe ", own.string(), " --data TAUGHT")));
+}
+
 TEST(RecipeCommand, DiffNamesWhatARowChanges) {
   const CommandResult result = run_command({"recipe", "diff", "E6", "E7", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.standard_error;
