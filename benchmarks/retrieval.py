@@ -26,10 +26,10 @@ from machine import processor, threads, version
 LOSSES = {
     "softmax": ["--loss", "softmax"],
     "cosine": ["--loss", "cosine", "--cosine-scale", "16"],
-    "arcface": ["--loss", "arcface", "--cosine-scale", "16", "--arcface-margin", "0.3"],
+    "arcface": ["--loss", "arcface", "--cosine-scale", "8", "--arcface-margin", "0.1"],
 }
 DRAWING = ["--zero-shot", "--train-per-class", "160", "--validation-per-class", "60", "--side", "64", "--seed", "1"]
-RECIPE = ["--arch", "resnet50+gem+emb64+w8", "--batch-size", "32", "--lr", "0.1", "--warmup-epochs", "2",
+RECIPE = ["--arch", "resnet50+gem+emb64+w8", "--batch-size", "32", "--lr", "0.05", "--warmup-epochs", "2",
           "--weight-decay", "5e-4", "--bn-momentum", "0.9", "--zero-gamma", "--preprocessing", "imagenet_64a",
           "--min-area", "0.4", "--validation-metric", "recall@1", "--eval-every", "1000"]
 MEASURES = ["recall@1", "recall@2", "recall@4", "recall@8", "map@r"]
