@@ -56,8 +56,8 @@ class Configuration {
   Configuration(CLI::App& app, std::string file, bool is_recipe)
       : app_(app), file_(std::move(file)), is_recipe_(is_recipe) {}
 
-  void apply() {
-    for (const TomlEntry& entry : read_config(file_)) {
+  void apply(const std::vector<TomlEntry>& entries) {
+    for (const TomlEntry& entry : entries) {
       const std::string where = concat(file_, ":", entry.line, ":", entry.column);
       if (is_recipe_ && is_about_recipe(entry, where)) continue;
       CLI::App& owner = owner_of(entry, where);
@@ -225,8 +225,13 @@ std::vector<TomlEntry> read_config(const std::string& file) {
 
 void apply_config(CLI::App& app, const std::vector<std::string>& files, bool recipes) {
   for (auto file = files.rbegin(); file != files.rend(); ++file) {
-    Configuration(app, recipes ? find_recipe(*file).string() : *file, recipes).apply();
+    const std::string path = recipes ? find_recipe(*file).string() : *file;
+    Configuration(app, path, recipes).apply(read_config(path));
   }
+}
+
+void apply_entries(CLI::App& app, const std::vector<TomlEntry>& entries, const std::string& file) {
+  Configuration(app, file, /*is_recipe=*/false).apply(entries);
 }
 
 std::vector<ConfigChange> config_changes(const std::vector<TomlEntry>& before, const std::vector<TomlEntry>& now) {

@@ -21,6 +21,9 @@ std::vector<TomlEntry> read_config(const std::string& file);
 /// @throws UsageError naming file, line and column
 void apply_config(CLI::App& app, const std::vector<std::string>& files, bool recipes = false);
 
+/// The same with keys that were read already. @param file that they stand in, for errors
+void apply_entries(CLI::App& app, const std::vector<TomlEntry>& entries, const std::string& file);
+
 /// A key that two configurations set differently; nothing where one does not set it.
 struct ConfigChange {
   std::string key;  ///< with its tables: "published.top1"
