@@ -2,37 +2,17 @@
 // What `assemble demo` finds, and how it shows it.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "assemble/data/dataset.h"
-#include "assemble/deploy/engine.h"
-#include "assemble/eval/corruption_robustness.h"
-#include "assemble/eval/perturbation_robustness.h"
-#include "assemble/train/run_folder.h"
-#include "assemble/train/trainer.h"
+#include "torch/ablate/trained_network.h"
 
 namespace assemble::cli {
 
-struct DemoNetwork {
-  std::string name;
-  fs::path run;  ///< its run folder
-  ModelCost cost = {};
-  TrainResult training = {};
-  ModelCard card = {};
+struct DemoNetwork : TrainedNetwork {
   fs::path onnx = {};
-  std::shared_ptr<Engine> engine = {};  ///< runs what `onnx` holds
-  double inference_rate = 0;            ///< images a second
-  CorruptionResults corruptions = {};
-  PerturbationResults perturbations = {};
   CorruptionScores corruption_scores = {};      ///< relative to the first network
   PerturbationScores perturbation_scores = {};  ///< relative to the first network
-
-  fs::path model() const { return run / "last.safetensors"; }
-  std::string arch() const { return card.arch; }
-  ClassificationResult measures() const { return training.last.classification.value_or(ClassificationResult{}); }
-  MeasuredNetwork measured() const;
 };
 
 struct DemoResult {

@@ -7,26 +7,27 @@
 #include "assemble/core/resumable_folder.h"
 #include "assemble/core/text.h"
 #include "assemble/data/draw.h"
-#include "assemble/deploy/benchmark.h"
-#include "assemble/deploy/onnx_export.h"
-#include "assemble/deploy/passes.h"
-#include "assemble/models/model_file.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
 #include "robustness/robustness.h"
 #include "torch/commands.h"
 #include "torch/demo/demo.h"
-#include "torch/train/train_options.h"
 
 namespace assemble::cli {
 namespace {
 
 /// What both networks get; they differ in their architecture alone.
-constexpr std::string_view kRecipe =
-    "--batch-size 32 --lr 0.1 --weight-decay 5e-4 --zero-gamma --bn-momentum 0.9 "
-    "--label-smoothing 0.1 --ema 0.98 --min-area 0.4 --deviation 58 58 58 --eval-every 3";
-
-constexpr int64_t kBatch = 8;
+constexpr std::string_view kRecipe = R"(batch-size = 32
+lr = 0.1
+weight-decay = 5e-4
+zero-gamma = true
+bn-momentum = 0.9
+label-smoothing = 0.1
+ema = 0.98
+min-area = 0.4
+deviation = [58, 58, 58]
+eval-every = 3
+)";
 
 nlohmann::ordered_json share_or_null(const std::optional<double>& percent) {
   return number_or_null(percent ? std::optional(*percent / 100) : std::nullopt);
@@ -59,8 +60,12 @@ class DemoCommand : public Subcommand {
     DemoResult result{{}, epochs_, open_dataset(data, Split::kTrain)->size(), validation.get(), source_of(corrupted)};
     result.networks.push_back(train("vanilla", concat("resnet50+w", width_), data));
     result.networks.push_back(train("assembled", concat("resnet50+bl+sk+aa3+w", width_), data));
-    for (DemoNetwork& network : result.networks) deploy(network);
-    measure_rates(result.networks);
+    std::vector<TrainedNetwork*> networks;
+    for (DemoNetwork& network : result.networks) {
+      deploy(network, network.onnx);
+      networks.push_back(&network);
+    }
+    measure_rates(networks, /*seconds=*/2);
     measure_robustness(result);
     write_file(report(), demo_report(result));
     print(to_json(result), to_text(result));
@@ -98,50 +103,12 @@ class DemoCommand : public Subcommand {
   }
 
   DemoNetwork train(const std::string& name, const std::string& arch, const fs::path& data) const {
-    DemoNetwork network{.name = name, .run = fs::path(out_) / name};
-    std::vector<std::string> arguments = split(kRecipe, ' ');
-    for (const auto& [flag, value] : std::vector<std::pair<std::string, std::string>>{
-             {"--data", data.string()},
-             {"--out", network.run.string()},
-             {"--arch", arch},
-             {"--epochs", std::to_string(epochs_)},
-             {"--warmup-epochs", std::to_string(std::min<int64_t>(2, epochs_ - 1))},
-             {"--seed", std::to_string(draw_.seed)},
-             {"--preprocessing", concat("imagenet_", draw_.side)},
-             {"--eval-resize", std::to_string(draw_.side)}}) {
-      arguments.insert(arguments.end(), {flag, value});
-    }
-    CLI::App options;
-    options.option_defaults()->always_capture_default();
-    TrainJob job;
-    job.declare(options);
-    std::reverse(arguments.begin(), arguments.end());
-    options.parse(std::move(arguments));
-    network.training = job.run(options, /*resume=*/false, /*overwrite=*/true);
-    if (network.training.interrupted) throw RunError("demo", "interrupted", "start it again");
+    DemoNetwork network{{.name = name, .run = fs::path(out_) / name}, fs::path(out_) / (name + ".onnx")};
+    const std::string options = concat(
+        kRecipe, "arch = \"", arch, "\"\nepochs = ", epochs_, "\nwarmup-epochs = ", std::min<int64_t>(2, epochs_ - 1),
+        "\nseed = ", draw_.seed, "\npreprocessing = \"imagenet_", draw_.side, "\"\neval-resize = ", draw_.side, "\n");
+    network.training = train_network(read_toml(options, "demo"), "demo", data, network.run, /*resume=*/false);
     return network;
-  }
-
-  /// Writes a trained network as ONNX and opens what was written.
-  void deploy(DemoNetwork& network) const {
-    const Classifier model = load_model(network.model(), &network.card);
-    network.cost = measure_cost(model->arch(), network.card.classes(), draw_.side);
-    const Graph graph = optimise(trace(*model, draw_.side));
-    network.onnx = fs::path(out_) / (network.name + ".onnx");
-    write_file(network.onnx, serialise(to_onnx(graph, to_metadata(network.card, Precision::kF32))));
-    network.engine = make_engine(graph, {.kind = default_engine("cpu"), .batch = kBatch});
-  }
-
-  /// Runs the exported networks in turns.
-  void measure_rates(std::vector<DemoNetwork>& networks) const {
-    std::vector<BenchmarkEntry> entries;
-    entries.reserve(networks.size());
-    for (const DemoNetwork& network : networks) {
-      entries.push_back({network.name, network.engine, std::make_shared<const RandomImages>(kBatch, draw_.side),
-                         network.cost.multiply_adds, 0});
-    }
-    const std::vector<BenchmarkResult> results = run_interleaved(entries, {.seconds = 2, .warm_up = 3});
-    for (size_t i = 0; i < networks.size(); ++i) networks[i].inference_rate = results[i].images_per_second;
   }
 
   void measure_robustness(DemoResult& result) const {
@@ -151,19 +118,12 @@ class DemoCommand : public Subcommand {
                     kOfficialPerturbations, " kinds of sequences, ", sequences_, " each"));
     for (DemoNetwork& network : result.networks) {
       measure_corruptions(network.measured(), source, network.corruptions, [] {});
-      measure_perturbations(network, *result.validation);
+      measure_flips(network,
+                    {result.validation, {.resize = draw_.side, .crop = draw_.side, .seed = draw_.seed}, sequences_});
       const DemoNetwork& first = result.networks.front();
       network.corruption_scores = score_corruptions(network.corruptions, baseline_of(first.corruptions, first.name));
       network.perturbation_scores =
           score_perturbations(network.perturbations, baseline_of(first.perturbations, first.name));
-    }
-  }
-
-  void measure_perturbations(DemoNetwork& network, const Dataset& validation) const {
-    const PerturbSetOptions options{.resize = draw_.side, .crop = draw_.side, .seed = draw_.seed};
-    for (const std::string& kind : options.kinds) {
-      const auto sequences = make_sequences(validation, kind, options);
-      network.perturbations[kind] = measure_perturbation(network.measured(), kind, *sequences, sequences_);
     }
   }
 

@@ -9,6 +9,7 @@
 #include "assemble/data/imagenet_classes.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/report/report.h"
+#include "assemble/train/run_folder.h"
 #include "robustness/robustness.h"
 #include "torch/demo/demo.h"
 
@@ -122,13 +123,6 @@ ComparedNetwork compared(const DemoNetwork& network) {
 }
 
 }  // namespace
-
-MeasuredNetwork DemoNetwork::measured() const {
-  LoaderOptions loader;
-  loader.batch_size = 64;
-  loader.preprocessing = card.preprocessing;
-  return {make_network(engine), outputs_of(card, onnx.string()), card.class_names, loader};
-}
 
 std::vector<std::vector<std::string>> demo_figures(const DemoResult& result) {
   std::vector<std::vector<std::string>> rows;

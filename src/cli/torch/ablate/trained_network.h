@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network that a command trains, and what it measures of it: what `ablate` and `demo` share.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "assemble/data/dataset.h"
+#include "assemble/deploy/engine.h"
+#include "assemble/eval/corruption_robustness.h"
+#include "assemble/eval/perturbation_robustness.h"
+#include "assemble/io/toml.h"
+#include "assemble/models/classifier.h"
+#include "assemble/train/trainer.h"
+
+namespace assemble::cli {
+
+struct TrainedNetwork {
+  std::string name;
+  fs::path run;  ///< its run folder
+  ModelCost cost = {};
+  TrainResult training = {};
+  ModelCard card = {};
+  std::shared_ptr<Engine> engine = {};  ///< of the deployed network
+  double inference_rate = 0;            ///< images a second
+  CorruptionResults corruptions = {};
+  PerturbationResults perturbations = {};
+
+  fs::path model() const { return run / "last.safetensors"; }
+  std::string arch() const { return card.arch; }
+  ClassificationResult measures() const { return training.last.classification.value_or(ClassificationResult{}); }
+  MeasuredNetwork measured() const;
+};
+
+/// Images a pass of deployed networks.
+inline constexpr int64_t kMeasuredBatch = 8;
+
+/// Trains into `run` with options as a configuration of `train` has them; --data and --out are not among them.
+/// @param file that the options stand in, for errors
+/// @throws UsageError for options that do not fit, RunError when it is interrupted
+TrainResult train_network(const std::vector<TomlEntry>& options, const std::string& file, const fs::path& data,
+                          const fs::path& run, bool resume);
+
+/// Opens what was trained, with the weights after the last epoch, for the measures below.
+/// @param onnx where to write the deployed network; empty: nowhere
+void deploy(TrainedNetwork& network, const fs::path& onnx = {});
+
+/// Sets the rates of deployed networks, which run in turns.
+void measure_rates(const std::vector<TrainedNetwork*>& networks, double seconds);
+
+/// What sequences are made of.
+struct SequenceSource {
+  const Dataset* dataset = nullptr;
+  PerturbSetOptions options = {};
+  int64_t limit = 0;  ///< sequences of each kind, spread evenly; 0: one of each image
+};
+
+/// Measures a deployed network's flips.
+void measure_flips(TrainedNetwork& network, const SequenceSource& source);
+
+}  // namespace assemble::cli
