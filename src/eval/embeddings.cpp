@@ -9,8 +9,8 @@
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
 #include "assemble/core/text.h"
+#include "assemble/core/text_file.h"
 #include "assemble/io/safetensors.h"
-#include "csv.h"
 
 namespace assemble {
 namespace {
@@ -34,7 +34,7 @@ std::string class_of(const NamedEmbeddings& embeddings, int64_t label) {
 /// image, label and class of a row.
 std::string description(const NamedEmbeddings& embeddings, size_t row) {
   const int64_t label = embeddings.images.labels[row];
-  return concat(csv_field(embeddings.images.names[row]), ",", label, ",", csv_field(class_of(embeddings, label)));
+  return concat(csv_cell(embeddings.images.names[row]), ",", label, ",", csv_cell(class_of(embeddings, label)));
 }
 
 void write_labels(const fs::path& path, const NamedEmbeddings& embeddings) {

@@ -10,8 +10,8 @@
 #include "assemble/core/finite.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
+#include "assemble/core/text_file.h"
 #include "assemble/image/preprocess.h"
-#include "csv.h"
 
 namespace assemble {
 namespace {
@@ -114,12 +114,12 @@ nlohmann::ordered_json predictions_to_json(const std::vector<Prediction>& predic
 std::string predictions_to_csv(const std::vector<Prediction>& predictions) {
   std::string text = "image,rank,label,class,probability,error,readable_name\n";
   for (const Prediction& prediction : predictions) {
-    const std::string image = csv_field(prediction.image);
-    if (!prediction.error.empty()) text += concat(image, ",,,,,", csv_field(prediction.error), ",\n");
+    const std::string image = csv_cell(prediction.image);
+    if (!prediction.error.empty()) text += concat(image, ",,,,,", csv_cell(prediction.error), ",\n");
     for (size_t k = 0; k < prediction.classes.size(); ++k) {
       const Prediction::Class& c = prediction.classes[k];
-      text += concat(image, ",", k + 1, ",", c.label, ",", csv_field(c.name), ",", format_number(c.probability, 6),
-                     ",,", csv_field(std::string(readable_name(c.name))), "\n");
+      text += concat(image, ",", k + 1, ",", c.label, ",", csv_cell(c.name), ",", format_number(c.probability, 6), ",,",
+                     csv_cell(std::string(readable_name(c.name))), "\n");
     }
   }
   return text;

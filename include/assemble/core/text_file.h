@@ -35,4 +35,7 @@ std::vector<std::string> read_names(const fs::path& file);
 /// Cells of a line of a CSV file: between commas, and where one is quoted, without the quotes.
 std::vector<std::string> csv_cells(std::string_view line);
 
+/// A text as a cell of a CSV file, in quotes where it has to be (RFC 4180).
+std::string csv_cell(const std::string& text);
+
 }  // namespace assemble
