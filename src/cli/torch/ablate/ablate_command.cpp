@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "assemble/core/error.h"
+#include "assemble/core/json.h"
+#include "assemble/core/log.h"
+#include "assemble/core/ranks.h"
+#include "assemble/core/resumable_folder.h"
+#include "assemble/core/text.h"
+#include "assemble/models/arch.h"
+#include "common/choice_option.h"
+#include "common/numbers.h"
+#include "common/outputs.h"
+#include "torch/ablate/summary.h"
+#include "torch/commands.h"
+#include "torch/train/train_options.h"
+
+namespace assemble::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+enum class CorruptionChoice { kNone, kOfficial, kAll };
+constexpr auto kCorruptionChoices = choices<CorruptionChoice>(
+    "set of corruptions",
+    {{CorruptionChoice::kNone, "none"}, {CorruptionChoice::kOfficial, "official"}, {CorruptionChoice::kAll, "all"}});
+
+/// A finished run's figures, in its folder.
+constexpr const char* kResult = "result.json";
+constexpr int64_t kTimedSteps = 20;
+
+TomlEntry option(const std::string& key, const std::string& value) {
+  return {
+      .path = {key}, .is_array = false, .values = {{TomlValue::Kind::kInteger, value, value}}, .line = 0, .column = 0};
+}
+
+ordered_json settings_of(const Rung& rung) {
+  ordered_json settings = ordered_json::object();
+  for (const TomlEntry& entry : rung.options) {
+    std::vector<std::string> values;
+    for (const TomlValue& value : entry.values) values.push_back(value.written);
+    settings[join(entry.path, ".")] = join(values, ", ");
+  }
+  return settings;
+}
+
+class AblateCommand : public Subcommand {
+ public:
+  AblateCommand()
+      : Subcommand("ablate", "Train a ladder of configurations with several seeds, show what each rung brings") {}
+
+  void declare(CLI::App& app) override {
+    declared_ = &app;
+    app.add_option("ladder", ladder_file_, "TOML file with the rungs")->required();
+    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
+    app.add_option("--out", out_, "Folder for the runs, results.csv and report.html; what is finished in it is kept")
+        ->required();
+    app.add_option("--seeds", seeds_, "Seeds that every rung is trained with")->transform(seed())->expected(1, 1000);
+    app.add_option("--minutes", minutes_,
+                   "Gives every rung this training time instead of its epochs, by the speed of a few steps; 0 is off")
+        ->transform(not_negative());
+    add_choice(app, "--corruptions", corruptions_, kCorruptionChoices, "Corruptions that robustness is measured with");
+    app.add_option("--corrupted-images", corrupted_images_, "Validation images to corrupt, spread evenly; 0: all")
+        ->transform(at_least(0));
+    app.add_option("--sequences", sequences_, "Perturbation sequences of each kind; 0: none")->transform(at_least(0));
+    app.add_option("--rank", ranks_.rank, "This process, of several that share the runs")
+        ->transform(at_least(0))
+        ->envname("RANK");
+    app.add_option("--world", ranks_.world, "Processes, each with the same command")
+        ->transform(at_least(1))
+        ->envname("WORLD_SIZE");
+  }
+
+  void run() override {
+    ranks_.check();
+    check_output_folder("--out", out_, {data_});
+    const Ladder ladder = Ladder::read(ladder_file_);
+    apply_entries(*declared_, ladder.settings, ladder_file_);
+    check(ladder);
+    const auto validation = open_dataset(data_, Split::kValidation);
+    const EvenlySpread corrupted(
+        *validation, corrupted_images_ == 0 ? validation->size() : std::min(corrupted_images_, validation->size()));
+    validation_ = validation.get();
+    corrupted_ = &corrupted;
+    train_images_ = open_dataset(data_, Split::kTrain)->size();
+    int64_t place = 0;
+    for (const uint64_t seed : seeds_) {
+      for (const Rung& rung : ladder.rungs) {
+        const bool mine = place++ % ranks_.world == ranks_.rank;
+        if (mine && !finished(rung, seed)) make(ladder, rung, seed);
+      }
+    }
+    LadderResult result{ladder, {}, what_was_trained(), what_was_measured()};
+    int64_t missing = 0;
+    for (const Rung& rung : ladder.rungs) {
+      Trials& trials = result.trials.emplace_back();
+      for (const uint64_t seed : seeds_) {
+        if (const std::optional<Trial> trial = finished(rung, seed)) trials.push_back(*trial);
+      }
+      missing += static_cast<int64_t>(seeds_.size() - trials.size());
+    }
+    finish(result, missing);
+  }
+
+ private:
+  /// What would end a run later: before any is begun.
+  void check(const Ladder& ladder) const {
+    if (std::set(seeds_.begin(), seeds_.end()).size() != seeds_.size()) throw UsageError("--seeds", "holds one twice");
+    for (const Rung& rung : ladder.rungs) {
+      try {
+        CLI::App app;
+        app.option_defaults()->always_capture_default();
+        TrainJob job;
+        job.declare(app);
+        app.parse(std::vector<std::string>{out_, "--out", data_, "--data"});
+        apply_entries(app, rung.options, ladder_file_);
+        job.check();
+        (void)Arch::parse(app.get_option("--arch")->as<std::string>());
+      } catch (const Error& error) {
+        throw UsageError(concat(ladder_file_, ": rung '", rung.name, "'"), error.what());
+      }
+      for (const TomlEntry& entry : rung.options) {
+        const std::string& key = entry.path.back();
+        if ((key != "pretrained" && key != "teacher") || !rung_named_by(entry).empty()) continue;
+        const fs::path file = entry.values.front().written;
+        if (!fs::exists(file) && !fs::exists(file.string() + ".index")) {
+          throw UsageError(concat(ladder_file_, ":", entry.line, ":", entry.column),
+                           concat("'", file.string(), "' does not exist"),
+                           "paths are seen from where the command runs");
+        }
+      }
+    }
+  }
+
+  fs::path run_of(const std::string& rung, uint64_t seed) const {
+    return fs::path(out_) / folder_name(rung) / concat("seed-", seed);
+  }
+
+  /// What decides a trial's figures.
+  ordered_json settings(const Rung& rung, uint64_t seed) const {
+    return {{"options", settings_of(rung)},
+            {"seed", seed},
+            {"minutes", minutes_},
+            {"train_images", train_images_},
+            {"validation_images", validation_->size()},
+            {"corruptions", kCorruptionChoices.name(corruptions_)},
+            {"corrupted_images", corrupted_->size()},
+            {"sequences", sequences_}};
+  }
+
+  ResumableFolder record_of(const Rung& rung, uint64_t seed) const {
+    return {run_of(rung.name, seed),
+            {.record = kResult,
+             .what = "the result of a run",
+             .made_with = "holds a run with",
+             .other_hint = "choose another --out, or remove this folder",
+             .damaged_hint = "remove it: the run is measured again"}};
+  }
+
+  std::optional<Trial> finished(const Rung& rung, uint64_t seed) const {
+    const ResumableFolder record = record_of(rung, seed);
+    const ordered_json earlier = record.read();
+    if (earlier.is_null()) return std::nullopt;
+    if (!earlier.contains("settings")) record.fail_damaged("it lacks its settings");
+    record.require_same(earlier["settings"], settings(rung, seed));
+    if (!earlier.contains("result")) return std::nullopt;
+    return Trial::from_json(earlier["result"], record.record().string());
+  }
+
+  /// Trains and measures one run, or goes on with it.
+  void make(const Ladder& ladder, const Rung& rung, uint64_t seed) const {
+    const fs::path run = run_of(rung.name, seed);
+    log_info(concat("rung '", rung.name, "', seed ", seed));
+    const ResumableFolder record = record_of(rung, seed);
+    ordered_json written{{"settings", settings(rung, seed)}};
+    const ordered_json earlier = record.read();
+    const bool goes_on = !earlier.is_null();
+    std::vector<TomlEntry> options = with_models(rung, seed);
+    options.push_back(option("seed", std::to_string(seed)));
+    if (goes_on && earlier.contains("epochs")) written["epochs"] = earlier["epochs"];
+    if (minutes_ > 0 && !written.contains("epochs")) written["epochs"] = planned_epochs(options, run);
+    if (written.contains("epochs")) set(options, option("epochs", written["epochs"].dump()));
+    record.prepare();
+    record.write(written);
+    TrainedNetwork network{.name = rung.name, .run = run};
+    const bool resume = goes_on && fs::exists(run / "checkpoint.safetensors");
+    network.training = train_network(options, ladder.file.string(), data_, run, resume);
+    deploy(network);
+    measure_rates({&network}, /*seconds=*/2);
+    measure_robustness(network);
+    written["result"] = Trial::of(network, seed).to_json();
+    record.write(written);
+  }
+
+  static void set(std::vector<TomlEntry>& options, TomlEntry entry) {
+    std::erase_if(options, [&](const TomlEntry& other) { return other.path == entry.path; });
+    options.push_back(std::move(entry));
+  }
+
+  /// Models of other rungs by their files.
+  std::vector<TomlEntry> with_models(const Rung& rung, uint64_t seed) const {
+    std::vector<TomlEntry> options = rung.options;
+    for (TomlEntry& entry : options) {
+      const std::string other = rung_named_by(entry);
+      if (!other.empty()) entry.values.front().written = (run_of(other, seed) / "last.safetensors").string();
+    }
+    return options;
+  }
+
+  /// Epochs that take the minutes given, by the speed of a few steps at each of the sizes of the images.
+  int64_t planned_epochs(const std::vector<TomlEntry>& options, const fs::path& run) const {
+    const fs::path timing = run.parent_path() / (run.filename().string() + "-timing");
+    const auto seconds_an_epoch = [&](const char* small_share) {
+      std::vector<TomlEntry> timed = options;
+      set(timed, option("max-steps", std::to_string(kTimedSteps)));
+      set(timed, option("small-share", small_share));
+      const TrainResult result = train_network(timed, ladder_file_, data_, timing, /*resume=*/false);
+      return static_cast<double>(train_images_) / result.images_per_second;
+    };
+    double small = 0;
+    for (const TomlEntry& entry : options) {
+      if (entry.path.back() == "small-size") small = parse_number(entry.values.front().text).value_or(0);
+    }
+    double share = small > 0 ? TrainOptions{}.small_share : 0;
+    for (const TomlEntry& entry : options) {
+      if (small > 0 && entry.path.back() == "small-share")
+        share = parse_number(entry.values.front().text).value_or(share);
+    }
+    double seconds = (1 - share) * seconds_an_epoch("0");
+    if (share > 0) seconds += share * seconds_an_epoch("1");
+    std::error_code ignored;
+    fs::remove_all(timing, ignored);
+    const auto epochs = std::max<int64_t>(1, std::llround(60 * minutes_ / seconds));
+    log_info(concat(epochs, " epochs of ", format_number(seconds, 1), " s each take ", format_number(minutes_, 1),
+                    " minutes"));
+    return epochs;
+  }
+
+  void measure_robustness(TrainedNetwork& network) const {
+    const Preprocessing& preprocessing = network.card.preprocessing;
+    if (corruptions_ != CorruptionChoice::kNone) {
+      CorruptionSource source;
+      source.dataset = corrupted_;
+      if (corruptions_ == CorruptionChoice::kOfficial) source.options.corruptions.resize(kOfficialCorruptions);
+      source.options.resize = preprocessing.eval_resize;
+      source.options.crop = preprocessing.eval_size;
+      log_info(
+          concat("measuring ", source.options.corruptions.size(), " corruptions of ", corrupted_->size(), " images"));
+      measure_corruptions(network.measured(), source, network.corruptions, [] {});
+    }
+    if (sequences_ > 0) {
+      log_info(concat("measuring ", kOfficialPerturbations, " kinds of sequences, ", sequences_, " each"));
+      measure_flips(network, {validation_,
+                              {.resize = preprocessing.eval_resize, .crop = preprocessing.eval_size},
+                              std::min(sequences_, validation_->size())});
+    }
+  }
+
+  std::string what_was_trained() const {
+    return concat(data_, ": ", train_images_, " training and ", validation_->size(), " validation images of ",
+                  validation_->classes(), " classes",
+                  minutes_ > 0 ? concat("; each run as long as ", format_number(minutes_, 1), " minutes allow") : "");
+  }
+
+  std::string what_was_measured() const {
+    std::vector<std::string> parts;
+    if (corruptions_ != CorruptionChoice::kNone) {
+      parts.push_back(concat(corruptions_ == CorruptionChoice::kAll ? "19" : "15",
+                             " corruptions at five severities of ", corrupted_->size(), " validation images"));
+    }
+    if (sequences_ > 0)
+      parts.push_back(concat(kOfficialPerturbations, " kinds of sequences, ", sequences_, " of each"));
+    return parts.empty() ? "Robustness was not measured." : concat("Robustness: ", join(parts, "; "), ".");
+  }
+
+  /// Writes what there is once all runs are finished.
+  void finish(const LadderResult& result, int64_t missing) const {
+    if (missing > 0) {
+      const std::string text = concat(missing, " runs are other processes'; the last one to end writes the report\n");
+      print({{"out", out_}, {"missing", missing}}, text);
+      return;
+    }
+    const fs::path csv = fs::path(out_) / "results.csv", report = fs::path(out_) / "report.html";
+    write_file(csv, ladder_csv(result));
+    write_file(report, ladder_html(result));
+    ordered_json json = ladder_json(result);
+    json.update(ordered_json{{"out", out_}, {"csv", csv.string()}, {"report", report.string()}});
+    print(json, concat(ladder_text(result), "\nReport: ", report.string(), "\n"));
+  }
+
+  CLI::App* declared_ = nullptr;
+  std::string ladder_file_, data_, out_;
+  std::vector<uint64_t> seeds_{0, 1, 2};
+  double minutes_ = 0;
+  CorruptionChoice corruptions_ = CorruptionChoice::kOfficial;
+  int64_t corrupted_images_ = 0, sequences_ = 0;
+  Ranks ranks_;
+  const Dataset* validation_ = nullptr;
+  const Dataset* corrupted_ = nullptr;
+  int64_t train_images_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Subcommand> make_ablate_command() { return std::make_unique<AblateCommand>(); }
+
+}  // namespace assemble::cli
