@@ -19,11 +19,19 @@ struct Axis {
   double step = 1;  ///< between grid lines
 };
 
+double reach_of(const Series& series, size_t i) {
+  return i < series.reaches.size() ? series.reaches[i].value_or(0) : 0;
+}
+
 /// From zero to a round number above every value, with 4 to 10 grid lines.
 Axis axis_of(const Chart& chart) {
   double most = 0;
   for (const Series& series : chart.series) {
-    for (const auto& value : series.values) most = std::max(most, value.value_or(0));
+    for (size_t i = 0; i < series.values.size(); ++i) {
+      // A long interval is cut off rather than leave the bars no room.
+      const double value = series.values[i].value_or(0);
+      most = std::max(most, value + std::min(reach_of(series, i), value / 3));
+    }
   }
   if (!(most > 0)) return {};
   const double magnitude = std::pow(10, std::floor(std::log10(most)));
@@ -110,27 +118,36 @@ std::string line_chart(const Chart& chart) {
 }
 
 std::string bar_chart(const Chart& chart) {
-  constexpr double kWidth = 420, kLeft = 126, kRight = 44, kTop = 24, kBar = 13, kGap = 10;
+  constexpr double kWidth = 420, kRight = 44, kTop = 24, kBar = 13, kGap = 10;
+  size_t longest = 0;
+  for (const std::string& label : chart.labels) longest = std::max(longest, label.size());
+  const double left = std::clamp(kLetter * static_cast<double>(longest) + 12, 126.0, 220.0);
   const double group = kBar * static_cast<double>(chart.series.size()) + kGap;
   const double height = kTop + group * static_cast<double>(chart.labels.size()) + kGap;
   const Axis axis = axis_of(chart);
-  const auto x = [&](double value) { return kLeft + (kWidth - kLeft - kRight) * value / axis.top; };
+  const auto x = [&](double value) { return left + (kWidth - left - kRight) * value / axis.top; };
   std::string svg = open_svg(chart.title, kWidth, height);
   for (double value = 0; value <= axis.top * (1 + 1e-9); value += axis.step) {
     svg += line_between(x(value), kTop - 4, x(value), height) + text_at(x(value), 13, "middle", tick(value, axis));
   }
-  svg += text_at(kLeft - 14, 13, "end", chart.unit);
+  svg += text_at(left - 14, 13, "end", chart.unit);
   for (size_t i = 0; i < chart.labels.size(); ++i) {
     const double top = kTop + kGap / 2 + group * static_cast<double>(i);
-    svg += text_at(kLeft - 8, top + (group - kGap) / 2 + 4, "end", chart.labels[i]);
+    svg += text_at(left - 8, top + (group - kGap) / 2 + 4, "end", chart.labels[i]);
     for (size_t s = 0; s < chart.series.size(); ++s) {
       const auto& value = chart.series[s].values.at(i);
       if (!value) continue;
       const double y = top + kBar * static_cast<double>(s);
       const std::string shown = format_number(*value, axis.top < 10 ? 2 : 1);
-      svg += rectangle(kLeft, y, x(*value) - kLeft, kBar - 2, mark_of(s),
-                       concat(chart.series[s].name, ", ", chart.labels[i], ": ", shown)) +
-             text_at(std::max(kLeft, x(*value)) + 4, y + kBar - 3, "start", shown);
+      const double reach = reach_of(chart.series[s], i), end = x(std::min(*value + reach, axis.top));
+      const std::string more = reach > 0 ? concat(" ± ", format_number(reach, axis.top < 10 ? 2 : 1)) : "";
+      svg += rectangle(left, y, x(*value) - left, kBar - 2, mark_of(s),
+                       concat(chart.series[s].name, ", ", chart.labels[i], ": ", shown, more)) +
+             text_at(std::max(left, end) + 4, y + kBar - 3, "start", shown);
+      if (reach > 0) {
+        const double middle = y + (kBar - 2) / 2;
+        svg += line_between(std::max(left, x(*value - reach)), middle, end, middle, "interval");
+      }
     }
   }
   return svg + "</svg></figure>\n";

@@ -14,6 +14,7 @@ namespace assemble::report {
 struct Series {
   std::string name;
   std::vector<std::optional<double>> values;
+  std::vector<std::optional<double>> reaches = {};  ///< how far an interval goes to both sides of each; empty: none
 };
 
 struct Chart {

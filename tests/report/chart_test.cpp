@@ -9,6 +9,7 @@
 namespace assemble::report {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -69,6 +70,17 @@ TEST(Page, EscapesTextAndEmbedsImages) {
   EXPECT_EQ(data_uri({'f', 'o', 'o', 'b', 'a', 'r'}), "data:image/jpeg;base64,Zm9vYmFy");
   EXPECT_EQ(data_uri({0x89, 'P', 'N', 'G'}), "data:image/png;base64,iVBORw==");
   EXPECT_EQ(series_class(8), "s1");
+}
+
+TEST(BarChart, IntervalsAreLinesThatTheChartCutsOff) {
+  const Chart plain{"t", "%", {"a", "b"}, {{"top-1", {80, 90}}}};
+  Chart chart = plain;
+  EXPECT_THAT(bar_chart(plain), Not(HasSubstr("interval")));
+  chart.series[0].reaches = {2.5, std::nullopt};
+  EXPECT_THAT(bar_chart(chart), AllOf(HasSubstr("class=\"interval\""), HasSubstr("top-1, a: 80.0 ± 2.5"),
+                                      HasSubstr("top-1, b: 90.0</title>")));
+  chart.series[0].reaches = {1000, std::nullopt};
+  EXPECT_THAT(bar_chart(chart), HasSubstr("x2=\"376.0\""));
 }
 
 }  // namespace

@@ -63,6 +63,31 @@ struct Comparison {
   Gallery clean;
 };
 
+/// A figure of a ladder's rungs, for a chart.
+struct LadderFigure {
+  std::string title;
+  std::vector<std::optional<double>> values;   ///< one a rung
+  std::vector<std::optional<double>> reaches;  ///< of their 95 % intervals, to both sides
+};
+
+/// A table with a line of text above it. Its first row is the header.
+struct TextTable {
+  std::string text;
+  std::vector<std::vector<std::string>> rows;
+};
+
+/// What ladder_report() shows.
+struct LadderPage {
+  std::string title;
+  std::vector<std::string> introduction;  ///< paragraphs
+  std::vector<std::string> rungs;
+  std::vector<LadderFigure> figures;
+  std::vector<TextTable> tables;
+};
+
+/// A page that shows what each rung of a ladder of configurations brought and cost: charts first, then the tables.
+std::string ladder_report(const LadderPage& page);
+
 /// A page that compares trained networks: figures, curves of the training, reliability diagrams, errors under
 /// corruptions, flips under perturbations, and images with each network's prediction.
 std::string comparison_report(const Comparison& comparison);
