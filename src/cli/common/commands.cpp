@@ -27,6 +27,7 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
   commands.push_back(torch_command("demo"));
   commands.push_back(make_dataset_command());
   commands.push_back(torch_command("train"));
+  commands.push_back(torch_command("ablate"));
   commands.push_back(make_recipe_command(hooks));
   commands.push_back(make_eval_command(hooks));
   commands.push_back(make_predict_command());

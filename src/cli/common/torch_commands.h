@@ -12,6 +12,7 @@ struct TorchCommand {
 inline constexpr TorchCommand kTorchCommands[] = {
     {"demo", "Draw a data set, train a vanilla and an assembled network, compare"},
     {"train", "Train or fine-tune a network on a data set"},
+    {"ablate", "Train a ladder of configurations with several seeds, show what each rung brings"},
     {"model", "List the presets; show the size and cost of a network"},
     {"convert", "Import weights of TensorFlow, torchvision and timm into a model file, and export them"},
     {"forward", "Raw tensors through a network: logits and activations, for comparisons"},

@@ -16,6 +16,7 @@ std::unique_ptr<Subcommand> make_torch_command(const std::string& name);
 /// All of them, by LibTorch.
 Hooks torch_hooks();
 
+std::unique_ptr<Subcommand> make_ablate_command();
 std::unique_ptr<Subcommand> make_convert_command();
 std::unique_ptr<Subcommand> make_demo_command();
 std::unique_ptr<Subcommand> make_forward_command();

@@ -29,21 +29,13 @@ constexpr auto kCorruptionChoices = choices<CorruptionChoice>(
 
 /// A finished run's figures, in its folder.
 constexpr const char* kResult = "result.json";
+constexpr const char* kTable = "results.csv";
+constexpr const char* kReport = "report.html";
 constexpr int64_t kTimedSteps = 20;
 
 TomlEntry option(const std::string& key, const std::string& value) {
   return {
       .path = {key}, .is_array = false, .values = {{TomlValue::Kind::kInteger, value, value}}, .line = 0, .column = 0};
-}
-
-ordered_json settings_of(const Rung& rung) {
-  ordered_json settings = ordered_json::object();
-  for (const TomlEntry& entry : rung.options) {
-    std::vector<std::string> values;
-    for (const TomlValue& value : entry.values) values.push_back(value.written);
-    settings[join(entry.path, ".")] = join(values, ", ");
-  }
-  return settings;
 }
 
 class AblateCommand : public Subcommand {
@@ -85,11 +77,12 @@ class AblateCommand : public Subcommand {
     validation_ = validation.get();
     corrupted_ = &corrupted;
     train_images_ = open_dataset(data_, Split::kTrain)->size();
+    claim(ladder);
     int64_t place = 0;
     for (const uint64_t seed : seeds_) {
       for (const Rung& rung : ladder.rungs) {
         const bool mine = place++ % ranks_.world == ranks_.rank;
-        if (mine && !finished(rung, seed)) make(ladder, rung, seed);
+        if (mine && !finished(rung, seed)) make(rung, seed);
       }
     }
     LadderResult result{ladder, {}, what_was_trained(), what_was_measured()};
@@ -134,20 +127,37 @@ class AblateCommand : public Subcommand {
     }
   }
 
+  /// Makes the folder, or takes that of an earlier ladder, whose table and report are made anew.
+  void claim(const Ladder& ladder) const {
+    const ResumableFolder folder(out_, {.record = "ablation.json",
+                                        .what = "the record of a ladder",
+                                        .made_with = "holds",
+                                        .other_hint = "choose another --out",
+                                        .damaged_hint = "remove it: finished runs are kept"});
+    if (folder.read().is_null()) folder.require_new({kTable, kReport});
+    folder.prepare();
+    folder.write({{"title", ladder.title}, {"made_by", concat("assemble ", ASSEMBLE_VERSION)}});
+  }
+
   fs::path run_of(const std::string& rung, uint64_t seed) const {
     return fs::path(out_) / folder_name(rung) / concat("seed-", seed);
   }
 
   /// What decides a trial's figures.
   ordered_json settings(const Rung& rung, uint64_t seed) const {
-    return {{"options", settings_of(rung)},
-            {"seed", seed},
-            {"minutes", minutes_},
-            {"train_images", train_images_},
-            {"validation_images", validation_->size()},
-            {"corruptions", kCorruptionChoices.name(corruptions_)},
-            {"corrupted_images", corrupted_->size()},
-            {"sequences", sequences_}};
+    ordered_json settings{{"seed", seed},
+                          {"minutes", minutes_},
+                          {"train_images", train_images_},
+                          {"validation_images", validation_->size()},
+                          {"corruptions", kCorruptionChoices.name(corruptions_)},
+                          {"corrupted_images", corrupted_->size()},
+                          {"sequences", sequences_}};
+    for (const TomlEntry& entry : rung.options) {
+      std::vector<std::string> values;
+      for (const TomlValue& value : entry.values) values.push_back(value.written);
+      settings["--" + entry.path.back()] = join(values, ", ");
+    }
+    return settings;
   }
 
   ResumableFolder record_of(const Rung& rung, uint64_t seed) const {
@@ -164,31 +174,38 @@ class AblateCommand : public Subcommand {
     const ordered_json earlier = record.read();
     if (earlier.is_null()) return std::nullopt;
     if (!earlier.contains("settings")) record.fail_damaged("it lacks its settings");
-    record.require_same(earlier["settings"], settings(rung, seed));
+    ordered_json now = settings(rung, seed);
+    for (const auto& [key, value] : earlier["settings"].items())
+      now.emplace(key, nullptr);  // options that are left out
+    record.require_same(earlier["settings"], now);
     if (!earlier.contains("result")) return std::nullopt;
     return Trial::from_json(earlier["result"], record.record().string());
   }
 
   /// Trains and measures one run, or goes on with it.
-  void make(const Ladder& ladder, const Rung& rung, uint64_t seed) const {
+  void make(const Rung& rung, uint64_t seed) const {
     const fs::path run = run_of(rung.name, seed);
     log_info(concat("rung '", rung.name, "', seed ", seed));
     const ResumableFolder record = record_of(rung, seed);
-    ordered_json written{{"settings", settings(rung, seed)}};
-    const ordered_json earlier = record.read();
-    const bool goes_on = !earlier.is_null();
+    ordered_json written = record.read();
+    if (written.is_null()) {
+      record.require_new({"config.toml", "checkpoint.safetensors", "best.safetensors", "last.safetensors",
+                          "summary.csv", "metrics.jsonl"});
+      written["settings"] = settings(rung, seed);
+      record.prepare();
+      record.write(written);
+    }
     std::vector<TomlEntry> options = with_models(rung, seed);
     options.push_back(option("seed", std::to_string(seed)));
-    if (goes_on && earlier.contains("epochs")) written["epochs"] = earlier["epochs"];
-    if (minutes_ > 0 && !written.contains("epochs")) written["epochs"] = planned_epochs(options, run);
-    if (written.contains("epochs")) set(options, option("epochs", written["epochs"].dump()));
-    record.prepare();
-    record.write(written);
+    if (minutes_ > 0 && !written.contains("epochs")) {
+      written["epochs"] = planned_epochs(options, run);
+      record.write(written);
+    }
+    if (minutes_ > 0) set(options, option("epochs", written["epochs"].dump()));
     TrainedNetwork network{.name = rung.name, .run = run};
-    const bool resume = goes_on && fs::exists(run / "checkpoint.safetensors");
-    network.training = train_network(options, ladder.file.string(), data_, run, resume);
+    network.training = train_network(options, ladder_file_, data_, run, /*resume=*/true);
     deploy(network);
-    measure_rates({&network}, /*seconds=*/2);
+    measure_rates({&network}, /*seconds=*/1);
     measure_robustness(network);
     written["result"] = Trial::of(network, seed).to_json();
     record.write(written);
@@ -282,7 +299,7 @@ class AblateCommand : public Subcommand {
       print({{"out", out_}, {"missing", missing}}, text);
       return;
     }
-    const fs::path csv = fs::path(out_) / "results.csv", report = fs::path(out_) / "report.html";
+    const fs::path csv = fs::path(out_) / kTable, report = fs::path(out_) / kReport;
     write_file(csv, ladder_csv(result));
     write_file(report, ladder_html(result));
     ordered_json json = ladder_json(result);

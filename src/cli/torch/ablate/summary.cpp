@@ -57,6 +57,12 @@ std::string with_error(const std::optional<Estimate>& estimate, int decimals, bo
   return estimate->standard_error ? concat(text, " ± ", format_number(*estimate->standard_error, decimals)) : text;
 }
 
+std::vector<Column> main_columns(const LadderResult& result) {
+  std::vector<Column> columns = columns_of(result);
+  std::erase_if(columns, [](const Column& column) { return !column.measure->is_main; });
+  return columns;
+}
+
 std::vector<std::vector<std::string>> mean_rows(const LadderResult& result, const std::vector<Column>& columns) {
   std::vector<std::vector<std::string>> rows{{"rung"}};
   for (const Column& column : columns) rows[0].emplace_back(column.measure->title);
@@ -70,14 +76,11 @@ std::vector<std::vector<std::string>> mean_rows(const LadderResult& result, cons
 /// A p below 0.05 is marked.
 std::vector<std::vector<std::string>> change_rows(const LadderResult& result, const std::vector<Column>& columns) {
   std::vector<std::vector<std::string>> rows{{"rung", "against"}};
-  for (const Column& column : columns) {
-    if (column.measure->is_charted) rows[0].emplace_back(column.measure->title);
-  }
+  for (const Column& column : columns) rows[0].emplace_back(column.measure->title);
   for (size_t i = 1; i < result.trials.size(); ++i) {
     const Rung& rung = result.ladder.rungs[i];
     rows.push_back({rung.name, rung.follows});
     for (const Column& column : columns) {
-      if (!column.measure->is_charted) continue;
       const auto& change = column.changes[i];
       const bool holds = change && change->p && *change->p < 0.05;
       rows.back().push_back(
@@ -106,12 +109,26 @@ std::vector<std::vector<std::string>> rung_rows(const LadderResult& result) {
   return rows;
 }
 
+/// Cells that a browser does not break between a figure and its error.
+std::vector<std::vector<std::string>> unbroken(std::vector<std::vector<std::string>> rows) {
+  for (std::vector<std::string>& row : rows) {
+    for (std::string& cell : row) {
+      for (size_t at = cell.find(" ± "); at != std::string::npos; at = cell.find(" ± ", at)) {
+        cell.replace(at, std::string_view(" ± ").size(), "\u00A0±\u00A0");
+      }
+    }
+  }
+  return rows;
+}
+
 std::string how_to_read(const LadderResult& result) {
   const size_t seeds = result.trials.front().size();
   const std::string& first = result.ladder.rungs.front().name;
-  const std::string relative = concat("mCE and mFR are relative to ", first, ", which has 100.");
-  if (seeds < 2) return concat("One run each: how far other seeds lie apart is not known. ", relative);
-  return concat("Means of ", seeds, " runs, with the standard error of the mean. ", relative);
+  const std::string runs = seeds < 2 ? "One run each: how far other seeds lie apart is not known."
+                                     : concat("Means of ", seeds, " runs, with the standard error of the mean.");
+  const Trial& trial = result.trials.front().front();
+  const bool is_relative = !trial.corruptions.corruptions.empty() || !trial.perturbations.empty();
+  return is_relative ? concat(runs, " mCE and mFR are relative to ", first, ", which has 100.") : runs;
 }
 
 ordered_json to_json(const Estimate& estimate) {
@@ -129,7 +146,7 @@ ordered_json to_json(const PairedTest& test) {
 }  // namespace
 
 std::string ladder_text(const LadderResult& result) {
-  const std::vector<Column> columns = columns_of(result);
+  const std::vector<Column> columns = main_columns(result);
   std::string text = format_table(rung_rows(result)) + "\n" + format_table(mean_rows(result, columns)) + "\n" +
                      how_to_read(result) + "\n";
   if (result.trials.size() > 1) {
@@ -175,16 +192,17 @@ std::string ladder_csv(const LadderResult& result) {
 }
 
 std::string ladder_html(const LadderResult& result) {
-  const std::vector<Column> columns = columns_of(result);
+  const std::vector<Column> columns = main_columns(result);
   LadderPage page{.title = result.ladder.title,
                   .introduction = {concat(result.data, ". ", how_to_read(result)), result.measured_on},
                   .rungs = {},
                   .figures = {},
                   .tables = {{"The rungs, and what each changes.", rung_rows(result)},
-                             {how_to_read(result), mean_rows(result, columns)}}};
+                             {how_to_read(result), unbroken(mean_rows(result, columns_of(result)))}}};
+  if (result.trials.front().size() > 1)
+    page.introduction.emplace_back("Lines in the charts are 95 % intervals of the means.");
   for (const Rung& rung : result.ladder.rungs) page.rungs.push_back(rung.name);
   for (const Column& column : columns) {
-    if (!column.measure->is_charted) continue;
     LadderFigure figure{column.measure->title, {}, {}};
     for (const std::optional<Estimate>& mean : column.means) {
       figure.values.push_back(mean ? std::optional(mean->mean) : std::nullopt);
@@ -195,7 +213,7 @@ std::string ladder_html(const LadderResult& result) {
   if (result.trials.size() > 1) {
     page.tables.push_back(
         {"Changes against the rung that each follows, seed by seed. A star: p < 0.05 in a paired t test.",
-         change_rows(result, columns)});
+         unbroken(change_rows(result, columns))});
   }
   return ladder_report(page);
 }

@@ -27,7 +27,8 @@ TrainResult train_network(const std::vector<TomlEntry>& options, const std::stri
   // The last argument first: CLI11 reads them from the back.
   app.parse(std::vector<std::string>{run.string(), "--out", data.string(), "--data"});
   apply_entries(app, options, file);
-  TrainResult result = job.run(app, resume, /*overwrite=*/!resume);
+  const bool goes_on = resume && fs::exists(run / "checkpoint.safetensors");
+  TrainResult result = job.run(app, goes_on, /*overwrite=*/!goes_on);
   if (result.interrupted) throw RunError(run.string(), "interrupted", "start it again: it goes on");
   return result;
 }

@@ -38,6 +38,7 @@ inline constexpr int64_t kMeasuredBatch = 8;
 
 /// Trains into `run` with options as a configuration of `train` has them; --data and --out are not among them.
 /// @param file that the options stand in, for errors
+/// @param resume go on from the run folder's checkpoint, where there is one; otherwise the run that it holds is removed
 /// @throws UsageError for options that do not fit, RunError when it is interrupted
 TrainResult train_network(const std::vector<TomlEntry>& options, const std::string& file, const fs::path& data,
                           const fs::path& run, bool resume);

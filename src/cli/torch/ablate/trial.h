@@ -52,7 +52,7 @@ struct Measure {
   const char* key;    ///< in JSON and CSV
   const char* title;  ///< for people, with its unit
   int decimals;
-  bool is_charted;
+  bool is_main;  ///< one of those that tables for the terminal and charts show
   std::optional<double> (*of)(const Trial& trial, const LadderBaseline& baseline);
 };
 
