@@ -27,8 +27,8 @@ demo: build  ## Draw a data set, train a vanilla and an assembled network on it,
 test: bootstrap  ## Build and run every test; the last line counts them
 	@scripts/run_tests.sh
 
-ci:  ## What continuous integration runs, and races and short fuzzing beside; warnings are errors
-	@ASSEMBLE_CI_SKIP= .ci/run
+ci:  ## What continuous integration runs: manual, lint, races, fuzzing, tests; warnings are errors
+	@.ci/run
 
 docs:  ## Build the manual of the library in build/docs/html; warnings are errors
 	@scripts/bootstrap.sh docs
