@@ -6,6 +6,7 @@
 #include "assemble/nn/blur_pool.h"
 #include "assemble/nn/conv_bn.h"
 #include "assemble/nn/drop_block.h"
+#include "assemble/nn/efficient_channel_attention.h"
 #include "assemble/nn/gem_pool.h"
 #include "assemble/nn/selective_kernel.h"
 #include "assemble/nn/squeeze_excite.h"
@@ -51,9 +52,12 @@ void drop_block(benchmark::State& state) {
   run(state, DropBlock(DropBlockOptions{}, shared));
 }
 
+void efficient_channel_attention(benchmark::State& state) { run(state, EfficientChannelAttention(kChannels)); }
+
 BENCHMARK(conv_bn_relu)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(selective_kernel)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(squeeze_excite)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(efficient_channel_attention)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(blur_pool)->Arg(3)->Arg(5)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(gem)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(drop_block)->Unit(benchmark::kMillisecond)->UseRealTime();

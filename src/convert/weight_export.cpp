@@ -45,6 +45,10 @@ std::string squeeze_bias(const std::string& weight) {
 bool is_zero(const torch::Tensor& tensor) { return tensor.count_nonzero().item<int64_t>() == 0; }
 
 void check_tensorflow(const ClassifierImpl& model, bool strict, Notes& notes) {
+  if (model.arch().eca) {
+    throw UsageError(concat("arch '", model.arch().str(), "'"),
+                     concat(target_name(ExportTarget::kTensorFlow), " has no efficient channel attention"));
+  }
   if (!model.arch().timm) return;
   differ(model, ExportTarget::kTensorFlow, strict,
          "it pads the max pooling at the end alone, and pools the shortcuts of `d` otherwise", notes);

@@ -40,25 +40,31 @@ int64_t pooled(int64_t size, int64_t before, int64_t after, int64_t kernel, int6
 
 void require_map(const Shape& in) { require(in.size() == 3, concat("its input ", show_shape(in), " is no map")); }
 
-Shape windows(const Shape& in, int64_t channels, const Padding& padding, int64_t kernel, int64_t stride) {
+Shape windows(const Shape& in, int64_t channels, const Padding& padding, int64_t height, int64_t width,
+              int64_t stride) {
   require_map(in);
   require_padding(padding);
-  require(kernel >= 1 && kernel <= kLongestSide && stride >= 1 && stride <= kLongestSide,
-          "window or stride is below 1");
-  return {channels, pooled(in[1], padding.top, padding.bottom, kernel, stride),
-          pooled(in[2], padding.left, padding.right, kernel, stride)};
+  for (const int64_t extent : {height, width, stride}) {
+    require(extent >= 1 && extent <= kLongestSide, "window or stride is below 1");
+  }
+  return {channels, pooled(in[1], padding.top, padding.bottom, height, stride),
+          pooled(in[2], padding.left, padding.right, width, stride)};
+}
+
+Shape windows(const Shape& in, int64_t channels, const Padding& padding, int64_t kernel, int64_t stride) {
+  return windows(in, channels, padding, kernel, kernel, stride);
 }
 
 Shape convolved(const ops::Convolution& conv, const Shape& in) {
   require_map(in);
   const Shape& weight = conv.weight.shape();
-  require(conv.weight.defined() && weight.size() == 4 && weight[2] == weight[3] && weight[0] >= 1,
-          concat("weights of shape ", show_shape(weight), " are no square filters"));
+  require(conv.weight.defined() && weight.size() == 4 && weight[0] >= 1,
+          concat("weights of shape ", show_shape(weight), " are no filters"));
   require(conv.groups >= 1 && weight[0] % conv.groups == 0 && weight[1] * conv.groups == in[0],
           concat("filters ", show_shape(weight), " in ", conv.groups, " groups do not take ", in[0], " channels"));
   require(!conv.bias.defined() || conv.bias.count() == weight[0],
           concat("a bias of ", conv.bias.count(), " values for ", weight[0], " channels"));
-  return windows(in, weight[0], conv.padding, weight[2], conv.stride);
+  return windows(in, weight[0], conv.padding, weight[2], weight[3], conv.stride);
 }
 
 Shape normed(const ops::BatchNorm& norm, const Shape& in) {

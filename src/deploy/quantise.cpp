@@ -25,6 +25,11 @@ constexpr double kDead = 1e-12;
 
 bool is_vector(const Node& node) { return node.shape.size() == 3 && node.shape[1] == 1 && node.shape[2] == 1; }
 
+/// Channels along one dimension, whichever.
+bool is_line(const Node& node) {
+  return node.shape.size() == 3 && std::count(node.shape.begin(), node.shape.end(), 1) >= 2;
+}
+
 /// Operations whose output holds values of their input and no others: quantised before them is quantised after them.
 bool moves_values(const Node& node) {
   return node.as<ops::Pad>() || node.as<ops::MaxPool>() || node.as<ops::Upsample>() || node.as<ops::Slice>() ||
@@ -60,7 +65,7 @@ class Plan {
  private:
   /// Whether a convolution works on means over an image that weigh channels afterwards.
   bool in_attention(NodeId id) const {
-    if (!is_vector(graph_.node(id))) return false;
+    if (!is_line(graph_.node(id))) return false;
     return std::any_of(readers_[id].begin(), readers_[id].end(), [&](NodeId reader) {
       const Node& node = graph_.node(reader);
       return node.as<ops::Mix>() || node.as<ops::Multiply>() || in_attention(reader);

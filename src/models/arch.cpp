@@ -97,7 +97,7 @@ bool set_pool(Arch& arch, PoolType pool, const TweakText& text) {
 }
 
 /// Every tweak, in the order of the canonical string. A new technique adds its line here.
-const std::array<Tweak, 13> kTweaks{{
+const std::array<Tweak, 14> kTweaks{{
     {"d", "d", [](Arch& a, const TweakText& t) { return set_flag(a.resnet_d, t); },
      [](const Arch& a) { return std::string(a.resnet_d ? "d" : ""); }},
     {"bl", "bl or bl(ALPHA,BETA), both >= 1", set_big_little,
@@ -109,6 +109,8 @@ const std::array<Tweak, 13> kTweaks{{
      [](const Arch& a) {
        return a.se_ratio == 0 ? std::string() : a.se_ratio == 16 ? std::string("se") : concat("se", a.se_ratio);
      }},
+    {"eca", "eca", [](Arch& a, const TweakText& t) { return set_flag(a.eca, t); },
+     [](const Arch& a) { return std::string(a.eca ? "eca" : ""); }},
     {"sk", "sk", [](Arch& a, const TweakText& t) { return set_flag(a.selective_kernel, t); },
      [](const Arch& a) { return std::string(a.selective_kernel ? "sk" : ""); }},
     {"aa", "aaN or aaN(PLACES), N = 1 … 7, places from sconv, proj, max", set_blur, print_blur},
@@ -220,6 +222,7 @@ void check_combination(const Arch& arch, const std::string& text, const std::set
   if (given.count("gem") + given.count("flatten") > 1) {
     refuse(text, "more than one pooling", "keep one of gem and flatten");
   }
+  if (arch.eca && arch.se_ratio > 0) refuse(text, "se and eca weigh the same channels", "keep one of se and eca");
   if (arch.big_little && arch.timm) {
     refuse(text, "timm and torchvision have no big-little networks", "leave out timm or bl");
   }

@@ -17,8 +17,8 @@ namespace {
 /// The library's own, which are there before any static object asks.
 std::deque<NetworkKind> library_networks() {
   const std::vector<std::string> mobilenet{"se", "gem", "flatten", "emb", "w", "timm", "slim"};
-  const std::vector<std::string> resnet{"d",       "bl",  "se",     "sk", "aa",   "gem",
-                                        "flatten", "emb", "nodown", "w",  "timm", "tf"};
+  const std::vector<std::string> resnet{"d",       "bl",  "se",     "eca", "sk",   "aa", "gem",
+                                        "flatten", "emb", "nodown", "w",   "timm", "tf"};
   std::vector<std::string> resnet200 = resnet;
   std::erase(resnet200, "bl");
   return {

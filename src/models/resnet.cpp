@@ -99,6 +99,7 @@ nn::BottleneckOptions ResNetImpl::block_options(int64_t stage, int64_t stride) {
                               .blur_conv = arch_.blur_conv,
                               .se_ratio = arch_.se_ratio,
                               .se_bias = arch_.timm,
+                              .eca = arch_.eca,
                               .selective_kernel = arch_.selective_kernel,
                               .zero_gamma = options_.zero_gamma,
                               .bn_momentum = options_.bn_momentum};

@@ -50,6 +50,7 @@ BottleneckImpl::BottleneckImpl(const BottleneckOptions& block_options)
     se_ = register_module("se", SqueezeExcite(SqueezeExciteOptions{
                                     .channels = out_channels, .ratio = options.se_ratio, .bias = options.se_bias}));
   }
+  if (options.eca) eca_ = register_module("eca", EfficientChannelAttention(out_channels));
   if (options.shortcut != ShortcutKind::kIdentity) {
     downsample_ = register_module("downsample", Shortcut(ShortcutOptions{.kind = options.shortcut,
                                                                          .in_channels = options.in_channels,
@@ -105,6 +106,7 @@ torch::Tensor BottleneckImpl::forward(const torch::Tensor& input) {
   torch::Tensor output = drop(0, bn1_->forward(conv1_->forward(input))).relu_();
   output = drop(2, bn3_->forward(conv3_->forward(middle(output))));
   if (se_) output = se_->forward(output);
+  if (eca_) output = eca_->forward(output);
   output.add_(shortcut);
   return options.last_relu ? output.relu_() : output;
 }

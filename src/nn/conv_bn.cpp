@@ -8,6 +8,7 @@
 
 #include "assemble/nn/cosine_dense.h"
 #include "assemble/nn/dense.h"
+#include "assemble/nn/efficient_channel_attention.h"
 #include "assemble/nn/multiply_add_counter.h"
 
 namespace assemble::nn {
@@ -93,6 +94,7 @@ void initialise_weights(torch::nn::Module& module, uint64_t seed) {
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (const auto& child : module.modules()) {
     if (auto* conv = child->as<ConvImpl>()) draw_convolution(conv->weight, generator);
+    if (auto* attention = child->as<EfficientChannelAttentionImpl>()) draw_convolution(attention->weight, generator);
     if (auto* dense = child->as<DenseImpl>()) draw_dense(dense->weight, generator);
     if (auto* dense = child->as<CosineDenseImpl>()) draw_dense(dense->weight, generator);
   }

@@ -23,7 +23,7 @@ TEST(Arch, CanonicalStringsStayAsTheyAre) {
         "resnet50+se8", "resnet50+aa5(max,proj,sconv)+w8", "resnet50+aa2(proj)", "resnet50+aa7(max)",
         "resnet50+sk+aa3+gem+emb16+nodown+w8", "resnet50+flatten", "mobilenet_v1", "mobilenet_v1+se2+gem+emb64+w16",
         "resnet50+d+se+w8+timm", "mobilenet_v1+se2+slim", "mobilenet_v1+w16+timm", "resnet50+d+bl+sk+aa3+w8+tf2",
-        "resnet50+bl+tf2"}) {
+        "resnet50+bl+tf2", "resnet50+d+eca+sk+w8"}) {
     const Arch arch = Arch::parse(text);
     EXPECT_EQ(arch.str(), text);
     EXPECT_EQ(Arch::parse(arch.str()), arch);
@@ -115,6 +115,8 @@ TEST(Arch, ContradictionsAreRefused) {
   EXPECT_THAT(refusal("resnet50+gem+flatten"), HasSubstr("more than one pooling"));
   EXPECT_THAT(refusal("resnet200+bl"), HasSubstr("'bl' does not fit resnet200"));
   EXPECT_THAT(refusal("mobilenet_v1+sk"), HasSubstr("does not fit mobilenet_v1"));
+  EXPECT_THAT(refusal("resnet50+se+eca"), HasSubstr("keep one of se and eca"));
+  EXPECT_THAT(refusal("mobilenet_v1+eca"), HasSubstr("does not fit mobilenet_v1"));
   EXPECT_THAT(refusal("resnet50+bl(16,4)+w8"), HasSubstr("leaves no channel"));
   EXPECT_THAT(refusal("resnet50+d+w1"), HasSubstr("w2 or more"));
 }

@@ -23,7 +23,7 @@ TEST(OnnxFiles, PassTheCheckerAndRunInOnnxRuntime) {
   if (!python) GTEST_SKIP() << "ASSEMBLE_ONNX_PYTHON names no Python with onnx and onnxruntime";
   const test::TemporaryFolder folder;
   int number = 0;
-  for (const char* arch : {"resnet50+w8", "resnet50+d+se+w8", "resnet50+bl+sk+aa3+w8",
+  for (const char* arch : {"resnet50+w8", "resnet50+d+se+w8", "resnet50+d+eca+w8", "resnet50+bl+sk+aa3+w8",
                            "resnet50+aa5(proj,sconv)+gem+w8", "resnet50+aa1+w8", "resnet50+flatten+emb16+nodown+w8",
                            "resnet50+d+se+timm+w8", "mobilenet_v1+se2+w8", "mobilenet_v1+w8+slim"}) {
     const Classifier model = lively_network(arch, 7, 64);

@@ -42,6 +42,7 @@ inline std::vector<NetworkCase> every_kind_of_network() {
   return {{"resnet50+w8", 64},
           {"resnet50+d+w8", 63},
           {"resnet50+d+se+w8", 64},
+          {"resnet50+eca+w8", 64},
           {"resnet50+sk+w8", 64},
           {"resnet50+bl+sk+aa3+w8", 64},
           {"resnet50+bl+d+sk+aa3+w8", 64},

@@ -64,13 +64,14 @@ inline double relu_if(bool relu, double value) { return relu ? std::max(value, 0
 inline Value convolve(const ops::Convolution& conv, const Value& in, const std::vector<int64_t>& shape) {
   const Array weight =
       conv.quantised ? quantise_convolution(conv).weights.dequantised(conv.weight.shape()) : conv.weight;
-  const int64_t per_group = weight.size(1), kernel = weight.size(2), filters = weight.size(0) / conv.groups;
+  const int64_t per_group = weight.size(1), height = weight.size(2), width = weight.size(3),
+                filters = weight.size(0) / conv.groups;
   return map_of(shape, [&](int64_t out, int64_t y, int64_t x) {
     double sum = conv.bias.defined() ? static_cast<double>(conv.bias.values()[static_cast<size_t>(out)]) : 0;
     size_t tap = 0;
     for (int64_t c = out / filters * per_group; c < (out / filters + 1) * per_group; ++c) {
-      for (int64_t dy = 0; dy < kernel; ++dy) {
-        for (int64_t dx = 0; dx < kernel; ++dx, ++tap) {
+      for (int64_t dy = 0; dy < height; ++dy) {
+        for (int64_t dx = 0; dx < width; ++dx, ++tap) {
           const int64_t from_y = y * conv.stride + dy - conv.padding.top;
           const int64_t from_x = x * conv.stride + dx - conv.padding.left;
           if (in.inside(from_y, from_x)) sum += weight.row(out)[tap] * in.at(c, from_y, from_x);

@@ -39,7 +39,7 @@ struct Normalise {
 };
 /// Zero padding, convolution, bias, and ReLU when asked. Also the dense layer, on [N, C, 1, 1].
 struct Convolution {
-  Array weight;  ///< [out, in / groups, k, k]
+  Array weight;  ///< [out, in / groups, height, width]
   Array bias;    ///< [out], or undefined
   int64_t stride = 1;
   int64_t groups = 1;

@@ -12,13 +12,14 @@ enum class PoolType { kAverage, kGeM, kFlatten };
 /// A network as its base and tweaks: `base+tweak+tweak…`, for example `resnet50+bl+sk+aa3`.
 ///
 /// Bases: resnet50, resnet101, resnet152, resnet200, mobilenet_v1, and what register_network() has added, each with the
-/// tweaks that it takes. Tweaks: d, se / seR, sk, aaN / aaN(proj,sconv,max),
+/// tweaks that it takes. Tweaks: d, se / seR, eca, sk, aaN / aaN(proj,sconv,max),
 /// bl / bl(alpha,beta), gem, flatten, embN, nodown, wN, timm, slim, tf2. A preset's name stands for its arch and takes
 /// further tweaks.
 struct Arch {
   std::string base = "resnet50";  ///< name of a registered network
   bool resnet_d = false;          ///< d
   int se_ratio = 0;               ///< se: 16; 0 is off
+  bool eca = false;               ///< eca: in the place of se
   bool selective_kernel = false;  ///< sk
   int blur_size = 0;              ///< aaN: N = 1 … 7; 0 is off
   bool blur_conv = false;         ///< sconv (the default place of aaN)

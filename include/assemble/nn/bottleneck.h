@@ -11,6 +11,7 @@
 #include "assemble/nn/blur_pool.h"
 #include "assemble/nn/conv_bn.h"
 #include "assemble/nn/drop_block.h"
+#include "assemble/nn/efficient_channel_attention.h"
 #include "assemble/nn/selective_kernel.h"
 #include "assemble/nn/squeeze_excite.h"
 
@@ -72,6 +73,7 @@ struct BottleneckOptions {
   bool blur_conv = false;  ///< at stride > 1 the 3×3 runs at stride 1 and a BlurPool strides after it
   int64_t se_ratio = 0;    ///< squeeze and excitation after the last batch norm; 0 is off
   bool se_bias = false;
+  bool eca = false;               ///< efficient channel attention in that place
   bool selective_kernel = false;  ///< in place of the 3×3
   bool last_relu = true;
   bool zero_gamma = false;  ///< gamma of the last batch norm starts at 0
@@ -83,8 +85,8 @@ struct BottleneckOptions {
 /// Bottleneck block of ResNet (He et al., arXiv 1512.03385; stride in the 3×3) with the tweaks of Assemble:
 ///   y = relu(SE(BN(1×1(blur(relu(BN(3×3(relu(BN(1×1(x)))))))))) + shortcut(x)).
 /// Shapes: [N, in, H, W] to [N, 4 · filters, ceil(H / stride), ceil(W / stride)].
-/// Parameters as torchvision's: conv1, bn1, conv2, bn2, conv3, bn3, downsample; se as timm's; with a selective kernel
-/// conv2 is that module and there is no bn2.
+/// Parameters as torchvision's: conv1, bn1, conv2, bn2, conv3, bn3, downsample; se as timm's, eca; with a selective
+/// kernel conv2 is that module and there is no bn2.
 class BottleneckImpl : public torch::nn::Module {
  public:
   static constexpr int64_t kExpansion = 4;
@@ -111,6 +113,7 @@ class BottleneckImpl : public torch::nn::Module {
   Conv conv3_{nullptr};
   torch::nn::BatchNorm2d bn3_{nullptr};
   SqueezeExcite se_{nullptr};
+  EfficientChannelAttention eca_{nullptr};
   Shortcut downsample_{nullptr};
   std::vector<DropBlock> drop_blocks_;
 };

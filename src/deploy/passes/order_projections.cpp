@@ -9,7 +9,8 @@ namespace assemble {
 namespace {
 
 bool is_projection(const ops::Convolution* conv) {
-  return conv && conv->weight.size(2) == 1 && conv->stride == 1 && conv->groups == 1 && !conv->relu;
+  return conv && conv->weight.size(2) == 1 && conv->weight.size(3) == 1 && conv->stride == 1 && conv->groups == 1 &&
+         !conv->relu;
 }
 
 /// The same filter for every channel, whose weights sum to one: a constant passes it unchanged where nothing is padded
@@ -27,11 +28,12 @@ bool is_blur(const ops::Convolution* conv) {
 
 bool keeps_constants(const ops::AveragePool* pool) { return pool && (!pool->padding.any() || !pool->count_padding); }
 
-/// One filter for each of `channels`.
-Array repeated(std::span<const float> filter, int64_t channels, int64_t kernel) {
+/// The first of the filters for each of `channels`.
+Array repeated(const Array& filters, int64_t channels) {
+  const std::span<const float> filter = filters.row(0);
   std::vector<float> values;
   for (int64_t c = 0; c < channels; ++c) values.insert(values.end(), filter.begin(), filter.end());
-  return Array({channels, 1, kernel, kernel}, std::move(values));
+  return Array({channels, 1, filters.size(2), filters.size(3)}, std::move(values));
 }
 
 int64_t pixels(const Node& node) { return node.shape.at(1) * node.shape.at(2); }
@@ -67,7 +69,7 @@ Graph order_projections(const Graph& graph) {
     if (blur) {
       ops::Convolution narrow = *blur;
       narrow.groups = in;
-      narrow.weight = repeated(blur->weight.row(0), in, blur->weight.size(2));
+      narrow.weight = repeated(blur->weight, in);
       filter = narrow;
     }
     source = rewritten.add(filter, {source});
