@@ -10,6 +10,7 @@
 #include "assemble/nn/gem_pool.h"
 #include "assemble/nn/selective_kernel.h"
 #include "assemble/nn/squeeze_excite.h"
+#include "assemble/nn/stochastic_depth.h"
 
 namespace assemble::nn {
 namespace {
@@ -54,10 +55,15 @@ void drop_block(benchmark::State& state) {
 
 void efficient_channel_attention(benchmark::State& state) { run(state, EfficientChannelAttention(kChannels)); }
 
+void stochastic_depth(benchmark::State& state) {
+  run(state, StochasticDepth(StochasticDepthOptions{.last_rate = 0.1}, std::make_shared<StochasticDepthState>()));
+}
+
 BENCHMARK(conv_bn_relu)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(selective_kernel)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(squeeze_excite)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(efficient_channel_attention)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(stochastic_depth)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(blur_pool)->Arg(3)->Arg(5)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(gem)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(drop_block)->Unit(benchmark::kMillisecond)->UseRealTime();

@@ -9,6 +9,7 @@ import pathlib
 
 import timm.layers
 import torch
+import torchvision.ops
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "techniques"
 
@@ -35,4 +36,16 @@ def efficient_channel_attention():
     return cases
 
 
+def stochastic_depth():
+    """torchvision draws which rows stay; what it does with them is all there is to compare. And timm's rates."""
+    torch.manual_seed(3)
+    branch = torch.randn(6, 2, 1, 2)
+    made = torchvision.ops.stochastic_depth(branch, 0.3, "row")
+    network = timm.create_model("resnet50", drop_path_rate=0.2)
+    blocks = [block for stage in (network.layer1, network.layer2, network.layer3, network.layer4) for block in stage]
+    rates = [block.drop_path.drop_prob if block.drop_path is not None else 0.0 for block in blocks]
+    return {"branch": branch.flatten().tolist(), "rate": 0.3, "kept": made.flatten().tolist(), "rates": rates}
+
+
 write("efficient_channel_attention", efficient_channel_attention())
+write("stochastic_depth", stochastic_depth())

@@ -26,6 +26,10 @@ void check_options(const Arch& arch, const ClassifierOptions& options) {
   if (options.drop_block_size < 1) {
     throw UsageError("`drop_block_size`", concat(options.drop_block_size, " is below 1"), "the usual value is 7");
   }
+  if (!(options.stochastic_depth >= 0 && options.stochastic_depth < 1)) {
+    throw UsageError("`stochastic_depth`", concat(options.stochastic_depth, " is not in [0, 1)"),
+                     "the usual values are 0.05 to 0.2");
+  }
   if (arch.pool == PoolType::kFlatten && options.image_size < 1) {
     throw UsageError("`image_size`", concat(options.image_size, " is below 1"), "`flatten` needs the input's size");
   }
@@ -58,7 +62,10 @@ torch::Tensor pool(const torch::Tensor& activations, PoolType type) {
 }  // namespace
 
 ClassifierImpl::ClassifierImpl(const Arch& arch, const ClassifierOptions& options)
-    : arch_(arch), options_(options), drop_block_(std::make_shared<DropBlockState>()) {
+    : arch_(arch),
+      options_(options),
+      drop_block_(std::make_shared<DropBlockState>()),
+      stochastic_depth_(std::make_shared<StochasticDepthState>()) {
   check_options(arch, options);
 }
 
@@ -67,6 +74,12 @@ std::optional<nn::BlockDropBlock> ClassifierImpl::drop_block(double gamma_scale,
   return nn::BlockDropBlock{
       .options = {.block_size = options_.drop_block_size, .gamma_scale = gamma_scale, .layer = layer},
       .state = drop_block_};
+}
+
+std::optional<nn::BlockStochasticDepth> ClassifierImpl::stochastic_depth(uint32_t block, uint32_t blocks) const {
+  if (options_.stochastic_depth == 0) return {};
+  return nn::BlockStochasticDepth{.options = {.last_rate = options_.stochastic_depth, .block = block, .blocks = blocks},
+                                  .state = stochastic_depth_};
 }
 
 void ClassifierImpl::make_head(int64_t channels, int64_t reduction) {

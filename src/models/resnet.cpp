@@ -56,6 +56,22 @@ std::vector<int64_t> resnet_stage_blocks(const Arch& arch) {
                    "ResNets have 50, 101, 152 and, without bl, 200 layers");
 }
 
+namespace {
+
+/// Residual blocks of a stage, also those of a little branch.
+int64_t stage_blocks(const Arch& arch, int64_t stage) {
+  const int64_t blocks = resnet_stage_blocks(arch)[static_cast<size_t>(stage - 1)];
+  return arch.big_little && stage < 4 ? nn::big_little_blocks(blocks, arch.beta) : blocks;
+}
+
+uint32_t residual_blocks(const Arch& arch) {
+  int64_t blocks = 0;
+  for (int64_t stage = 1; stage <= 4; ++stage) blocks += stage_blocks(arch, stage);
+  return static_cast<uint32_t>(blocks);
+}
+
+}  // namespace
+
 torch::Tensor same_max_pool(const torch::Tensor& input) {
   // For even sides ceil_mode adds the window that reaches one pixel over the end.
   return torch::max_pool2d(input, {3, 3}, {2, 2}, {input.size(2) % 2, input.size(3) % 2}, {1, 1}, /*ceil_mode=*/true);
@@ -104,6 +120,7 @@ nn::BottleneckOptions ResNetImpl::block_options(int64_t stage, int64_t stride) {
                               .zero_gamma = options_.zero_gamma,
                               .bn_momentum = options_.bn_momentum};
   if (stage >= 3) block.drop_block = drop_block(stage == 3 ? kDropBlockGammaStage3 : 1.0, drop_block_layer_);
+  block.stochastic_depth = stochastic_depth(block_number_, residual_blocks(arch_));
   channels_ = nn::BottleneckImpl::kExpansion * block.filters;
   return block;
 }
@@ -118,6 +135,7 @@ void ResNetImpl::make_big_little_stage(int64_t stage) {
                                 .beta = arch_.beta,
                                 .merge_stride = stride});
   if (stage >= 3) drop_block_layer_ += module->drop_block_layers();
+  block_number_ += static_cast<uint32_t>(stage_blocks(arch_, stage));
   big_little_stages_.push_back(register_module(numbered("layer", stage), module));
 }
 
@@ -125,6 +143,7 @@ void ResNetImpl::make_stage(int64_t stage) {
   const int64_t blocks = resnet_stage_blocks(arch_)[stage - 1];
   nn::BottleneckStack module(block_options(stage, stage_stride(arch_, stage)), blocks);
   if (stage >= 3) drop_block_layer_ += nn::BottleneckImpl::kDropBlockLayers * static_cast<uint32_t>(blocks);
+  block_number_ += static_cast<uint32_t>(blocks);
   stages_.push_back(register_module(numbered("layer", stage), module));
 }
 

@@ -6,15 +6,15 @@
 namespace assemble::nn {
 namespace {
 
-int64_t little_blocks(const BigLittleStageOptions& options) {
-  return std::max<int64_t>(1, options.blocks / options.beta - 1);
-}
+int64_t little_blocks(int64_t blocks, int64_t beta) { return std::max<int64_t>(1, blocks / beta - 1); }
 
 ConvBnOptions conv_bn(const BigLittleStemOptions& options, ConvOptions conv, bool relu) {
   return {.conv = conv, .relu = relu, .bn_momentum = options.bn_momentum};
 }
 
 }  // namespace
+
+int64_t big_little_blocks(int64_t blocks, int64_t beta) { return blocks + little_blocks(blocks, beta); }
 
 torch::Tensor big_little_shortcut_pool(const torch::Tensor& input, int64_t stride) {
   if (stride == 1) return input;
@@ -55,6 +55,7 @@ BigLittleStageImpl::BigLittleStageImpl(const BigLittleStageOptions& stage_option
   BottleneckOptions block = options.block;
   block.shortcut = options.shortcut;
   const auto skip_layers = [&](int64_t blocks) {
+    if (block.stochastic_depth) block.stochastic_depth->options.block += static_cast<uint32_t>(blocks);
     if (block.drop_block) block.drop_block->options.layer += BottleneckImpl::kDropBlockLayers * blocks;
   };
 
@@ -64,8 +65,9 @@ BigLittleStageImpl::BigLittleStageImpl(const BigLittleStageOptions& stage_option
 
   block.stride = 1;
   block.filters = options.block.filters / options.alpha;
-  little_ = register_module("little", BottleneckStack(block, little_blocks(options)));
-  skip_layers(little_blocks(options));
+  const int64_t in_little = little_blocks(options.blocks, options.beta);
+  little_ = register_module("little", BottleneckStack(block, in_little));
+  skip_layers(in_little);
   const ConvOptions expand{.in_channels = BottleneckImpl::kExpansion * block.filters, .out_channels = out_channels};
   expand_ =
       register_module("expand", ConvBn(ConvBnOptions{.conv = expand, .relu = false, .bn_momentum = block.bn_momentum}));
@@ -77,7 +79,7 @@ BigLittleStageImpl::BigLittleStageImpl(const BigLittleStageOptions& stage_option
 }
 
 uint32_t BigLittleStageImpl::drop_block_layers() const {
-  return static_cast<uint32_t>(options.blocks + little_blocks(options)) * BottleneckImpl::kDropBlockLayers;
+  return static_cast<uint32_t>(big_little_blocks(options.blocks, options.beta)) * BottleneckImpl::kDropBlockLayers;
 }
 
 BigLittleActivations BigLittleStageImpl::forward(const torch::Tensor& input) {

@@ -51,6 +51,10 @@ BottleneckImpl::BottleneckImpl(const BottleneckOptions& block_options)
                                     .channels = out_channels, .ratio = options.se_ratio, .bias = options.se_bias}));
   }
   if (options.eca) eca_ = register_module("eca", EfficientChannelAttention(out_channels));
+  if (options.stochastic_depth) {
+    stochastic_depth_ =
+        register_module("depth", StochasticDepth(options.stochastic_depth->options, options.stochastic_depth->state));
+  }
   if (options.shortcut != ShortcutKind::kIdentity) {
     downsample_ = register_module("downsample", Shortcut(ShortcutOptions{.kind = options.shortcut,
                                                                          .in_channels = options.in_channels,
@@ -107,6 +111,7 @@ torch::Tensor BottleneckImpl::forward(const torch::Tensor& input) {
   output = drop(2, bn3_->forward(conv3_->forward(middle(output))));
   if (se_) output = se_->forward(output);
   if (eca_) output = eca_->forward(output);
+  if (stochastic_depth_) output = stochastic_depth_->forward(output);
   output.add_(shortcut);
   return options.last_relu ? output.relu_() : output;
 }
@@ -125,6 +130,7 @@ BottleneckStackImpl::BottleneckStackImpl(const BottleneckOptions& first, int64_t
     options.stride = 1;
     options.shortcut = ShortcutKind::kIdentity;
     if (options.drop_block) options.drop_block->options.layer += BottleneckImpl::kDropBlockLayers;
+    if (options.stochastic_depth) ++options.stochastic_depth->options.block;
   }
 }
 

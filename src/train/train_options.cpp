@@ -78,6 +78,7 @@ void TrainOptions::check() const {
   require(mixup_alpha > 0 && std::isfinite(mixup_alpha), "`mixup_alpha`", "more than 0");
   require(drop_block.empty() || drop_block.size() == 2, "`drop_block`", "two keep probabilities, first and last");
   for (const double keep : drop_block) require(keep > 0 && keep <= 1, "`drop_block`", "0 < keep probability <= 1");
+  require_below_1(stochastic_depth, "`stochastic_depth`");
   require(drop_block_size >= 1, "`drop_block_size`", "at least 1");
   if (bn_momentum) require_below_1(*bn_momentum, "`bn_momentum`");
   require_below_1(average_decay, "`average_decay`");

@@ -101,6 +101,9 @@ LabelledBatch Trainer::labelled_batch(int64_t index) {
 /// Adds to `sum` its part of the step's figures.
 void Trainer::micro_step(int64_t index, StepReport& sum) {
   const LabelledBatch batch = labelled_batch(index);
+  StochasticDepthState& depth = model_->stochastic_depth_state();
+  depth.step = static_cast<uint32_t>(state_.step);
+  depth.first_row = static_cast<uint32_t>(index % options_.accumulate * batch.images.size(0));
   torch::Tensor loss, cross_entropy, logits;
   {
     const Timed timed(step_times_.forward, "forward");

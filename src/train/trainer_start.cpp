@@ -42,6 +42,12 @@ bool can_train_on_one_image(const Arch& arch, int side) {
   }
 }
 
+bool has_stochastic_depth(const ClassifierImpl& model) {
+  const auto modules = model.modules();
+  return std::any_of(modules.begin(), modules.end(),
+                     [](const auto& module) { return module->template as<nn::StochasticDepthImpl>() != nullptr; });
+}
+
 }  // namespace
 
 Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options,
@@ -109,11 +115,17 @@ void Trainer::start() {
                             .cosine_scale = is_cosine(options_.loss) ? options_.cosine_scale : 0,
                             .drop_block = !options_.drop_block.empty(),
                             .drop_block_size = options_.drop_block_size,
+                            .stochastic_depth = options_.stochastic_depth,
                             .image_size = options_.preprocessing.train_size},
                            options_.seed);
   check_sides();
   model_->to(options_.device);
   model_->drop_block_state().seed = options_.seed;
+  model_->stochastic_depth_state().seed = options_.seed;
+  if (options_.stochastic_depth > 0 && !has_stochastic_depth(*model_)) {
+    throw UsageError("`stochastic_depth`", concat("the network ", arch_.base, " has no residual blocks to drop"),
+                     "leave it out, or train a ResNet");
+  }
   if (!options_.teacher.empty()) {
     teacher_ = std::make_unique<OnlineTeacher>(OnlineTeacherOptions{.model = options_.teacher,
                                                                     .engine = options_.teacher_engine,

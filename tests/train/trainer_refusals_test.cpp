@@ -30,6 +30,16 @@ TEST_F(TrainerTest, OneImageAtATimeTrainsOrIsRefusedBeforeTheRun) {
   EXPECT_EQ(Trainer(few, *validation_, single, observers.all()).run().steps, 4);
 }
 
+TEST_F(TrainerTest, StochasticDepthNeedsResidualBlocks) {
+  TrainOptions plain = options();
+  plain.arch = "mobilenet_v1+w8";
+  plain.stochastic_depth = 0.1;
+  EXPECT_THAT(test::error_of<UsageError>([&] { train(plain, "plain"); }),
+              testing::HasSubstr("`stochastic_depth`: the network mobilenet_v1 has no residual blocks"));
+  plain.stochastic_depth = 1;
+  EXPECT_THROW(plain.check(), UsageError);
+}
+
 TEST_F(TrainerTest, ABatchLargerThanTheDataSetIsRefused) {
   TrainOptions large = options();
   large.batch_size = 32;

@@ -18,6 +18,7 @@ enum class RandomPurpose : uint32_t {
   kDraw = 6,
   kSplit = 7,
   kCorrupt = 8,
+  kStochasticDepth = 10,
 };
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): four uniform words of a counter

@@ -28,7 +28,8 @@ struct ClassifierOptions {
   double cosine_scale = 0;
   bool drop_block = false;  ///< DropBlock in stages 3 and 4
   int64_t drop_block_size = 7;
-  int64_t image_size = 224;  ///< side of the input, pixels; only `flatten` networks depend on it
+  double stochastic_depth = 0;  ///< probability that the last residual block is dropped, in [0, 1)
+  int64_t image_size = 224;     ///< side of the input, pixels; only `flatten` networks depend on it
 };
 
 /// Named activations of a forward pass, NCHW, in order of computation.
@@ -56,6 +57,8 @@ class ClassifierImpl : public torch::nn::Module {
   const ClassifierOptions& options() const { return options_; }
   /// DropBlock's keep probability and random key, shared by all its layers.
   DropBlockState& drop_block_state() { return *drop_block_; }
+  /// Stochastic depth's random key, shared by all its layers.
+  StochasticDepthState& stochastic_depth_state() { return *stochastic_depth_; }
   /// Trainable values.
   int64_t parameter_count() const;
   /// Parameters and running statistics by name, the model file's content. Batch norm's counters of batches are left
@@ -84,9 +87,14 @@ class ClassifierImpl : public torch::nn::Module {
   /// DropBlock for layers from number `layer` on; nothing when the options have it off.
   std::optional<nn::BlockDropBlock> drop_block(double gamma_scale, uint32_t layer) const;
 
+  /// Stochastic depth of a network of so many residual blocks from number `block` on; nothing when the options have it
+  /// off.
+  std::optional<nn::BlockStochasticDepth> stochastic_depth(uint32_t block, uint32_t blocks) const;
+
   Arch arch_;
   ClassifierOptions options_;
   std::shared_ptr<DropBlockState> drop_block_;
+  std::shared_ptr<StochasticDepthState> stochastic_depth_;
 
  private:
   bool is_frozen(const std::string& name) const;

@@ -46,6 +46,7 @@ class ResNetImpl : public ClassifierImpl {
   std::vector<nn::BottleneckStack> stages_;
   int64_t channels_ = 0;
   uint32_t drop_block_layer_ = 0;
+  uint32_t block_number_ = 0;
 };
 
 /// The original's max pooling: 3×3 at stride 2, padded "same" with minus infinity, which for even sides is at the end

@@ -53,6 +53,9 @@ struct BigLittleStageOptions {
   int64_t merge_stride = 2;                          ///< of the block after the merge
 };
 
+/// Residual blocks of a stage, the little branch's included.
+int64_t big_little_blocks(int64_t blocks, int64_t beta);
+
 /// Activations of a big-little stage.
 struct BigLittleActivations {
   torch::Tensor big;     ///< [N, 4f, H / 2, W / 2]

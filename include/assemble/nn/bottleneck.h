@@ -14,6 +14,7 @@
 #include "assemble/nn/efficient_channel_attention.h"
 #include "assemble/nn/selective_kernel.h"
 #include "assemble/nn/squeeze_excite.h"
+#include "assemble/nn/stochastic_depth.h"
 
 namespace assemble::nn {
 
@@ -63,6 +64,12 @@ struct BlockDropBlock {
   std::shared_ptr<const DropBlockState> state;
 };
 
+/// Stochastic depth of a block.
+struct BlockStochasticDepth {
+  StochasticDepthOptions options;
+  std::shared_ptr<const StochasticDepthState> state;
+};
+
 /// Options of Bottleneck.
 struct BottleneckOptions {
   int64_t in_channels = 0;
@@ -80,6 +87,7 @@ struct BottleneckOptions {
   double bn_momentum = 0.997;
   std::optional<BlockDropBlock> drop_block =
       std::nullopt;  ///< after every batch norm (after the selective kernel as a whole)
+  std::optional<BlockStochasticDepth> stochastic_depth = std::nullopt;  ///< of all but the shortcut
 };
 
 /// Bottleneck block of ResNet (He et al., arXiv 1512.03385; stride in the 3×3) with the tweaks of Assemble:
@@ -114,6 +122,7 @@ class BottleneckImpl : public torch::nn::Module {
   torch::nn::BatchNorm2d bn3_{nullptr};
   SqueezeExcite se_{nullptr};
   EfficientChannelAttention eca_{nullptr};
+  StochasticDepth stochastic_depth_{nullptr};
   Shortcut downsample_{nullptr};
   std::vector<DropBlock> drop_blocks_;
 };

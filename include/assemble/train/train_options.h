@@ -60,6 +60,7 @@ struct TrainOptions {
   double mixup_alpha = 0.2;
   std::vector<double> drop_block;  ///< keep probability at the first and the last step; empty: off
   int64_t drop_block_size = 7;
+  double stochastic_depth = 0;  ///< probability that the last residual block is dropped; 0: off
   bool zero_gamma = false;
   /// Nothing: max(1 - 10/s, 0.9) of s steps an epoch, which suits fine-tuning.
   std::optional<double> bn_momentum = 0.997;

@@ -114,6 +114,7 @@ std::vector<std::string> Recipe::techniques() const {
   constexpr std::pair<const char*, const char*> kTechniques[] = {{"label-smoothing", "label smoothing"},
                                                                  {"mixup", "mixup"},
                                                                  {"drop-block", "DropBlock"},
+                                                                 {"stochastic-depth", "stochastic depth"},
                                                                  {"kd-temperature", "distillation"},
                                                                  {"auto-augment", "AutoAugment"}};
   std::vector<std::string> names;

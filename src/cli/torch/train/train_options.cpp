@@ -71,6 +71,10 @@ void TrainFlags::declare_network(CLI::App& app) {
       ->expected(2)
       ->default_str("")
       ->group("Network");
+  app.add_option("--stochastic-depth", o.stochastic_depth,
+                 "Probability that the last residual block is dropped, rising to it from 0 at the first; 0 is off")
+      ->transform(share())
+      ->group("Network");
   app.add_option("--drop-block-size", o.drop_block_size, "Side of a dropped block")
       ->transform(at_least(1))
       ->group("Network");

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/nn/stochastic_depth.h"
+
+#include "assemble/core/random.h"
+
+namespace assemble::nn {
+
+torch::Tensor stochastic_depth_mask(const StochasticDepthOptions& options, const StochasticDepthState& state,
+                                    int64_t images) {
+  const double stays = 1 - options.rate();
+  torch::Tensor mask = torch::empty({images, 1, 1, 1});
+  float* factors = mask.data_ptr<float>();
+  for (int64_t i = 0; i < images; ++i) {
+    const uint64_t row = state.first_row + static_cast<uint64_t>(i);
+    Random random(state.seed, RandomPurpose::kStochasticDepth, state.step, uint64_t{options.block} << 32 | row);
+    factors[i] = random.bernoulli(stays) ? static_cast<float>(1 / stays) : 0.f;
+  }
+  return mask;
+}
+
+StochasticDepthImpl::StochasticDepthImpl(const StochasticDepthOptions& depth_options,
+                                         std::shared_ptr<const StochasticDepthState> state)
+    : options(depth_options), state_(std::move(state)) {}
+
+torch::Tensor StochasticDepthImpl::forward(const torch::Tensor& branch) {
+  if (!is_training() || options.rate() == 0) return branch;
+  return branch * stochastic_depth_mask(options, *state_, branch.size(0)).to(branch.options());
+}
+
+void StochasticDepthImpl::pretty_print(std::ostream& stream) const {
+  stream << "assemble::nn::StochasticDepth(rate=" << options.rate() << ")";
+}
+
+}  // namespace assemble::nn
