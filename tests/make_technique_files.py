@@ -6,10 +6,14 @@ Needs torch 2.11, torchvision 0.26, timm 1.0.31 and numpy: python tests/make_tec
 
 import json
 import pathlib
+import unittest.mock
 
+import numpy as np
+import timm.data.mixup
 import timm.layers
 import torch
 import torchvision.ops
+import torchvision.transforms.v2 as transforms
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "techniques"
 
@@ -17,6 +21,40 @@ GOLDEN = pathlib.Path(__file__).parent / "golden" / "techniques"
 def write(name, content):
     GOLDEN.mkdir(exist_ok=True)
     (GOLDEN / f"{name}.json").write_text(json.dumps(content, indent=None, separators=(",", ":")) + "\n")
+
+
+def cutmix():
+    """Windows as torchvision's CutMix makes them of λ and centre; a batch as timm's Mixup mixes it by a window."""
+    windows = []
+    generator = np.random.default_rng(5)
+    for _ in range(60):
+        height, width = (int(n) for n in generator.integers(1, 40, 2))
+        lam = float(generator.beta(1, 1))
+        centre = [int(generator.integers(width)), int(generator.integers(height))]  # it draws x first
+        layer = transforms.CutMix(num_classes=3)
+        image = torch.zeros(2, 3, height, width)
+        with unittest.mock.patch.object(layer._dist.__class__, "sample", lambda self, shape: torch.tensor([lam], dtype=torch.float64)):
+            drawn = iter(centre)
+            with unittest.mock.patch("torch.randint", lambda *a, **k: torch.tensor([next(drawn)])):
+                made = layer.make_params([image])
+        x1, y1, x2, y2 = made["box"]
+        windows.append([height, width, lam, centre[1], centre[0], y1, x1, y2 - y1, x2 - x1])
+
+    count, classes, side = 4, 3, 6
+    images = torch.arange(count * 3 * side * side, dtype=torch.float32).view(count, 3, side, side)
+    labels = torch.tensor([0, 1, 2, 1])
+    box = (1, 4, 2, 6)  # rows, then columns
+    lam = 1 - 3 * 4 / side**2
+    mixing = timm.data.mixup.Mixup(mixup_alpha=0, cutmix_alpha=1, label_smoothing=0, num_classes=classes)
+    with unittest.mock.patch("timm.data.mixup.cutmix_bbox_and_lam", lambda *a, **k: (box, lam)):
+        mixed, targets = mixing(images.clone(), labels)
+    return {
+        "windows": windows,
+        "box": [1, 2, 3, 4],
+        "labels": labels.tolist(),
+        "mixed": mixed.flatten().tolist(),
+        "targets": targets.flatten().tolist(),
+    }
 
 
 def efficient_channel_attention():
@@ -47,5 +85,6 @@ def stochastic_depth():
     return {"branch": branch.flatten().tolist(), "rate": 0.3, "kept": made.flatten().tolist(), "rates": rates}
 
 
+write("cutmix", cutmix())
 write("efficient_channel_attention", efficient_channel_attention())
 write("stochastic_depth", stochastic_depth())

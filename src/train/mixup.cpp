@@ -27,12 +27,16 @@ torch::Tensor mix_tensor(const torch::Tensor& whole, MixupType type, const torch
 
 }  // namespace
 
+void require_pairs(MixupType type, int64_t images) {
+  const bool by_halves = type == MixupType::kHalves || type == MixupType::kKeepBatch;
+  if (!by_halves || images % 2 == 0) return;
+  throw UsageError("mixup", concat("needs an even number of images, the batch has ", images),
+                   "use an even `batch_size`");
+}
+
 LabelledBatch mix(const LabelledBatch& batch, MixupType type, const torch::Tensor& lambdas) {
   if (type == MixupType::kOff) return batch;
-  if (type != MixupType::kReversed && batch.images.size(0) % 2 != 0) {
-    throw UsageError("mixup", concat("needs an even number of images, the batch has ", batch.images.size(0)),
-                     "use an even `batch_size`");
-  }
+  require_pairs(type, batch.images.size(0));
   return {mix_tensor(batch.images, type, lambdas), mix_tensor(batch.labels, type, lambdas),
           mix_tensor(batch.teacher_labels, type, lambdas)};
 }

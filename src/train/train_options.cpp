@@ -67,15 +67,20 @@ void TrainOptions::check() const {
   require(cosine_scale > 0 && std::isfinite(cosine_scale), "`cosine_scale`", "more than 0");
   require(arcface_margin >= 0 && arcface_margin < kLargestMargin, "`arcface_margin`",
           concat("radians, 0 <= value < ", kLargestMargin));
-  if (loss == LossType::kArcFace && mixup != MixupType::kOff) {
-    throw UsageError("`mixup`", "mixes labels, but the margin of `loss` arcface is for one class an image",
-                     "use `mixup` 0, or `loss` cosine");
+  if (loss == LossType::kArcFace && mixes_images()) {
+    throw UsageError(mixup != MixupType::kOff ? "`mixup`" : "`cutmix_alpha`",
+                     "mixes labels, but the margin of `loss` arcface is for one class an image",
+                     "use `mixup` 0 and `cutmix_alpha` 0, or `loss` cosine");
   }
   require_at_least(kd_temperature, 0, "`kd_temperature`");
   if (!teacher.empty() && kd_temperature == 0) {
     throw UsageError("`teacher`", "has no effect with `kd_temperature` 0", "set `kd_temperature` to 1");
   }
   require(mixup_alpha > 0 && std::isfinite(mixup_alpha), "`mixup_alpha`", "more than 0");
+  require_at_least(cutmix_alpha, 0, "`cutmix_alpha`");
+  require_share(cutmix_share, "`cutmix_share`");
+  require(cutmix_alpha == 0 || mixup == MixupType::kHalves || batch_size > 1, "`batch_size`",
+          "at least 2 with `cutmix_alpha`: an image alone has no partner");
   require(drop_block.empty() || drop_block.size() == 2, "`drop_block`", "two keep probabilities, first and last");
   for (const double keep : drop_block) require(keep > 0 && keep <= 1, "`drop_block`", "0 < keep probability <= 1");
   require_below_1(stochastic_depth, "`stochastic_depth`");

@@ -15,6 +15,7 @@
 #include "assemble/nn/kept_buffers.h"
 #include "assemble/trace/arrays.h"
 #include "assemble/train/arcface.h"
+#include "assemble/train/cutmix.h"
 #include "assemble/train/losses.h"
 
 namespace assemble {
@@ -38,6 +39,19 @@ constexpr const char* kDivergedHint = "lower `schedule.base`, warm up for longer
 
 double top1(const torch::Tensor& logits, const torch::Tensor& labels) {
   return logits.detach().argmax(1).eq(labels.argmax(1)).to(torch::kDouble).mean().item<double>();
+}
+
+/// By mixup or CutMix; where both are on, the pass draws which.
+LabelledBatch mixed(const LabelledBatch& batch, const TrainOptions& options, uint64_t index) {
+  if (options.cutmix_alpha > 0) {
+    Random random(options.seed, RandomPurpose::kCutMix, 0, index);
+    const int height = static_cast<int>(batch.images.size(2)), width = static_cast<int>(batch.images.size(3));
+    if (options.mixup == MixupType::kOff || random.bernoulli(options.cutmix_share)) {
+      return cut_mix(batch, options.mixup, draw_cut_window(height, width, options.cutmix_alpha, random));
+    }
+  }
+  Random random(options.seed, RandomPurpose::kMixup, 0, index);
+  return mix(batch, options.mixup, draw_lambdas(options.mixup, batch.images.size(0), options.mixup_alpha, random));
 }
 
 double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
@@ -87,10 +101,7 @@ LabelledBatch Trainer::labelled_batch(int64_t index) {
     const torch::Tensor logits = torch::from_blob(batch_.logits.data(), {batch_.size, card_.classes()});
     labelled.teacher_labels = torch::softmax(logits.to(options_.device) / options_.kd_temperature, 1);
   }
-  if (options_.mixup != MixupType::kOff) {
-    Random random(options_.seed, RandomPurpose::kMixup, 0, static_cast<uint64_t>(index));
-    labelled = mix(labelled, options_.mixup, draw_lambdas(options_.mixup, batch_.size, options_.mixup_alpha, random));
-  }
+  if (options_.mixes_images()) labelled = mixed(labelled, options_, static_cast<uint64_t>(index));
   if (teacher_) {
     const Timed timed(step_times_.teacher, "teacher");
     labelled.teacher_labels = torch::softmax((*teacher_)(labelled.images) / options_.kd_temperature, 1);
@@ -131,7 +142,7 @@ void Trainer::micro_step(int64_t index, StepReport& sum) {
   sum.loss += both;
   sum.cross_entropy += of_labels;
   sum.distillation += both - of_labels;
-  if (options_.mixup == MixupType::kOff) sum.top1 = sum.top1.value_or(0) + top1(logits, batch.labels);
+  if (!options_.mixes_images()) sum.top1 = sum.top1.value_or(0) + top1(logits, batch.labels);
 }
 
 StepReport Trainer::train_step() {

@@ -48,6 +48,16 @@ bool has_stochastic_depth(const ClassifierImpl& model) {
                      [](const auto& module) { return module->template as<nn::StochasticDepthImpl>() != nullptr; });
 }
 
+void warn_of_mixing(const TrainOptions& options) {
+  const bool switches = options.cutmix_alpha > 0 && options.mixup != MixupType::kOff;
+  if (!switches && options.cutmix_share != TrainOptions{}.cutmix_share) {
+    log_warning("`cutmix_share` has no effect unless both `mixup` and `cutmix_alpha` are on");
+  }
+  if (!switches) return;
+  if (options.cutmix_share == 0) log_warning("`cutmix_alpha` has no effect with `cutmix_share` 0: mixup mixes all");
+  if (options.cutmix_share == 1) log_warning("`mixup_alpha` has no effect with `cutmix_share` 1: CutMix mixes all");
+}
+
 }  // namespace
 
 Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options,
@@ -209,6 +219,7 @@ void Trainer::resume() {
 void Trainer::warn_of_no_effect() const {
   const std::vector<double>& keep = options_.drop_block;
   if (!keep.empty() && keep[0] == 1 && keep[1] == 1) log_warning("`drop_block` 1 1 has no effect");
+  warn_of_mixing(options_);
   if (options_.loss == LossType::kSigmoid && options_.label_smoothing > 0) {
     log_warning("`label_smoothing` has no effect with the sigmoid loss");
   }

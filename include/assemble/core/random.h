@@ -18,6 +18,7 @@ enum class RandomPurpose : uint32_t {
   kDraw = 6,
   kSplit = 7,
   kCorrupt = 8,
+  kCutMix = 9,
   kStochasticDepth = 10,
 };
 

@@ -23,6 +23,9 @@ struct LabelledBatch {
   torch::Tensor teacher_labels;
 };
 
+/// @throws UsageError when a type that pairs the halves of a batch has an odd number of images
+void require_pairs(MixupType type, int64_t images);
+
 /// @param lambdas [N/2] for kHalves, [N] for kKeepBatch (the second half for the reversed pairs) and kReversed; f32
 /// @throws UsageError when N is odd, for all but kReversed
 LabelledBatch mix(const LabelledBatch& batch, MixupType type, const torch::Tensor& lambdas);

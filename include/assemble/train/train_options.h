@@ -58,6 +58,8 @@ struct TrainOptions {
   Precision teacher_precision = Precision::kF32;
   MixupType mixup = MixupType::kOff;
   double mixup_alpha = 0.2;
+  double cutmix_alpha = 0;         ///< α of CutMix's Beta(α, α), usually 1; 0: off
+  double cutmix_share = 0.5;       ///< of the passes that CutMix mixes in mixup's place, where both are on
   std::vector<double> drop_block;  ///< keep probability at the first and the last step; empty: off
   int64_t drop_block_size = 7;
   double stochastic_depth = 0;  ///< probability that the last residual block is dropped; 0: off
@@ -101,6 +103,8 @@ struct TrainOptions {
   torch::Device device = torch::kCPU;
   Precision precision = Precision::kF32;
 
+  /// Whether the network sees mixed images.
+  bool mixes_images() const { return mixup != MixupType::kOff || cutmix_alpha > 0; }
   /// @throws UsageError for values that do not fit
   void check() const;
 };

@@ -113,6 +113,7 @@ std::vector<std::string> Recipe::techniques() const {
   };
   constexpr std::pair<const char*, const char*> kTechniques[] = {{"label-smoothing", "label smoothing"},
                                                                  {"mixup", "mixup"},
+                                                                 {"cutmix-alpha", "CutMix"},
                                                                  {"drop-block", "DropBlock"},
                                                                  {"stochastic-depth", "stochastic depth"},
                                                                  {"kd-temperature", "distillation"},

@@ -106,6 +106,13 @@ void TrainFlags::declare_recipe(CLI::App& app) {
       ->transform(whole(0, 3))
       ->group(group);
   app.add_option("--mixup-alpha", o.mixup_alpha, "α of mixup's Beta(α, α)")->transform(positive())->group(group);
+  app.add_option("--cutmix-alpha", o.cutmix_alpha, "α of CutMix's Beta(α, α), usually 1; 0 is off")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--cutmix-share", o.cutmix_share,
+                 "Share of the passes that CutMix takes from mixup, where both are on")
+      ->transform(share())
+      ->group(group);
   app.add_option("--kd-temperature", o.kd_temperature, "Distillation from a teacher's logits; 0 is off")
       ->transform(not_negative())
       ->group(group);
