@@ -13,7 +13,11 @@ import timm.data.mixup
 import timm.layers
 import torch
 import torchvision.ops
+import torchvision.transforms as classic
 import torchvision.transforms.v2 as transforms
+from PIL import Image
+from safetensors.numpy import save_file
+from torchvision.transforms.autoaugment import _apply_op
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "techniques"
 
@@ -57,6 +61,40 @@ def cutmix():
     }
 
 
+def pattern(height, width):
+    """Waves, flat parts and noise, so that every operation has something to change."""
+    generator = np.random.default_rng(height * 100 + width)
+    y, x, c = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
+    image = 120 + 70 * np.sin(0.5 * x + c) * np.cos(0.3 * y) + generator.normal(0, 12, (height, width, 3))
+    image[: height // 3, : width // 3] = [30, 200, 90]
+    return image.clip(20, 235).astype(np.uint8)
+
+
+def random_augment():
+    """Pixels of torchvision's operations on PIL images, and the magnitudes of both its spaces."""
+    tensors = {}
+    magnitudes = {}
+    spaces = {"trivial-wide": classic.TrivialAugmentWide(), "rand": classic.RandAugment()}
+    for name, space in spaces.items():
+        for height, width in [(24, 24), (224, 224), (31, 57)]:
+            arguments = [31] if name == "trivial-wide" else [31, (height, width)]
+            for operation, (values, _) in space._augmentation_space(*arguments).items():
+                if values.ndim:
+                    magnitudes[f"{name}/{operation}/{height}/{width}"] = [float(v) for v in values]
+    for height, width in [(24, 24), (13, 19)]:
+        original = pattern(height, width)
+        tensors[f"image/{height}x{width}"] = original
+        for operation, (values, signed) in spaces["trivial-wide"]._augmentation_space(31).items():
+            chosen = [float(values[i]) for i in (1, 9, 17, 30)] if values.ndim else [0.0]
+            if operation == "Rotate":
+                chosen.append(float(values[20]))  # a right angle
+            for magnitude in chosen + [-m for m in chosen if signed]:
+                made = _apply_op(Image.fromarray(original), operation, magnitude, classic.InterpolationMode.NEAREST, None)
+                tensors[f"{operation}/{magnitude!r}/{height}x{width}"] = np.asarray(made).copy()
+    save_file(tensors, str(GOLDEN / "random_augment.safetensors"))
+    return magnitudes
+
+
 def efficient_channel_attention():
     cases = []
     for channels in [2, 5, 64, 256, 1024, 2048]:
@@ -86,5 +124,6 @@ def stochastic_depth():
 
 
 write("cutmix", cutmix())
+write("random_augment", random_augment())
 write("efficient_channel_attention", efficient_channel_attention())
 write("stochastic_depth", stochastic_depth())

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "assemble/core/choice.h"
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "assemble/image/resize.h"
 #include "augment/color_jitter.h"
 #include "made_size.h"
@@ -151,11 +153,13 @@ class TrainingCrop {
   int side_;
 };
 
-void auto_augment_floats(std::span<float> pixels, int side, const AutoAugmentPolicy& policy, Random& random) {
+/// Operations on bytes.
+void augment_bytes(std::span<float> pixels, int side, const Augmentation& augmentation, Random& random) {
   Image image = Image::create(side, side);
   std::transform(pixels.begin(), pixels.end(), image.pixels.begin(),
                  [](float value) { return static_cast<uint8_t>(static_cast<int>(std::clamp(value, 0.f, 255.f))); });
-  auto_augment(image, policy, random);
+  if (augmentation.auto_augment != nullptr) auto_augment(image, *augmentation.auto_augment, random);
+  if (augmentation.random_augment) random_augment(image, *augmentation.random_augment, random);
   std::copy(image.pixels.begin(), image.pixels.end(), pixels.begin());
 }
 
@@ -270,16 +274,33 @@ void mirror_copy(std::span<const float> from, std::span<float> to, int side) {
 
 }  // namespace
 
+void Augmentation::set_operations(const std::string& name) {
+  auto_augment = nullptr;
+  random_augment.reset();
+  if (name == "rand" || name.starts_with("rand-") || name == "trivial-wide") {
+    random_augment = RandomAugment::parse(name);
+    return;
+  }
+  std::vector<std::string> names = auto_augment_policy_names();
+  names.insert(names.end(), {"trivial-wide", "rand", "none"});
+  (void)find_choice("augmentation", name, names);
+  if (name != "none") auto_augment = &auto_augment_policy(name);
+}
+
+std::string Augmentation::operation_names() {
+  return join(auto_augment_policy_names(), ", ") + ", trivial-wide, rand or rand-mM-nN";
+}
+
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
                       std::span<float> output, Decoding decoding) {
   const int side = preprocessing.train_size;
   check_output(output.size(), side);
-  const bool bytes = augmentation.auto_augment != nullptr;
+  const bool bytes = augmentation.auto_augment != nullptr || augmentation.random_augment;
   const bool floats = augmentation.color_jitter > 0 || preprocessing.family == PreprocessingFamily::kInception;
   const Colour early = bytes || floats ? Colour{} : preprocessing.mean;
   TrainingCrop(preprocessing, augmentation, random, decoding, early).make(encoded, where, boxes, output);
-  if (bytes) auto_augment_floats(output, side, *augmentation.auto_augment, random);
+  if (bytes) augment_bytes(output, side, augmentation, random);
   if (augmentation.color_jitter > 0) color_jitter(output, augmentation.color_jitter, random);
   if (preprocessing.family == PreprocessingFamily::kInception) shift_colors(output, random);
   if (bytes || floats) subtract(output, preprocessing.mean);

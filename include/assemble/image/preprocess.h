@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "assemble/core/random.h"
 #include "assemble/image/auto_augment.h"
 #include "assemble/image/decode.h"
+#include "assemble/image/random_augment.h"
 #include "assemble/image/random_erasing.h"
 #include "assemble/image/sample_box.h"
 
@@ -83,9 +85,17 @@ struct Augmentation {
   double flip_probability = 0.5;
   /// Applied to bytes: the resized crop is truncated to 8 bits first, as the original does. nullptr: off.
   const AutoAugmentPolicy* auto_augment = nullptr;
+  /// Applied to the same bytes, after the policy where there is one.
+  std::optional<RandomAugment> random_augment;
   /// Brightness, contrast and saturation are scaled by a factor uniform in [1 - x, 1 + x], in random order; 0 is off.
   double color_jitter = 0;
   RandomErasing erasing;
+
+  /// Sets auto_augment or random_augment by name: a policy, what RandomAugment::parse() takes, or none.
+  /// @throws UsageError listing the names
+  void set_operations(const std::string& name);
+  /// For help: "imagenet, good, …".
+  static std::string operation_names();
 };
 
 /// What the network sees of one image: side · side · 3 floats, HWC.

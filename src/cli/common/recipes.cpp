@@ -122,6 +122,11 @@ std::vector<std::string> Recipe::techniques() const {
   for (const auto& [key, technique] : kTechniques) {
     if (is_on(key)) names.emplace_back(technique);
   }
+  if (is_on("auto-augment")) {
+    const std::string operations = value("auto-augment");
+    const bool draws_evenly = operations.starts_with("rand") || operations.starts_with("trivial");
+    names.emplace_back(!draws_evenly ? "AutoAugment" : operations[0] == 'r' ? "RandAugment" : "TrivialAugment");
+  }
   return names;
 }
 

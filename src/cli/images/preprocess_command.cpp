@@ -35,8 +35,9 @@ class PreprocessCommand : public Subcommand {
         ->transform(seed())
         ->needs(train);
     app.add_option("--epoch", epoch_, "Epoch of the augmentation")->transform(at_least(0))->needs(train);
-    app.add_option("--auto-augment", auto_augment_,
-                   "AutoAugment policy: " + join(auto_augment_policy_names(), ", ") + " or none")
+    app.add_option(
+           "--auto-augment", auto_augment_,
+           "AutoAugment policy, TrivialAugment or RandAugment: " + Augmentation::operation_names() + "; or none")
         ->needs(train);
     app.add_flag("--ten-crop", ten_crop_, "Ten views of every image, as `eval --ten-crop` sees them")->excludes(train);
   }
@@ -88,7 +89,7 @@ class PreprocessCommand : public Subcommand {
   Augmentation choose_augmentation(const Preprocessing& preprocessing) const {
     Augmentation result;
     result.box = preprocessing.training_box();
-    if (auto_augment_ != "none") result.auto_augment = &auto_augment_policy(auto_augment_);
+    result.set_operations(auto_augment_);
     return result;
   }
 

@@ -99,7 +99,7 @@ TEST_F(PreprocessCommand, WrongArgumentsAreErrorsAndWriteNothing) {
   EXPECT_THAT(message(2, {"--type", "imagnet", photo()}), HasSubstr("use imagenet (224)"));
   EXPECT_THAT(message(2, {photo()}), HasSubstr("needs --type or --model"));
   EXPECT_THAT(message(2, {"--type", "imagenet", "--train", "--auto-augment", "godo", photo()}),
-              HasSubstr("expected imagenet, good, cifar10, svhn or v0 (did you mean good?)"));
+              HasSubstr("v0, trivial-wide, rand or none (did you mean good?)"));
   EXPECT_THAT(message(2, {"--type", "imagenet", "--auto-augment", "good", photo()}), HasSubstr("--train"));
   EXPECT_THAT(message(3, {"--type", "imagenet", (folder_ / "no.jpg").string()}), HasSubstr("no.jpg"));
   const std::string text = (folder_ / "text.jpg").string();

@@ -209,7 +209,7 @@ void TrainFlags::declare_data(CLI::App& app) {
       ->transform(share())
       ->group(group);
   app.add_option("--auto-augment", auto_augment_,
-                 "AutoAugment policy: " + join(auto_augment_policy_names(), ", ") + " or none")
+                 "AutoAugment policy, TrivialAugment or RandAugment: " + Augmentation::operation_names() + "; or none")
       ->group(group);
   app.add_option("--random-erasing", o.augmentation.erasing.probability, "Probability of erasing a rectangle")
       ->transform(share())
@@ -328,7 +328,7 @@ Augmentation TrainFlags::augmentation(const Preprocessing& preprocessing) const 
     throw UsageError("--object-boxes", "has no effect on preprocessing type " + preprocessing_,
                      "use it with imagenet and torchvision types");
   }
-  if (auto_augment_ != "none") result.auto_augment = &auto_augment_policy(auto_augment_);
+  result.set_operations(auto_augment_);
   return result;
 }
 

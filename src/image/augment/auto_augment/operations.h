@@ -20,6 +20,8 @@ inline uint8_t blend(float from, float to, float factor) {
 /// @name Each byte by a table (point_operations.cpp)
 /// @{
 void auto_contrast(Image& image);
+/// As Pillow rounds it.
+void auto_contrast_double(Image& image);
 void equalize(Image& image);
 void invert(Image& image);
 void posterize(Image& image, int bits);

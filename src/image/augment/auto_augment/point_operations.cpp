@@ -88,20 +88,25 @@ Table equalizing_table(const Histogram& histogram) {
   });
 }
 
-}  // namespace
-
-void auto_contrast(Image& image) {
+/// The arithmetic is in float as the original's, or in double as Pillow's.
+template <typename Real>
+void stretch(Image& image) {
   const Extremes extremes(image);
   Tables tables;
   for (int c = 0; c < kChannels; ++c) {
-    const float low = extremes.low[c], high = extremes.high[c];
-    const float scale = high > low ? 255.f / (high - low) : 1.f;
-    const float offset = high > low ? -low * scale : 0.f;
-    tables[c] =
-        make_table([&](int value) { return std::clamp(static_cast<float>(value) * scale + offset, 0.f, 255.f); });
+    const Real low = extremes.low[c], high = extremes.high[c];
+    const Real scale = high > low ? Real{255} / (high - low) : Real{1};
+    const Real offset = high > low ? -low * scale : Real{0};
+    tables[c] = make_table(
+        [&](int value) { return std::clamp(static_cast<Real>(value) * scale + offset, Real{0}, Real{255}); });
   }
   apply(image, tables);
 }
+
+}  // namespace
+
+void auto_contrast(Image& image) { stretch<float>(image); }
+void auto_contrast_double(Image& image) { stretch<double>(image); }
 
 void equalize(Image& image) {
   const std::array<Histogram, kChannels> histograms = count_values(image);
