@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// TrivialAugment's and RandAugment's operations on a drawn crop of 224×224, and what they cost an image on average.
+// TrivialAugment's and RandAugment's operations on a drawn crop of 224×224, and what they and AugMix cost an image on
+// average.
 #include <benchmark/benchmark.h>
 
 #include "assemble/data/draw.h"
+#include "assemble/image/aug_mix.h"
 #include "assemble/image/random_augment.h"
 
 namespace assemble {
@@ -39,6 +41,19 @@ void images(benchmark::State& state, const RandomAugment& augment) {
   state.SetItemsProcessed(state.iterations());
 }
 
+void aug_mix_view(benchmark::State& state) {
+  const Image original = crop();
+  std::vector<float> mixed(original.pixels.size());
+  uint64_t sample = 0;
+  for (auto _ : state) {
+    Random random(1, RandomPurpose::kAugment, 0, sample++);
+    aug_mix(original, {.severity = 3}, random, mixed);
+    benchmark::DoNotOptimize(mixed.data());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+BENCHMARK(aug_mix_view)->Unit(benchmark::kMicrosecond);
 BENCHMARK(operation)
     ->Name("random_augment/operation")
     ->DenseRange(0, kRandomOperations - 1)

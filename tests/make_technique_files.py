@@ -11,11 +11,12 @@ import unittest.mock
 import numpy as np
 import timm.data.mixup
 import timm.layers
+import timm.loss
 import torch
 import torchvision.ops
 import torchvision.transforms as classic
 import torchvision.transforms.v2 as transforms
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.numpy import save_file
 from torchvision.transforms.autoaugment import _apply_op
 
@@ -123,7 +124,42 @@ def stochastic_depth():
     return {"branch": branch.flatten().tolist(), "rate": 0.3, "kept": made.flatten().tolist(), "rates": rates}
 
 
+def aug_mix():
+    """Operations of AugMix' published augmentations.py, at given levels, and timm's Jensen-Shannon loss."""
+    operations = {
+        "AutoContrast": lambda image, level, sign: ImageOps.autocontrast(image),
+        "Equalize": lambda image, level, sign: ImageOps.equalize(image),
+        "Posterize": lambda image, level, sign: ImageOps.posterize(image, 4 - int(level * 4 / 10)),
+        "Rotate": lambda image, level, sign: image.rotate(sign * int(level * 30 / 10), resample=Image.BILINEAR),
+        "Solarize": lambda image, level, sign: ImageOps.solarize(image, 256 - int(level * 256 / 10)),
+        "ShearX": lambda image, level, sign: affine(image, (1, sign * level * 0.3 / 10, 0, 0, 1, 0)),
+        "ShearY": lambda image, level, sign: affine(image, (1, 0, 0, sign * level * 0.3 / 10, 1, 0)),
+        "TranslateX": lambda image, level, sign: affine(image, (1, 0, sign * int(level * image.width / 3 / 10), 0, 1, 0)),
+        "TranslateY": lambda image, level, sign: affine(image, (1, 0, 0, 0, 1, sign * int(level * image.height / 3 / 10))),
+    }
+
+    def affine(image, matrix):
+        return image.transform(image.size, Image.AFFINE, matrix, resample=Image.BILINEAR)
+
+    tensors = {}
+    for height, width in [(24, 24), (13, 19)]:
+        original = pattern(height, width)
+        tensors[f"image/{height}x{width}"] = original
+        for name, operation in operations.items():
+            for level in (0.5, 2.7, 9.7):
+                for sign in (1, -1):
+                    made = operation(Image.fromarray(original), level, sign)
+                    tensors[f"{name}/{level}/{'-' if sign < 0 else '+'}/{height}x{width}"] = np.asarray(made).copy()
+    save_file(tensors, str(GOLDEN / "aug_mix.safetensors"))
+
+    torch.manual_seed(8)
+    logits, labels = 3 * torch.randn(3 * 4, 5), torch.tensor([0, 4, 2, 2])
+    loss = timm.loss.JsdCrossEntropy(num_splits=3, alpha=12, smoothing=0)
+    return {"logits": logits.flatten().tolist(), "labels": labels.tolist(), "loss": loss(logits, labels.repeat(3)).item()}
+
+
 write("cutmix", cutmix())
 write("random_augment", random_augment())
 write("efficient_channel_attention", efficient_channel_attention())
 write("stochastic_depth", stochastic_depth())
+write("aug_mix", aug_mix())

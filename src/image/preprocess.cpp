@@ -153,14 +153,20 @@ class TrainingCrop {
   int side_;
 };
 
-/// Operations on bytes.
-void augment_bytes(std::span<float> pixels, int side, const Augmentation& augmentation, Random& random) {
+/// Operations on bytes, on the first view; AugMix makes the others of it.
+void augment_bytes(std::span<float> views, int side, const Augmentation& augmentation, Random& random) {
+  const size_t pixels = size_t{Image::kChannels} * side * side;
   Image image = Image::create(side, side);
-  std::transform(pixels.begin(), pixels.end(), image.pixels.begin(),
+  std::transform(views.begin(), views.begin() + static_cast<ptrdiff_t>(pixels), image.pixels.begin(),
                  [](float value) { return static_cast<uint8_t>(static_cast<int>(std::clamp(value, 0.f, 255.f))); });
   if (augmentation.auto_augment != nullptr) auto_augment(image, *augmentation.auto_augment, random);
   if (augmentation.random_augment) random_augment(image, *augmentation.random_augment, random);
-  std::copy(image.pixels.begin(), image.pixels.end(), pixels.begin());
+  const bool mixes = augmentation.aug_mix.severity > 0;
+  if (!mixes || views.size() > pixels) std::copy(image.pixels.begin(), image.pixels.end(), views.begin());
+  if (!mixes) return;
+  for (size_t begin = views.size() > pixels ? pixels : 0; begin < views.size(); begin += pixels) {
+    aug_mix(image, augmentation.aug_mix, random, views.subspan(begin, pixels));
+  }
 }
 
 /// Short side `short_side`, sizes truncated in float arithmetic as the original does; never below `least`.
@@ -295,18 +301,23 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
                       std::span<float> output, Decoding decoding) {
   const int side = preprocessing.train_size;
-  check_output(output.size(), side);
-  const bool bytes = augmentation.auto_augment != nullptr || augmentation.random_augment;
+  const size_t pixels = size_t{Image::kChannels} * side * side;
+  check_output(output.size(), side, augmentation.views());
+  const bool bytes =
+      augmentation.auto_augment != nullptr || augmentation.random_augment || augmentation.aug_mix.severity > 0;
   const bool floats = augmentation.color_jitter > 0 || preprocessing.family == PreprocessingFamily::kInception;
   const Colour early = bytes || floats ? Colour{} : preprocessing.mean;
-  TrainingCrop(preprocessing, augmentation, random, decoding, early).make(encoded, where, boxes, output);
+  TrainingCrop(preprocessing, augmentation, random, decoding, early).make(encoded, where, boxes, output.first(pixels));
   if (bytes) augment_bytes(output, side, augmentation, random);
-  if (augmentation.color_jitter > 0) color_jitter(output, augmentation.color_jitter, random);
-  if (preprocessing.family == PreprocessingFamily::kInception) shift_colors(output, random);
-  if (bytes || floats) subtract(output, preprocessing.mean);
-  divide(output, preprocessing.deviation);
-  if (augmentation.erasing.probability > 0) {
-    if (const auto erased = draw_erased(side, side, augmentation.erasing, random)) erase(output, side, *erased);
+  for (size_t begin = 0; begin < output.size(); begin += pixels) {
+    const std::span<float> view = output.subspan(begin, pixels);
+    if (augmentation.color_jitter > 0) color_jitter(view, augmentation.color_jitter, random);
+    if (preprocessing.family == PreprocessingFamily::kInception) shift_colors(view, random);
+    if (bytes || floats) subtract(view, preprocessing.mean);
+    divide(view, preprocessing.deviation);
+    if (augmentation.erasing.probability > 0) {
+      if (const auto erased = draw_erased(side, side, augmentation.erasing, random)) erase(view, side, *erased);
+    }
   }
 }
 

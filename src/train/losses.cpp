@@ -26,6 +26,12 @@ torch::Tensor classification_loss(LossType type, const torch::Tensor& logits, co
   return soft_cross_entropy(logits_f32, smoothing > 0 ? labels * (1 - smoothing) + smoothing / classes : labels);
 }
 
+torch::Tensor jensen_shannon(const torch::Tensor& logits) {
+  const torch::Tensor logs = torch::log_softmax(logits.to(torch::kFloat32), 2), probabilities = logs.exp();
+  const torch::Tensor mean = probabilities.mean({1}, /*keepdim=*/true).clamp(1e-7, 1).log();
+  return (probabilities * (logs - mean)).sum() / static_cast<double>(logits.size(0) * logits.size(1));
+}
+
 torch::Tensor distillation_loss(const torch::Tensor& logits, const torch::Tensor& teacher_labels, double temperature) {
   return temperature * temperature * soft_cross_entropy(logits.to(torch::kFloat32) / temperature, teacher_labels);
 }

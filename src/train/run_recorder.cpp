@@ -17,6 +17,7 @@ Figures figures_of(Trainer& trainer, const StepReport& step) {
   const auto epoch = static_cast<double>(trainer.state().step) / static_cast<double>(trainer.steps_per_epoch());
   Figures figures{{"loss", step.loss}, {"cross_entropy", step.cross_entropy}};
   if (trainer.options().kd_temperature > 0) figures.emplace_back("distillation", step.distillation);
+  if (trainer.options().compares_views()) figures.emplace_back("jensen_shannon", step.jensen_shannon);
   if (step.top1) figures.emplace_back("top1", *step.top1);
   figures.insert(figures.end(), {{"l2", trainer.l2()},
                                  {"learning_rate", step.learning_rate},

@@ -27,6 +27,12 @@ void require_share(double value, const char* option) { require(value >= 0 && val
 
 void require_below_1(double value, const char* option) { require(value >= 0 && value < 1, option, "0 <= value < 1"); }
 
+/// AugMix' views are compared with each other, which goes with little else.
+void require_alone_with_views(bool is_on, const char* option, const char* reason) {
+  if (!is_on) return;
+  throw UsageError(option, reason, "leave it out, or set `jensen_shannon` to 0: AugMix without its loss goes with it");
+}
+
 }  // namespace
 
 CheckpointInterval CheckpointInterval::parse(const std::string& text) {
@@ -71,6 +77,17 @@ void TrainOptions::check() const {
     throw UsageError(mixup != MixupType::kOff ? "`mixup`" : "`cutmix_alpha`",
                      "mixes labels, but the margin of `loss` arcface is for one class an image",
                      "use `mixup` 0 and `cutmix_alpha` 0, or `loss` cosine");
+  }
+  require_at_least(jensen_shannon, 0, "`jensen_shannon`");
+  require(augmentation.aug_mix.severity >= 0 && augmentation.aug_mix.severity <= 10, "`augmentation.aug_mix.severity`",
+          "1 to 10, or 0");
+  if (compares_views()) {
+    require_alone_with_views(mixes_images(), mixup != MixupType::kOff ? "`mixup`" : "`cutmix_alpha`",
+                             "mixes images of which AugMix' views are no longer views");
+    require_alone_with_views(kd_temperature > 0, "`kd_temperature`",
+                             "has a teacher's answer to one view of each image");
+    require_alone_with_views(loss == LossType::kSigmoid, "`loss`",
+                             "sigmoid gives no probabilities that add up to one, as AugMix compares them");
   }
   require_at_least(kd_temperature, 0, "`kd_temperature`");
   if (!teacher.empty() && kd_temperature == 0) {

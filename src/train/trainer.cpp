@@ -115,12 +115,16 @@ void Trainer::micro_step(int64_t index, StepReport& sum) {
   StochasticDepthState& depth = model_->stochastic_depth_state();
   depth.step = static_cast<uint32_t>(state_.step);
   depth.first_row = static_cast<uint32_t>(index % options_.accumulate * batch.images.size(0));
-  torch::Tensor loss, cross_entropy, logits;
+  torch::Tensor loss, cross_entropy, logits, views;
   {
     const Timed timed(step_times_.forward, "forward");
     {
       const AutocastGuard autocast(options_.device, options_.precision);
       logits = model_->forward(batch.images);
+    }
+    if (batch_.views > 1) {
+      views = logits.view({batch_.size, batch_.views, card_.classes()});
+      logits = views.select(1, 0);
     }
     const torch::Tensor judged =
         options_.loss == LossType::kArcFace
@@ -128,6 +132,7 @@ void Trainer::micro_step(int64_t index, StepReport& sum) {
             : logits;
     loss = classification_loss(options_.loss, judged, batch.labels, options_.label_smoothing);
     cross_entropy = loss.detach();
+    if (views.defined()) loss = loss + options_.jensen_shannon * jensen_shannon(views);
     if (options_.kd_temperature > 0) {
       loss = loss + distillation_loss(logits, batch.teacher_labels, options_.kd_temperature);
     }
@@ -138,10 +143,11 @@ void Trainer::micro_step(int64_t index, StepReport& sum) {
   }
   step_times_.images += batch_.size;
   const double both = loss.item<double>();
-  const double of_labels = options_.kd_temperature > 0 ? cross_entropy.item<double>() : both;
+  const bool is_sum = options_.kd_temperature > 0 || views.defined();
+  const double of_labels = is_sum ? cross_entropy.item<double>() : both;
   sum.loss += both;
   sum.cross_entropy += of_labels;
-  sum.distillation += both - of_labels;
+  (views.defined() ? sum.jensen_shannon : sum.distillation) += both - of_labels;
   if (!options_.mixes_images()) sum.top1 = sum.top1.value_or(0) + top1(logits, batch.labels);
 }
 
@@ -156,7 +162,9 @@ StepReport Trainer::train_step() {
                     .drop_block_keep = model_->drop_block_state().keep_probability};
   const auto passes = static_cast<double>(options_.accumulate);
   for (int64_t a = 0; a < options_.accumulate; ++a) micro_step(state_.step * options_.accumulate + a, report);
-  for (double* figure : {&report.loss, &report.cross_entropy, &report.distillation}) *figure /= passes;
+  for (double* figure : {&report.loss, &report.cross_entropy, &report.distillation, &report.jensen_shannon}) {
+    *figure /= passes;
+  }
   if (report.top1) *report.top1 /= passes;
   if (!std::isfinite(report.loss)) {
     throw RunError(concat("step ", state_.step), concat("the loss is ", report.loss), kDivergedHint);

@@ -26,6 +26,7 @@ LoaderOptions loader_options(const TrainOptions& options, bool training) {
   loader.seed = options.seed;
   loader.preprocessing = options.preprocessing;
   loader.augmentation = options.augmentation;
+  loader.augmentation.aug_mix.views = options.compares_views() ? 3 : 1;
   return loader;
 }
 
@@ -56,6 +57,18 @@ void warn_of_mixing(const TrainOptions& options) {
   if (!switches) return;
   if (options.cutmix_share == 0) log_warning("`cutmix_alpha` has no effect with `cutmix_share` 0: mixup mixes all");
   if (options.cutmix_share == 1) log_warning("`mixup_alpha` has no effect with `cutmix_share` 1: CutMix mixes all");
+}
+
+void warn_of_loss(const TrainOptions& options) {
+  if (options.augmentation.aug_mix.severity == 0 && options.jensen_shannon != TrainOptions{}.jensen_shannon) {
+    log_warning("`jensen_shannon` has no effect without `augmentation.aug_mix.severity`");
+  }
+  if (options.loss == LossType::kSigmoid && options.label_smoothing > 0) {
+    log_warning("`label_smoothing` has no effect with the sigmoid loss");
+  }
+  if (options.loss == LossType::kArcFace && options.arcface_margin == 0) {
+    log_warning("`arcface_margin` 0 has no effect: the loss is `loss` cosine");
+  }
 }
 
 }  // namespace
@@ -220,12 +233,7 @@ void Trainer::warn_of_no_effect() const {
   const std::vector<double>& keep = options_.drop_block;
   if (!keep.empty() && keep[0] == 1 && keep[1] == 1) log_warning("`drop_block` 1 1 has no effect");
   warn_of_mixing(options_);
-  if (options_.loss == LossType::kSigmoid && options_.label_smoothing > 0) {
-    log_warning("`label_smoothing` has no effect with the sigmoid loss");
-  }
-  if (options_.loss == LossType::kArcFace && options_.arcface_margin == 0) {
-    log_warning("`arcface_margin` 0 has no effect: the loss is `loss` cosine");
-  }
+  warn_of_loss(options_);
   if (options_.freeze == FreezeDepth::kBackbone && options_.backbone_lr_factor != 1) {
     log_warning("`backbone_lr_factor` has no effect on a frozen backbone");
   }

@@ -15,7 +15,7 @@ namespace {
 Image visible(const Batch& batch, int64_t index, const Preprocessing& preprocessing) {
   Image image = Image::create(static_cast<int>(batch.side), static_cast<int>(batch.side));
   const size_t size = image.pixels.size();
-  const float* pixels = batch.images.data() + static_cast<size_t>(index) * size;
+  const float* pixels = batch.images.data() + static_cast<size_t>(index * batch.views) * size;
   for (size_t i = 0; i < size; ++i) {
     const size_t channel = i % Image::kChannels;
     const float value = pixels[i] * preprocessing.deviation[channel] + preprocessing.mean[channel];

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "assemble/core/error.h"
+#include "test_support.h"
 
 namespace assemble {
 namespace {
@@ -28,6 +31,18 @@ TEST(Losses, SigmoidIsDividedByTheSumOfTheLabels) {
   // Σ softplus(x) - x·t: softplus(1) + softplus(2) + softplus(3) - 3 + 3 log 2, over two labels.
   const double sum = 1.31326169 + 2.12692801 + 3.04858735 - 3 + 3 * 0.69314718;
   EXPECT_NEAR(classification_loss(LossType::kSigmoid, kLogits, kLabels, 0).item<double>(), sum / 2, 1e-6);
+}
+
+TEST(Losses, JensenShannonWithCrossEntropyIsThatOfTimm) {
+  const auto stored = nlohmann::json::parse(test::read_text(test::stored_golden("techniques/aug_mix.json")));
+  // timm has all first views, then all second ones.
+  const torch::Tensor logits =
+      torch::tensor(stored.at("logits").get<std::vector<float>>()).view({3, 4, 5}).transpose(0, 1);
+  const torch::Tensor labels = one_hot_labels(torch::tensor(stored.at("labels").get<std::vector<int64_t>>()), 5);
+  const torch::Tensor loss =
+      classification_loss(LossType::kSoftmax, logits.select(1, 0), labels, 0) + 12 * jensen_shannon(logits);
+  EXPECT_NEAR(loss.item<double>(), stored.at("loss").get<double>(), 1e-5);
+  EXPECT_EQ(jensen_shannon(torch::ones({2, 3, 4})).item<double>(), 0);
 }
 
 TEST(Losses, LowPrecisionLogitsAreWidenedFirst) {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/train_options.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "assemble/core/error.h"
+#include "test_support.h"
 
 namespace assemble {
 namespace {
@@ -49,6 +52,24 @@ TEST(TrainOptions, ImpossibleValuesAreErrors) {
   options = {};
   options.label_smoothing = 1;
   EXPECT_THROW(options.check(), UsageError);
+}
+
+TEST(TrainOptions, TheViewsOfAugMixAreComparedAlone) {
+  const auto refusal = [](const std::function<void(TrainOptions&)>& change) {
+    TrainOptions options;
+    options.augmentation.aug_mix.severity = 3;
+    options.check();
+    change(options);
+    const std::string message = test::error_of<UsageError>([&] { options.check(); });
+    options.jensen_shannon = 0;
+    EXPECT_NO_THROW(options.check());
+    return message;
+  };
+  EXPECT_THAT(refusal([](TrainOptions& o) { o.mixup = MixupType::kReversed; }), testing::HasSubstr("`mixup`: mixes"));
+  EXPECT_THAT(refusal([](TrainOptions& o) { o.cutmix_alpha = 1; }), testing::HasSubstr("`cutmix_alpha`: mixes"));
+  EXPECT_THAT(refusal([](TrainOptions& o) { o.kd_temperature = 1; }), testing::HasSubstr("`kd_temperature`: has"));
+  EXPECT_THAT(refusal([](TrainOptions& o) { o.loss = LossType::kSigmoid; }),
+              testing::HasSubstr("`loss`: sigmoid gives no"));
 }
 
 }  // namespace

@@ -48,6 +48,24 @@ TEST_F(TrainerTest, ResumingIsExactWithTheArcFaceLoss) {
   EXPECT_EQ(card.cosine_scale, 12);
 }
 
+TEST_F(TrainerTest, ResumingIsExactWithTheViewsOfAugMix) {
+  TrainOptions all = options();
+  all.mixup = MixupType::kOff;
+  all.batch_size = 4;
+  all.epochs = 1;
+  all.augmentation.aug_mix.severity = 3;
+  all.augmentation.random_augment = RandomAugment{.trivial_wide = true};
+  all.stochastic_depth = 0.2;
+  train(all, "whole");
+  EXPECT_NE(test::read_text(folder_ / "whole/metrics.jsonl").find("\"jensen_shannon\":"), std::string::npos);
+  all.loader_threads = 1;
+  ASSERT_TRUE(train_until(all, "parts", "\"step\":5").interrupted);
+  all.resume = checkpoint("parts");
+  all.loader_threads = 3;
+  train(all, "parts");
+  EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
+}
+
 TEST_F(TrainerTest, AFrozenWarmStartAcrossHeadsResumesBitForBit) {
   TrainOptions first = options();
   first.epochs = 1;

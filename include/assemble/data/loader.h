@@ -40,7 +40,7 @@ using Pixels = std::vector<float, PixelAllocator<float>>;
 struct Batch {
   int64_t size = 0;   ///< images
   int64_t side = 0;   ///< height and width, pixels
-  int64_t views = 1;  ///< of each image, one after the other: 10 under LoaderOptions::ten_crop
+  int64_t views = 1;  ///< of each image, one after the other: 10 under LoaderOptions::ten_crop, 3 of AugMix
   Pixels images;      ///< NHWC, size · views · side · side · 3: the memory of a channels_last NCHW tensor
   std::vector<int64_t> labels;
   std::vector<float> logits;       ///< size · classes teacher logits; empty unless LoaderOptions::teacher_logits

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "assemble/core/random.h"
+#include "assemble/image/aug_mix.h"
 #include "assemble/image/auto_augment.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/random_augment.h"
@@ -87,10 +88,13 @@ struct Augmentation {
   const AutoAugmentPolicy* auto_augment = nullptr;
   /// Applied to the same bytes, after the policy where there is one.
   std::optional<RandomAugment> random_augment;
+  AugMix aug_mix;  ///< of the same bytes after that
   /// Brightness, contrast and saturation are scaled by a factor uniform in [1 - x, 1 + x], in random order; 0 is off.
   double color_jitter = 0;
   RandomErasing erasing;
 
+  /// Of each image that a network sees.
+  int views() const { return aug_mix.severity > 0 ? aug_mix.views : 1; }
   /// Sets auto_augment or random_augment by name: a policy, what RandomAugment::parse() takes, or none.
   /// @throws UsageError listing the names
   void set_operations(const std::string& name);
@@ -100,7 +104,7 @@ struct Augmentation {
 
 /// What the network sees of one image: side · side · 3 floats, HWC.
 /// @param boxes of objects, without effect unless Augmentation::object_boxes
-/// @param output exactly train_size² · 3 floats
+/// @param output exactly train_size² · 3 floats for each view of AugMix, one after the other
 /// @throws InputError when decoding fails, or an image of more than 2^28 pixels would be made; so do those below
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,

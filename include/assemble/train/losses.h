@@ -20,6 +20,11 @@ torch::Tensor one_hot_labels(const torch::Tensor& labels, int64_t classes);
 torch::Tensor classification_loss(LossType type, const torch::Tensor& logits, const torch::Tensor& labels,
                                   double smoothing);
 
+/// Jensen-Shannon divergence of what a network says of three views of each image (AugMix, arXiv 1912.02781), mean over
+/// the batch: ⅓ Σ KL(p_v ‖ mean of p) with the mean at least 1e-7, as published.
+/// @param logits [N, 3, C]
+torch::Tensor jensen_shannon(const torch::Tensor& logits);
+
 /// Distillation (Hinton et al., arXiv 1503.02531): T² · CE(softmax(teacher / T), logits / T), mean over the batch.
 /// @param teacher_labels [N, C], already softmax(teacher / T), possibly mixed
 torch::Tensor distillation_loss(const torch::Tensor& logits, const torch::Tensor& teacher_labels, double temperature);

@@ -28,9 +28,10 @@ struct StepTimes {
 
 /// A step that was taken.
 struct StepReport {
-  double loss = 0;                            ///< cross_entropy + distillation; weight decay's part is Trainer::l2()
-  double cross_entropy = 0;                   ///< of the labels
-  double distillation = 0;                    ///< of the teacher's; 0 without one
+  double loss = 0;            ///< cross_entropy + distillation + jensen_shannon; weight decay's part is Trainer::l2()
+  double cross_entropy = 0;   ///< of the labels
+  double distillation = 0;    ///< of the teacher's; 0 without one
+  double jensen_shannon = 0;  ///< of AugMix' views, weighted; 0 without them
   std::optional<double> top1 = std::nullopt;  ///< of the step's images; nothing when they are mixed
   double learning_rate = 0;
   double drop_block_keep = 1;  ///< keep probability

@@ -50,7 +50,8 @@ struct TrainOptions {
   double cosine_scale = 30;     ///< s of the losses of is_cosine()
   double arcface_margin = 0.3;  ///< m of LossType::kArcFace, radians
   double label_smoothing = 0;
-  double kd_temperature = 0;  ///< 0: no distillation
+  double jensen_shannon = 12;  ///< weight of that loss over AugMix' views, with augmentation.aug_mix; 0: one view alone
+  double kd_temperature = 0;   ///< 0: no distillation
   /// Model that looks at the very images of training (see OnlineTeacher), in place of logits stored with the data;
   /// empty: the stored ones.
   std::string teacher;
@@ -103,6 +104,8 @@ struct TrainOptions {
   torch::Device device = torch::kCPU;
   Precision precision = Precision::kF32;
 
+  /// Whether the network sees three views of every image.
+  bool compares_views() const { return augmentation.aug_mix.severity > 0 && jensen_shannon > 0; }
   /// Whether the network sees mixed images.
   bool mixes_images() const { return mixup != MixupType::kOff || cutmix_alpha > 0; }
   /// @throws UsageError for values that do not fit

@@ -13,6 +13,7 @@ namespace {
 /// Flags that are not called as the members that they set.
 const std::map<std::string_view, std::string_view>& other_names() {
   static const std::map<std::string_view, std::string_view> names{
+      {"augmentation.aug_mix.severity", "aug-mix"},
       {"augmentation.erasing.probability", "random-erasing"},
       {"augmentation.flip_probability", "flip"},
       {"average_decay", "ema"},

@@ -117,7 +117,7 @@ std::vector<std::string> Recipe::techniques() const {
                                                                  {"drop-block", "DropBlock"},
                                                                  {"stochastic-depth", "stochastic depth"},
                                                                  {"kd-temperature", "distillation"},
-                                                                 {"auto-augment", "AutoAugment"}};
+                                                                 {"aug-mix", "AugMix"}};
   std::vector<std::string> names;
   for (const auto& [key, technique] : kTechniques) {
     if (is_on(key)) names.emplace_back(technique);

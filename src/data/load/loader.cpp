@@ -52,6 +52,10 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
           "expected 0 < min <= max <= 1");
   const RandomErasing& erasing = options.augmentation.erasing;
   require(erasing.probability >= 0 && erasing.probability <= 1, "random erasing", "expected a probability in [0, 1]");
+  const AugMix& mix = options.augmentation.aug_mix;
+  require(mix.severity >= 0 && mix.severity <= 10, "AugMix", "expected a severity of 1 to 10, or 0");
+  require(mix.width >= 1 && mix.max_depth >= 1 && mix.alpha > 0 && (mix.views == 1 || mix.views == 3), "AugMix",
+          "expected chains, operations, α > 0, and 1 or 3 views");
   require(!(options.training && options.ten_crop), "ten crops", "are for evaluation alone");
   require(options.world >= 1 && options.rank >= 0 && options.rank < options.world, "rank",
           concat("expected 0 <= rank < world, not ", options.rank, " of ", options.world));
@@ -74,7 +78,10 @@ struct Loader::State {
         next_train_size(chosen.preprocessing.train_size) {}
 
   int64_t side() const { return options.training ? options.preprocessing.train_size : options.preprocessing.eval_size; }
-  int64_t views() const { return options.ten_crop ? kTenCrops : 1; }
+  int64_t views() const {
+    if (options.training) return options.augmentation.views();
+    return options.ten_crop ? kTenCrops : 1;
+  }
   int64_t pixels() const { return views() * side() * side() * Image::kChannels; }
   /// Evaluation: the part of the data set that begins here and ends where the next rank's begins.
   int64_t share(int rank) const { return dataset.size() * rank / options.world; }

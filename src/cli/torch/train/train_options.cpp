@@ -92,6 +92,10 @@ void TrainFlags::declare_recipe(CLI::App& app) {
              "softmax: one class is right; sigmoid: yes or no of each class; cosine, arcface: one class is right, and "
              "directions of embeddings are compared, for retrieval")
       ->group(group);
+  app.add_option("--jensen-shannon", o.jensen_shannon,
+                 "Weight of the Jensen-Shannon loss over three views of each image (--aug-mix); 0: one view")
+      ->transform(not_negative())
+      ->group(group);
   app.add_option("--cosine-scale", o.cosine_scale, "s of logits s · cos θ (--loss cosine, arcface)")
       ->transform(positive())
       ->group(group);
@@ -210,6 +214,10 @@ void TrainFlags::declare_data(CLI::App& app) {
       ->group(group);
   app.add_option("--auto-augment", auto_augment_,
                  "AutoAugment policy, TrivialAugment or RandAugment: " + Augmentation::operation_names() + "; or none")
+      ->group(group);
+  app.add_option("--aug-mix", o.augmentation.aug_mix.severity,
+                 "AugMix: severity of its operations, 1 to 10 (3 published for small images, 1 for ImageNet); 0 is off")
+      ->transform(whole(0, 10))
       ->group(group);
   app.add_option("--random-erasing", o.augmentation.erasing.probability, "Probability of erasing a rectangle")
       ->transform(share())
