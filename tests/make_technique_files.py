@@ -124,6 +124,20 @@ def stochastic_depth():
     return {"branch": branch.flatten().tolist(), "rate": 0.3, "kept": made.flatten().tolist(), "rates": rates}
 
 
+def binary_cross_entropy():
+    torch.manual_seed(4)
+    logits, soft = torch.randn(5, 4), torch.softmax(torch.randn(5, 4), 1)
+    labels = torch.tensor([0, 3, 1, 2, 2])
+    losses = {}
+    for smoothing in (0.0, 0.1):
+        for threshold in (None, 0.2):
+            loss = timm.loss.BinaryCrossEntropy(smoothing=smoothing, target_threshold=threshold)
+            losses[f"hard/{smoothing}/{threshold or 0}"] = loss(logits, labels).item()
+            if smoothing == 0.0:  # timm leaves the smoothing of mixed targets to its Mixup
+                losses[f"soft/{smoothing}/{threshold or 0}"] = loss(logits, soft).item()
+    return {"logits": logits.flatten().tolist(), "soft": soft.flatten().tolist(), "labels": labels.tolist(), "losses": losses}
+
+
 def aug_mix():
     """Operations of AugMix' published augmentations.py, at given levels, and timm's Jensen-Shannon loss."""
     operations = {
@@ -162,4 +176,5 @@ write("cutmix", cutmix())
 write("random_augment", random_augment())
 write("efficient_channel_attention", efficient_channel_attention())
 write("stochastic_depth", stochastic_depth())
+write("binary_cross_entropy", binary_cross_entropy())
 write("aug_mix", aug_mix())

@@ -70,6 +70,7 @@ void TrainOptions::check() const {
     throw UsageError("`pretrained_averages`", "has no effect without `pretrained`", "leave it out");
   }
   require_below_1(label_smoothing, "`label_smoothing`");
+  require_below_1(sigmoid.target_threshold, "`sigmoid.target_threshold`");
   require(cosine_scale > 0 && std::isfinite(cosine_scale), "`cosine_scale`", "more than 0");
   require(arcface_margin >= 0 && arcface_margin < kLargestMargin, "`arcface_margin`",
           concat("radians, 0 <= value < ", kLargestMargin));

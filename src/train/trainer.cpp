@@ -130,7 +130,7 @@ void Trainer::micro_step(int64_t index, StepReport& sum) {
         options_.loss == LossType::kArcFace
             ? arcface_logits(logits, batch.labels, options_.cosine_scale, options_.arcface_margin)
             : logits;
-    loss = classification_loss(options_.loss, judged, batch.labels, options_.label_smoothing);
+    loss = classification_loss(options_.loss, judged, batch.labels, options_.label_smoothing, options_.sigmoid);
     cross_entropy = loss.detach();
     if (views.defined()) loss = loss + options_.jensen_shannon * jensen_shannon(views);
     if (options_.kd_temperature > 0) {

@@ -63,8 +63,14 @@ void warn_of_loss(const TrainOptions& options) {
   if (options.augmentation.aug_mix.severity == 0 && options.jensen_shannon != TrainOptions{}.jensen_shannon) {
     log_warning("`jensen_shannon` has no effect without `augmentation.aug_mix.severity`");
   }
-  if (options.loss == LossType::kSigmoid && options.label_smoothing > 0) {
-    log_warning("`label_smoothing` has no effect with the sigmoid loss");
+  const bool is_sigmoid = options.loss == LossType::kSigmoid;
+  const bool averages_classes = options.sigmoid.divisor == SigmoidDivisor::kClasses;
+  if (is_sigmoid && !averages_classes && options.label_smoothing > 0) {
+    log_warning("`label_smoothing` has no effect with the sigmoid loss, but with `sigmoid.divisor` classes");
+  }
+  if (!is_sigmoid && averages_classes) log_warning("`sigmoid.divisor` has no effect without the sigmoid loss");
+  if (!(is_sigmoid && averages_classes) && options.sigmoid.target_threshold > 0) {
+    log_warning("`sigmoid.target_threshold` has no effect but with the sigmoid loss and `sigmoid.divisor` classes");
   }
   if (options.loss == LossType::kArcFace && options.arcface_margin == 0) {
     log_warning("`arcface_margin` 0 has no effect: the loss is `loss` cosine");

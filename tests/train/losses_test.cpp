@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -31,6 +32,26 @@ TEST(Losses, SigmoidIsDividedByTheSumOfTheLabels) {
   // Σ softplus(x) - x·t: softplus(1) + softplus(2) + softplus(3) - 3 + 3 log 2, over two labels.
   const double sum = 1.31326169 + 2.12692801 + 3.04858735 - 3 + 3 * 0.69314718;
   EXPECT_NEAR(classification_loss(LossType::kSigmoid, kLogits, kLabels, 0).item<double>(), sum / 2, 1e-6);
+}
+
+/// Keys of the losses are LABELS/SMOOTHING/THRESHOLD.
+TEST(Losses, SigmoidAveragedOverClassesIsThatOfTimm) {
+  const auto stored =
+      nlohmann::json::parse(test::read_text(test::stored_golden("techniques/binary_cross_entropy.json")));
+  const auto read = [&](const char* key) {
+    return torch::tensor(stored.at(key).get<std::vector<float>>()).view({5, 4});
+  };
+  const torch::Tensor hard = one_hot_labels(torch::tensor(stored.at("labels").get<std::vector<int64_t>>()), 4);
+  EXPECT_EQ(stored.at("losses").size(), 6u);
+  for (const auto& [key, loss] : stored.at("losses").items()) {
+    const std::vector<std::string> parts = split(key, '/');
+    const SigmoidOptions options{SigmoidDivisor::kClasses, std::stod(parts[2])};
+    const torch::Tensor labels = parts[0] == "hard" ? hard : read("soft");
+    EXPECT_NEAR(
+        classification_loss(LossType::kSigmoid, read("logits"), labels, std::stod(parts[1]), options).item<double>(),
+        loss.get<double>(), 1e-6)
+        << key;
+  }
 }
 
 TEST(Losses, JensenShannonWithCrossEntropyIsThatOfTimm) {

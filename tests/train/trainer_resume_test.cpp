@@ -48,6 +48,24 @@ TEST_F(TrainerTest, ResumingIsExactWithTheArcFaceLoss) {
   EXPECT_EQ(card.cosine_scale, 12);
 }
 
+TEST_F(TrainerTest, ResumingIsExactWithStochasticDepthAndAveragedBinaryCrossEntropy) {
+  TrainOptions all = options();
+  all.stochastic_depth = 0.4;
+  all.loss = LossType::kSigmoid;
+  all.sigmoid = {SigmoidDivisor::kClasses, 0.2};
+  train(all, "whole");
+  all.loader_threads = 1;
+  ASSERT_TRUE(train_until(all, "parts", "\"step\":8").interrupted);
+  all.resume = checkpoint("parts");
+  all.loader_threads = 3;
+  train(all, "parts");
+  EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
+  all.resume.clear();
+  all.stochastic_depth = 0;
+  train(all, "without");
+  EXPECT_NE(model_bytes("whole"), model_bytes("without"));
+}
+
 TEST_F(TrainerTest, ResumingIsExactWithTheViewsOfAugMix) {
   TrainOptions all = options();
   all.mixup = MixupType::kOff;

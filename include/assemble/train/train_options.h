@@ -50,6 +50,7 @@ struct TrainOptions {
   double cosine_scale = 30;     ///< s of the losses of is_cosine()
   double arcface_margin = 0.3;  ///< m of LossType::kArcFace, radians
   double label_smoothing = 0;
+  SigmoidOptions sigmoid;      ///< of LossType::kSigmoid
   double jensen_shannon = 12;  ///< weight of that loss over AugMix' views, with augmentation.aug_mix; 0: one view alone
   double kd_temperature = 0;   ///< 0: no distillation
   /// Model that looks at the very images of training (see OnlineTeacher), in place of logits stored with the data;

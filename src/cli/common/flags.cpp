@@ -26,6 +26,7 @@ const std::map<std::string_view, std::string_view>& other_names() {
       {"schedule.rates", "lr-rates"},
       {"schedule.train_epochs", "epochs"},
       {"schedule.type", "lr-schedule"},
+      {"sigmoid.divisor", "sigmoid-divisor"},
       {"target", "to"},
       {"validation.metric", "validation-metric"}};
   return names;

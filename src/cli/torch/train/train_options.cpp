@@ -92,6 +92,14 @@ void TrainFlags::declare_recipe(CLI::App& app) {
              "softmax: one class is right; sigmoid: yes or no of each class; cosine, arcface: one class is right, and "
              "directions of embeddings are compared, for retrieval")
       ->group(group);
+  add_choice(app, "--sigmoid-divisor", o.sigmoid.divisor, kSigmoidDivisors,
+             "What the sum of binary cross-entropies is divided by (--loss sigmoid): labels, as the original; classes: "
+             "the mean over images and classes, with smoothing, as timm")
+      ->group(group);
+  app.add_option("--target-threshold", o.sigmoid.target_threshold,
+                 "Targets above it become 1, others 0 (--sigmoid-divisor classes); 0 is off")
+      ->transform(share())
+      ->group(group);
   app.add_option("--jensen-shannon", o.jensen_shannon,
                  "Weight of the Jensen-Shannon loss over three views of each image (--aug-mix); 0: one view")
       ->transform(not_negative())
