@@ -12,6 +12,7 @@ import numpy as np
 import timm.data.mixup
 import timm.layers
 import timm.loss
+import timm.optim
 import torch
 import torchvision.ops
 import torchvision.transforms as classic
@@ -172,9 +173,35 @@ def aug_mix():
     return {"logits": logits.flatten().tolist(), "labels": labels.tolist(), "loss": loss(logits, labels.repeat(3)).item()}
 
 
+def optimizers():
+    """Three steps of two parameters, the second without decay."""
+    torch.manual_seed(6)
+    first, second = torch.randn(3, 4), torch.randn(5)
+    gradients = [(torch.randn(3, 4), torch.randn(5)) for _ in range(3)]
+    result = {
+        "first": first.flatten().tolist(),
+        "second": second.tolist(),
+        "gradients": [[g.flatten().tolist() for g in pair] for pair in gradients],
+    }
+    for name in ("adamw", "lamb"):
+        parameters = [torch.nn.Parameter(first.clone()), torch.nn.Parameter(second.clone())]
+        groups = [{"params": [parameters[0]], "weight_decay": 0.1}, {"params": [parameters[1]], "weight_decay": 0.0}]
+        if name == "adamw":
+            optimizer = torch.optim.AdamW(groups, lr=0.02, betas=(0.8, 0.95), eps=1e-6)
+        else:
+            optimizer = timm.optim.Lamb(groups, lr=0.02, betas=(0.8, 0.95), eps=1e-6, max_grad_norm=1.0)
+        for pair in gradients:
+            for parameter, gradient in zip(parameters, pair):
+                parameter.grad = gradient.clone()
+            optimizer.step()
+        result[name] = [p.detach().flatten().tolist() for p in parameters]
+    return result
+
+
 write("cutmix", cutmix())
 write("random_augment", random_augment())
 write("efficient_channel_attention", efficient_channel_attention())
 write("stochastic_depth", stochastic_depth())
 write("binary_cross_entropy", binary_cross_entropy())
 write("aug_mix", aug_mix())
+write("optimizers", optimizers())

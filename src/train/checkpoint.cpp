@@ -38,17 +38,24 @@ nlohmann::json to_json(const TrainingState& state, const WeightAverage* average)
           {"average_updates", average ? average->updates() : 0}};
 }
 
-/// Frozen parameters have no momentum.
-void require_momentum_of(const SafetensorsFile& file, const MomentumSgd& optimizer) {
-  const std::string prefix = "momentum.";
-  std::set<std::string> stored, trained;
+/// Frozen parameters have no momentum, and optimizers have buffers of their own beside it.
+void require_state_of(const SafetensorsFile& file, const Optimizer& optimizer) {
+  std::set<std::string> stored, expected;
   for (const auto& [name, entry] : file.tensors()) {
-    if (name.starts_with(prefix)) stored.insert(name.substr(prefix.size()));
+    if (!name.starts_with("model.") && !name.starts_with("average.")) stored.insert(name);
   }
-  for (const auto& [name, tensor] : optimizer.state()) trained.insert(name);
-  if (stored == trained) return;
+  for (const auto& [name, tensor] : optimizer.state()) expected.insert(name);
+  if (stored == expected) return;
+  const auto has_no_momentum = [](const std::string& name) { return !name.starts_with("momentum."); };
+  std::set<std::string> before = stored, trained = expected;
+  std::erase_if(before, has_no_momentum);
+  std::erase_if(trained, has_no_momentum);
+  if (before == trained) {
+    throw UsageError("`optimizer.type`", concat("the run in ", file.path().string(), " has another optimizer's state"),
+                     "resume with the options the run began with");
+  }
   throw UsageError("`freeze`",
-                   concat("the run in ", file.path().string(), " trains ", stored.size(), " tensors, now ",
+                   concat("the run in ", file.path().string(), " trains ", before.size(), " tensors, now ",
                           trained.size(), " are to be trained"),
                    "resume with the options the run began with; to go on otherwise, start a new run with its model as "
                    "`pretrained`");
@@ -56,11 +63,11 @@ void require_momentum_of(const SafetensorsFile& file, const MomentumSgd& optimiz
 
 }  // namespace
 
-void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const MomentumSgd& optimizer,
+void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const Optimizer& optimizer,
                      const WeightAverage* average, const TrainingState& state) {
   NamedTensors tensors;
   add_prefixed(tensors, "model.", model.named_state());
-  add_prefixed(tensors, "momentum.", optimizer.state());
+  add_prefixed(tensors, "", optimizer.state());
   if (average) add_prefixed(tensors, "average.", average->state());
   const std::string damaged = not_finite(tensors);
   if (!damaged.empty()) throw RunError(path.string(), "is not written, the training has diverged:" + damaged);
@@ -68,7 +75,7 @@ void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const Mo
                 {{"format", kFormat}, {"arch", model.arch().str()}, {"state", json_text(to_json(state, average))}});
 }
 
-TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, MomentumSgd& optimizer,
+TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Optimizer& optimizer,
                               WeightAverage* average) {
   const SafetensorsFile file(path);
   const auto& metadata = file.metadata();
@@ -84,9 +91,9 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Momen
     throw UsageError("`average_decay`", concat("the run in ", path.string(), " has no moving average"),
                      "resume with the options the run began with");
   }
-  require_momentum_of(file, optimizer);
+  require_state_of(file, optimizer);
   read_tensors_into(file, "model.", model.named_state());
-  read_tensors_into(file, "momentum.", optimizer.state());
+  read_tensors_into(file, "", optimizer.state());
   if (average) read_tensors_into(file, "average.", average->state());
   try {
     const nlohmann::json json = nlohmann::json::parse(metadata.at("state"));

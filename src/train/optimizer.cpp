@@ -23,74 +23,73 @@ std::vector<TrainedParameter> trained_parameters(const torch::nn::Module& networ
   return parameters;
 }
 
-MomentumSgd::MomentumSgd(const std::vector<TrainedParameter>& parameters, const MomentumSgdOptions& options)
-    : options_(options) {
+Optimizer::Optimizer(const std::vector<TrainedParameter>& parameters, double weight_decay,
+                     std::vector<std::string> buffers, bool counts_steps)
+    : kinds_(std::move(buffers)) {
+  if (counts_steps && !parameters.empty()) steps_ = torch::zeros({}, parameters[0].tensor.options());
   for (const TrainedParameter& parameter : parameters) {
-    Group& group = group_of(parameter);
+    Group& group = group_of(parameter, parameter.decays ? weight_decay : 0.0);
     group.names.push_back(parameter.name);
-    group.velocities.push_back(torch::zeros_like(parameter.tensor));
+    for (std::vector<torch::Tensor>& kind : group.buffers) kind.push_back(torch::zeros_like(parameter.tensor));
     group.parameters.push_back(parameter.tensor);
   }
 }
 
-MomentumSgd::Group& MomentumSgd::group_of(const TrainedParameter& parameter) {
-  const double weight_decay = parameter.decays ? options_.weight_decay : 0.0;
+Optimizer::Group& Optimizer::group_of(const TrainedParameter& parameter, double weight_decay) {
   for (Group& group : groups_) {
     if (group.weight_decay == weight_decay && group.rate == parameter.rate) return group;
   }
-  return groups_.emplace_back(Group{{}, {}, {}, weight_decay, parameter.rate});
+  return groups_.emplace_back(
+      Group{{}, {}, std::vector<std::vector<torch::Tensor>>(kinds_.size()), weight_decay, parameter.rate});
 }
 
-void MomentumSgd::step(double learning_rate) {
+void Optimizer::step(double learning_rate) {
   torch::NoGradGuard no_grad;
-  for (Group& group : groups_) step_group(group, learning_rate * group.rate);
+  if (steps_.defined()) steps_.add_(1);
+  for (const Group& group : groups_) {
+    Stepped stepped = with_gradients(group);
+    if (!stepped.parameters.empty()) step_group(stepped, group.weight_decay, learning_rate * group.rate);
+  }
   zero_grad();
 }
 
-void MomentumSgd::step_group(Group& group, double learning_rate) {
-  std::vector<torch::Tensor> parameters, gradients, velocities;
+Optimizer::Stepped Optimizer::with_gradients(const Group& group) {
+  Stepped stepped{{}, {}, std::vector<std::vector<torch::Tensor>>(group.buffers.size())};
   for (size_t i = 0; i < group.parameters.size(); ++i) {
     const torch::Tensor& parameter = group.parameters[i];
     torch::Tensor gradient = parameter.grad();
     if (!gradient.defined()) continue;
-    // The fused kernel walks raw memory, so all three tensors must be laid out alike.
+    // Fused kernels walk raw memory, so all tensors must be laid out alike.
     if (gradient.strides() != parameter.strides()) gradient = torch::empty_like(parameter).copy_(gradient);
-    parameters.push_back(parameter);
-    gradients.push_back(gradient);
-    velocities.push_back(group.velocities[i]);
+    stepped.parameters.push_back(parameter);
+    stepped.gradients.push_back(gradient);
+    for (size_t kind = 0; kind < group.buffers.size(); ++kind) {
+      stepped.buffers[kind].push_back(group.buffers[kind][i]);
+    }
   }
-  if (parameters.empty()) return;
-  at::_fused_sgd_(parameters, gradients, velocities, group.weight_decay, options_.momentum, learning_rate,
-                  /*dampening=*/0.0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false);
+  return stepped;
 }
 
-void MomentumSgd::zero_grad() {
+void Optimizer::zero_grad() {
   for (Group& group : groups_) {
     for (torch::Tensor& parameter : group.parameters) parameter.mutable_grad().reset();
   }
 }
 
-double MomentumSgd::regularization() const {
-  torch::NoGradGuard no_grad;
-  double sum = 0;
-  for (const Group& group : groups_) {
-    if (group.weight_decay == 0) continue;
-    for (const torch::Tensor& parameter : group.parameters) {
-      sum += 0.5 * group.weight_decay * parameter.square().sum().item<double>();
+std::vector<std::pair<std::string, torch::Tensor>> Optimizer::state() const {
+  std::vector<std::pair<std::string, torch::Tensor>> state;
+  for (size_t kind = 0; kind < kinds_.size(); ++kind) {
+    for (const Group& group : groups_) {
+      for (size_t i = 0; i < group.names.size(); ++i) {
+        state.emplace_back(kinds_[kind] + "." + group.names[i], group.buffers[kind][i]);
+      }
     }
   }
-  return sum;
-}
-
-std::vector<std::pair<std::string, torch::Tensor>> MomentumSgd::state() const {
-  std::vector<std::pair<std::string, torch::Tensor>> state;
-  for (const Group& group : groups_) {
-    for (size_t i = 0; i < group.names.size(); ++i) state.emplace_back(group.names[i], group.velocities[i]);
-  }
+  if (steps_.defined()) state.emplace_back("steps", steps_);
   return state;
 }
 
-double MomentumSgd::clip_gradients(double limit) {
+double Optimizer::clip_gradients(double limit) {
   torch::NoGradGuard no_grad;
   double sum = 0;
   std::vector<torch::Tensor> gradients;
@@ -106,6 +105,26 @@ double MomentumSgd::clip_gradients(double limit) {
     for (torch::Tensor& gradient : gradients) gradient.mul_(limit / norm);
   }
   return norm;
+}
+
+MomentumSgd::MomentumSgd(const std::vector<TrainedParameter>& parameters, const MomentumSgdOptions& options)
+    : Optimizer(parameters, options.weight_decay, {"momentum"}, /*counts_steps=*/false), options_(options) {}
+
+void MomentumSgd::step_group(Stepped& stepped, double weight_decay, double learning_rate) {
+  at::_fused_sgd_(stepped.parameters, stepped.gradients, stepped.buffers[0], weight_decay, options_.momentum,
+                  learning_rate, /*dampening=*/0.0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false);
+}
+
+double MomentumSgd::regularization() const {
+  torch::NoGradGuard no_grad;
+  double sum = 0;
+  for (const Group& group : groups()) {
+    if (group.weight_decay == 0) continue;
+    for (const torch::Tensor& parameter : group.parameters) {
+      sum += 0.5 * group.weight_decay * parameter.square().sum().item<double>();
+    }
+  }
+  return sum;
 }
 
 }  // namespace assemble

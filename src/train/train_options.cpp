@@ -127,6 +127,9 @@ void TrainOptions::check() const {
   require_at_least(augmentation.color_jitter, 0, "`augmentation.color_jitter`");
   require_below_1(optimizer.momentum, "`optimizer.momentum`");
   require_at_least(optimizer.weight_decay, 0, "`optimizer.weight_decay`");
+  require_below_1(adam.beta1, "`adam.beta1`");
+  require_below_1(adam.beta2, "`adam.beta2`");
+  require(adam.epsilon > 0 && std::isfinite(adam.epsilon), "`adam.epsilon`", "more than 0");
 }
 
 }  // namespace assemble

@@ -7,6 +7,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "assemble/train/batch_memory.h"
+#include "assemble/train/lamb.h"
 #include "assemble/train/trainer.h"
 
 namespace assemble {
@@ -43,6 +44,14 @@ bool can_train_on_one_image(const Arch& arch, int side) {
   }
 }
 
+std::unique_ptr<Optimizer> make_optimizer(const std::vector<TrainedParameter>& parameters,
+                                          const TrainOptions& options) {
+  const double decay = options.optimizer.weight_decay;
+  if (options.optimizer_type == OptimizerType::kAdamW) return std::make_unique<AdamW>(parameters, decay, options.adam);
+  if (options.optimizer_type == OptimizerType::kLamb) return std::make_unique<Lamb>(parameters, decay, options.adam);
+  return std::make_unique<MomentumSgd>(parameters, options.optimizer);
+}
+
 bool has_stochastic_depth(const ClassifierImpl& model) {
   const auto modules = model.modules();
   return std::any_of(modules.begin(), modules.end(),
@@ -74,6 +83,19 @@ void warn_of_loss(const TrainOptions& options) {
   }
   if (options.loss == LossType::kArcFace && options.arcface_margin == 0) {
     log_warning("`arcface_margin` 0 has no effect: the loss is `loss` cosine");
+  }
+}
+
+void warn_of_optimizer(const TrainOptions& options) {
+  const AdamOptions usual, &adam = options.adam;
+  if (options.optimizer_type == OptimizerType::kSgd) {
+    if (adam.beta1 == usual.beta1 && adam.beta2 == usual.beta2 && adam.epsilon == usual.epsilon) return;
+    log_warning("`adam.beta1`, `adam.beta2` and `adam.epsilon` have no effect with `optimizer.type` sgd");
+    return;
+  }
+  if (options.optimizer.nesterov) log_warning("`optimizer.nesterov` has no effect without `optimizer.type` sgd");
+  if (options.optimizer.momentum != MomentumSgdOptions{}.momentum) {
+    log_warning("`optimizer.momentum` has no effect without `optimizer.type` sgd: see `adam.beta1`");
   }
 }
 
@@ -165,7 +187,7 @@ void Trainer::start() {
   }
   loader_ = std::make_unique<Loader>(train_, loader_options(options_, true));
   model_->freeze(options_.freeze);
-  optimizer_ = std::make_unique<MomentumSgd>(parameters_to_train(), options_.optimizer);
+  optimizer_ = make_optimizer(parameters_to_train(), options_);
   const bool resumes = !options_.resume.empty() && fs::exists(options_.resume);
   if (!options_.pretrained.empty() && !resumes) {
     start_from_pretrained();
@@ -240,6 +262,7 @@ void Trainer::warn_of_no_effect() const {
   if (!keep.empty() && keep[0] == 1 && keep[1] == 1) log_warning("`drop_block` 1 1 has no effect");
   warn_of_mixing(options_);
   warn_of_loss(options_);
+  warn_of_optimizer(options_);
   if (options_.freeze == FreezeDepth::kBackbone && options_.backbone_lr_factor != 1) {
     log_warning("`backbone_lr_factor` has no effect on a frozen backbone");
   }

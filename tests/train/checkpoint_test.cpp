@@ -15,7 +15,7 @@ namespace {
 class CheckpointTest : public testing::Test {
  protected:
   static Classifier network(uint64_t seed) { return make_classifier(Arch::parse("resnet50+w8"), {.classes = 3}, seed); }
-  static MomentumSgd optimizer_of(const Classifier& model) { return {trained_parameters(*model), {}}; }
+  static MomentumSgd optimizer_of(const Classifier& model) { return MomentumSgd(trained_parameters(*model), {}); }
   test::TemporaryFolder folder_;
 };
 

@@ -41,13 +41,13 @@ struct TrainingState {
 /// Writes the training state atomically as one safetensors file ("model.…", "momentum.…", "average.…").
 /// @param average may be null
 /// @throws RunError when it cannot be written, and when a value is not finite: what is there stays
-void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const MomentumSgd& optimizer,
+void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const Optimizer& optimizer,
                      const WeightAverage* average, const TrainingState& state);
 
 /// Reads it back into network, optimizer and average.
 /// @throws InputError when the file is damaged or belongs to another network; UsageError when there is no average in it
 ///         and one is wanted
-TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, MomentumSgd& optimizer,
+TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Optimizer& optimizer,
                               WeightAverage* average);
 
 }  // namespace assemble

@@ -14,8 +14,9 @@
 #include "assemble/deploy/loss_type.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/models/freeze.h"
+#include "assemble/train/adamw.h"
+#include "assemble/train/losses.h"
 #include "assemble/train/mixup.h"
-#include "assemble/train/optimizer.h"
 #include "assemble/train/schedules.h"
 #include "assemble/train/validation.h"
 
@@ -72,7 +73,9 @@ struct TrainOptions {
   double clip_gradients = 0;  ///< largest gradient norm; 0: off
 
   LearningRateSchedule schedule;  ///< steps_per_epoch and train_epochs are set by the trainer
-  MomentumSgdOptions optimizer;
+  OptimizerType optimizer_type = OptimizerType::kSgd;
+  MomentumSgdOptions optimizer;  ///< its weight decay is that of every type
+  AdamOptions adam;              ///< of AdamW and LAMB
 
   Preprocessing preprocessing;
   int small_size = 0;        ///< side of training crops in the first part of the run (progressive resizing); 0: off

@@ -119,7 +119,7 @@ class Trainer {
   Classifier model_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Validator> validator_;
-  std::unique_ptr<MomentumSgd> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<OnlineTeacher> teacher_;
   std::unique_ptr<WeightAverage> average_;
   TrainingState state_;

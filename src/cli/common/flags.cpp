@@ -18,6 +18,7 @@ const std::map<std::string_view, std::string_view>& other_names() {
       {"augmentation.flip_probability", "flip"},
       {"average_decay", "ema"},
       {"averages", "ema"},
+      {"optimizer.type", "optimizer"},
       {"pretrained_averages", "pretrained-ema"},
       {"schedule.base", "lr"},
       {"schedule.boundary_epochs", "lr-boundaries"},

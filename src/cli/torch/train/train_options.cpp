@@ -138,6 +138,16 @@ void TrainFlags::declare_recipe(CLI::App& app) {
   app.add_option("--weight-decay", o.optimizer.weight_decay, "λ of λ · ½‖w‖² over all but batch norm")
       ->transform(not_negative())
       ->group(group);
+  add_choice(app, "--optimizer", o.optimizer_type, kOptimizerTypes,
+             "sgd: with momentum; adamw, lamb: decay is no part of the gradient")
+      ->group(group);
+  app.add_option("--beta1", o.adam.beta1, "Decay of the mean of gradients (adamw, lamb)")
+      ->transform(share())
+      ->group(group);
+  app.add_option("--beta2", o.adam.beta2, "Decay of the mean of their squares (adamw, lamb)")
+      ->transform(share())
+      ->group(group);
+  app.add_option("--epsilon", o.adam.epsilon, "ε of adamw and lamb")->transform(positive())->group(group);
   app.add_option("--momentum", o.optimizer.momentum, "Momentum of SGD")->transform(share())->group(group);
   app.add_flag("--nesterov", o.optimizer.nesterov, "Nesterov momentum")->group(group);
   app.add_option("--clip-gradients", o.clip_gradients, "Largest norm of the gradient; 0 is off")
