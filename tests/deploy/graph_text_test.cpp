@@ -235,7 +235,7 @@ TEST_F(DamagedGraphText, HasOtherWeights) {
   EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["weight"] = "lost"; }), HasSubstr("no tensor 'lost'"));
   EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["weight"] = "fc.weight"; }),
               HasSubstr("graph node 'conv1'"));
-  EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["weight"] = "fc.bias"; }), HasSubstr("no square filters"));
+  EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["weight"] = "fc.bias"; }), HasSubstr("are no filters"));
   EXPECT_THAT(refused([](json& t) { first(t, "Convolution")["bias"] = "fc.bias"; }), HasSubstr("a bias of 3 values"));
   EXPECT_THAT(refused([](json& t) { first(t, "BatchNorm")["mean"] = "fc.bias"; }), HasSubstr("other than 8 values"));
 }
