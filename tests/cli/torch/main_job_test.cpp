@@ -179,7 +179,7 @@ TEST_F(MainJob, AutoAugmentPoliciesAreNamedAndKeptInTheConfiguration) {
   arguments.back() = "imagenot";
   const CommandResult wrong = run_command(arguments);
   EXPECT_EQ(wrong.exit_code, 2);
-  EXPECT_THAT(wrong.standard_error, HasSubstr("expected imagenet, good, cifar10, svhn or v0"));
+  EXPECT_THAT(wrong.standard_error, HasSubstr("expected imagenet, good, cifar10, svhn, v0, trivial-wide, rand or none"));
 }
 
 TEST_F(MainJob, OptionsWithoutEffectOnTheTypeAreErrors) {
