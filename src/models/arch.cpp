@@ -244,6 +244,7 @@ void check_combination(const Arch& arch, const std::string& text, const std::set
 
 std::vector<std::string> tweak_names() {
   std::vector<std::string> names;
+  names.reserve(std::size(kTweaks));
   for (const Tweak& tweak : kTweaks) names.emplace_back(tweak.name);
   return names;
 }

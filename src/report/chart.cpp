@@ -71,7 +71,7 @@ std::string mark_of(size_t series) { return "mark " + series_class(series); }
 
 std::string open_svg(const std::string& title, double width, double height) {
   return concat("<figure><figcaption>", escape(title), "</figcaption>\n<svg viewBox=\"0 0 ", pixels(width), " ",
-                pixels(height), "\" width=\"", pixels(width), "\" role=\"img\" aria-label=\"", escape(title), "\">\n");
+                pixels(height), "\" width=\"", pixels(width), R"(" role="img" aria-label=")", escape(title), "\">\n");
 }
 
 /// Every how many labels one is shown, so that they stay apart.
@@ -107,8 +107,8 @@ std::string line_chart(const Chart& chart) {
     for (size_t i = 0; i < series.values.size(); ++i) {
       if (!series.values[i]) continue;
       const std::string at_x = pixels(x(i)), at_y = pixels(y(*series.values[i]));
-      points += at_x + "," + at_y + " ";
-      dots += concat("<circle class=\"", mark_of(s), "\" cx=\"", at_x, "\" cy=\"", at_y, "\" r=\"3.5\"><title>",
+      points += concat(at_x, ",", at_y, " ");
+      dots += concat("<circle class=\"", mark_of(s), "\" cx=\"", at_x, "\" cy=\"", at_y, R"(" r="3.5"><title>)",
                      escape(series.name), ", ", escape(chart.labels[i]), ": ", format_number(*series.values[i], 2),
                      "</title></circle>\n");
     }
@@ -184,7 +184,7 @@ std::string reliability_diagram(const std::string& title, const std::vector<Cali
                      kCounts * count / static_cast<double>(most), "few", shown);
     marks += line_between(x(confidence), y(right), x(confidence), y(confidence), "gap " + series_class(series)) +
              concat("<circle class=\"", mark_of(series), "\" cx=\"", pixels(x(confidence)), "\" cy=\"",
-                    pixels(y(right)), "\" r=\"4\"><title>", shown, "</title></circle>\n");
+                    pixels(y(right)), R"(" r="4"><title>)", shown, "</title></circle>\n");
   }
   svg += line_between(x(0), y(0), x(1), y(1), "ideal") + marks;
   return svg + "</svg></figure>\n";

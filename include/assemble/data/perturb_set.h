@@ -29,7 +29,7 @@ struct PerturbSetOptions {
   uint64_t seed = 0;
   PerturbFormat format = PerturbFormat::kMp4;
   int threads = 0;         ///< 0: every core
-  std::string split = "";  ///< of the data set, for the record: another one needs another folder
+  std::string split = {};  ///< of the data set, for the record: another one needs another folder
 };
 
 /// Writes the sequences of a data set. CLASS and NAME are as corrupt_dataset() has them. Each appears whole or not at

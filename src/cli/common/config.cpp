@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <ranges>
 
 #include "assemble/core/error.h"
 #include "assemble/core/file.h"
@@ -224,8 +225,8 @@ std::vector<TomlEntry> read_config(const std::string& file) {
 }
 
 void apply_config(CLI::App& app, const std::vector<std::string>& files, bool recipes) {
-  for (auto file = files.rbegin(); file != files.rend(); ++file) {
-    const std::string path = recipes ? find_recipe(*file).string() : *file;
+  for (const std::string& file : std::views::reverse(files)) {
+    const std::string path = recipes ? find_recipe(file).string() : file;
     Configuration(app, path, recipes).apply(read_config(path));
   }
 }

@@ -169,7 +169,7 @@ fs::path recipe_folder(const fs::path& program) {
   std::error_code ignored;
   fs::path folder = program.parent_path();
   for (int level = 0; level < 4 && folder.has_relative_path(); ++level, folder = folder.parent_path()) {
-    const fs::path installed = folder / "share/assemble/recipes", sources = folder / "recipes";
+    fs::path installed = folder / "share/assemble/recipes", sources = folder / "recipes";
     if (fs::is_directory(installed, ignored)) return installed;
     if (fs::is_directory(sources, ignored) && fs::exists(folder / "CMakePresets.json", ignored)) return sources;
   }

@@ -25,7 +25,7 @@ class Reader {
 
   Ladder read() {
     for (TomlEntry& entry : read_config(file_)) take(std::move(entry));
-    if (names_.empty()) throw UsageError(file_, "has no rungs", "write rungs = [\"first\", \"second\"]");
+    if (names_.empty()) throw UsageError(file_, "has no rungs", R"(write rungs = ["first", "second"])");
     for (const std::string& name : names_) add(name);
     for (const auto& [name, entries] : tables_) {
       if (std::ranges::find(names_, name) == names_.end()) {

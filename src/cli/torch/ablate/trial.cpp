@@ -128,7 +128,7 @@ LadderBaseline LadderBaseline::of(const Trials& trials, const std::string& rung)
 
 const std::vector<Measure>& measures() {
   using B = LadderBaseline;
-  static const std::vector<Measure> kMeasures{
+  static const std::vector<Measure> all{
       {"top1", "top-1 %", 2, true, [](const Trial& t, const B&) { return percent(t.top1); }},
       {"top5", "top-5 %", 2, false, [](const Trial& t, const B&) { return percent(t.top5); }},
       {"ece", "ECE", 4, true, [](const Trial& t, const B&) { return std::optional(t.ece); }},
@@ -155,7 +155,7 @@ const std::vector<Measure>& measures() {
        [](const Trial& t, const B&) { return std::optional(1e-6 * static_cast<double>(t.cost.multiply_adds)); }},
       {"peak_memory_mib", "peak memory, MiB", 0, false,
        [](const Trial& t, const B&) { return std::optional(t.peak_memory_mib); }}};
-  return kMeasures;
+  return all;
 }
 
 std::optional<std::vector<double>> values_of(const Measure& measure, const Trials& trials,
