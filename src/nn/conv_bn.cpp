@@ -69,12 +69,6 @@ void ConvImpl::pretty_print(std::ostream& stream) const {
          << ", kernel=" << options.kernel << ", stride=" << options.stride << ", groups=" << options.groups << ")";
 }
 
-torch::nn::BatchNorm2d make_batch_norm(int64_t channels, double momentum, bool zero_gamma, double epsilon) {
-  torch::nn::BatchNorm2d bn(torch::nn::BatchNorm2dOptions(channels).eps(epsilon).momentum(1 - momentum));
-  if (zero_gamma) torch::nn::init::zeros_(bn->weight);
-  return bn;
-}
-
 ConvBnImpl::ConvBnImpl(const ConvBnOptions& conv_bn_options)
     : options(conv_bn_options),
       conv(register_module("0", Conv(options.conv))),

@@ -17,7 +17,7 @@ ConvOptions pointwise(const DepthwiseSeparableOptions& options) {
   return {.in_channels = options.in_channels, .out_channels = options.out_channels};
 }
 
-torch::nn::BatchNorm2d batch_norm(int64_t channels, const DepthwiseSeparableOptions& options) {
+BatchNorm batch_norm(int64_t channels, const DepthwiseSeparableOptions& options) {
   return make_batch_norm(channels, options.bn_momentum, /*zero_gamma=*/false, options.bn_epsilon);
 }
 

@@ -49,7 +49,7 @@ TEST(Conv, RefusesAnEvenKernel) {
 }
 
 TEST(BatchNorm, RunningVarianceIsUnbiased) {
-  torch::nn::BatchNorm2d bn = make_batch_norm(1, 0.9);
+  BatchNorm bn = make_batch_norm(1, 0.9);
   const torch::Tensor output = bn->forward(torch::tensor({1.f, 3.f}).view({2, 1, 1, 1}));
   expect_near(output.flatten(), torch::tensor({-0.999995f, 0.999995f}), 1e-6);
   EXPECT_NEAR(bn->running_mean.item<double>(), 0.1 * 2, 1e-6);

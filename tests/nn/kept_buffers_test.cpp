@@ -11,7 +11,7 @@ namespace assemble::nn {
 namespace {
 
 TEST(KeptBuffers, PutsRunningStatisticsBackAlsoAfterAnError) {
-  torch::nn::BatchNorm2d bn = make_batch_norm(2, 0.5);
+  BatchNorm bn = make_batch_norm(2, 0.5);
   const torch::Tensor images = torch::full({4, 2, 3, 3}, 8.f);
   EXPECT_THROW(
       {

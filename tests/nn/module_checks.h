@@ -42,7 +42,7 @@ inline std::vector<std::string> parameter_names(const torch::nn::Module& module)
 }
 
 /// Batch norms of a fresh network divide by sqrt(1 + 1e-5); with this they pass their input through.
-inline void make_transparent(torch::nn::BatchNorm2d& bn) { bn->running_var.fill_(1 - 1e-5); }
+inline void make_transparent(nn::BatchNorm& bn) { bn->running_var.fill_(1 - 1e-5); }
 
 /// Element `index` in row-major order as a view, whatever the memory format.
 inline torch::Tensor element_of(torch::Tensor tensor, int64_t index) {

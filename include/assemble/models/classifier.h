@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/nn/modules/batchnorm.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +9,7 @@
 
 #include "assemble/models/arch.h"
 #include "assemble/models/freeze.h"
+#include "assemble/nn/batch_norm.h"
 #include "assemble/nn/bottleneck.h"
 #include "assemble/nn/cosine_dense.h"
 #include "assemble/nn/dense.h"
@@ -103,7 +102,7 @@ class ClassifierImpl : public torch::nn::Module {
   torch::Tensor classify(const torch::Tensor& features);
 
   nn::Conv embedding_{nullptr};
-  torch::nn::BatchNorm2d embedding_bn_{nullptr};
+  nn::BatchNorm embedding_bn_{nullptr};
   nn::Dense fc_{nullptr};  // one of the two
   nn::CosineDense cosine_fc_{nullptr};
   FreezeDepth frozen_ = FreezeDepth::kNone;

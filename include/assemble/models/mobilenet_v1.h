@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/nn/modules/batchnorm.h>
-
 #include <vector>
 
 #include "assemble/models/classifier.h"
+#include "assemble/nn/batch_norm.h"
 #include "assemble/nn/conv_bn.h"
 #include "assemble/nn/depthwise_separable.h"
 
@@ -32,7 +31,7 @@ class MobileNetV1Impl : public ClassifierImpl {
   bool has_relu6() const { return arch_.slim || arch_.timm; }
 
   nn::Conv conv1_{nullptr};
-  torch::nn::BatchNorm2d bn1_{nullptr};
+  nn::BatchNorm bn1_{nullptr};
   std::vector<nn::DepthwiseSeparable> units_;
 };
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/nn/modules/batchnorm.h>
-
 #include <string>
 #include <vector>
 
 #include "assemble/models/classifier.h"
+#include "assemble/nn/batch_norm.h"
 #include "assemble/nn/big_little.h"
 #include "assemble/nn/bottleneck.h"
 #include "assemble/nn/resnet_d.h"
@@ -40,7 +39,7 @@ class ResNetImpl : public ClassifierImpl {
 
   nn::Conv conv1_{nullptr};
   nn::ResNetDStem deep_conv1_{nullptr};
-  torch::nn::BatchNorm2d bn1_{nullptr};
+  nn::BatchNorm bn1_{nullptr};
   nn::BigLittleStem big_little_stem_{nullptr};
   std::vector<nn::BigLittleStage> big_little_stages_;
   std::vector<nn::BottleneckStack> stages_;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/pimpl.h>
 
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "assemble/nn/batch_norm.h"
 #include "assemble/nn/blur_pool.h"
 #include "assemble/nn/conv_bn.h"
 #include "assemble/nn/drop_block.h"
@@ -50,7 +50,7 @@ class ShortcutImpl : public torch::nn::Module {
 
   const ShortcutOptions options;
   Conv conv{nullptr};
-  torch::nn::BatchNorm2d bn{nullptr};
+  BatchNorm bn{nullptr};
   BlurPool blur{nullptr};
 
  private:
@@ -113,13 +113,13 @@ class BottleneckImpl : public torch::nn::Module {
   torch::Tensor drop(size_t index, const torch::Tensor& input);
 
   Conv conv1_;
-  torch::nn::BatchNorm2d bn1_;
+  BatchNorm bn1_;
   Conv conv2_{nullptr};
-  torch::nn::BatchNorm2d bn2_{nullptr};
+  BatchNorm bn2_{nullptr};
   SelectiveKernel selective_kernel_{nullptr};
   BlurPool blur_{nullptr};
   Conv conv3_{nullptr};
-  torch::nn::BatchNorm2d bn3_{nullptr};
+  BatchNorm bn3_{nullptr};
   SqueezeExcite se_{nullptr};
   EfficientChannelAttention eca_{nullptr};
   StochasticDepth stochastic_depth_{nullptr};

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
 #include <cstdint>
+
+#include "assemble/nn/batch_norm.h"
 
 namespace assemble::nn {
 
@@ -38,14 +40,6 @@ class ConvImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Conv);
 
-constexpr double kBatchNormEpsilon = 1e-5;
-
-/// Batch normalisation (Ioffe & Szegedy, arXiv 1502.03167).
-/// @param momentum running = momentum · running + (1 - momentum) · batch; the batch's variance is unbiased there
-/// @param zero_gamma gamma starts at 0, so that a residual block starts as the identity
-torch::nn::BatchNorm2d make_batch_norm(int64_t channels, double momentum, bool zero_gamma = false,
-                                       double epsilon = kBatchNormEpsilon);
-
 /// Options of ConvBn.
 struct ConvBnOptions {
   ConvOptions conv;
@@ -63,7 +57,7 @@ class ConvBnImpl : public torch::nn::Module {
 
   const ConvBnOptions options;
   Conv conv;
-  torch::nn::BatchNorm2d bn;
+  BatchNorm bn;
 };
 TORCH_MODULE(ConvBn);
 

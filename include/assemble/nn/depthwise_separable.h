@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/pimpl.h>
 
 #include <optional>
 
+#include "assemble/nn/batch_norm.h"
 #include "assemble/nn/bottleneck.h"
 #include "assemble/nn/conv_bn.h"
 #include "assemble/nn/drop_block.h"
@@ -45,9 +45,9 @@ class DepthwiseSeparableImpl : public torch::nn::Module {
 
  private:
   Conv conv_dw_;
-  torch::nn::BatchNorm2d bn1_;
+  BatchNorm bn1_;
   Conv conv_pw_;
-  torch::nn::BatchNorm2d bn2_;
+  BatchNorm bn2_;
   SqueezeExcite se_{nullptr};
   DropBlock drop1_{nullptr};
   DropBlock drop2_{nullptr};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/pimpl.h>
 
+#include "assemble/nn/batch_norm.h"
 #include "assemble/nn/conv_bn.h"
 
 namespace assemble::nn {
@@ -27,9 +27,9 @@ class ResNetDStemImpl : public torch::nn::Module {
 
   const ResNetDStemOptions options;
   Conv conv1;
-  torch::nn::BatchNorm2d bn1;
+  BatchNorm bn1;
   Conv conv2;
-  torch::nn::BatchNorm2d bn2;
+  BatchNorm bn2;
   Conv conv3;
 };
 TORCH_MODULE(ResNetDStem);

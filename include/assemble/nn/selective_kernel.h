@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/pimpl.h>
 
+#include "assemble/nn/batch_norm.h"
 #include "assemble/nn/conv_bn.h"
 
 namespace assemble::nn {
@@ -33,9 +33,9 @@ class SelectiveKernelImpl : public torch::nn::Module {
 
   const SelectiveKernelOptions options;
   Conv conv;
-  torch::nn::BatchNorm2d bn;
+  BatchNorm bn;
   Conv fc_reduce;
-  torch::nn::BatchNorm2d fc_bn;
+  BatchNorm fc_bn;
   Conv fc_select;
 };
 TORCH_MODULE(SelectiveKernel);
