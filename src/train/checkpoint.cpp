@@ -19,25 +19,6 @@ void add_prefixed(NamedTensors& all, const std::string& prefix, const NamedTenso
   for (const auto& [name, tensor] : tensors) all.emplace_back(prefix + name, tensor);
 }
 
-nlohmann::json to_json(const TrainingState& state, const WeightAverage* average) {
-  nlohmann::json kept = nlohmann::json::array();
-  for (const KeptModel& model : state.kept) kept.push_back({{"file", model.file}, {"score", model.score}});
-  return {{"step", state.step},
-          {"seconds", state.seconds},
-          {"kept", kept},
-          {"metric", state.metric},
-          {"loader", nlohmann::json::parse(state.loader.to_json())},
-          {"steps_per_epoch", state.steps_per_epoch},
-          {"seed", state.seed},
-          {"class_names", state.class_names},
-          {"epoch_loss", state.epoch_loss},
-          {"epoch_steps", state.epoch_steps},
-          {"evaluations_since_best", state.evaluations_since_best},
-          {"record", state.record},
-          {"measures", state.measures},
-          {"average_updates", average ? average->updates() : 0}};
-}
-
 /// Frozen parameters have no momentum, and optimizers have buffers of their own beside it.
 void require_state_of(const SafetensorsFile& file, const Optimizer& optimizer) {
   std::set<std::string> stored, expected;
@@ -63,16 +44,74 @@ void require_state_of(const SafetensorsFile& file, const Optimizer& optimizer) {
 
 }  // namespace
 
+std::string to_text(const TrainingState& state, const WeightAverage* average) {
+  nlohmann::json kept = nlohmann::json::array();
+  for (const KeptModel& model : state.kept) kept.push_back({{"file", model.file}, {"score", model.score}});
+  const nlohmann::json json{{"step", state.step},
+                            {"seconds", state.seconds},
+                            {"kept", kept},
+                            {"metric", state.metric},
+                            {"loader", nlohmann::json::parse(state.loader.to_json())},
+                            {"steps_per_epoch", state.steps_per_epoch},
+                            {"seed", state.seed},
+                            {"class_names", state.class_names},
+                            {"epoch_loss", state.epoch_loss},
+                            {"epoch_steps", state.epoch_steps},
+                            {"evaluations_since_best", state.evaluations_since_best},
+                            {"record", state.record},
+                            {"measures", state.measures},
+                            {"average_updates", average ? average->updates() : 0}};
+  return json_text(json);
+}
+
+TrainingState state_from_text(const std::string& text, const std::string& where, WeightAverage* average) {
+  try {
+    const nlohmann::json json = nlohmann::json::parse(text);
+    TrainingState state;
+    state.step = json.at("step").get<int64_t>();
+    state.seconds = json.at("seconds").get<double>();
+    for (const auto& kept : json.at("kept")) state.kept.push_back({kept.at("file"), kept.at("score")});
+    state.metric = json.value("metric", state.metric);
+    state.steps_per_epoch = json.value("steps_per_epoch", state.steps_per_epoch);
+    state.seed = json.value("seed", state.seed);
+    state.class_names = json.value("class_names", state.class_names);
+    state.epoch_loss = json.value("epoch_loss", state.epoch_loss);
+    state.epoch_steps = json.value("epoch_steps", state.epoch_steps);
+    state.evaluations_since_best = json.value("evaluations_since_best", state.evaluations_since_best);
+    state.record = json.value("record", state.record);
+    for (const auto& measure : json.value("measures", nlohmann::json::array())) {
+      // JSON has no infinity: it is written as null.
+      const double infinity = std::numeric_limits<double>::infinity();
+      state.measures.emplace_back(measure.at(0), measure.at(1).is_null() ? infinity : measure.at(1).get<double>());
+    }
+    if (json.contains("loader")) state.loader = LoaderState::from_json(json["loader"].dump(), where);
+    if (average) average->set_updates(json.at("average_updates").get<int64_t>());
+    return state;
+  } catch (const std::exception& error) {
+    throw InputError(where, concat("training state is damaged: ", json_problem(error)));
+  }
+}
+
+Checkpoint take_checkpoint(const ClassifierImpl& model, const Optimizer& optimizer, const WeightAverage* average,
+                           const TrainingState& state) {
+  Checkpoint checkpoint;
+  add_prefixed(checkpoint.tensors, "model.", model.named_state());
+  add_prefixed(checkpoint.tensors, "", optimizer.state());
+  if (average) add_prefixed(checkpoint.tensors, "average.", average->state());
+  for (auto& [name, tensor] : checkpoint.tensors) tensor = tensor.detach().clone();
+  checkpoint.metadata = {{"format", kFormat}, {"arch", model.arch().str()}, {"state", to_text(state, average)}};
+  return checkpoint;
+}
+
+void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
+  const std::string damaged = not_finite(checkpoint.tensors);
+  if (!damaged.empty()) throw RunError(path.string(), "is not written, the training has diverged:" + damaged);
+  write_tensors(path, checkpoint.tensors, checkpoint.metadata);
+}
+
 void save_checkpoint(const fs::path& path, const ClassifierImpl& model, const Optimizer& optimizer,
                      const WeightAverage* average, const TrainingState& state) {
-  NamedTensors tensors;
-  add_prefixed(tensors, "model.", model.named_state());
-  add_prefixed(tensors, "", optimizer.state());
-  if (average) add_prefixed(tensors, "average.", average->state());
-  const std::string damaged = not_finite(tensors);
-  if (!damaged.empty()) throw RunError(path.string(), "is not written, the training has diverged:" + damaged);
-  write_tensors(path, tensors,
-                {{"format", kFormat}, {"arch", model.arch().str()}, {"state", json_text(to_json(state, average))}});
+  write_checkpoint(path, take_checkpoint(model, optimizer, average, state));
 }
 
 TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Optimizer& optimizer,
@@ -95,31 +134,8 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Optim
   read_tensors_into(file, "model.", model.named_state());
   read_tensors_into(file, "", optimizer.state());
   if (average) read_tensors_into(file, "average.", average->state());
-  try {
-    const nlohmann::json json = nlohmann::json::parse(metadata.at("state"));
-    TrainingState state;
-    state.step = json.at("step").get<int64_t>();
-    state.seconds = json.at("seconds").get<double>();
-    for (const auto& kept : json.at("kept")) state.kept.push_back({kept.at("file"), kept.at("score")});
-    state.metric = json.value("metric", state.metric);
-    state.steps_per_epoch = json.value("steps_per_epoch", state.steps_per_epoch);
-    state.seed = json.value("seed", state.seed);
-    state.class_names = json.value("class_names", state.class_names);
-    state.epoch_loss = json.value("epoch_loss", state.epoch_loss);
-    state.epoch_steps = json.value("epoch_steps", state.epoch_steps);
-    state.evaluations_since_best = json.value("evaluations_since_best", state.evaluations_since_best);
-    state.record = json.value("record", state.record);
-    for (const auto& measure : json.value("measures", nlohmann::json::array())) {
-      // JSON has no infinity: it is written as null.
-      const double infinity = std::numeric_limits<double>::infinity();
-      state.measures.emplace_back(measure.at(0), measure.at(1).is_null() ? infinity : measure.at(1).get<double>());
-    }
-    if (json.contains("loader")) state.loader = LoaderState::from_json(json["loader"].dump(), path.string());
-    if (average) average->set_updates(json.at("average_updates").get<int64_t>());
-    return state;
-  } catch (const std::exception& error) {
-    throw InputError(path.string(), concat("training state is damaged: ", json_problem(error)));
-  }
+  const auto state = metadata.find("state");
+  return state_from_text(state == metadata.end() ? "" : state->second, path.string(), average);
 }
 
 }  // namespace assemble

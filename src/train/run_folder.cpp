@@ -20,6 +20,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
+#include "assemble/io/safetensors.h"
 
 namespace assemble {
 namespace {
@@ -165,7 +166,8 @@ void RunFolder::lock() {
 
 void RunFolder::remove_run() const {
   static const std::regex of_run(
-      "(checkpoint|last|best|epoch-[0-9]+-.*)\\.safetensors|metrics\\.jsonl|summary(\\.[0-9]+)?\\.csv|config\\.toml|"
+      "(checkpoint|checkpoint-[0-9]+|last|best|epoch-[0-9]+-.*)\\.safetensors|metrics\\.jsonl|summary(\\.[0-9]+)?\\."
+      "csv|config\\.toml|"
       "environment\\.json|trace\\.json|events\\.out\\.tfevents\\..*");
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder_)) {
@@ -178,6 +180,46 @@ void RunFolder::remove_run() const {
       throw RunError(file.string(), concat("cannot be removed: ", failed.message()));
     }
   }
+}
+
+/// Those that were kept under their steps' names, newest first.
+std::vector<fs::path> RunFolder::earlier_checkpoints() const {
+  static const std::regex kept("checkpoint-([0-9]{1,18})\\.safetensors");
+  std::map<int64_t, fs::path, std::greater<>> by_step;
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    const std::string name = entry.path().filename().string();
+    std::smatch parts;
+    if (std::regex_match(name, parts, kept)) by_step[std::stoll(parts[1].str())] = entry.path();
+  }
+  std::vector<fs::path> files;
+  for (const auto& [step, file] : by_step) files.push_back(file);
+  return files;
+}
+
+void RunFolder::keep_checkpoint(int64_t step, int count) const {
+  std::error_code failed;
+  const fs::path kept = folder_ / concat("checkpoint-", step, ".safetensors");
+  // A link: the file that is there is never without a name.
+  if (count > 1 && !fs::exists(kept)) fs::create_hard_link(checkpoint(), kept, failed);
+  if (failed) fs::copy_file(checkpoint(), kept, failed);
+  if (failed) throw RunError(kept.string(), concat("cannot be written: ", failed.message()));
+  const std::vector<fs::path> files = earlier_checkpoints();
+  for (size_t i = static_cast<size_t>(count > 1 ? count : 0); i < files.size(); ++i) fs::remove(files[i], failed);
+}
+
+fs::path RunFolder::newest_checkpoint() const {
+  std::vector<fs::path> files = earlier_checkpoints();
+  files.insert(files.begin(), checkpoint());
+  for (const fs::path& file : files) {
+    if (!fs::exists(file)) continue;
+    try {
+      const SafetensorsFile whole(file);
+      return file;
+    } catch (const InputError& error) {
+      log_warning(concat(error.what(), "; the checkpoint before it is looked for"));
+    }
+  }
+  return checkpoint();
 }
 
 void RunFolder::write_config(const std::string& toml) const { write_file(folder_ / kConfig, toml); }

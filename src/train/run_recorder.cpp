@@ -40,9 +40,18 @@ bool RunRecorder::is_checkpoint_due(const Trainer& trainer) const {
 }
 
 void RunRecorder::save_checkpoint(Trainer& trainer) {
-  trainer.save_checkpoint(folder_.checkpoint(), keeper_.kept());
+  finish_checkpoint();
   saved_step_ = trainer.state().step;
   saved_at_ = Clock::now();
+  writing_ = std::async(std::launch::async, [this, checkpoint = trainer.checkpoint(keeper_.kept()), step = saved_step_,
+                                             count = trainer.options().keep_checkpoints] {
+    write_checkpoint(folder_.checkpoint(), checkpoint);
+    folder_.keep_checkpoint(step, count);
+  });
+}
+
+void RunRecorder::finish_checkpoint() {
+  if (writing_.valid()) writing_.get();
 }
 
 void RunRecorder::on_begin(Trainer& trainer) {
@@ -82,6 +91,7 @@ void RunRecorder::on_end(Trainer& trainer) {
   // The model first: a checkpoint of the last step says that the run is finished.
   if (step > 0) trainer.save_model(folder_.last());
   save_checkpoint(trainer);
+  finish_checkpoint();
   if (is_finished) return;
   if (rule.empty()) {
     log_warning(concat("stopped at step ", step, "; `resume` goes on from there"));

@@ -111,6 +111,7 @@ void TrainOptions::check() const {
   require(eval_every >= 1, "`eval_every`", "at least 1");
   require(eval_batch_size >= 1 && eval_batch_size <= kMostImages, "`eval_batch_size`", concat("1 to ", kMostImages));
   require(keep_best >= 1, "`keep_best`", "at least 1");
+  require(keep_checkpoints >= 1, "`keep_checkpoints`", "at least 1");
   require(log_every >= 1, "`log_every`", "at least 1");
   require(log_images >= 0 && log_images <= kMostImages, "`log_images`", concat("0 to ", kMostImages));
   require(profile >= 0, "`profile`", "0 or more");

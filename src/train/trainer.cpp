@@ -245,10 +245,10 @@ void Trainer::save_model(const fs::path& path) {
   assemble::save_model(path, *model_, card_);
 }
 
-void Trainer::save_checkpoint(const fs::path& path, const std::vector<KeptModel>& kept) {
+Checkpoint Trainer::checkpoint(const std::vector<KeptModel>& kept) {
   note_progress();
   state_.kept = kept;
-  assemble::save_checkpoint(path, *model_, *optimizer_, average_.get(), state_);
+  return take_checkpoint(*model_, *optimizer_, average_.get(), state_);
 }
 
 /// Validation met outputs that are not finite. With the statistics of a batch, a network that learns has finite ones:

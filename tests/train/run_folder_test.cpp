@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/io/safetensors.h"
 #include "assemble/io/tfrecord.h"
 #include "test_support.h"
 
@@ -201,6 +202,28 @@ TEST(RunFolder, AFullDiskIsAnErrorAndWhatWasWrittenStays) {
   }
   run.rewind(1);
   EXPECT_EQ(test::read_text(folder / "run/metrics.jsonl"), "{\"kind\":\"train\",\"step\":1,\"loss\":1.0}\n");
+}
+
+TEST(RunFolder, KeepsSoManyCheckpointsAndFindsTheNewestThatIsWhole) {
+  const test::TemporaryFolder folder;
+  const RunFolder run(folder / "run", false);
+  EXPECT_EQ(run.newest_checkpoint(), run.checkpoint());
+  for (const int64_t step : {5, 10, 15, 100}) {
+    write_safetensors(run.checkpoint(), {}, {{"step", std::to_string(step)}});
+    run.keep_checkpoint(step, 3);
+  }
+  EXPECT_THAT(test::list_files(run.path()),
+              testing::ElementsAre("checkpoint-10.safetensors", "checkpoint-100.safetensors",
+                                   "checkpoint-15.safetensors", "checkpoint.safetensors"));
+  EXPECT_EQ(run.newest_checkpoint(), run.checkpoint());
+  // Torn, as a disk that lost its power may leave them.
+  for (const char* file : {"checkpoint.safetensors", "checkpoint-100.safetensors"}) {
+    fs::remove(run.path() / file);
+    write_file(run.path() / file, std::string_view("torn"));
+  }
+  EXPECT_EQ(run.newest_checkpoint().filename(), "checkpoint-15.safetensors");
+  run.keep_checkpoint(100, 1);
+  EXPECT_THAT(test::list_files(run.path()), testing::ElementsAre("checkpoint.safetensors"));
 }
 
 }  // namespace

@@ -38,6 +38,25 @@ struct TrainingState {
   std::vector<std::pair<std::string, double>> measures = {};  ///< its figures by name
 };
 
+/// The state as JSON text, with the average's count of updates, and back.
+/// @param average may be null
+/// @throws InputError for other text
+std::string to_text(const TrainingState& state, const WeightAverage* average);
+TrainingState state_from_text(const std::string& text, const std::string& where, WeightAverage* average);
+
+/// A run at one point: what a checkpoint file holds.
+struct Checkpoint {
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+/// A copy, which the run's next steps leave alone. @param average may be null
+Checkpoint take_checkpoint(const ClassifierImpl& model, const Optimizer& optimizer, const WeightAverage* average,
+                           const TrainingState& state);
+/// Writes it atomically.
+/// @throws RunError when it cannot be written, and when a value is not finite: what is there stays
+void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint);
+
 /// Writes the training state atomically as one safetensors file ("model.…", "momentum.…", "average.…").
 /// @param average may be null
 /// @throws RunError when it cannot be written, and when a value is not finite: what is there stays

@@ -46,6 +46,10 @@ class RunFolder {
 
   const fs::path& path() const { return folder_; }
   fs::path checkpoint() const { return folder_ / "checkpoint.safetensors"; }
+  /// Keeps the checkpoint under the name of its step too, beside a number of those before it; older ones go.
+  void keep_checkpoint(int64_t step, int count) const;
+  /// The newest checkpoint that can be read; checkpoint() where there is none.
+  fs::path newest_checkpoint() const;
   fs::path last() const { return folder_ / "last.safetensors"; }
   fs::path best() const { return folder_ / "best.safetensors"; }
 
@@ -66,6 +70,7 @@ class RunFolder {
 
  private:
   void lock();
+  std::vector<fs::path> earlier_checkpoints() const;
   void keep_summary_of_other_columns(const std::string& header) const;
 
   fs::path folder_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <future>
 
 #include "assemble/train/best_keeper.h"
 #include "assemble/train/observer.h"
@@ -10,7 +11,8 @@
 namespace assemble {
 
 /// Writes a run into its folder: metrics, summary, the last model, and as often as
-/// TrainOptions::checkpoint_every says the checkpoint to go on from.
+/// TrainOptions::checkpoint_every says the checkpoint to go on from. Checkpoints are written beside the steps that
+/// follow; what fails is thrown with the next one, or at the end.
 class RunRecorder : public TrainObserver {
  public:
   /// @param folder,keeper must outlive it; the checkpoint says what the keeper keeps
@@ -25,11 +27,13 @@ class RunRecorder : public TrainObserver {
  private:
   bool is_checkpoint_due(const Trainer& trainer) const;
   void save_checkpoint(Trainer& trainer);
+  void finish_checkpoint();
 
   RunFolder& folder_;
   const BestKeeper& keeper_;
   int64_t saved_step_ = 0;  // of the last checkpoint
   std::chrono::steady_clock::time_point saved_at_;
+  std::future<void> writing_;  // last: it ends before what it uses
 };
 
 }  // namespace assemble

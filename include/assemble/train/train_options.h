@@ -91,6 +91,7 @@ struct TrainOptions {
   int64_t eval_every = 1;      ///< epochs
   double fine_eval_ratio = 1;  ///< after this share of the epochs, evaluate after every one
   int keep_best = 1;
+  int keep_checkpoints = 1;  ///< the last one, and those before it under their steps' names
   bool keep_every_evaluation = false;
   int64_t log_every = 20;          ///< steps
   int64_t log_images = 0;          ///< images of the batch that go to TensorBoard with each evaluation; 0: none

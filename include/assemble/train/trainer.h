@@ -83,8 +83,11 @@ class Trainer {
 
   /// Writes the network as a model file, with its averaged weights where there are averages.
   void save_model(const fs::path& path);
-  /// Writes everything that a run needs to go on. @param kept the best models, which TrainingState::kept holds again
-  void save_checkpoint(const fs::path& path, const std::vector<KeptModel>& kept = {});
+  /// Everything that a run needs to go on. @param kept the best models, which TrainingState::kept holds again
+  Checkpoint checkpoint(const std::vector<KeptModel>& kept = {});
+  void save_checkpoint(const fs::path& path, const std::vector<KeptModel>& kept = {}) {
+    write_checkpoint(path, checkpoint(kept));
+  }
 
  private:
   void check_data() const;

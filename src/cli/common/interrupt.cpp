@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "assemble/core/error.h"
 #include "assemble/core/log.h"
 
 namespace assemble::cli {
@@ -12,15 +13,26 @@ namespace {
 std::atomic<sem_t*> to_wake{nullptr};
 static_assert(std::atomic<sem_t*>::is_always_lock_free, "a signal handler may not wait for a lock");
 
-void wake(int) {
+std::atomic<int> latest_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free);
+
+void wake(int signal) {
   const int before = errno;
+  latest_signal = signal;
   if (sem_t* semaphore = to_wake) sem_post(semaphore);
   errno = before;
 }
 
 }  // namespace
 
+void throw_stopped() {
+  throw Error(static_cast<ExitCode>(kStoppedStatus), "", "stopped by a signal", "--resume goes on from here");
+}
+
+bool InterruptGuard::was_keyboard() { return latest_signal == SIGINT; }
+
 InterruptGuard::InterruptGuard() {
+  latest_signal = 0;
   sem_init(&wake_, 0, 0);
   waiter_ = std::jthread([this] {
     while (sem_wait(&wake_) != 0) {  // interrupted by a signal of the program's

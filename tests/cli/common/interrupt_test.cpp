@@ -39,11 +39,13 @@ bool is_stopped(const std::stop_token& token) {
 }
 
 TEST(InterruptGuard, TheFirstSignalRequestsAStop) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) {
     const InterruptGuard guard;
     EXPECT_FALSE(guard.token().stop_requested());
+    EXPECT_FALSE(InterruptGuard::was_keyboard());
     std::raise(signal);
     EXPECT_TRUE(is_stopped(guard.token()));
+    EXPECT_EQ(InterruptGuard::was_keyboard(), signal == SIGINT);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "common/flags.h"
+#include "common/interrupt.h"
 #include "torch/commands.h"
 #include "torch/train/train_options.h"
 
@@ -22,7 +23,11 @@ class TrainCommand : public Subcommand {
 
   bool takes_recipes() const override { return true; }
 
-  void run() override { report(job_.run(app(), resume_, overwrite_)); }
+  void run() override {
+    const TrainResult result = job_.run(app(), resume_, overwrite_);
+    report(result);
+    if (result.interrupted && !InterruptGuard::was_keyboard()) throw_stopped();
+  }
 
  private:
   void report(const TrainResult& result) const {

@@ -320,6 +320,10 @@ void TrainFlags::declare_end(CLI::App& app) {
   app.add_option("--checkpoint-every", checkpoint_every_,
                  "Interval of checkpoints: 500 is steps, 0.25e epochs, 10m minutes")
       ->group(group);
+  app.add_option("--keep-checkpoints", o.keep_checkpoints,
+                 "Checkpoints that are kept; above 1 those before the last as checkpoint-STEP.safetensors")
+      ->transform(whole(1, 1000))
+      ->group(group);
 }
 
 Preprocessing TrainFlags::preprocessing() const {
@@ -396,7 +400,7 @@ TrainResult TrainJob::run(const CLI::App& app, bool resume, bool overwrite) cons
   const auto validation =
       open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining, files);
   RunFolder folder(out, resume, overwrite);  // after the data, below which it may lie
-  if (resume) options.resume = folder.checkpoint();
+  if (resume) options.resume = folder.newest_checkpoint();
   RunObservers observers(folder, options);
   Trainer trainer(*train, *validation, options, observers.all());
   if (overwrite) folder.remove_run();
