@@ -57,6 +57,7 @@ std::string to_text(const TrainingState& state, const WeightAverage* average) {
                             {"class_names", state.class_names},
                             {"epoch_loss", state.epoch_loss},
                             {"epoch_steps", state.epoch_steps},
+                            {"skipped", state.skipped},
                             {"evaluations_since_best", state.evaluations_since_best},
                             {"record", state.record},
                             {"measures", state.measures},
@@ -77,6 +78,7 @@ TrainingState state_from_text(const std::string& text, const std::string& where,
     state.class_names = json.value("class_names", state.class_names);
     state.epoch_loss = json.value("epoch_loss", state.epoch_loss);
     state.epoch_steps = json.value("epoch_steps", state.epoch_steps);
+    state.skipped = json.value("skipped", state.skipped);
     state.evaluations_since_best = json.value("evaluations_since_best", state.evaluations_since_best);
     state.record = json.value("record", state.record);
     for (const auto& measure : json.value("measures", nlohmann::json::array())) {

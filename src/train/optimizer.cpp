@@ -89,22 +89,26 @@ std::vector<std::pair<std::string, torch::Tensor>> Optimizer::state() const {
   return state;
 }
 
-double Optimizer::clip_gradients(double limit) {
+double Optimizer::gradient_norm() const {
   torch::NoGradGuard no_grad;
   double sum = 0;
-  std::vector<torch::Tensor> gradients;
   for (const Group& group : groups_) {
     for (const torch::Tensor& parameter : group.parameters) {
-      if (!parameter.grad().defined()) continue;
-      gradients.push_back(parameter.grad());
-      sum += gradients.back().square().sum().item<double>();
+      if (parameter.grad().defined()) sum += parameter.grad().square().sum().item<double>();
     }
   }
-  const double norm = std::sqrt(sum);
-  if (norm > limit) {
-    for (torch::Tensor& gradient : gradients) gradient.mul_(limit / norm);
+  return std::sqrt(sum);
+}
+
+void Optimizer::clip_gradients(double norm, double limit) {
+  if (!(norm > limit)) return;
+  torch::NoGradGuard no_grad;
+  for (const Group& group : groups_) {
+    for (const torch::Tensor& parameter : group.parameters) {
+      torch::Tensor gradient = parameter.grad();
+      if (gradient.defined()) gradient.mul_(limit / norm);
+    }
   }
-  return norm;
 }
 
 MomentumSgd::MomentumSgd(const std::vector<TrainedParameter>& parameters, const MomentumSgdOptions& options)

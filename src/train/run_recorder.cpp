@@ -19,6 +19,7 @@ Figures figures_of(Trainer& trainer, const StepReport& step) {
   if (trainer.options().kd_temperature > 0) figures.emplace_back("distillation", step.distillation);
   if (trainer.options().compares_views()) figures.emplace_back("jensen_shannon", step.jensen_shannon);
   if (step.top1) figures.emplace_back("top1", *step.top1);
+  if (step.gradient_norm) figures.emplace_back("gradient_norm", *step.gradient_norm);
   figures.insert(figures.end(), {{"l2", trainer.l2()},
                                  {"learning_rate", step.learning_rate},
                                  {"drop_block_keep", step.drop_block_keep},

@@ -106,6 +106,7 @@ void TrainOptions::check() const {
   if (bn_momentum) require_below_1(*bn_momentum, "`bn_momentum`");
   require_below_1(average_decay, "`average_decay`");
   require_at_least(clip_gradients, 0, "`clip_gradients`");
+  require(skip_non_finite >= 0, "`skip_non_finite`", "0 or more");
   require_share(small_share, "`small_share`");
   require_at_least(fine_eval_ratio, 0, "`fine_eval_ratio`");
   require(eval_every >= 1, "`eval_every`", "at least 1");

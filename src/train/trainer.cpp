@@ -54,6 +54,12 @@ LabelledBatch mixed(const LabelledBatch& batch, const TrainOptions& options, uin
   return mix(batch, options.mixup, draw_lambdas(options.mixup, batch.images.size(0), options.mixup_alpha, random));
 }
 
+std::vector<torch::Tensor> copies_of(const std::vector<torch::Tensor>& tensors) {
+  std::vector<torch::Tensor> copies;
+  for (const torch::Tensor& tensor : tensors) copies.push_back(tensor.detach().clone());
+  return copies;
+}
+
 double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 }  // namespace
@@ -158,6 +164,8 @@ StepReport Trainer::train_step() {
         keep_probability(options_.drop_block[0], options_.drop_block[1], total_steps_, state_.step);
     drop_block.step = static_cast<uint32_t>(state_.step);
   }
+  const std::vector<torch::Tensor> buffers =
+      options_.skip_non_finite > 0 ? copies_of(model_->buffers()) : std::vector<torch::Tensor>();
   StepReport report{.learning_rate = options_.schedule.at(state_.step),
                     .drop_block_keep = model_->drop_block_state().keep_probability};
   const auto passes = static_cast<double>(options_.accumulate);
@@ -166,15 +174,41 @@ StepReport Trainer::train_step() {
     *figure /= passes;
   }
   if (report.top1) *report.top1 /= passes;
-  if (!std::isfinite(report.loss)) {
-    throw RunError(concat("step ", state_.step), concat("the loss is ", report.loss), kDivergedHint);
-  }
   const Timed timed(step_times_.optimizer, "optimizer");
-  if (options_.clip_gradients > 0) optimizer_->clip_gradients(options_.clip_gradients);
+  if (measures_gradient()) report.gradient_norm = optimizer_->gradient_norm();
+  if (is_left_out(report, buffers)) return report;
+  if (options_.clip_gradients > 0) optimizer_->clip_gradients(*report.gradient_norm, options_.clip_gradients);
   optimizer_->step(report.learning_rate);
   if (average_) average_->update();
   ++state_.step;
   return report;
+}
+
+bool Trainer::measures_gradient() const {
+  return options_.clip_gradients > 0 || options_.skip_non_finite > 0 || (state_.step + 1) % options_.log_every == 0;
+}
+
+/// A step that is not finite leaves no trace but its number, as often as the options allow.
+/// @param buffers what the running statistics were before it
+bool Trainer::is_left_out(const StepReport& report, const std::vector<torch::Tensor>& buffers) {
+  const bool judges_gradient = options_.skip_non_finite > 0;
+  if (std::isfinite(report.loss) && !(judges_gradient && !std::isfinite(*report.gradient_norm))) return false;
+  const std::string what = std::isfinite(report.loss) ? concat("the gradient's norm is ", *report.gradient_norm)
+                                                      : concat("the loss is ", report.loss);
+  const std::string where = concat("step ", state_.step);
+  if (state_.skipped == options_.skip_non_finite) {
+    throw RunError(where,
+                   what + (judges_gradient ? concat(", after ", state_.skipped, " steps that were left out") : ""),
+                   kDivergedHint);
+  }
+  ++state_.skipped;
+  log_warning(concat(where, ": ", what, ", it is left out: ", state_.skipped, " of ", options_.skip_non_finite));
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> now = model_->buffers();
+  for (size_t i = 0; i < now.size(); ++i) now[i].copy_(buffers[i]);
+  optimizer_->zero_grad();
+  ++state_.step;
+  return true;
 }
 
 bool Trainer::is_evaluated(int64_t epoch) const {
@@ -274,8 +308,10 @@ void Trainer::train_to_the_end(const std::stop_token& stop) {
     const StepReport report = train_step();
     times_ += step_times_;
     epoch_times_ += step_times_;
-    state_.epoch_loss += report.loss;
-    ++state_.epoch_steps;
+    if (std::isfinite(report.loss)) {
+      state_.epoch_loss += report.loss;
+      ++state_.epoch_steps;
+    }
     for (TrainObserver* observer : observers_) observer->on_step(*this, report);
     if (state_.step % steps_per_epoch_ != 0) continue;
     require_finite_weights();

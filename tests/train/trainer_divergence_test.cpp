@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <utility>
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
@@ -56,6 +57,49 @@ TEST_F(TrainerTest, StatisticsThatHaveNotSettledAreNoDivergence) {
   EXPECT_EQ(result.last.classification->top1, 0);
   EXPECT_EQ(read_summary(folder_ / "brief")[0].train_loss > 0, true);
   EXPECT_NO_THROW(load_model(folder_ / "brief/best.safetensors"));
+}
+
+/// Breaks a weight before a step, and mends it after that.
+class Breaks : public TrainObserver {
+ public:
+  explicit Breaks(int64_t step) : step_(step) {}
+  void on_begin(Trainer& trainer) override { set(trainer, 0); }
+  void on_step(Trainer& trainer, const StepReport& step) override {
+    if (trainer.state().step == step_ + 1) {
+      EXPECT_FALSE(std::isfinite(step.loss));
+      weight(trainer) = whole_;
+    }
+    set(trainer, trainer.state().step);
+  }
+
+ private:
+  static float& weight(Trainer& trainer) { return *trainer.model().parameters().front().data_ptr<float>(); }
+  void set(Trainer& trainer, int64_t next) {
+    if (next != step_) return;
+    whole_ = std::exchange(weight(trainer), std::nanf(""));
+  }
+
+  int64_t step_;
+  float whole_ = 0;
+};
+
+TEST_F(TrainerTest, StepsThatAreNotFiniteAreLeftOutAsOftenAsAllowed) {
+  TrainOptions all = options();
+  all.epochs = 1;
+  all.skip_non_finite = 1;
+  const auto run = [&](const std::vector<TrainObserver*>& observers) {
+    Trainer trainer(*train_, *validation_, all, observers);
+    trainer.run();
+    EXPECT_EQ(trainer.state().step, 6);
+    return trainer.state().skipped;
+  };
+  Breaks once(2), twice(4);
+  EXPECT_EQ(run({}), 0);
+  EXPECT_EQ(run({&once}), 1) << "and the statistics are finite after it";
+  EXPECT_THAT(test::error_of<RunError>([&] {
+                run({&once, &twice});
+              }),
+              testing::ContainsRegex("step 4: the loss is -?nan, after 1 steps that were left out"));
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ struct TrainingState {
   uint64_t seed = 0;
   std::vector<std::string> class_names = {};
   double epoch_loss = 0;                                      ///< summed since the last evaluation
+  int64_t skipped = 0;                                        ///< steps that were not finite
   int64_t evaluations_since_best = 0;                         ///< in a row
   int64_t epoch_steps = 0;                                    ///< that were summed
   std::map<std::string, std::string> record = {};             ///< ModelCard::training of the last evaluation

@@ -33,6 +33,7 @@ struct StepReport {
   double distillation = 0;    ///< of the teacher's; 0 without one
   double jensen_shannon = 0;  ///< of AugMix' views, weighted; 0 without them
   std::optional<double> top1 = std::nullopt;  ///< of the step's images; nothing when they are mixed
+  std::optional<double> gradient_norm = std::nullopt;  ///< before clipping, where it was measured
   double learning_rate = 0;
   double drop_block_keep = 1;  ///< keep probability
 };

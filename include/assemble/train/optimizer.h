@@ -42,8 +42,10 @@ class Optimizer {
   virtual double regularization() const { return 0; }
   /// Buffers by kind and parameter name, "momentum.conv1.weight", and "steps" where they are counted, for checkpoints.
   std::vector<std::pair<std::string, torch::Tensor>> state() const;
-  /// Norm of all gradients, after which they are scaled to `limit` when it is larger.
-  double clip_gradients(double limit);
+  /// Norm of all gradients together.
+  double gradient_norm() const;
+  /// Scales gradients of this norm to `limit` when it is larger.
+  void clip_gradients(double norm, double limit);
 
  protected:
   struct Group {

@@ -71,6 +71,8 @@ struct TrainOptions {
   std::optional<double> bn_momentum = 0.997;
   double average_decay = 0;   ///< of the weights' moving average; 0: off
   double clip_gradients = 0;  ///< largest gradient norm; 0: off
+  /// Steps of the run that are left out since their loss or gradient is not finite; one more ends it.
+  int64_t skip_non_finite = 0;
 
   LearningRateSchedule schedule;  ///< steps_per_epoch and train_epochs are set by the trainer
   OptimizerType optimizer_type = OptimizerType::kSgd;

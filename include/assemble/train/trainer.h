@@ -101,6 +101,8 @@ class Trainer {
   void start_loader(LoaderState from);
   void next_batch(Batch& batch);
   StepReport train_step();
+  bool is_left_out(const StepReport& report, const std::vector<torch::Tensor>& buffers);
+  bool measures_gradient() const;
   void micro_step(int64_t index, StepReport& sum);
   LabelledBatch labelled_batch(int64_t index);
   bool is_evaluated(int64_t epoch) const;

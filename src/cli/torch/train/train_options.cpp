@@ -153,6 +153,10 @@ void TrainFlags::declare_recipe(CLI::App& app) {
   app.add_option("--clip-gradients", o.clip_gradients, "Largest norm of the gradient; 0 is off")
       ->transform(not_negative())
       ->group(group);
+  app.add_option("--skip-non-finite", o.skip_non_finite,
+                 "Steps whose loss or gradient is not finite that are left out; one more ends the run")
+      ->transform(at_least(0))
+      ->group(group);
   app.add_option("--ema", o.average_decay, "Decay of the weights' moving average; 0 is off")
       ->transform(share())
       ->group(group);
