@@ -95,7 +95,9 @@ void ClassificationMeter::add_sums(const std::string& text, const std::string& w
     sums_.images += json.at("images").get<int64_t>();
     sums_.top1 += json.at("top1").get<double>();
     sums_.top5 += json.at("top5").get<double>();
-    sums_.loss += json.at("loss").get<double>();
+    // JSON has no infinity: it is written as null.
+    const auto& loss = json.at("loss");
+    sums_.loss += loss.is_null() ? std::numeric_limits<double>::infinity() : loss.get<double>();
   } catch (const std::exception& error) {
     throw InputError(where, concat("sums of an evaluation are not as expected: ", json_problem(error)));
   }

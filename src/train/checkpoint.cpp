@@ -53,6 +53,8 @@ std::string to_text(const TrainingState& state, const WeightAverage* average) {
                             {"metric", state.metric},
                             {"loader", nlohmann::json::parse(state.loader.to_json())},
                             {"steps_per_epoch", state.steps_per_epoch},
+                            {"step_images", state.step_images},
+                            {"processes", state.processes},
                             {"seed", state.seed},
                             {"class_names", state.class_names},
                             {"epoch_loss", state.epoch_loss},
@@ -74,6 +76,8 @@ TrainingState state_from_text(const std::string& text, const std::string& where,
     for (const auto& kept : json.at("kept")) state.kept.push_back({kept.at("file"), kept.at("score")});
     state.metric = json.value("metric", state.metric);
     state.steps_per_epoch = json.value("steps_per_epoch", state.steps_per_epoch);
+    state.step_images = json.value("step_images", state.step_images);
+    state.processes = json.value("processes", state.processes);
     state.seed = json.value("seed", state.seed);
     state.class_names = json.value("class_names", state.class_names);
     state.epoch_loss = json.value("epoch_loss", state.epoch_loss);

@@ -121,6 +121,8 @@ void TrainOptions::check() const {
   require(patience >= 0, "`patience`", "0 or more");
   require_at_least(max_minutes, 0, "`max_minutes`");
   require(std::isfinite(checkpoint_every.amount) && checkpoint_every.amount > 0, "`checkpoint_every`", "more than 0");
+  require(compare_every >= 0, "`compare_every`", "0 or more");
+  require(scale_lr >= 0, "`scale_lr`", "0 or more");
   require(prefetch >= 1, "`prefetch`", "at least 1");
   require(loader_threads >= 0, "`loader_threads`", "0 or more");
   require(max_broken >= 0, "`max_broken`", "0 or more");

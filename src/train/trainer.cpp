@@ -41,19 +41,6 @@ double top1(const torch::Tensor& logits, const torch::Tensor& labels) {
   return logits.detach().argmax(1).eq(labels.argmax(1)).to(torch::kDouble).mean().item<double>();
 }
 
-/// By mixup or CutMix; where both are on, the pass draws which.
-LabelledBatch mixed(const LabelledBatch& batch, const TrainOptions& options, uint64_t index) {
-  if (options.cutmix_alpha > 0) {
-    Random random(options.seed, RandomPurpose::kCutMix, 0, index);
-    const int height = static_cast<int>(batch.images.size(2)), width = static_cast<int>(batch.images.size(3));
-    if (options.mixup == MixupType::kOff || random.bernoulli(options.cutmix_share)) {
-      return cut_mix(batch, options.mixup, draw_cut_window(height, width, options.cutmix_alpha, random));
-    }
-  }
-  Random random(options.seed, RandomPurpose::kMixup, 0, index);
-  return mix(batch, options.mixup, draw_lambdas(options.mixup, batch.images.size(0), options.mixup_alpha, random));
-}
-
 std::vector<torch::Tensor> copies_of(const std::vector<torch::Tensor>& tensors) {
   std::vector<torch::Tensor> copies;
   for (const torch::Tensor& tensor : tensors) copies.push_back(tensor.detach().clone());
@@ -94,6 +81,27 @@ void Trainer::next_batch(Batch& batch) {
   if (!loader_->next(batch)) throw RunError(train_.where(), "gave no batch");
 }
 
+/// Of this process' part of a batch, as they are drawn for the batch of all.
+torch::Tensor Trainer::lambdas(int64_t images, int64_t index) const {
+  Random random(options_.seed, RandomPurpose::kMixup, 0, static_cast<uint64_t>(index));
+  const torch::Tensor all = draw_lambdas(options_.mixup, images * ranks_->world(), options_.mixup_alpha, random);
+  std::vector<int64_t> places(static_cast<size_t>(all.size(0) / ranks_->world()));
+  for (size_t i = 0; i < places.size(); ++i) places[i] = loader_->place_in_batch(static_cast<int64_t>(i));
+  return all.index_select(0, torch::tensor(places));
+}
+
+/// By mixup or CutMix; where both are on, the pass draws which.
+LabelledBatch Trainer::mixed(const LabelledBatch& batch, int64_t index) const {
+  if (options_.cutmix_alpha > 0) {
+    Random random(options_.seed, RandomPurpose::kCutMix, 0, static_cast<uint64_t>(index));
+    const int height = static_cast<int>(batch.images.size(2)), width = static_cast<int>(batch.images.size(3));
+    if (options_.mixup == MixupType::kOff || random.bernoulli(options_.cutmix_share)) {
+      return cut_mix(batch, options_.mixup, draw_cut_window(height, width, options_.cutmix_alpha, random));
+    }
+  }
+  return mix(batch, options_.mixup, lambdas(batch.images.size(0), index));
+}
+
 LabelledBatch Trainer::labelled_batch(int64_t index) {
   {
     const Timed timed(step_times_.data, "data");
@@ -107,7 +115,7 @@ LabelledBatch Trainer::labelled_batch(int64_t index) {
     const torch::Tensor logits = torch::from_blob(batch_.logits.data(), {batch_.size, card_.classes()});
     labelled.teacher_labels = torch::softmax(logits.to(options_.device) / options_.kd_temperature, 1);
   }
-  if (options_.mixes_images()) labelled = mixed(labelled, options_, static_cast<uint64_t>(index));
+  if (options_.mixes_images()) labelled = mixed(labelled, index);
   if (teacher_) {
     const Timed timed(step_times_.teacher, "teacher");
     labelled.teacher_labels = torch::softmax((*teacher_)(labelled.images) / options_.kd_temperature, 1);
@@ -120,7 +128,8 @@ void Trainer::micro_step(int64_t index, StepReport& sum) {
   const LabelledBatch batch = labelled_batch(index);
   StochasticDepthState& depth = model_->stochastic_depth_state();
   depth.step = static_cast<uint32_t>(state_.step);
-  depth.first_row = static_cast<uint32_t>(index % options_.accumulate * batch.images.size(0));
+  depth.first_row =
+      static_cast<uint32_t>((index % options_.accumulate * ranks_->world() + ranks_->rank()) * batch.images.size(0));
   torch::Tensor loss, cross_entropy, logits, views;
   {
     const Timed timed(step_times_.forward, "forward");
@@ -145,9 +154,10 @@ void Trainer::micro_step(int64_t index, StepReport& sum) {
   }
   {
     const Timed timed(step_times_.backward, "backward");
-    (loss / static_cast<double>(options_.accumulate)).backward();
+    const bool is_last = (index + 1) % options_.accumulate == 0;
+    ranks_->backward(loss / static_cast<double>(options_.accumulate), is_last);
   }
-  step_times_.images += batch_.size;
+  step_times_.images += batch_.size * ranks_->world();
   const double both = loss.item<double>();
   const bool is_sum = options_.kd_temperature > 0 || views.defined();
   const double of_labels = is_sum ? cross_entropy.item<double>() : both;
@@ -175,10 +185,12 @@ StepReport Trainer::train_step() {
   }
   if (report.top1) *report.top1 /= passes;
   const Timed timed(step_times_.optimizer, "optimizer");
+  share_figures(report);
   if (measures_gradient()) report.gradient_norm = optimizer_->gradient_norm();
   if (is_left_out(report, buffers)) return report;
   if (options_.clip_gradients > 0) optimizer_->clip_gradients(*report.gradient_norm, options_.clip_gradients);
   optimizer_->step(report.learning_rate);
+  ranks_->average(statistics_);
   if (average_) average_->update();
   ++state_.step;
   return report;
@@ -218,7 +230,7 @@ bool Trainer::is_evaluated(int64_t epoch) const {
 
 ValidationResult Trainer::validate_averaged() {
   const AveragedWeights averaged = averaged_weights();
-  return validator_->run(*model_, options_.device, options_.precision);
+  return validator_->run(*model_, options_.device, options_.precision, *ranks_);
 }
 
 /// The step that breaks the weights had a loss of the weights before it.
@@ -302,7 +314,7 @@ void Trainer::explain_outputs() {
 void Trainer::train_to_the_end(const std::stop_token& stop) {
   start_loader(state_.loader);
   model_->train();
-  while (state_.step < total_steps_ && !stop.stop_requested() && stopped_by_.empty()) {
+  while (state_.step < total_steps_ && !is_ended(stop)) {
     if (state_.step > 0 && state_.step == small_steps()) start_loader(loader_->state());
     step_times_ = {};
     const StepReport report = train_step();
@@ -313,6 +325,7 @@ void Trainer::train_to_the_end(const std::stop_token& stop) {
       ++state_.epoch_steps;
     }
     for (TrainObserver* observer : observers_) observer->on_step(*this, report);
+    if (options_.compare_every > 0 && state_.step % options_.compare_every == 0) compare_ranks();
     if (state_.step % steps_per_epoch_ != 0) continue;
     require_finite_weights();
     const int64_t epoch = state_.step / steps_per_epoch_;
@@ -331,7 +344,7 @@ void Trainer::stop(const std::string& option) {
 TrainResult Trainer::run(std::stop_token stop) {
   began_ = Clock::now();
   for (TrainObserver* observer : observers_) observer->on_begin(*this);
-  if (state_.step < total_steps_ && stopped_by_.empty()) train_to_the_end(stop);
+  if (state_.step < total_steps_ && !is_ended({})) train_to_the_end(stop);
   for (TrainObserver* observer : observers_) observer->on_end(*this);
   return result();
 }
@@ -339,7 +352,7 @@ TrainResult Trainer::run(std::stop_token stop) {
 TrainResult Trainer::result() const {
   TrainResult result;
   if (state_.step < total_steps_) result.stopped_by = stopped_by_;
-  result.interrupted = state_.step < total_steps_ && stopped_by_.empty();
+  result.interrupted = interrupted_;
   result.last = last_;
   result.measures = state_.measures;
   result.metric = state_.metric;

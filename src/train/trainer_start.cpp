@@ -13,8 +13,11 @@
 namespace assemble {
 namespace {
 
-LoaderOptions loader_options(const TrainOptions& options, bool training) {
+LoaderOptions loader_options(const TrainOptions& options, const Communicator& ranks, bool training) {
   LoaderOptions loader;
+  loader.rank = ranks.rank();
+  loader.world = ranks.world();
+  loader.mirrored = training && ranks.is_shared() && options.mixes_images();
   loader.training = training;
   loader.batch_size =
       training ? options.batch_size * (options.mixup == MixupType::kHalves ? 2 : 1) : options.eval_batch_size;
@@ -102,8 +105,8 @@ void warn_of_optimizer(const TrainOptions& options) {
 }  // namespace
 
 Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options,
-                 std::vector<TrainObserver*> observers)
-    : train_(train), options_(options), observers_(std::move(observers)) {
+                 std::vector<TrainObserver*> observers, std::shared_ptr<Communicator> ranks)
+    : train_(train), options_(options), observers_(std::move(observers)), ranks_(std::move(ranks)) {
   options_.check();
   arch_ = Arch::parse(options_.arch);
   card_.arch = arch_.str();
@@ -111,29 +114,44 @@ Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOpt
   card_.preprocessing = options_.preprocessing;
   card_.loss = options_.loss;
   check_data();
-  const int64_t step_images = options_.batch_size * options_.accumulate;
+  const int64_t step_images = options_.batch_size * options_.accumulate * ranks_->world();
   steps_per_epoch_ = std::max<int64_t>(train.size() / step_images, 1);
   total_steps_ = steps_per_epoch_ * options_.epochs;
   options_.schedule.steps_per_epoch = static_cast<double>(steps_per_epoch_);
   options_.schedule.train_epochs = static_cast<double>(options_.epochs);
+  if (options_.scale_lr > 0) {
+    const double factor = static_cast<double>(step_images) / static_cast<double>(options_.scale_lr);
+    options_.schedule.base *= factor;
+    options_.schedule.end *= factor;
+    log_info(
+        concat("`scale_lr`: the learning rate is ", options_.schedule.base, " for ", step_images, " images a step"));
+  }
   options_.schedule.check();
   if (!options_.bn_momentum) {
     options_.bn_momentum = std::max(1 - 10 / static_cast<double>(steps_per_epoch_), 0.9);
     log_info(concat("`bn_momentum` is ", *options_.bn_momentum, ", of ", steps_per_epoch_, " steps an epoch"));
   }
-  validator_ = std::make_unique<Validator>(validation, loader_options(options_, false), options_.validation);
+  validator_ = std::make_unique<Validator>(validation, loader_options(options_, *ranks_, false), options_.validation);
+  require_same_start();
   start();
 }
 
 /// What would otherwise end the run after its first epoch, or before its first step.
 void Trainer::check_data() const {
   (void)to_metadata(card_);  // refuses names that no model file can hold
-  const int64_t images = options_.mixup == MixupType::kHalves ? 2 : 1;
+  const int64_t images = (options_.mixup == MixupType::kHalves ? 2 : 1) * ranks_->world();
   if (train_.size() < images * options_.batch_size) {
     throw UsageError(
         concat("`batch_size` ", options_.batch_size),
-        concat("reads ", images * options_.batch_size, " images a pass, ", train_.where(), " holds ", train_.size()),
+        concat("reads ", images * options_.batch_size, " images a pass", ranks_->is_shared() ? " of all processes" : "",
+               ", ", train_.where(), " holds ", train_.size()),
         concat("set it to at most ", train_.size() / images));
+  }
+  const int64_t multiple = options_.mixup == MixupType::kHalves ? 2 : 4;
+  if (ranks_->is_shared() && options_.mixes_images() && options_.batch_size % multiple != 0) {
+    throw UsageError(concat("`batch_size` ", options_.batch_size),
+                     concat("is no multiple of ", multiple,
+                            ", so that images which are mixed would be those of different processes"));
   }
   const int side = options_.small_size > 0 ? std::min(options_.small_size, options_.preprocessing.train_size)
                                            : options_.preprocessing.train_size;
@@ -185,21 +203,22 @@ void Trainer::start() {
                                                                     .batch = options_.batch_size},
                                                options_.preprocessing, card_.class_names, train_.where());
   }
-  loader_ = std::make_unique<Loader>(train_, loader_options(options_, true));
+  loader_ = std::make_unique<Loader>(train_, loader_options(options_, *ranks_, true));
   model_->freeze(options_.freeze);
   optimizer_ = make_optimizer(parameters_to_train(), options_);
-  const bool resumes = !options_.resume.empty() && fs::exists(options_.resume);
-  if (!options_.pretrained.empty() && !resumes) {
-    start_from_pretrained();
-  }
+  const bool resumes = ranks_->is_first() && !options_.resume.empty() && fs::exists(options_.resume);
+  if (!options_.pretrained.empty() && !resumes && ranks_->is_first()) start_from_pretrained();
   if (options_.average_decay > 0) average_ = std::make_unique<WeightAverage>(*model_, options_.average_decay);
   if (resumes) {
     resume();
-  } else if (!options_.resume.empty()) {
+  } else if (!options_.resume.empty() && ranks_->is_first()) {
     log_warning(concat(options_.resume.string(), " is not there: starting from the beginning"));
   }
+  share_start();
   state_.metric = metric_name(options_.validation.metric);
   state_.steps_per_epoch = steps_per_epoch_;
+  state_.step_images = options_.batch_size * options_.accumulate * ranks_->world();
+  state_.processes = ranks_->world();
   state_.seed = options_.seed;
   state_.class_names = card_.class_names;
   elapsed_before_ = state_.seconds;
@@ -234,7 +253,9 @@ void Trainer::resume() {
   }
   // Checkpoints of earlier versions have neither.
   if (state_.steps_per_epoch > 0) {
-    if (state_.steps_per_epoch != steps_per_epoch_) {
+    if (state_.processes != ranks_->world() && state_.steps_per_epoch != steps_per_epoch_) {
+      adapt_to_processes();
+    } else if (state_.steps_per_epoch != steps_per_epoch_) {
       throw UsageError("`resume`",
                        concat("the run had ", state_.steps_per_epoch, " steps an epoch, now it has ", steps_per_epoch_,
                               ": `batch_size`, `accumulate` or the data set has changed"),

@@ -2,11 +2,46 @@
 #include "assemble/train/validation.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "assemble/core/error.h"
 #include "assemble/models/network.h"
 
 namespace assemble {
+
+namespace {
+
+ClassificationMeter with_other_parts(const ClassificationMeter& part, int64_t classes, LossType loss,
+                                     Communicator& ranks) {
+  if (!ranks.is_shared()) return part;
+  ClassificationMeter all(classes, loss);
+  for (const std::string& sums : ranks.gather(part.sums())) all.add_sums(sums, "evaluation");
+  return all;
+}
+
+template <typename T>
+std::string bytes_of(const std::vector<T>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+}
+
+template <typename T>
+void append_bytes(std::vector<T>& values, const std::string& bytes) {
+  const size_t before = values.size();
+  values.resize(before + bytes.size() / sizeof(T));
+  std::memcpy(values.data() + before, bytes.data(), bytes.size());
+}
+
+EmbeddedImages with_other_parts(const EmbeddedImages& part, Communicator& ranks) {
+  if (!ranks.is_shared()) return part;
+  EmbeddedImages all{.embeddings = Matrix(0, part.embeddings.columns), .labels = {}};
+  for (const std::string& bytes : ranks.gather(bytes_of(part.embeddings.values)))
+    append_bytes(all.embeddings.values, bytes);
+  for (const std::string& bytes : ranks.gather(bytes_of(part.labels))) append_bytes(all.labels, bytes);
+  all.embeddings.rows = static_cast<int64_t>(all.labels.size());
+  return all;
+}
+
+}  // namespace
 
 ValidationMetric parse_validation_metric(const std::string& name) { return kValidationMetrics.parse(name); }
 const char* metric_name(ValidationMetric metric) { return kValidationMetrics.name(metric); }
@@ -33,6 +68,11 @@ std::vector<std::pair<std::string, double>> ValidationResult::metrics() const {
 
 Validator::Validator(const Dataset& dataset, const LoaderOptions& loader, const ValidationOptions& options)
     : options_(options), loader_(dataset, loader) {
+  if (dataset.size() < loader.world) {
+    throw UsageError(dataset.where(),
+                     concat("holds ", dataset.size(), " validation images for ", loader.world, " processes"),
+                     "use fewer processes");
+  }
   Batch batch;
   loader_.start(0);
   if (!loader_.next(batch)) throw InputError(dataset.where(), "not one image can be read", "see the warnings above");
@@ -46,18 +86,19 @@ Validator::Validator(const Dataset& dataset, const LoaderOptions& loader, const 
   if (recall_at.front() < 1) throw UsageError("recall at", concat("k = ", recall_at.front(), " is below 1"));
 }
 
-ValidationResult Validator::run(ClassifierImpl& model, torch::Device device, Precision precision) {
+ValidationResult Validator::run(ClassifierImpl& model, torch::Device device, Precision precision, Communicator& ranks) {
   ValidationResult result;
   const std::string arch = model.arch().str();
   if (options_.metric == ValidationMetric::kTop1) {
     const ClassifierOptions& classifier = model.options();
     const LossType loss = classifier.sigmoid_loss ? LossType::kSigmoid : LossType::kSoftmax;
     // Until the running statistics of batch norms have settled, outputs may overflow.
-    result.classification = evaluate(borrow_network(model, device, precision), {classifier.classes, loss, arch},
-                                     loader_, "", NotFinite::kWrong);
+    const ClassificationMeter part = evaluate_part(borrow_network(model, device, precision),
+                                                   {classifier.classes, loss, arch}, loader_, "", NotFinite::kWrong);
+    result.classification = with_other_parts(part, classifier.classes, loss, ranks).result();
   } else {
-    const EmbeddedImages images = embed_images(borrow_embedder(model, device, precision), arch, loader_);
-    result.retrieval = measure_retrieval(images, options_.similarity, options_.recall_at);
+    const EmbeddedImages part = embed_images(borrow_embedder(model, device, precision), arch, loader_);
+    result.retrieval = measure_retrieval(with_other_parts(part, ranks), options_.similarity, options_.recall_at);
   }
   return result;
 }

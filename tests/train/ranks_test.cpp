@@ -1,48 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/ranks.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <thread>
 
 #include "assemble/core/error.h"
 #include "assemble/data/dataset.h"
 #include "assemble/eval/classification.h"
 #include "assemble/models/network.h"
 #include "drawn_data.h"
+#include "in_ranks.h"
 
 namespace assemble {
 namespace {
 
+using test::free_port;
+using test::in_ranks;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-/// A port that nobody listens on.
-uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  EXPECT_EQ(bind(socket, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(socket);
-  return ntohs(address.sin_port);
-}
-
-/// Runs work(rank) of each rank on a thread of its own.
-void in_ranks(int world, const std::function<void(const Ranks&)>& work) {
-  const uint16_t port = free_port();
-  std::vector<std::thread> threads;
-  for (int rank = world - 1; rank >= 0; --rank) {
-    threads.emplace_back([=] { work({.rank = rank, .world = world, .port = port}); });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
 
 TEST(Gather, BringsEveryTextToRankZero) {
   std::vector<std::vector<std::string>> gathered(3);

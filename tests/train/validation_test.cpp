@@ -34,7 +34,8 @@ TEST(Validator, MeasuresWhatItsMetricCallsFor) {
   const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
   const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = dataset->classes()}, 1);
   Validator by_class(*dataset, loader_options(), {});
-  const ValidationResult classified = by_class.run(*model, torch::kCPU, Precision::kF32);
+  Communicator alone;
+  const ValidationResult classified = by_class.run(*model, torch::kCPU, Precision::kF32, alone);
   EXPECT_FALSE(classified.retrieval);
   EXPECT_EQ(classified.score(), classified.classification->top1);
   std::vector<std::string> names;
@@ -43,7 +44,7 @@ TEST(Validator, MeasuresWhatItsMetricCallsFor) {
 
   ValidationOptions options{ValidationMetric::kRecallAt1, Similarity::kEuclidean, {4, 2, 2, 1000}};
   Validator by_recall(*dataset, loader_options(), options);
-  const ValidationResult retrieved = by_recall.run(*model, torch::kCPU, Precision::kF32);
+  const ValidationResult retrieved = by_recall.run(*model, torch::kCPU, Precision::kF32, alone);
   EXPECT_FALSE(retrieved.classification);
   Loader loader(*dataset, loader_options());
   const Network embedder = borrow_embedder(*model, torch::kCPU, Precision::kF32);

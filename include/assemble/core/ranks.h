@@ -14,6 +14,23 @@ struct Ranks {
   uint16_t port = 29500;              ///< on which rank 0 listens
   /// The launcher holds a store at that address already (torchrun's TORCHELASTIC_USE_AGENT_STORE).
   bool launcher_listens = false;
+  int local_rank = 0;   ///< among the processes on this machine
+  int local_world = 1;  ///< processes on this machine
+  int attempt = 0;      ///< times that the launcher has started the job again
+
+  /// Of the environment that launchers leave: RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT
+  /// and TORCHELASTIC_* (torchrun, Kubeflow's PyTorchJob). Where MASTER_ADDR is set, srun's SLURM_PROCID, SLURM_NTASKS,
+  /// SLURM_LOCALID and Open MPI's OMPI_COMM_WORLD_* stand in for the first three. Without any: a single process.
+  /// @throws UsageError for a variable that holds no number in its range, and for MASTER_ADDR missing
+  static Ranks from_environment();
+  /// Takes `launcher_listens` and `attempt` from the environment, for a place that was given otherwise.
+  void read_launcher();
+
+  /// "ADDRESS:PORT"
+  std::string where() const;
+  /// "rank 1 of 4"
+  std::string name() const { return name(rank); }
+  std::string name(int of_rank) const;
 
   /// @throws UsageError when rank and world do not fit
   void check() const;

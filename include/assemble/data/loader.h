@@ -59,6 +59,10 @@ struct LoaderOptions {
   /// set, as equal as they can be without reading an image twice, so that counts of all add up exactly.
   int rank = 0;
   int world = 1;
+  /// Training: a rank's part of a batch are four runs of it instead of one, such that image i lies where its partners
+  /// in mixup do (see mix()): half a batch further on, and as far from the batch's or half's end as it is from its
+  /// beginning. batch_size is then a multiple of 4.
+  bool mirrored = false;
   Decoding decoding = Decoding::kExact;
   /// Where the pixels of batches live, for example pinned memory; must outlive the loader and its batches.
   std::pmr::memory_resource* memory = std::pmr::new_delete_resource();
@@ -116,6 +120,11 @@ class Loader {
   /// @return false at the end of the epoch
   /// @throws InputError when more than max_broken samples were broken, and whatever else a worker met
   bool next(Batch& batch);
+  /// Where image `index` of this rank's training batches lies in the batch of all ranks together.
+  int64_t place_in_batch(int64_t index) const;
+  /// Counts samples that other ranks found to be broken, as if they were its own: LoaderState::broken.
+  /// @throws InputError when they are more than max_broken with those known
+  void add_broken(const std::vector<int64_t>& indices);
   /// Broken samples so far.
   int64_t broken() const;
   /// Seconds next() waited for the workers so far.

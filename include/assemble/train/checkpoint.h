@@ -29,6 +29,8 @@ struct TrainingState {
   std::string metric = "top1";  ///< that their scores are of
   LoaderState loader{};         ///< of the training images
   int64_t steps_per_epoch = 0;  ///< 0: not known, of an earlier version's checkpoint
+  int64_t step_images = 0;      ///< that all processes together take a step; 0: not known
+  int64_t processes = 1;
   uint64_t seed = 0;
   std::vector<std::string> class_names = {};
   double epoch_loss = 0;                                      ///< summed since the last evaluation

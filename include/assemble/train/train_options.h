@@ -108,6 +108,13 @@ struct TrainOptions {
   double max_minutes = 0;  ///< since this program began to train; 0: off
   CheckpointInterval checkpoint_every;
 
+  /// Of several processes (Communicator), which each take `batch_size` images a forward pass.
+  bool sync_bn = false;         ///< batch norm over the images of all of them
+  int64_t compare_every = 500;  ///< steps between comparisons of their weights; 0: never
+  /// Images a step that `schedule.base` and `schedule.end` are meant for: both are scaled to the images that a step
+  /// has, `batch_size` · `accumulate` · processes. 0: they are taken as they are
+  int64_t scale_lr = 0;
+
   torch::Device device = torch::kCPU;
   Precision precision = Precision::kF32;
 

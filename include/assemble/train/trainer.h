@@ -12,6 +12,7 @@
 #include "assemble/data/loader.h"
 #include "assemble/models/model_file.h"
 #include "assemble/train/checkpoint.h"
+#include "assemble/train/communicator.h"
 #include "assemble/train/mixup.h"
 #include "assemble/train/observer.h"
 #include "assemble/train/online_teacher.h"
@@ -41,18 +42,26 @@ struct TrainResult {
 ///
 /// Step k reads micro-batches k·accumulate …, counted over epochs of the loader, so resuming at a step gives the same
 /// stream as never having stopped.
+///
+/// Under a Communicator of several processes each has a trainer of the same options and data. Together they take the
+/// samples that one process with `batch_size` times their number would take, with the same augmentation, mixup and
+/// DropBlock; the gradient is the mean of theirs. Rank 0 alone reads `pretrained` and `resume`, and its state becomes
+/// that of all. Batch norm is over a process' own images, and running statistics are the mean of all processes', unless
+/// `sync_bn` has it over the images of all. Observers are rank 0's affair.
 class Trainer {
  public:
   /// @param validation of the same classes, or of any under ValidationMetric::kRecallAt1
   /// @param observers told of what happens; they must outlive the trainer. RunObservers are those of a run folder
+  /// @param ranks the processes that train together; this one alone by default
   /// @throws UsageError for options that do not fit the network, the data or the run to go on with; InputError for
   ///         files that cannot be used
   Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options,
-          std::vector<TrainObserver*> observers = {});
+          std::vector<TrainObserver*> observers = {},
+          std::shared_ptr<Communicator> ranks = std::make_shared<Communicator>());
 
   /// Trains to the last epoch, validating on the way, or until it is asked to stop: it does so after a step. A run that
-  /// is finished already stays as it is.
-  /// @throws RunError when the loss, the weights or the outputs are no longer finite
+  /// is finished already stays as it is. A process that is asked to stop stops all.
+  /// @throws RunError when the loss, the weights or the outputs are no longer finite, and when a process is lost
   TrainResult run(std::stop_token stop = {});
 
   /// Ends the run after the present step and what follows it, as a stop token does. For observers.
@@ -64,6 +73,7 @@ class Trainer {
   ClassifierImpl& model() { return *model_; }
   const ModelCard& card() const { return card_; }
   const TrainOptions& options() const { return options_; }
+  const Communicator& ranks() const { return *ranks_; }
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   int64_t total_steps() const { return total_steps_; }
   /// How far the run is.
@@ -96,6 +106,14 @@ class Trainer {
   void start_from_pretrained();
   std::vector<TrainedParameter> parameters_to_train() const;
   void resume();
+  void require_same_start() const;
+  void share_start();
+  void settle_buckets();
+  void share_figures(StepReport& report);
+  void share_broken();
+  void compare_ranks();
+  void adapt_to_processes();
+  std::vector<torch::Tensor> kept_tensors() const;
   void warn_of_no_effect() const;
   int64_t small_steps() const;
   void start_loader(LoaderState from);
@@ -104,6 +122,8 @@ class Trainer {
   bool is_left_out(const StepReport& report, const std::vector<torch::Tensor>& buffers);
   bool measures_gradient() const;
   void micro_step(int64_t index, StepReport& sum);
+  torch::Tensor lambdas(int64_t images, int64_t index) const;
+  LabelledBatch mixed(const LabelledBatch& batch, int64_t index) const;
   LabelledBatch labelled_batch(int64_t index);
   bool is_evaluated(int64_t epoch) const;
   void evaluate_epoch(int64_t epoch);
@@ -112,6 +132,7 @@ class Trainer {
   void require_finite_weights() const;
   void explain_outputs();
   void train_to_the_end(const std::stop_token& stop);
+  bool is_ended(const std::stop_token& stop);
   void note_progress();
   TrainResult result() const;
   double initial_share() const;
@@ -119,6 +140,7 @@ class Trainer {
   const Dataset& train_;
   TrainOptions options_;
   std::vector<TrainObserver*> observers_;
+  std::shared_ptr<Communicator> ranks_;
   Arch arch_;
   ModelCard card_;
   Classifier model_;
@@ -128,6 +150,8 @@ class Trainer {
   std::unique_ptr<OnlineTeacher> teacher_;
   std::unique_ptr<WeightAverage> average_;
   TrainingState state_;
+  std::vector<torch::Tensor> statistics_;  // of batch norms over a process' own images
+  double broken_ = 0;                      // samples, of all processes together
   int64_t steps_per_epoch_ = 0;
   int64_t total_steps_ = 0;
   int64_t data_epoch_ = 0;
@@ -138,6 +162,7 @@ class Trainer {
   ValidationResult last_;
   std::optional<double> best_;
   std::string stopped_by_;
+  bool interrupted_ = false;
   double elapsed_before_ = 0;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };

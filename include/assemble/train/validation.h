@@ -13,6 +13,7 @@
 #include "assemble/eval/classification.h"
 #include "assemble/eval/retrieval.h"
 #include "assemble/models/classifier.h"
+#include "assemble/train/communicator.h"
 
 namespace assemble {
 
@@ -50,11 +51,13 @@ struct ValidationResult {
 class Validator {
  public:
   /// @param dataset must outlive it
+  /// @param loader each process' part of the data set, by LoaderOptions::rank and world
   /// @throws UsageError for options that do not fit, as a data set of one image for kRecallAt1; InputError when not one
   ///         image can be read, which an epoch of training would come before
   Validator(const Dataset& dataset, const LoaderOptions& loader, const ValidationOptions& options);
 
-  ValidationResult run(ClassifierImpl& model, torch::Device device, Precision precision);
+  /// Of the whole data set, which the processes share: each looks at its part, and all get the same result.
+  ValidationResult run(ClassifierImpl& model, torch::Device device, Precision precision, Communicator& ranks);
 
  private:
   ValidationOptions options_;

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdlib>
-
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
@@ -97,8 +95,7 @@ class EvalCommand : public Subcommand {
  private:
   /// @return whether this process is the one that has the sums of all
   bool add_other_parts(ClassificationMeter& meter) {
-    const char* launcher = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
-    ranks_.launcher_listens = launcher != nullptr && std::string(launcher) == "True";
+    ranks_.read_launcher();
     const std::vector<std::string> parts = hooks_.gather(ranks_, "eval", meter.sums());
     for (size_t rank = 1; rank < parts.size(); ++rank) meter.add_sums(parts[rank], concat("rank ", rank));
     return !parts.empty();

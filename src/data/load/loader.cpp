@@ -59,6 +59,7 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
   require(!(options.training && options.ten_crop), "ten crops", "are for evaluation alone");
   require(options.world >= 1 && options.rank >= 0 && options.rank < options.world, "rank",
           concat("expected 0 <= rank < world, not ", options.rank, " of ", options.world));
+  require(!options.mirrored || options.batch_size % 4 == 0, "`batch_size`", "must be a multiple of 4");
   if (dataset.size() == 0) throw InputError(dataset.where(), "holds no images");
   if (options.training && dataset.size() < options.batch_size * options.world) {
     throw UsageError("`batch_size`",
@@ -95,10 +96,17 @@ struct Loader::State {
   int64_t images_in(int64_t batch) const {
     return options.training ? options.batch_size : std::min(options.batch_size, images() - batch * options.batch_size);
   }
-  /// Where a batch of this rank begins in the order.
-  int64_t first_of(int64_t batch) const {
-    if (options.training) return (batch * options.world + options.rank) * options.batch_size;
-    return share(options.rank) + batch * options.batch_size;
+  int64_t place_in_batch(int64_t index) const {
+    const int64_t size = options.batch_size, whole = size * options.world;
+    if (!options.mirrored) return options.rank * size + index;
+    const int64_t run = size / 4, half = whole / 2;
+    const bool at_end = index / run % 2 == 1;
+    return index / run / 2 * half + (at_end ? half - (options.rank + 1) * run : options.rank * run) + index % run;
+  }
+  /// Where an image of a batch of this rank lies in the order.
+  int64_t place_of(int64_t batch, int64_t index) const {
+    if (options.training) return batch * options.world * options.batch_size + place_in_batch(index);
+    return share(options.rank) + batch * options.batch_size + index;
   }
   int64_t sample_at(int64_t position) const { return order.empty() ? position : order[static_cast<size_t>(position)]; }
   Slot& slot_of(int64_t batch) { return slots[static_cast<size_t>(batch % options.prefetch)]; }
@@ -259,7 +267,7 @@ void Loader::State::stop() {
 void Loader::State::make(int64_t batch, int64_t position) {
   Slot& slot = slot_of(batch);
   Position& target = slot.positions[static_cast<size_t>(position)];
-  const int64_t first = first_of(batch) + position;
+  const int64_t first = place_of(batch, position);
   const int64_t most_failures = options.training ? std::min(dataset.size() - 1, options.max_broken) : 0;
   for (int64_t attempt = 0; attempt <= most_failures && !target.filled; ++attempt) {
     Failure failure{sample_at((first + attempt) % dataset.size()), ""};
@@ -359,6 +367,7 @@ Loader::~Loader() {
 const Dataset& Loader::dataset() const { return state_->dataset; }
 int64_t Loader::images() const { return state_->images(); }
 int64_t Loader::batches() const { return state_->batches(); }
+int64_t Loader::place_in_batch(int64_t index) const { return state_->place_in_batch(index); }
 int64_t Loader::broken() const { return state_->defects + static_cast<int64_t>(state_->broken.size()); }
 double Loader::wait_seconds() const { return state_->wait_seconds; }
 
@@ -386,6 +395,11 @@ void Loader::restore(const LoaderState& saved) {
   state_->next_train_size = saved.train_size;
   start(saved.epoch, saved.next_batch);
   state_->broken = {saved.broken.begin(), saved.broken.end()};
+}
+
+void Loader::add_broken(const std::vector<int64_t>& indices) {
+  state_->broken.insert(indices.begin(), indices.end());
+  if (broken() > state_->options.max_broken) state_->refuse_more("another process found it");
 }
 
 bool Loader::next(Batch& batch) {

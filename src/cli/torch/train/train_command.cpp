@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "common/flags.h"
 #include "common/interrupt.h"
 #include "torch/commands.h"
+#include "torch/train/launch.h"
+#include "torch/train/ranks_options.h"
 #include "torch/train/train_options.h"
 
 namespace assemble::cli {
@@ -16,6 +20,7 @@ class TrainCommand : public Subcommand {
 
   void declare(CLI::App& app) override {
     job_.declare(app);
+    ranks_.declare(app);
     app.add_flag("--resume", resume_, "Go on from the run folder's checkpoint")->configurable(false);
     app.add_flag("--overwrite", overwrite_, "Remove the run that the folder holds, and begin anew")
         ->configurable(false);
@@ -24,12 +29,29 @@ class TrainCommand : public Subcommand {
   bool takes_recipes() const override { return true; }
 
   void run() override {
-    const TrainResult result = job_.run(app(), resume_, overwrite_);
-    report(result);
+    job_.check();
+    if (ranks_.launches()) {
+      const InterruptGuard interrupt;
+      return launch_processes(ranks_.processes, interrupt.token());
+    }
+    const Ranks place = ranks_.place();
+    const TrainResult result = place.world == 1 ? job_.run(app(), resume_, overwrite_) : train_as(place);
+    if (place.rank == 0) report(result);
     if (result.interrupted && !InterruptGuard::was_keyboard()) throw_stopped();
   }
 
  private:
+  TrainResult train_as(const Ranks& place) {
+    std::optional<ScopedLogSink> sink;
+    if (place.rank > 0) sink.emplace(std::make_shared<RankSink>(log_sink(), place.name()));
+    try {
+      return job_.run(app(), resume_, overwrite_, ranks_.connect(place), place.local_world);
+    } catch (const Error& error) {
+      if (place.rank == 0) throw;
+      throw Error(error.code(), place.name(), error.what(), "");
+    }
+  }
+
   void report(const TrainResult& result) const {
     nlohmann::ordered_json json;
     std::vector<std::vector<std::string>> table(2);
@@ -65,6 +87,7 @@ class TrainCommand : public Subcommand {
 
   bool resume_ = false, overwrite_ = false;
   TrainJob job_;
+  RanksOptions ranks_;
 };
 
 }  // namespace

@@ -4,37 +4,13 @@
 #include <algorithm>
 
 #include "assemble/core/error.h"
-#include "assemble/core/log.h"
-#include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/nn/autocast.h"
-#include "assemble/train/run_observers.h"
 #include "common/choice_option.h"
-#include "common/config.h"
-#include "common/data_options.h"
 #include "common/inference.h"
-#include "common/interrupt.h"
 #include "common/numbers.h"
-#include "common/outputs.h"
 
 namespace assemble::cli {
-namespace {
-
-/// More epochs and another end are what resuming is for; a run folder may have been moved.
-void warn_of_changes(const fs::path& config, const std::string& now) {
-  if (!fs::exists(config)) return;
-  std::vector<std::string> changes = changed_options(read_config(config.string()), read_toml(now, "config"));
-  std::erase_if(changes, [](const std::string& change) {
-    constexpr const char* kExpected[] = {"--epochs ",   "--out ",         "--max-steps ",       "--stop-at ",
-                                         "--patience ", "--max-minutes ", "--checkpoint-every "};
-    return std::any_of(std::begin(kExpected), std::end(kExpected),
-                       [&](const char* option) { return change.starts_with(option); });
-  });
-  if (changes.empty()) return;
-  log_warning(concat("resuming with other options than the run began with: ", join(changes, "; ")));
-}
-
-}  // namespace
 
 void TrainFlags::declare(CLI::App& app) {
   declare_network(app);
@@ -43,6 +19,7 @@ void TrainFlags::declare(CLI::App& app) {
   declare_data(app);
   declare_run(app);
   declare_end(app);
+  declare_together(app);
 }
 
 void TrainFlags::declare_network(CLI::App& app) {
@@ -330,6 +307,21 @@ void TrainFlags::declare_end(CLI::App& app) {
       ->group(group);
 }
 
+void TrainFlags::declare_together(CLI::App& app) {
+  TrainOptions& o = options_;
+  const char* group = "Several processes";
+  app.add_flag("--sync-bn", o.sync_bn, "Batch norm over the images of all processes instead of each one's own")
+      ->group(group);
+  app.add_option(
+         "--scale-lr", o.scale_lr,
+         "Images a step that --lr and --lr-end are for: they grow and fall with those that a step has; 0 is off")
+      ->transform(at_least(0))
+      ->group(group);
+  app.add_option("--compare-every", o.compare_every, "Steps between comparisons of the processes' weights; 0 is off")
+      ->transform(at_least(0))
+      ->group(group);
+}
+
 Preprocessing TrainFlags::preprocessing() const {
   Preprocessing result = Preprocessing::from_type(preprocessing_);
   if (train_size_ > 0) result.train_size = train_size_;
@@ -376,46 +368,6 @@ TrainOptions TrainFlags::options() const {
   options.device = parse_device(device_);
   options.check();
   return options;
-}
-
-void TrainJob::declare(CLI::App& app) {
-  app.add_option("--data", data, "Data set: folders of classes, or TFRecords")->required();
-  app.add_option("--out", out, "Run folder")->required();
-  declare_record_files(app, files);
-  flags_.declare(app);
-}
-
-std::vector<std::string> changed_options(const std::vector<TomlEntry>& before, const std::vector<TomlEntry>& now) {
-  std::vector<std::string> changes;
-  for (const ConfigChange& change : config_changes(before, now)) {
-    changes.push_back(
-        concat("--", change.key, " was ", change.before.value_or("not set"), ", is ", change.now.value_or("not set")));
-  }
-  return changes;
-}
-
-TrainResult TrainJob::run(const CLI::App& app, bool resume, bool overwrite) const {
-  check_output_folder("--out", out, {data});
-  keep_freed_memory();
-  TrainOptions options = flags_.options();
-  if (flags_.threads > 0) torch::set_num_threads(flags_.threads);
-  const auto train = open_dataset(data, Split::kTrain, ClassRule::kOfTraining, files);
-  const bool retrieves = options.validation.metric == ValidationMetric::kRecallAt1;
-  const auto validation =
-      open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining, files);
-  RunFolder folder(out, resume, overwrite);  // after the data, below which it may lie
-  if (resume) options.resume = folder.newest_checkpoint();
-  RunObservers observers(folder, options);
-  Trainer trainer(*train, *validation, options, observers.all());
-  if (overwrite) folder.remove_run();
-  const std::string config = effective_config(app);
-  if (resume) warn_of_changes(folder.path() / "config.toml", config);
-  folder.write_environment({"assemble", "train", "--config", (folder.path() / "config.toml").string()});
-  folder.write_config(config);
-  log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",
-                  train->classes(), " classes, ", trainer.steps_per_epoch(), " steps an epoch"));
-  const InterruptGuard interrupt;
-  return trainer.run(interrupt.token());
 }
 
 }  // namespace assemble::cli

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "assemble/io/toml.h"
 #include "assemble/train/trainer.h"
 
 namespace assemble::cli {
@@ -26,6 +25,7 @@ class TrainFlags {
   void declare_data(CLI::App& app);
   void declare_run(CLI::App& app);
   void declare_end(CLI::App& app);
+  void declare_together(CLI::App& app);
   Preprocessing preprocessing() const;
   Augmentation augmentation(const Preprocessing& preprocessing) const;
 
@@ -46,23 +46,29 @@ class TrainFlags {
   std::vector<float> deviation_;
 };
 
-/// What differs between two configurations: "--lr was 0.1, is 0.2".
-std::vector<std::string> changed_options(const std::vector<TomlEntry>& before, const std::vector<TomlEntry>& now);
-
 /// A training run as `assemble train` declares it: data set, run folder and options.
 class TrainJob {
  public:
   void declare(CLI::App& app);
   /// @throws UsageError for options that do not fit
   void check() const { (void)flags_.options(); }
-  /// Trains and leaves a run folder. @param app holds the parsed options, which become config.toml
-  TrainResult run(const CLI::App& app, bool resume, bool overwrite = false) const;
+  /// Trains and leaves a run folder, which is rank 0's affair.
+  /// @param app holds the parsed options, which become config.toml
+  /// @param ranks processes that train together
+  /// @param on_this_machine of them, which share its cores
+  TrainResult run(const CLI::App& app, bool resume, bool overwrite = false,
+                  const std::shared_ptr<Communicator>& ranks = std::make_shared<Communicator>(),
+                  int on_this_machine = 1) const;
 
   std::string data;
   std::string out;
   RecordFiles files;
 
  private:
+  TrainOptions options_of(const Communicator& ranks, int on_this_machine) const;
+  TrainResult train(const CLI::App& app, bool resume, bool overwrite, TrainOptions options,
+                    const std::shared_ptr<Communicator>& ranks) const;
+
   TrainFlags flags_;
 };
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "torch/train/ranks_options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "assemble/core/error.h"
+#include "common/config.h"
+#include "common/numbers.h"
+
+namespace assemble::cli {
+namespace {
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
+}
+
+}  // namespace
+
+void RanksOptions::declare(CLI::App& app) {
+  const char* group = "Several processes";
+  app.add_option(
+         "--processes", processes,
+         "Processes that train together on this machine, each on --batch-size images; torchrun, srun and mpirun "
+         "start them themselves")
+      ->transform(whole(1, 65535))
+      ->group(group);
+  app.add_option("--rank-timeout", rank_timeout, "Seconds without a sign of life after which a process is lost")
+      ->transform(real(1, 1e6))
+      ->group(group);
+  app.add_option("--start-timeout", start_timeout, "Seconds within which all processes must have come")
+      ->transform(real(1, 1e6))
+      ->group(group);
+}
+
+Ranks RanksOptions::place() const {
+  const Ranks ranks = Ranks::from_environment();
+  if (processes == 1 || ranks.world == 1 || ranks.world == processes) return ranks;
+  throw UsageError("--processes", concat(processes, " are asked for, but a launcher has started ", ranks.world),
+                   "leave it out: the launcher says how many");
+}
+
+std::shared_ptr<Communicator> RanksOptions::connect(const Ranks& place) const {
+  const auto on_lost = [name = place.rank == 0 ? "" : place.name() + ": "](const std::string& reason) {
+    std::cerr << concat("assemble: error: ", name, reason, " (--resume goes on from the last checkpoint)\n")
+              << std::flush;
+    _exit(static_cast<int>(ExitCode::kFailedRun));
+  };
+  return assemble::connect(
+      place, {.to_start = milliseconds(start_timeout), .to_answer = milliseconds(rank_timeout), .on_lost = on_lost});
+}
+
+bool is_own_affair(const std::string& option) {
+  constexpr const char* kOwn[] = {"data",           "out",     "threads",      "loader-threads",
+                                  "prefetch",       "device",  "log-every",    "log-images",
+                                  "log-histograms", "profile", "rank-timeout", "start-timeout"};
+  return std::find(std::begin(kOwn), std::end(kOwn), option) != std::end(kOwn);
+}
+
+void require_same_options(Communicator& ranks, const std::string& config) {
+  const std::vector<std::string> configs = ranks.gather(config);
+  const std::vector<TomlEntry> first = read_toml(configs[0], "rank 0");
+  for (size_t rank = 1; rank < configs.size(); ++rank) {
+    for (const ConfigChange& change : config_changes(first, read_toml(configs[rank], "another rank"))) {
+      if (is_own_affair(change.key)) continue;
+      throw UsageError("--" + change.key,
+                       concat("is ", change.now.value_or("not set"), " for rank ", rank, ", and ",
+                              change.before.value_or("not set"), " for rank 0"),
+                       "start every rank with the same command");
+    }
+  }
+}
+
+}  // namespace assemble::cli

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/thread_pool.h"
+#include "assemble/io/toml.h"
+#include "assemble/train/run_observers.h"
+#include "common/config.h"
+#include "common/data_options.h"
+#include "common/interrupt.h"
+#include "common/outputs.h"
+#include "torch/train/ranks_options.h"
+#include "torch/train/train_options.h"
+
+namespace assemble::cli {
+namespace {
+
+/// What a run may be resumed with: where it ends, what is measured and kept; what each process may have otherwise.
+/// Arithmetic of batches is the trainer's to judge, and pretrained weights are not read.
+bool may_change(const std::string& option) {
+  constexpr const char* kFree[] = {"epochs",     "max-steps",        "stop-at",
+                                   "patience",   "max-minutes",      "checkpoint-every",
+                                   "eval-every", "keep-checkpoints", "keep-every-evaluation",
+                                   "recall-at",  "fine-eval-ratio",  "eval-batch-size",
+                                   "processes",  "compare-every",    "skip-non-finite",
+                                   "batch-size", "max-broken",       "keep-best",
+                                   "accumulate", "pretrained",       "pretrained-ema"};
+  return is_own_affair(option) || std::find(std::begin(kFree), std::end(kFree), option) != std::end(kFree);
+}
+
+/// @param config that the run began with; an earlier version may have had fewer options
+void refuse_changes(const fs::path& config, const std::string& now) {
+  if (!fs::exists(config)) return;  // the library's own runs have none
+  CLI::App fresh;
+  TrainJob job;
+  RanksOptions ranks;
+  job.declare(fresh);
+  ranks.declare(fresh);
+  std::vector<TomlEntry> before = read_toml(effective_config(fresh), "defaults");
+  for (TomlEntry& entry : read_config(config.string())) {
+    std::erase_if(before, [&](const TomlEntry& of_default) { return of_default.path == entry.path; });
+    before.push_back(std::move(entry));
+  }
+  std::vector<std::string> changes;
+  for (const ConfigChange& change : config_changes(before, read_toml(now, "config"))) {
+    if (may_change(change.key)) continue;
+    changes.push_back(
+        concat("--", change.key, " was ", change.before.value_or("not set"), ", is ", change.now.value_or("not set")));
+  }
+  if (changes.empty()) return;
+  throw UsageError("--resume", concat("the run began with other options: ", join(changes, "; ")),
+                   "resume it with those of its config.toml; a new run may start from its model with --pretrained");
+}
+
+}  // namespace
+
+void TrainJob::declare(CLI::App& app) {
+  app.add_option("--data", data, "Data set: folders of classes, or TFRecords")->required();
+  app.add_option("--out", out, "Run folder")->required();
+  declare_record_files(app, files);
+  flags_.declare(app);
+}
+
+TrainOptions TrainJob::options_of(const Communicator& ranks, int on_this_machine) const {
+  TrainOptions options = flags_.options();
+  const int share = std::max(available_cores() / on_this_machine, 1);
+  const int threads = flags_.threads == 0 && on_this_machine > 1 ? share : flags_.threads;
+  if (threads > 0) torch::set_num_threads(threads);
+  if (options.loader_threads == 0 && on_this_machine > 1) options.loader_threads = share;
+  if (ranks.is_shared() && options.device.is_cuda()) {
+    throw UsageError("--device", "several processes train on the CPU alone", "use --device cpu");
+  }
+  return options;
+}
+
+TrainResult TrainJob::run(const CLI::App& app, bool resume, bool overwrite, const std::shared_ptr<Communicator>& ranks,
+                          int on_this_machine) const {
+  keep_freed_memory();
+  try {
+    require_same_options(*ranks, effective_config(app));
+    return train(app, resume, overwrite, options_of(*ranks, on_this_machine), ranks);
+  } catch (const std::exception& error) {
+    ranks->fail(error.what());
+    throw;
+  }
+}
+
+TrainResult TrainJob::train(const CLI::App& app, bool resume, bool overwrite, TrainOptions options,
+                            const std::shared_ptr<Communicator>& ranks) const {
+  if (ranks->is_first()) check_output_folder("--out", out, {data});
+  const auto train = open_dataset(data, Split::kTrain, ClassRule::kOfTraining, files);
+  const bool retrieves = options.validation.metric == ValidationMetric::kRecallAt1;
+  const auto validation =
+      open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining, files);
+  if (!ranks->is_first()) {
+    Trainer trainer(*train, *validation, options, {}, ranks);
+    const InterruptGuard interrupt;
+    return trainer.run(interrupt.token());
+  }
+  RunFolder folder(out, resume, overwrite);  // after the data, below which it may lie
+  const std::string config = effective_config(app);
+  const fs::path config_file = folder.path() / "config.toml";
+  if (resume) options.resume = folder.newest_checkpoint();
+  if (resume && fs::exists(options.resume)) refuse_changes(config_file, config);
+  RunObservers observers(folder, options);
+  Trainer trainer(*train, *validation, options, observers.all(), ranks);
+  if (overwrite) folder.remove_run();
+  folder.write_environment({"assemble", "train", "--config", config_file.string()});
+  folder.write_config(config);
+  log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",
+                  train->classes(), " classes, ", trainer.steps_per_epoch(), " steps an epoch",
+                  ranks->is_shared() ? concat(", ", ranks->world(), " processes") : ""));
+  const InterruptGuard interrupt;
+  return trainer.run(interrupt.token());
+}
+
+}  // namespace assemble::cli

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "assemble/core/ranks.h"
+
+namespace assemble::test {
+
+/// A port that nobody listens on.
+inline uint16_t free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(bind(socket, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  close(socket);
+  return ntohs(address.sin_port);
+}
+
+/// Runs work(rank) of each rank on a thread of its own.
+inline void in_ranks(int world, const std::function<void(const Ranks&)>& work) {
+  const uint16_t port = free_port();
+  std::vector<std::thread> threads;
+  for (int rank = world - 1; rank >= 0; --rank) {
+    threads.emplace_back([=] { work({.rank = rank, .world = world, .port = port}); });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace assemble::test
