@@ -21,7 +21,7 @@ readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config
                          libavformat-dev libavcodec-dev libswscale-dev libopencv-core-dev libopencv-imgproc-dev
                          libarchive-dev libzip-dev zlib1g-dev libhwy-dev libpugixml-dev libutf8proc-dev
                          libprotozero-dev libtomlplusplus-dev libxxhash-dev libcli11-dev nlohmann-json3-dev
-                         libgtest-dev libgmock-dev libbenchmark-dev python3-venv ca-certificates)
+                         libgtest-dev libgmock-dev libbenchmark-dev python3-venv procps iproute2 ca-certificates)
 readonly kDocsPackages=(doxygen graphviz)
 readonly kLintPackages=(clang-format clang-tidy shellcheck git)
 readonly kFuzzPackages=(clang libclang-rt-14-dev)

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <ranges>
 
 #include "assemble/core/error.h"
 #include "assemble/core/file.h"
@@ -225,10 +224,10 @@ std::vector<TomlEntry> read_config(const std::string& file) {
 }
 
 void apply_config(CLI::App& app, const std::vector<std::string>& files, bool recipes) {
-  for (const std::string& file : std::views::reverse(files)) {
+  std::for_each(files.rbegin(), files.rend(), [&](const std::string& file) {
     const std::string path = recipes ? find_recipe(file).string() : file;
     Configuration(app, path, recipes).apply(read_config(path));
-  }
+  });
 }
 
 void apply_entries(CLI::App& app, const std::vector<TomlEntry>& entries, const std::string& file) {
