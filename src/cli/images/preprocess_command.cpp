@@ -120,6 +120,7 @@ class PreprocessCommand : public Subcommand {
 
   void report(const std::vector<std::string>& names, const std::vector<int64_t>& shape) const {
     std::vector<std::string> sizes;
+    sizes.reserve(shape.size());
     for (const int64_t size : shape) sizes.push_back(std::to_string(size));
     print(
         {{"out", out_}, {"images", names}, {"shape", shape}},

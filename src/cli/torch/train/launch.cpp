@@ -21,8 +21,6 @@
 #include "assemble/train/communicator.h"
 #include "common/interrupt.h"
 
-extern char** environ;
-
 namespace assemble::cli {
 namespace {
 
@@ -63,6 +61,7 @@ std::vector<std::string> environment_of(int rank, int processes, uint16_t port) 
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -114,7 +113,7 @@ class Processes {
   bool has_stopped() const { return has_stopped_; }
   bool has_failed() const { return first_failure_.has_value(); }
   void throw_failure() const {
-    if (first_failure_) throw *first_failure_;
+    if (first_failure_) throw Error(*first_failure_);
   }
 
  private:

@@ -36,7 +36,7 @@ void RanksOptions::declare(CLI::App& app) {
 }
 
 Ranks RanksOptions::place() const {
-  const Ranks ranks = Ranks::from_environment();
+  Ranks ranks = Ranks::from_environment();
   if (processes == 1 || ranks.world == 1 || ranks.world == processes) return ranks;
   throw UsageError("--processes", concat(processes, " are asked for, but a launcher has started ", ranks.world),
                    "leave it out: the launcher says how many");
