@@ -15,7 +15,6 @@
 #include "common/outputs.h"
 #include "torch/ablate/summary.h"
 #include "torch/commands.h"
-#include "torch/train/train_options.h"
 
 namespace assemble::cli {
 namespace {
@@ -103,14 +102,9 @@ class AblateCommand : public Subcommand {
     if (std::set(seeds_.begin(), seeds_.end()).size() != seeds_.size()) throw UsageError("--seeds", "holds one twice");
     for (const Rung& rung : ladder.rungs) {
       try {
-        CLI::App app;
-        app.option_defaults()->always_capture_default();
-        TrainJob job;
-        job.declare(app);
-        app.parse(std::vector<std::string>{out_, "--out", data_, "--data"});
-        apply_entries(app, rung.options, ladder_file_);
-        job.check();
-        (void)Arch::parse(app.get_option("--arch")->as<std::string>());
+        const ConfiguredTraining training(rung.options, ladder_file_, data_, out_);
+        training.job.check();
+        (void)Arch::parse(training.app.get_option("--arch")->as<std::string>());
       } catch (const Error& error) {
         throw UsageError(concat(ladder_file_, ": rung '", rung.name, "'"), error.what());
       }
@@ -201,7 +195,7 @@ class AblateCommand : public Subcommand {
       written["epochs"] = planned_epochs(options, run);
       record.write(written);
     }
-    if (minutes_ > 0) set(options, option("epochs", written["epochs"].dump()));
+    if (minutes_ > 0) set_option(options, option("epochs", written["epochs"].dump()));
     TrainedNetwork network{.name = rung.name, .run = run};
     network.training = train_network(options, ladder_file_, data_, run, /*resume=*/true);
     deploy(network);
@@ -209,11 +203,6 @@ class AblateCommand : public Subcommand {
     measure_robustness(network);
     written["result"] = Trial::of(network, seed).to_json();
     record.write(written);
-  }
-
-  static void set(std::vector<TomlEntry>& options, TomlEntry entry) {
-    std::erase_if(options, [&](const TomlEntry& other) { return other.path == entry.path; });
-    options.push_back(std::move(entry));
   }
 
   /// Models of other rungs by their files.
@@ -231,8 +220,8 @@ class AblateCommand : public Subcommand {
     const fs::path timing = run.parent_path() / (run.filename().string() + "-timing");
     const auto seconds_an_epoch = [&](const char* small_share) {
       std::vector<TomlEntry> timed = options;
-      set(timed, option("max-steps", std::to_string(kTimedSteps)));
-      set(timed, option("small-share", small_share));
+      set_option(timed, option("max-steps", std::to_string(kTimedSteps)));
+      set_option(timed, option("small-share", small_share));
       const TrainResult result = train_network(timed, ladder_file_, data_, timing, /*resume=*/false);
       return static_cast<double>(train_images_) / result.images_per_second;
     };

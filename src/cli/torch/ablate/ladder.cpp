@@ -105,7 +105,8 @@ class Reader {
       }
     }
     const std::vector<TomlEntry>& before = first ? common_ : rung_of(rung.follows).options;
-    rung.options = overlaid(before, own);
+    rung.options = before;
+    for (const TomlEntry& change : own) set_option(rung.options, change);
     if (!first) rung.changes = config_changes(before, rung.options);
     if (!first && rung.changes.empty()) {
       throw UsageError(where(own.empty() ? table->second.front() : own.front()),
@@ -124,14 +125,6 @@ class Reader {
 
   const Rung& rung_of(const std::string& name) const { return *std::ranges::find(ladder_.rungs, name, &Rung::name); }
 
-  static std::vector<TomlEntry> overlaid(std::vector<TomlEntry> entries, const std::vector<TomlEntry>& changes) {
-    for (const TomlEntry& change : changes) {
-      std::erase_if(entries, [&](const TomlEntry& entry) { return entry.path == change.path; });
-      entries.push_back(change);
-    }
-    return entries;
-  }
-
   std::string file_;
   Ladder ladder_;
   std::vector<std::string> names_;
@@ -142,6 +135,11 @@ class Reader {
 }  // namespace
 
 Ladder Ladder::read(const fs::path& file) { return Reader(file).read(); }
+
+void set_option(std::vector<TomlEntry>& options, TomlEntry entry) {
+  std::erase_if(options, [&](const TomlEntry& other) { return other.path == entry.path; });
+  options.push_back(std::move(entry));
+}
 
 std::string rung_named_by(const TomlEntry& entry) {
   const std::string& key = entry.path.back();

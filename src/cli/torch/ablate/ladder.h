@@ -41,6 +41,9 @@ struct Ladder {
   static Ladder read(const fs::path& file);
 };
 
+/// Sets an option in the place of what the options have of it.
+void set_option(std::vector<TomlEntry>& options, TomlEntry entry);
+
 /// The rung whose model an option names, "rung:NAME"; empty for anything else.
 std::string rung_named_by(const TomlEntry& entry);
 

@@ -7,7 +7,6 @@
 #include "assemble/deploy/passes.h"
 #include "assemble/models/model_file.h"
 #include "common/config.h"
-#include "torch/train/train_options.h"
 
 namespace assemble::cli {
 
@@ -18,17 +17,20 @@ MeasuredNetwork TrainedNetwork::measured() const {
   return {make_network(engine), outputs_of(card, model().string()), card.class_names, loader};
 }
 
-TrainResult train_network(const std::vector<TomlEntry>& options, const std::string& file, const fs::path& data,
-                          const fs::path& run, bool resume) {
-  CLI::App app;
+ConfiguredTraining::ConfiguredTraining(const std::vector<TomlEntry>& options, const std::string& file,
+                                       const fs::path& data, const fs::path& run) {
   app.option_defaults()->always_capture_default();
-  TrainJob job;
   job.declare(app);
   // The last argument first: CLI11 reads them from the back.
   app.parse(std::vector<std::string>{run.string(), "--out", data.string(), "--data"});
   apply_entries(app, options, file);
+}
+
+TrainResult train_network(const std::vector<TomlEntry>& options, const std::string& file, const fs::path& data,
+                          const fs::path& run, bool resume) {
+  const ConfiguredTraining training(options, file, data, run);
   const bool goes_on = resume && fs::exists(run / "checkpoint.safetensors");
-  TrainResult result = job.run(app, goes_on, /*overwrite=*/!goes_on);
+  TrainResult result = training.job.run(training.app, goes_on, /*overwrite=*/!goes_on);
   if (result.interrupted) throw RunError(run.string(), "interrupted", "start it again: it goes on");
   return result;
 }

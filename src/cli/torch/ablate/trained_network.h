@@ -13,6 +13,7 @@
 #include "assemble/io/toml.h"
 #include "assemble/models/classifier.h"
 #include "assemble/train/trainer.h"
+#include "torch/train/train_options.h"
 
 namespace assemble::cli {
 
@@ -35,6 +36,17 @@ struct TrainedNetwork {
 
 /// Images a pass of deployed networks.
 inline constexpr int64_t kMeasuredBatch = 8;
+
+/// `train` as the command line would have it. @param options a configuration of it, without --data and --out
+/// @param file that they stand in, for errors
+/// @throws UsageError for keys and values that it does not take
+struct ConfiguredTraining {
+  ConfiguredTraining(const std::vector<TomlEntry>& options, const std::string& file, const fs::path& data,
+                     const fs::path& run);
+
+  CLI::App app;
+  TrainJob job;
+};
 
 /// Trains into `run` with options as a configuration of `train` has them; --data and --out are not among them.
 /// @param file that the options stand in, for errors
