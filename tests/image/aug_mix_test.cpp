@@ -16,6 +16,8 @@
 namespace assemble {
 namespace {
 
+using test::read_image;
+
 constexpr const char* kNames[] = {"AutoContrast", "Equalize", "Posterize",  "Rotate",    "Solarize",
                                   "ShearX",       "ShearY",   "TranslateX", "TranslateY"};
 
@@ -24,11 +26,6 @@ AugMixOperation operation_of(const std::string& name) {
     if (name == kNames[i]) return static_cast<AugMixOperation>(i);
   }
   throw std::runtime_error(name);
-}
-
-Image read_image(const SafetensorsFile& file, const std::string& name) {
-  const std::vector<int64_t>& shape = file.entry(name).shape;
-  return {static_cast<int>(shape.at(0)), static_cast<int>(shape.at(1)), file.read(name)};
 }
 
 /// Cases are named OPERATION/LEVEL/SIGN/IMAGE; their images image/IMAGE.

@@ -19,6 +19,8 @@
 namespace assemble {
 namespace {
 
+using test::read_image;
+
 using test::error_of;
 using ::testing::HasSubstr;
 using enum RandomOperation;
@@ -32,11 +34,6 @@ RandomOperation operation_of(const std::string& name) {
     if (name == kNames[i]) return static_cast<RandomOperation>(i);
   }
   throw std::runtime_error(name);
-}
-
-Image read_image(const SafetensorsFile& file, const std::string& name) {
-  const std::vector<int64_t>& shape = file.entry(name).shape;
-  return {static_cast<int>(shape.at(0)), static_cast<int>(shape.at(1)), file.read(name)};
 }
 
 /// Cases are named OPERATION/MAGNITUDE/IMAGE; their images image/IMAGE.

@@ -16,8 +16,15 @@
 #include "assemble/core/file.h"
 #include "assemble/core/random.h"
 #include "assemble/image/image.h"
+#include "assemble/io/safetensors.h"
 
 namespace assemble::test {
+
+/// An image that a script has written: u8, HWC.
+inline Image read_image(const SafetensorsFile& file, const std::string& name) {
+  const std::vector<int64_t>& shape = file.entry(name).shape;
+  return {static_cast<int>(shape.at(0)), static_cast<int>(shape.at(1)), file.read(name)};
+}
 
 /// Waves and noise: every block of a codec gets work.
 inline Image wavy_image(int height, int width, uint64_t seed = 0) {

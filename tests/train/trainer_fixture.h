@@ -62,6 +62,18 @@ class TrainerTest : public testing::Test {
   }
 
   fs::path checkpoint(const std::string& name) const { return folder_ / name / "checkpoint.safetensors"; }
+  /// A run "whole", and one in "parts" that is stopped at `text` and goes on with other threads, end with the same
+  /// bits.
+  void expect_exact_resume(TrainOptions all, const std::string& text) {
+    train(all, "whole");
+    all.loader_threads = 1;
+    ASSERT_TRUE(train_until(all, "parts", text).interrupted);
+    all.resume = checkpoint("parts");
+    all.loader_threads = 3;
+    train(all, "parts");
+    EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
+  }
+
   Bytes model_bytes(const std::string& name) const { return read_file(folder_ / name / "last.safetensors"); }
 
   test::TemporaryFolder folder_;

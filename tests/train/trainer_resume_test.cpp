@@ -53,14 +53,7 @@ TEST_F(TrainerTest, ResumingIsExactWithStochasticDepthAndAveragedBinaryCrossEntr
   all.stochastic_depth = 0.4;
   all.loss = LossType::kSigmoid;
   all.sigmoid = {SigmoidDivisor::kClasses, 0.2};
-  train(all, "whole");
-  all.loader_threads = 1;
-  ASSERT_TRUE(train_until(all, "parts", "\"step\":8").interrupted);
-  all.resume = checkpoint("parts");
-  all.loader_threads = 3;
-  train(all, "parts");
-  EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
-  all.resume.clear();
+  expect_exact_resume(all, "\"step\":8");
   all.stochastic_depth = 0;
   train(all, "without");
   EXPECT_NE(model_bytes("whole"), model_bytes("without"));
@@ -74,14 +67,8 @@ TEST_F(TrainerTest, ResumingIsExactWithTheViewsOfAugMix) {
   all.augmentation.aug_mix.severity = 3;
   all.augmentation.random_augment = RandomAugment{.trivial_wide = true};
   all.stochastic_depth = 0.2;
-  train(all, "whole");
+  expect_exact_resume(all, "\"step\":5");
   EXPECT_NE(test::read_text(folder_ / "whole/metrics.jsonl").find("\"jensen_shannon\":"), std::string::npos);
-  all.loader_threads = 1;
-  ASSERT_TRUE(train_until(all, "parts", "\"step\":5").interrupted);
-  all.resume = checkpoint("parts");
-  all.loader_threads = 3;
-  train(all, "parts");
-  EXPECT_EQ(model_bytes("whole"), model_bytes("parts"));
 }
 
 TEST_F(TrainerTest, AFrozenWarmStartAcrossHeadsResumesBitForBit) {
