@@ -53,8 +53,8 @@ void check_options(const EngineOptions& options) {
 }  // namespace
 
 EngineKind default_engine(const std::string& device) {
-  const bool on_cpu = device == "cpu" || (device == "auto" && !(has_torch_backend() && torch_backend("").has_cuda()));
 #ifdef ASSEMBLE_OPENVINO
+  const bool on_cpu = device == "cpu" || (device == "auto" && !(has_torch_backend() && torch_backend("").has_cuda()));
   return on_cpu ? EngineKind::kOpenvino : EngineKind::kTorch;
 #else
   return EngineKind::kTorch;

@@ -76,7 +76,7 @@ Shape normed(const ops::BatchNorm& norm, const Shape& in) {
 }
 
 Shape padded(const ops::Pad& pad, const Shape& in) {
-  const Shape out = windows(in, in.at(0), pad.padding, 1, 1);
+  Shape out = windows(in, in.at(0), pad.padding, 1, 1);
   const Padding& p = pad.padding;
   const bool mirrors =
       pad.mode != ops::PadMode::kReflect || (std::max(p.top, p.bottom) < in[1] && std::max(p.left, p.right) < in[2]);

@@ -49,7 +49,8 @@ class SharedBatchNorm : public torch::autograd::Function<SharedBatchNorm> {
     const int64_t channels = input.size(1);
     // With momentum 0 they stay; their type is what sums are in when that of the input is a short one.
     const auto [part_mean, part_variance] = at::batch_norm_update_stats(input, running_mean, running_var, 0.0);
-    const Tensor count = torch::full({1}, static_cast<double>(input.numel() / channels), part_mean.options());
+    const int64_t values = input.numel() / channels;
+    const Tensor count = torch::full({1}, static_cast<double>(values), part_mean.options());
     const Statistics batch = merge(gather(torch::cat({part_mean, part_variance, count}).to(torch::kDouble)), channels);
     running_mean.lerp_(batch.mean.to(running_mean.dtype()), momentum);
     running_var.lerp_((batch.variance * (batch.count / std::max(batch.count - 1, 1.0))).to(running_var.dtype()),
