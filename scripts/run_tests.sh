@@ -16,14 +16,6 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
 # Cases in which OpenVINO loads and unloads a library that leaks a few bytes, which no suppression can name any more.
 readonly kUnloading=Engines.CompiledModelsAreKept:Engines.OpenForeignNetworksOnOpenvinoAlone
 
-# run_preset PRESET FOLDER
-run_preset() {
-  local name
-  build "$1" scripts/build.sh "$1" || return
-  for name in $(programs_of "$1"); do run_program "$1-$name" "$2/tests/assemble_${name}_tests" "$filter"; done
-  return 0
-}
-
 run_script() {
   local status=0
   say "$1"
@@ -31,14 +23,33 @@ run_script() {
   count "$1" "$status"
 }
 
-all=$filter
-[ "$filter" != '*' ] || filter="*-$kUnloading"
-if run_preset base-asan build-base-asan && [ "$all" = '*' ]; then
-  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
-    run_program base-asan-unloading build-base-asan/tests/assemble_runtime_tests "$kUnloading"
+# Under the sanitizers a program runs on one core, so the next build goes on beside it.
+sanitized=
+if build base-asan scripts/build.sh base-asan; then
+  for name in $(programs_of base-asan); do
+    program=build-base-asan/tests/assemble_${name}_tests
+    if [ "$filter" = '*' ]; then
+      start_program "base-asan-$name" "$program" "*-$kUnloading"
+      ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 start_program "base-asan-$name-unloading" "$program" "$kUnloading"
+    else
+      start_program "base-asan-$name" "$program" "$filter"
+    fi
+  done &
+  sanitized=$!
 fi
-filter=$all
-if run_preset release build && [ "$filter" = '*' ]; then
-  for script in tests/*_test.sh; do run_script "$script"; done
+built=true
+build release scripts/build.sh release || built=false
+if [ -n "$sanitized" ]; then
+  wait "$sanitized"
+  for name in $(programs_of base-asan); do
+    report_program "base-asan-$name"
+    [ "$filter" != '*' ] || report_program "base-asan-$name-unloading"
+  done
+fi
+if $built; then
+  for name in $(programs_of release); do run_program "release-$name" "build/tests/assemble_${name}_tests" "$filter"; done
+  if [ "$filter" = '*' ]; then
+    for script in tests/*_test.sh; do run_script "$script"; done
+  fi
 fi
 totals

@@ -48,14 +48,21 @@ add_from_log() {
       "$(grep -ac '^\[  SKIPPED \].*ms)$' "$log")"
 }
 
-# run_program NAME PROGRAM [FILTER]: runs a GoogleTest program, showing its log only where it failed.
-run_program() {
-  local name=$1 program=$2 filter=${3:-*}
-  local report="$kReports/$name.json" log="$kReports/$name.log" status=0 failed_before=$failed
-  say "$name"
+# start_program NAME PROGRAM [FILTER]: runs a GoogleTest program without a word; report_program NAME tells what came of it.
+start_program() {
+  local name=$1 program=$2 filter=${3:-*} status=0
   mkdir -p "$kReports"
-  rm -f "$report"
-  "$program" --gtest_filter="$filter" --gtest_output="json:$report" --gtest_brief=0 >"$log" 2>&1 || status=$?
+  rm -f "$kReports/$name.json"
+  "$program" --gtest_filter="$filter" --gtest_output="json:$kReports/$name.json" --gtest_brief=0 \
+    >"$kReports/$name.log" 2>&1 || status=$?
+  echo "$status" >"$kReports/$name.status"
+}
+
+# Counts its cases; its log is shown only where it failed.
+report_program() {
+  local name=$1 report="$kReports/$1.json" log="$kReports/$1.log" status failed_before=$failed
+  say "$name"
+  status=$(<"$kReports/$name.status")
   if [ -s "$report" ]; then
     # shellcheck disable=SC2046  # three numbers
     add $(python3 scripts/count_tests.py "$report")
@@ -70,6 +77,11 @@ run_program() {
     add_from_log "$log"
   fi
   grep -aE '^\[==========\] .* ran' "$log"
+}
+
+run_program() {
+  start_program "$@"
+  report_program "$1"
 }
 
 # The last line, and the status to end with.

@@ -3,7 +3,7 @@
 # minutes to build instead of the library's time over again. The preset base-tsan sanitizes all of what it builds.
 # Run it with TSAN_OPTIONS=suppressions=tests/tsan.supp.
 set(race_sources "")
-foreach(room core data/load data/sources data/derived deploy/engines train)
+foreach(room core data/load data/sources data/derived deploy/engines)
   file(GLOB found CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${room}/*.cpp")
   list(APPEND race_sources ${found})
 endforeach()
@@ -11,15 +11,27 @@ if(NOT ASSEMBLE_OPENVINO)
   list(FILTER race_sources EXCLUDE REGEX "/engines/openvino[a-z_]*\\.cpp$")
 endif()
 
+function(assemble_watch_races target)
+  target_compile_options(${target} PRIVATE -fsanitize=thread -fno-omit-frame-pointer -g1 -O1 -ffp-contract=off)
+  foreach(room core image data deploy train)
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src/${room}")
+  endforeach()
+  target_include_directories(${target} SYSTEM PRIVATE "${TOMLPLUSPLUS_INCLUDE_DIR}" "${XXHASH_INCLUDE_DIR}")
+  target_link_libraries(${target} PRIVATE assemble assemble_settings)
+endfunction()
+
+# As the rooms with LibTorch are built: with a precompiled header, several sources at a time.
+file(GLOB train_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/train/*.cpp")
+add_library(assemble_race_train OBJECT EXCLUDE_FROM_ALL ${train_sources})
+assemble_watch_races(assemble_race_train)
+target_precompile_headers(assemble_race_train PRIVATE ${torch_headers})
+set_target_properties(assemble_race_train PROPERTIES UNITY_BUILD ${ASSEMBLE_UNITY} UNITY_BUILD_BATCH_SIZE 6)
+
 add_executable(assemble_race_tests EXCLUDE_FROM_ALL
-               ${race_sources} core/thread_pool_test.cpp core/log_test.cpp data/loader_test.cpp
+               ${race_sources} $<TARGET_OBJECTS:assemble_race_train> core/thread_pool_test.cpp core/log_test.cpp
+               data/loader_test.cpp
                data/corrupted_dataset_test.cpp data/zip_dataset_test.cpp deploy/engine_test.cpp
                deploy/in_flight_test.cpp eval/predict_test.cpp train/trainer_test.cpp train/trainer_resume_test.cpp)
-target_compile_options(assemble_race_tests PRIVATE -fsanitize=thread -fno-omit-frame-pointer -g1 -O1
-                                                   -ffp-contract=off)
+assemble_watch_races(assemble_race_tests)
 target_link_options(assemble_race_tests PRIVATE -fsanitize=thread)
-foreach(room core image data deploy train)
-  target_include_directories(assemble_race_tests PRIVATE "${PROJECT_SOURCE_DIR}/src/${room}")
-endforeach()
-target_include_directories(assemble_race_tests SYSTEM PRIVATE "${TOMLPLUSPLUS_INCLUDE_DIR}" "${XXHASH_INCLUDE_DIR}")
-target_link_libraries(assemble_race_tests PRIVATE assemble assemble_settings assemble_test_support)
+target_link_libraries(assemble_race_tests PRIVATE assemble_test_support)

@@ -27,12 +27,18 @@ inline uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-/// Runs work(rank) of each rank on a thread of its own.
+/// Runs work(rank) of each rank on a thread of its own. What one throws is a failure of the test.
 inline void in_ranks(int world, const std::function<void(const Ranks&)>& work) {
   const uint16_t port = free_port();
   std::vector<std::thread> threads;
   for (int rank = world - 1; rank >= 0; --rank) {
-    threads.emplace_back([=] { work({.rank = rank, .world = world, .port = port}); });
+    threads.emplace_back([=] {
+      try {
+        work({.rank = rank, .world = world, .port = port});
+      } catch (const std::exception& error) {
+        ADD_FAILURE() << "rank " << rank << ": " << error.what();
+      }
+    });
   }
   for (std::thread& thread : threads) thread.join();
 }
