@@ -15,7 +15,9 @@
 namespace assemble {
 namespace {
 
-CorruptionResult to_result(const ClassificationResult& result) { return {result.images, 1 - result.top1, result.ece}; }
+CorruptionResult to_result(const ClassificationResult& result) {
+  return {result.images, 1 - result.top1, result.ece, result.reliability};
+}
 
 fs::path part_of(const CorruptionSource& source, const std::string& corruption, int severity) {
   return part_folder(source.stored, corruption) / std::to_string(severity);

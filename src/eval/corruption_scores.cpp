@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
+#include "assemble/eval/calibration.h"
 #include "assemble/eval/corruption_robustness.h"
 
 namespace assemble {
@@ -26,6 +27,24 @@ std::optional<double> mean_of(const std::map<std::string, double>& values, size_
     sum += found->second;
   }
   return sum / static_cast<double>(count);
+}
+
+/// What `find` finds in each of the parts, as one result; nullptr is one that is lacking.
+template <typename Find>
+CorruptionResult sum_of(std::span<const CorruptionResults> parts, Find&& find) {
+  CorruptionResult whole;
+  CalibrationMeter calibration;
+  for (const CorruptionResults& results : parts) {
+    const CorruptionResult* part = find(results);
+    if (part == nullptr) throw UsageError("parts", "one lacks what the first has");
+    whole.images += part->images;
+    whole.error += part->error * static_cast<double>(part->images);
+    calibration.add(part->reliability);
+  }
+  whole.error /= static_cast<double>(whole.images);
+  whole.ece = calibration.error();
+  whole.reliability = calibration.bins();
+  return whole;
 }
 
 ordered_json to_json(const CorruptionResult& result) {
@@ -55,6 +74,25 @@ int severity_from_text(const std::string& text) {
 }
 
 }  // namespace
+
+CorruptionResults merged(std::span<const CorruptionResults> parts) {
+  if (parts.empty()) throw UsageError("parts", "there are none");
+  CorruptionResults whole;
+  if (parts[0].clean) {
+    whole.clean = sum_of(parts, [](const CorruptionResults& part) { return part.clean ? &*part.clean : nullptr; });
+  }
+  for (const auto& [name, severities] : parts[0].corruptions) {
+    for (const auto& [severity, result] : severities) {
+      whole.corruptions[name][severity] = sum_of(parts, [&](const CorruptionResults& part) {
+        const auto corruption = part.corruptions.find(name);
+        if (corruption == part.corruptions.end()) return static_cast<const CorruptionResult*>(nullptr);
+        const auto found = corruption->second.find(severity);
+        return found == corruption->second.end() ? nullptr : &found->second;
+      });
+    }
+  }
+  return whole;
+}
 
 std::optional<double> CorruptionResults::mean_error(const std::string& corruption) const {
   return mean_over_severities(*this, corruption, &CorruptionResult::error);

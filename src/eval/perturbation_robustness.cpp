@@ -158,6 +158,25 @@ PerturbationBaseline baseline_of(const PerturbationResults& results, const std::
   return baseline;
 }
 
+PerturbationResults merged(std::span<const PerturbationResults> parts) {
+  if (parts.empty()) throw UsageError("parts", "there are none");
+  PerturbationResults whole;
+  for (const auto& [kind, first] : parts[0]) {
+    PerturbationResult& sum = whole[kind];
+    for (const PerturbationResults& part : parts) {
+      const auto found = part.find(kind);
+      if (found == part.end()) throw UsageError("parts", "one lacks what the first has");
+      const auto sequences = static_cast<double>(found->second.sequences);
+      sum.sequences += found->second.sequences;
+      sum.flip_probability += sequences * found->second.flip_probability;
+      sum.top5_distance += sequences * found->second.top5_distance;
+    }
+    sum.flip_probability /= static_cast<double>(sum.sequences);
+    sum.top5_distance /= static_cast<double>(sum.sequences);
+  }
+  return whole;
+}
+
 PerturbationScores score_perturbations(const PerturbationResults& results, const PerturbationBaseline& baseline) {
   for (const auto& [kind, flips] : baseline.flip_probabilities) require_flips(flips, baseline.name, kind);
   for (const auto& [kind, distance] : baseline.top5_distances) require_distance(distance, baseline.name, kind);

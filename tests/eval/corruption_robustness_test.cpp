@@ -75,6 +75,29 @@ TEST(CorruptionScores, LeaveOutWhatIsPartial) {
   EXPECT_TRUE(score_corruptions(results, alexnet).relative_ce.empty());
 }
 
+TEST(CorruptionResults, OfPartsAddUpToThoseOfTheWhole) {
+  // Ten predictions of confidence 0.95, of which six and nine are right; then twenty of 0.55, all right.
+  const auto part = [](int64_t images, double confidence, int64_t correct) {
+    CalibrationMeter calibration;
+    for (int64_t i = 0; i < images; ++i) calibration.add(confidence, i < correct);
+    const CorruptionResult result{images, 1 - static_cast<double>(correct) / static_cast<double>(images),
+                                  calibration.error(), calibration.bins()};
+    return CorruptionResults{.clean = result, .corruptions = {{"fog", {{3, result}}}}};
+  };
+  const std::vector<CorruptionResults> parts{part(10, 0.95, 6), part(10, 0.95, 9), part(20, 0.55, 20)};
+  const CorruptionResults whole = merged(parts);
+  EXPECT_EQ(whole.clean->images, 40);
+  EXPECT_NEAR(whole.clean->error, 5.0 / 40, 1e-12);
+  const CorruptionResult& fog = whole.corruptions.at("fog").at(3);
+  EXPECT_NEAR(fog.error, 5.0 / 40, 1e-12);
+  // |0.75 - 0.95| of twenty and |1 - 0.55| of twenty: the parts' own are 0.35, 0.05 and 0.45.
+  EXPECT_NEAR(fog.ece, (0.2 + 0.45) / 2, 1e-12);
+  EXPECT_THROW(merged(std::span<const CorruptionResults>()), UsageError);
+  EXPECT_THROW(merged(std::vector<CorruptionResults>{parts[0], {}}), UsageError);
+  EXPECT_THROW(merged(std::vector<CorruptionResults>{{.clean = CorruptionResult{10, 0.5, 0.1}, .corruptions = {}}}),
+               UsageError);
+}
+
 TEST(CorruptionResults, SurviveJson) {
   const CorruptionResults results = scaled(alexnet_corruption_baseline(), 0.7);
   const CorruptionResults again = corruption_results_from_json(to_json(results), "here");

@@ -161,5 +161,15 @@ TEST(FrameLoader, GivesGroupsInOrderAndLeavesOutBrokenOnes) {
   EXPECT_THROW(while (strict.next(group)){}, InputError);
 }
 
+TEST(PerturbationResults, OfPartsAreMeansOverTheSequences) {
+  const std::vector<PerturbationResults> parts{{{"tilt", {1, 0.5, 2}}}, {{"tilt", {3, 0.1, 1}}}};
+  const PerturbationResults whole = merged(parts);
+  EXPECT_EQ(whole.at("tilt").sequences, 4);
+  EXPECT_NEAR(whole.at("tilt").flip_probability, 0.2, 1e-12);
+  EXPECT_NEAR(whole.at("tilt").top5_distance, 1.25, 1e-12);
+  EXPECT_THROW(merged(std::span<const PerturbationResults>()), UsageError);
+  EXPECT_THROW(merged(std::vector<PerturbationResults>{parts[0], {}}), UsageError);
+}
+
 }  // namespace
 }  // namespace assemble

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct CorruptionResult {
   int64_t images = 0;
   double error = 0;  ///< 1 - top-1
   double ece = 0;
+  std::vector<CalibrationMeter::Bin> reliability = {};  ///< what the ECE is of; empty for results that were read
 };
 
 /// By corruption and severity; what was not measured is absent.
@@ -40,6 +42,10 @@ struct CorruptionResults {
   std::optional<double> mean_error(const std::string& corruption) const;
   std::optional<double> mean_ece(const std::string& corruption) const;
 };
+
+/// Of parts of the images, as if all of them had been measured at once.
+/// @throws UsageError for no parts, parts without their reliability, and where one lacks what the first has
+CorruptionResults merged(std::span<const CorruptionResults> parts);
 
 nlohmann::ordered_json to_json(const CorruptionResults& results);
 /// @throws InputError, naming `where`, when it is not what to_json() gives

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "assemble/data/perturb_set.h"
@@ -34,6 +35,10 @@ struct PerturbationResult {
 
 /// By kind; what was not measured is absent.
 using PerturbationResults = std::map<std::string, PerturbationResult>;
+
+/// Of parts of the sequences, as if all of them had been measured at once.
+/// @throws UsageError for no parts, and where one lacks what the first has
+PerturbationResults merged(std::span<const PerturbationResults> parts);
 
 nlohmann::ordered_json to_json(const PerturbationResults& results);
 /// @throws InputError, naming `where`, when it is not what to_json() gives
