@@ -21,7 +21,7 @@ runtime:  ## Build build-runtime/assemble, the runtime half alone: no LibTorch, 
 	@scripts/bootstrap.sh packages openvino
 	@scripts/build.sh runtime assemble_command assemble_c
 
-demo: build  ## Draw a data set, train a vanilla and an assembled network on it, compare them (OUT=runs/demo)
+demo: build  ## Draw a data set, climb from a vanilla to an assembled network, show what pays (OUT=runs/demo)
 	build/assemble demo --out $(OUT)
 
 test: bootstrap  ## Build and run every test; the last line counts them

@@ -1,9 +1,9 @@
-# assemble_embed(TARGET ROOM): the files of src/ROOM/assets as text in a header that TARGET's sources include as
-# "ROOM/assets.h": page.html becomes assemble::ROOM::assets::kPageHtml. The header is written when CMake runs, so that
+# assemble_embed(TARGET NAME FOLDER): the files of a folder as text in a header that TARGET's sources include as
+# "NAME/assets.h": page.html becomes assemble::NAME::assets::kPageHtml. The header is written when CMake runs, so that
 # linters and editors find it too; a build runs CMake again when an asset was changed, added or removed.
 # Style sheets lose their comments and needless white space.
-function(assemble_embed target room)
-  file(GLOB assets CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${room}/assets/*")
+function(assemble_embed target name folder)
+  file(GLOB assets CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${assets})
   set(constants "")
   foreach(asset ${assets})
@@ -16,11 +16,11 @@ function(assemble_embed target room)
     string(APPEND constants "inline constexpr std::string_view ${constant} = R\"asset(${text})asset\";\n")
   endforeach()
   string(CONCAT content
-         "// Generated from src/${room}/assets by cmake/AssembleEmbed.cmake.\n#pragma once\n\n"
-         "#include <string_view>\n\nnamespace assemble::${room}::assets {\n\n"
-         "${constants}\n}  // namespace assemble::${room}::assets\n")
+         "// Generated from ${folder} by cmake/AssembleEmbed.cmake.\n#pragma once\n\n"
+         "#include <string_view>\n\nnamespace assemble::${name}::assets {\n\n"
+         "${constants}\n}  // namespace assemble::${name}::assets\n")
   # Leaves the file alone when nothing changed.
-  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/embedded/${room}/assets.h" CONTENT "@content@" @ONLY)
+  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/embedded/${name}/assets.h" CONTENT "@content@" @ONLY)
   target_include_directories(${target} PRIVATE "${PROJECT_BINARY_DIR}/embedded")
 endfunction()
 

@@ -18,7 +18,8 @@ install(FILES "${PROJECT_BINARY_DIR}/assembleConfig.cmake" "${PROJECT_BINARY_DIR
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
         COMPONENT runtime)
 
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/recipes" DESTINATION "${CMAKE_INSTALL_DATADIR}/assemble" COMPONENT runtime
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/recipes" "${PROJECT_SOURCE_DIR}/ladders"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/assemble" COMPONENT runtime
         FILES_MATCHING PATTERN "*.toml")
 
 # Of OpenVINO what a CPU needs to run and to read ONNX comes along, so that the runtime half is whole without the build's

@@ -23,7 +23,7 @@ double reach_of(const Series& series, size_t i) {
   return i < series.reaches.size() ? series.reaches[i].value_or(0) : 0;
 }
 
-/// From zero to a round number above every value, with 4 to 10 grid lines.
+/// From zero to a round number above every value, with 3 to 7 grid lines.
 Axis axis_of(const Chart& chart) {
   double most = 0;
   for (const Series& series : chart.series) {
@@ -36,7 +36,7 @@ Axis axis_of(const Chart& chart) {
   if (!(most > 0)) return {};
   const double magnitude = std::pow(10, std::floor(std::log10(most)));
   double step = magnitude;
-  for (const double part : {0.2, 0.25, 0.5, 1.0}) {
+  for (const double part : {0.2, 0.25, 0.5, 1.0, 2.0}) {
     step = part * magnitude;
     if (most / step <= 6) break;
   }
@@ -44,7 +44,9 @@ Axis axis_of(const Chart& chart) {
 }
 
 std::string tick(double value, const Axis& axis) {
-  return format_number(value, axis.step < 0.1 ? 2 : axis.step < 1 ? 1 : 0);
+  int decimals = 0;
+  for (double step = axis.step; std::abs(step - std::round(step)) > 1e-9 * step; step *= 10) ++decimals;
+  return format_number(value, decimals);
 }
 
 std::string pixels(double value) { return format_number(value, 1); }
@@ -126,6 +128,7 @@ std::string bar_chart(const Chart& chart) {
   const double height = kTop + group * static_cast<double>(chart.labels.size()) + kGap;
   const Axis axis = axis_of(chart);
   const auto x = [&](double value) { return left + (kWidth - left - kRight) * value / axis.top; };
+  const int decimals = axis.top < 1 ? 3 : axis.top < 10 ? 2 : 1;
   std::string svg = open_svg(chart.title, kWidth, height);
   for (double value = 0; value <= axis.top * (1 + 1e-9); value += axis.step) {
     svg += line_between(x(value), kTop - 4, x(value), height) + text_at(x(value), 13, "middle", tick(value, axis));
@@ -138,9 +141,9 @@ std::string bar_chart(const Chart& chart) {
       const auto& value = chart.series[s].values.at(i);
       if (!value) continue;
       const double y = top + kBar * static_cast<double>(s);
-      const std::string shown = format_number(*value, axis.top < 10 ? 2 : 1);
+      const std::string shown = format_number(*value, decimals);
       const double reach = reach_of(chart.series[s], i), end = x(std::min(*value + reach, axis.top));
-      const std::string more = reach > 0 ? concat(" ± ", format_number(reach, axis.top < 10 ? 2 : 1)) : "";
+      const std::string more = reach > 0 ? concat(" ± ", format_number(reach, decimals)) : "";
       svg += rectangle(left, y, x(*value) - left, kBar - 2, mark_of(s),
                        concat(chart.series[s].name, ", ", chart.labels[i], ": ", shown, more)) +
              text_at(std::max(left, end) + 4, y + kBar - 3, "start", shown);

@@ -7,6 +7,7 @@
 #include "assemble/data/imagenet_classes.h"
 #include "assemble/report/report.h"
 #include "fill.h"
+#include "ladder_parts.h"
 #include "page.h"
 #include "report/assets.h"
 #include "robustness_charts.h"
@@ -107,8 +108,6 @@ std::string comparison_report(const Comparison& comparison) {
   const std::vector<ComparedNetwork>& networks = comparison.networks;
   if (networks.empty()) throw UsageError("report", "no networks to compare");
   const Names names = names_of(networks);
-  std::string introduction;
-  for (const std::string& text : comparison.introduction) introduction += report::paragraph(text);
   std::vector<CorruptionResults> corruptions;
   std::vector<PerturbationResults> perturbations;
   for (const ComparedNetwork& network : networks) {
@@ -117,8 +116,9 @@ std::string comparison_report(const Comparison& comparison) {
   }
   const std::string body =
       fill(assets::kComparisonHtml,
-           {{"introduction", introduction},
-            {"figures", report::table(comparison.figures)},
+           {{"introduction", report::paragraphs(comparison.ladder.introduction)},
+            {"rungs", report::ladder_charts(comparison.ladder)},
+            {"tables", report::text_tables(comparison.ladder.tables)},
             {"legend", report::legend(names)},
             {"accuracy", report::line_chart(by_epoch(networks, "Top-1 accuracy on the validation images", "%",
                                                      &ComparedNetwork::Evaluation::top1, 100))},
@@ -132,7 +132,7 @@ std::string comparison_report(const Comparison& comparison) {
             {"errors", corruption_table(networks)},
             {"corrupted", gallery(comparison.corrupted, networks)},
             {"clean", gallery(comparison.clean, networks)}});
-  return report::page(comparison.title, body);
+  return report::page(comparison.ladder.title, body);
 }
 
 }  // namespace assemble

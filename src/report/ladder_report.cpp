@@ -2,21 +2,34 @@
 #include "assemble/report/report.h"
 #include "chart.h"
 #include "fill.h"
+#include "ladder_parts.h"
 #include "page.h"
 #include "report/assets.h"
 
 namespace assemble {
+namespace report {
+
+std::string ladder_charts(const LadderPage& page) {
+  std::string html;
+  for (const LadderFigure& figure : page.figures) {
+    html += bar_chart({figure.title, "", page.rungs, {{figure.title, figure.values, figure.reaches}}});
+  }
+  return html;
+}
+
+std::string text_tables(const std::vector<TextTable>& tables) {
+  std::string html;
+  for (const TextTable& shown : tables) html += paragraph(shown.text) + table(shown.rows);
+  return html;
+}
+
+}  // namespace report
 
 std::string ladder_report(const LadderPage& page) {
-  std::string introduction, charts, tables;
-  for (const std::string& text : page.introduction) introduction += report::paragraph(text);
-  for (const LadderFigure& figure : page.figures) {
-    charts += report::bar_chart({figure.title, "", page.rungs, {{figure.title, figure.values, figure.reaches}}});
-  }
-  for (const TextTable& table : page.tables) tables += report::paragraph(table.text) + report::table(table.rows);
-  return report::page(page.title,
-                      report::fill(report::assets::kLadderHtml,
-                                   {{"introduction", introduction}, {"charts", charts}, {"tables", tables}}));
+  return report::page(
+      page.title, report::fill(report::assets::kLadderHtml, {{"introduction", report::paragraphs(page.introduction)},
+                                                             {"charts", report::ladder_charts(page)},
+                                                             {"tables", report::text_tables(page.tables)}}));
 }
 
 }  // namespace assemble

@@ -69,6 +69,12 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
 
 std::string paragraph(const std::string& text) { return "<p>" + escape(text) + "</p>\n"; }
 
+std::string paragraphs(const std::vector<std::string>& texts) {
+  std::string html;
+  for (const std::string& text : texts) html += paragraph(text);
+  return html;
+}
+
 std::string data_uri(const Bytes& image) {
   const bool is_png = !image.empty() && image[0] == 0x89;
   return concat("data:image/", is_png ? "png" : "jpeg", ";base64,", base64(image));

@@ -21,6 +21,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows);
 /// A paragraph of text.
 std::string paragraph(const std::string& text);
 
+std::string paragraphs(const std::vector<std::string>& texts);
+
 /// A PNG or JPEG as the source of an <img>.
 std::string data_uri(const Bytes& image);
 

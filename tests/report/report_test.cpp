@@ -104,14 +104,18 @@ ComparedNetwork compared(const std::string& name, double error) {
 TEST(Report, ComparesNetworks) {
   const auto prediction = [](const std::string& name) { return Prediction{"", {{0, name, 0.875}}, ""}; };
   const ClassifiedImage image{{0x89, 'P', 'N', 'G'}, "a <disc>", "disc", {prediction("disc"), prediction("star")}};
-  const std::string html = comparison_report({"Title",
-                                              {"First.", "Second."},
-                                              {{"", "plain", "put together"}, {"top-1 %", "75.00", "80.00"}},
-                                              {compared("plain", 0.5), compared("put together", 0.25)},
-                                              {},
-                                              {"Images", "Not picked.", {image}}});
+  const std::string html =
+      comparison_report({{"Title",
+                          {"First.", "Second."},
+                          {"plain", "put together"},
+                          {{"top-1 %", {75, 80}, {1, 2}}},
+                          {{"Means.", {{"rung", "top-1 %"}, {"plain", "75.00"}, {"put together", "80.00"}}}}},
+                         {compared("plain", 0.5), compared("put together", 0.25)},
+                         {},
+                         {"Images", "Not picked.", {image}}});
   EXPECT_THAT(html, HasSubstr("<h1>Title</h1>\n<p>First.</p>\n<p>Second.</p>"));
-  EXPECT_THAT(html, HasSubstr("<tr><td>top-1 %</td><td>75.00</td><td>80.00</td></tr>"));
+  EXPECT_THAT(html, HasSubstr("<p>Means.</p>\n<div class=\"scroll\"><table>"));
+  EXPECT_THAT(html, HasSubstr("<tr><td>put together</td><td>80.00</td></tr>"));
   EXPECT_THAT(html, HasSubstr("put together, 6: 75.00"));
   EXPECT_THAT(html, HasSubstr("plain, ECE 0.0625"));
   // The first network's error is what CE is relative to.
@@ -119,7 +123,7 @@ TEST(Report, ComparesNetworks) {
   EXPECT_THAT(html, HasSubstr("<img src=\"data:image/png;base64,iVBORw==\" alt=\"a &lt;disc&gt;\">"));
   EXPECT_THAT(html, HasSubstr("<li class=\"right\"><span class=\"name s0\">plain</span> disc 87.5 %</li>"));
   EXPECT_THAT(html, HasSubstr("<li class=\"wrong\"><span class=\"name s1\">put together</span> star 87.5 %</li>"));
-  EXPECT_EQ(count(html, "<svg"), 2u + 2 + 3);
+  EXPECT_EQ(count(html, "<svg"), 1u + 2 + 2 + 3);
   for (const std::string tag : {"table", "tr", "td", "figure", "p", "text", "div", "li", "ul", "details"}) {
     EXPECT_EQ(count(html, "<" + tag + ">") + count(html, "<" + tag + " "), count(html, "</" + tag + ">")) << tag;
   }

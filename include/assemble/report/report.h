@@ -53,16 +53,6 @@ struct Gallery {
   std::vector<ClassifiedImage> images;
 };
 
-/// What comparison_report() shows.
-struct Comparison {
-  std::string title;
-  std::vector<std::string> introduction;          ///< paragraphs
-  std::vector<std::vector<std::string>> figures;  ///< a table; its first row is the header
-  std::vector<ComparedNetwork> networks;          ///< the first is what CE is relative to
-  Gallery corrupted;
-  Gallery clean;
-};
-
 /// A figure of a ladder's rungs, for a chart.
 struct LadderFigure {
   std::string title;
@@ -85,11 +75,19 @@ struct LadderPage {
   std::vector<TextTable> tables;
 };
 
+/// What comparison_report() shows.
+struct Comparison {
+  LadderPage ladder;                      ///< on the way to the networks
+  std::vector<ComparedNetwork> networks;  ///< the first is what CE is relative to
+  Gallery corrupted;
+  Gallery clean;
+};
+
 /// A page that shows what each rung of a ladder of configurations brought and cost: charts first, then the tables.
 std::string ladder_report(const LadderPage& page);
 
-/// A page that compares trained networks: figures, curves of the training, reliability diagrams, errors under
-/// corruptions, flips under perturbations, and images with each network's prediction.
+/// A page about trained networks and the ladder that leads to them: its charts, images with each network's predictions,
+/// its tables, then curves of the training, reliability diagrams, errors under corruptions and flips of each network.
 std::string comparison_report(const Comparison& comparison);
 
 }  // namespace assemble

@@ -10,7 +10,7 @@ struct TorchCommand {
 };
 
 inline constexpr TorchCommand kTorchCommands[] = {
-    {"demo", "Draw a data set, train a vanilla and an assembled network, compare"},
+    {"demo", "Draw a data set, climb from a vanilla to an assembled network, show what pays"},
     {"train", "Train or fine-tune a network on a data set"},
     {"ablate", "Train a ladder of configurations with several seeds, show what each rung brings"},
     {"model", "List the presets; show the size and cost of a network"},

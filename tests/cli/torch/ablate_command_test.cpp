@@ -82,6 +82,8 @@ TEST_F(AblateTest, TrainsEveryRungWithEverySeedAndComparesThem) {
   EXPECT_THAT(small.at("seeds"), ElementsAre(3, 5));
   EXPECT_FALSE(plain.at("measures").at("top1").contains("change"));
   EXPECT_FALSE(plain.at("measures").contains("mce_15"));
+  EXPECT_NEAR(output.at("last_against_first").at("top1").at("mean").get<double>(),
+              small["measures"]["top1"]["mean"].get<double>() - plain["measures"]["top1"]["mean"].get<double>(), 1e-6);
   const std::vector<TextLine> rows = read_lines(out() / "results.csv");
   ASSERT_EQ(rows.size(), 7u);
   double sum = 0;
@@ -151,6 +153,9 @@ TEST_F(AblateTest, LaddersThatMeanNothingAreRefused) {
   EXPECT_THAT(refusal(with(kLadder, "lr = 0.05", "pretrained = \"nowhere.pth\"")), HasSubstr("does not exist"));
   EXPECT_THAT(refusal(with(kLadder, "lr = 0.05", "teacher = \"rung:later\"")), HasSubstr("'later' is no earlier rung"));
   EXPECT_THAT(refusal(with(kLadder, "seeds = [3, 5]", "seeds = [3, 3]")), HasSubstr("--seeds: holds one twice"));
+  EXPECT_THAT(refusal(with(kLadder, "follows = \"plain\"", "follows = []")),
+              HasSubstr("'rung.small.follows' is empty"));
+  EXPECT_THAT(refusal(with(kLadder, "\"Two rungs\"", "[]")), HasSubstr("'title' is empty"));
   EXPECT_THAT(refusal(with(kLadder, "seeds", "seed")), HasSubstr("did you mean --seeds?"));
   EXPECT_THAT(refusal(with(kLadder, "[train]", "[trian]")), HasSubstr("unknown key 'trian.arch'"));
   EXPECT_FALSE(fs::exists(out()));

@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "assemble/core/text.h"
 #include "assemble/data/draw.h"
 #include "assemble/image/corruptions.h"
 #include "test_support.h"
@@ -17,14 +16,10 @@ using test::run_command;
 using testing::HasSubstr;
 using testing::Not;
 
-/// The cells of the report's row that begins with `figure`.
-std::string row(const std::string& figure, const std::string& vanilla, const std::string& assembled) {
-  return "<tr><td>" + figure + "</td><td>" + vanilla + "</td><td>" + assembled + "</td></tr>";
-}
-
 TEST(Demo, ReplacesNothingThatNoDemoMade) {
   const test::TemporaryFolder folder;
-  for (const std::string name : {"data/photo.png", "vanilla/best.safetensors", "assembled/notes.txt", "report.html"}) {
+  for (const std::string name :
+       {"data/photo.png", "vanilla/best.safetensors", "anti-aliased/notes.txt", "report.html"}) {
     const fs::path out = folder / fs::path(name).stem().string();
     fs::create_directories((out / name).parent_path());
     test::write_bytes(out / name, std::vector<uint8_t>{1, 2, 3});
@@ -41,17 +36,18 @@ TEST(Demo, ReplacesNothingThatNoDemoMade) {
 TEST(Demo, MeasuresExportsAndReports) {
   const test::TemporaryFolder folder;
   const test::CommandResult result =
-      run_command({"demo", "--out", (folder / "demo").string(), "--epochs", "2", "--train-per-class", "8", "--width",
-                   "8", "--corrupted-images", "4", "--sequences", "1", "--json", "--quiet"});
+      run_command({"demo", "--out", (folder / "demo").string(), "--epochs", "1", "--train-per-class", "8", "--width",
+                   "8", "--corrupted-images", "4", "--sequences", "2", "--json", "--quiet"});
   ASSERT_EQ(result.exit_code, 0) << result.standard_error;
   const json output = json::parse(result.standard_output);
-  ASSERT_EQ(output.at("networks").size(), 2u);
-  const json &vanilla = output["networks"][0], &assembled = output["networks"][1];
-  EXPECT_EQ(vanilla.at("name"), "vanilla");
-  EXPECT_EQ(vanilla.at("arch"), "resnet50+w8");
-  EXPECT_EQ(assembled.at("arch"), "resnet50+bl+sk+aa3+w8");
-  EXPECT_DOUBLE_EQ(vanilla.at("mce").get<double>(), 100);
-  for (const json& network : output["networks"]) {
+  const json& networks = output.at("networks");
+  ASSERT_GE(networks.size(), 5u);
+  const json &first = networks.front(), &last = networks.back();
+  EXPECT_EQ(first.at("name"), "vanilla");
+  EXPECT_EQ(first.at("arch"), "resnet50+w8");
+  EXPECT_TRUE(first.at("changes").empty());
+  EXPECT_DOUBLE_EQ(first.at("mce").get<double>(), 100);
+  for (const json& network : networks) {
     const json& errors = network.at("corruption_errors");
     ASSERT_EQ(errors.size(), static_cast<size_t>(kOfficialCorruptions));
     double sum = 0;
@@ -61,46 +57,57 @@ TEST(Demo, MeasuresExportsAndReports) {
     EXPECT_GT(network.at("inference_images_per_second").get<double>(), 0);
     EXPECT_TRUE(network.contains("mfr"));
     EXPECT_TRUE(test::fs::exists(network.at("onnx").get<std::string>()));
+    EXPECT_EQ(network.at("changes").empty(), network == first) << network.at("name");
+    // What is measured has a standard error, what is counted has none.
+    const json& measures = network.at("measures");
+    for (const char* key : {"top1", "ece", "corruption_error", "mce_15", "flip_probability"}) {
+      EXPECT_GE(measures.at(key).at("standard_error").get<double>(), 0) << key;
+    }
+    for (const char* key : {"seconds", "parameters"}) {
+      EXPECT_TRUE(measures.at(key).at("standard_error").is_null()) << key;
+    }
+    EXPECT_NEAR(measures.at("top1").at("mean").get<double>(), 100 * network.at("top1").get<double>(), 1e-9);
+    EXPECT_NEAR(measures.at("mce_15").at("mean").get<double>(), network.at("mce").get<double>(), 1e-9);
   }
+  EXPECT_NEAR(output.at("last_against_first").at("top1").at("mean").get<double>(),
+              100 * (last.at("top1").get<double>() - first.at("top1").get<double>()), 1e-9);
 
   EXPECT_EQ(output.at("report"), (folder / "demo/report.html").string());
   EXPECT_TRUE(test::fs::exists(folder / "demo/demo.json"));
-  const test::CommandResult other = run_command({"demo", "--out", (folder / "demo").string(), "--epochs", "1"});
+  const test::CommandResult other = run_command({"demo", "--out", (folder / "demo").string(), "--epochs", "2"});
   EXPECT_EQ(other.exit_code, 2);
-  EXPECT_THAT(other.standard_error, HasSubstr("is of a demo with epochs 2, not 1"));
-  EXPECT_TRUE(test::fs::exists(assembled.at("model").get<std::string>())) << "the earlier one is still there";
+  EXPECT_THAT(other.standard_error, HasSubstr("is of a demo with epochs 1, not 2"));
+  EXPECT_TRUE(test::fs::exists(last.at("model").get<std::string>())) << "the earlier one is still there";
   const std::string html = test::read_text(folder / "demo/report.html");
   for (const char* elsewhere : {"http:", "https:", "src=\"/", "<script", "<link", "url("}) {
     EXPECT_THAT(html, Not(HasSubstr(elsewhere)));
   }
-  const auto both = [&](const char* key, double factor, int decimals) {
-    return std::pair(format_number(factor * vanilla.at(key).get<double>(), decimals),
-                     format_number(factor * assembled.at(key).get<double>(), decimals));
-  };
-  EXPECT_THAT(html, HasSubstr("<tr><th></th><th>vanilla</th><th>assembled</th></tr>"));
-  for (const auto& [figure, key, factor, decimals] : std::vector<std::tuple<std::string, const char*, double, int>>{
-           {"parameters, M", "parameters", 1e-6, 2},
-           {"multiply-adds, M", "multiply_adds", 1e-6, 0},
-           {"top-1 %", "top1", 100, 2},
-           {"top-5 %", "top5", 100, 2},
-           {"ECE", "ece", 1, 4},
-           {"error under corruptions %", "corruption_error", 100, 2},
-           {"mCE (vanilla = 100)", "mce", 1, 2},
-           {"flips in sequences %", "flip_probability", 100, 2},
-           {"training, images/s", "images_per_second", 1, 0},
-           {"inference, images/s", "inference_images_per_second", 1, 0}}) {
-    const auto [first, second] = both(key, factor, decimals);
-    EXPECT_THAT(html, HasSubstr(row(figure, first, second))) << figure;
+  for (const json& network : networks) EXPECT_THAT(html, HasSubstr("<td>" + network.at("name").get<std::string>()));
+  for (const char* figure : {"top-1 %", "ECE", "mCE-15", "mFR", "training, s", "inference, images/s"}) {
+    EXPECT_THAT(html, HasSubstr(figure));
   }
   for (const std::string& name : drawn_classes()) EXPECT_THAT(html, HasSubstr("alt=\"" + name + "\""));
   EXPECT_THAT(html, HasSubstr("alt=\"jpeg_compression\""));
 
   // The figures are those of the model that is named.
   const test::CommandResult evaluated = run_command(
-      {"eval", "--model", assembled.at("model"), "--data", (folder / "demo/data").string(), "--json", "--quiet"});
+      {"eval", "--model", last.at("model"), "--data", (folder / "demo/data").string(), "--json", "--quiet"});
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.standard_error;
-  EXPECT_NEAR(json::parse(evaluated.standard_output).at("top1").get<double>(), assembled.at("top1").get<double>(),
+  EXPECT_NEAR(json::parse(evaluated.standard_output).at("top1").get<double>(), last.at("top1").get<double>(),
               1.0 / 320 + 1e-9);
+}
+
+/// The ladder that the demo climbs is one that `ablate` takes.
+TEST(Demo, ItsLadderIsAFileForAblate) {
+  const test::TemporaryFolder folder;
+  const test::CommandResult drawn = run_command({"dataset", "draw", "--out", (folder / "data").string(),
+                                                 "--train-per-class", "2", "--validation-per-class", "2"});
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.standard_error;
+  // A rank that has no run to make checks the ladder, and ends.
+  const test::CommandResult checked =
+      run_command({"ablate", ASSEMBLE_SOURCE_DIR "/ladders/demo.toml", "--data", (folder / "data").string(), "--out",
+                   (folder / "runs").string(), "--rank", "999", "--world", "1000"});
+  EXPECT_EQ(checked.exit_code, 0) << checked.standard_error;
 }
 
 }  // namespace

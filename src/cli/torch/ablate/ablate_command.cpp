@@ -84,7 +84,7 @@ class AblateCommand : public Subcommand {
         if (mine && !finished(rung, seed)) make(rung, seed);
       }
     }
-    LadderResult result{ladder, {}, what_was_trained(), what_was_measured()};
+    LadderResult result{.ladder = ladder, .trials = {}, .data = what_was_trained(), .measured_on = what_was_measured()};
     int64_t missing = 0;
     for (const Rung& rung : ladder.rungs) {
       Trials& trials = result.trials.emplace_back();
@@ -258,9 +258,10 @@ class AblateCommand : public Subcommand {
     }
     if (sequences_ > 0) {
       log_info(concat("measuring ", kOfficialPerturbations, " kinds of sequences, ", sequences_, " each"));
-      measure_flips(network, {validation_,
-                              {.resize = preprocessing.eval_resize, .crop = preprocessing.eval_size},
-                              std::min(sequences_, validation_->size())});
+      network.perturbations =
+          measure_flips(network, {validation_,
+                                  {.resize = preprocessing.eval_resize, .crop = preprocessing.eval_size},
+                                  std::min(sequences_, validation_->size())});
     }
   }
 
@@ -290,7 +291,7 @@ class AblateCommand : public Subcommand {
     }
     const fs::path csv = fs::path(out_) / kTable, report = fs::path(out_) / kReport;
     write_file(csv, ladder_csv(result));
-    write_file(report, ladder_html(result));
+    write_file(report, ladder_report(ladder_page(result)));
     ordered_json json = ladder_json(result);
     json.update(ordered_json{{"out", out_}, {"csv", csv.string()}, {"report", report.string()}});
     print(json, concat(ladder_text(result), "\nReport: ", report.string(), "\n"));

@@ -20,11 +20,11 @@ bool is_of_ablate(const std::string& key) { return key == "data" || key == "out"
 
 class Reader {
  public:
-  explicit Reader(const fs::path& file)
-      : file_(file.string()), ladder_{.file = file, .title = file.stem().string(), .rungs = {}} {}
+  explicit Reader(const std::string& file)
+      : file_(file), ladder_{.where = file, .title = fs::path(file).stem().string(), .rungs = {}} {}
 
-  Ladder read() {
-    for (TomlEntry& entry : read_config(file_)) take(std::move(entry));
+  Ladder read(std::vector<TomlEntry> file) {
+    for (TomlEntry& entry : file) take(std::move(entry));
     if (names_.empty()) throw UsageError(file_, "has no rungs", R"(write rungs = ["first", "second"])");
     for (const std::string& name : names_) add(name);
     for (const auto& [name, entries] : tables_) {
@@ -45,6 +45,8 @@ class Reader {
 
   void take(TomlEntry&& entry) {
     const std::vector<std::string>& path = entry.path;
+    if (entry.values.empty())
+      throw UsageError(where(entry), concat("'", join(path, "."), "' is empty"), "give a value");
     if (path.size() == 1 && path[0] == "title") {
       ladder_.title = entry.values.front().written;
     } else if (path.size() == 1 && path[0] == "rungs") {
@@ -134,7 +136,11 @@ class Reader {
 
 }  // namespace
 
-Ladder Ladder::read(const fs::path& file) { return Reader(file).read(); }
+Ladder Ladder::read(const fs::path& file) { return Reader(file.string()).read(read_config(file.string())); }
+
+Ladder Ladder::parse(std::string_view text, const std::string& where) {
+  return Reader(where).read(read_toml(text, where));
+}
 
 void set_option(std::vector<TomlEntry>& options, TomlEntry entry) {
   std::erase_if(options, [&](const TomlEntry& other) { return other.path == entry.path; });

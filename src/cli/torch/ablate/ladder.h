@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "assemble/core/file.h"
@@ -31,7 +32,7 @@ struct Rung {
 ///
 /// In `pretrained` and `teacher`, "rung:NAME" stands for the model of an earlier rung with the same seed.
 struct Ladder {
-  fs::path file;
+  std::string where;  ///< its file, for errors
   std::string title;
   std::vector<Rung> rungs;
   std::vector<TomlEntry> settings = {};  ///< other keys outside of tables: options of `ablate`
@@ -39,6 +40,8 @@ struct Ladder {
   /// @throws UsageError naming file, line and column for what is no ladder, a rung without a table, a table without a
   ///         rung, a rung that changes nothing, and an option that the command sets itself
   static Ladder read(const fs::path& file);
+  /// The same of its text. @param where what errors call it
+  static Ladder parse(std::string_view text, const std::string& where);
 };
 
 /// Sets an option in the place of what the options have of it.

@@ -5,7 +5,6 @@
 
 #include "assemble/core/text.h"
 #include "assemble/core/text_file.h"
-#include "assemble/report/report.h"
 #include "robustness/robustness.h"
 
 namespace assemble::cli {
@@ -14,35 +13,74 @@ namespace {
 using nlohmann::ordered_json;
 
 LadderBaseline baseline_of(const LadderResult& result) {
-  return LadderBaseline::of(result.trials.front(), result.ladder.rungs.front().name);
+  const Trials& trials = result.whole.empty() ? result.trials.front() : Trials{result.whole.front()};
+  return LadderBaseline::of(trials, result.ladder.rungs.front().name);
 }
 
 size_t index_of(const Ladder& ladder, const std::string& name) {
   return static_cast<size_t>(std::ranges::find(ladder.rungs, name, &Rung::name) - ladder.rungs.begin());
 }
 
-/// A measure of every rung; `change` is against the rung that it follows.
+/// A measure of every rung.
 struct Column {
   const Measure* measure;
   std::vector<std::optional<Estimate>> means;
-  std::vector<std::optional<PairedTest>> changes;
+  std::vector<std::optional<PairedTest>> changes;  ///< against the rung that each follows
+  std::optional<PairedTest> all;                   ///< of the last rung against the first
+};
+
+/// What the parts of a whole say: how far its figure is known.
+void centre(Estimate& estimate, double value) {
+  if (estimate.low) *estimate.low += value - estimate.mean;
+  if (estimate.high) *estimate.high += value - estimate.mean;
+  estimate.mean = value;
+}
+
+/// A measure of each rung: of its trials, and of the whole where they are parts of one.
+class Values {
+ public:
+  Values(const Measure& measure, const LadderResult& result, const LadderBaseline& baseline) {
+    const bool has_parts = !result.whole.empty();
+    for (size_t i = 0; i < result.trials.size(); ++i) {
+      const Trials whole = has_parts ? Trials{result.whole[i]} : Trials();
+      values_.push_back(values_of(measure, has_parts && !measure.of_images ? whole : result.trials[i], baseline));
+      centres_.push_back(has_parts ? measure.of(result.whole[i], baseline) : std::nullopt);
+    }
+  }
+
+  std::optional<Estimate> mean(size_t rung) const {
+    if (!values_[rung]) return std::nullopt;
+    Estimate mean = estimate(*values_[rung]);
+    if (centres_[rung]) centre(mean, *centres_[rung]);
+    return mean;
+  }
+
+  std::optional<PairedTest> change(size_t before, size_t rung) const {
+    if (!values_[before] || !values_[rung]) return std::nullopt;
+    PairedTest test = paired_test(*values_[before], *values_[rung]);
+    if (centres_[before] && centres_[rung]) centre(test.change, *centres_[rung] - *centres_[before]);
+    return test;
+  }
+
+ private:
+  std::vector<std::optional<std::vector<double>>> values_;
+  std::vector<std::optional<double>> centres_;
 };
 
 /// Of what any rung has.
 std::vector<Column> columns_of(const LadderResult& result) {
   const LadderBaseline baseline = baseline_of(result);
+  const size_t rungs = result.trials.size();
   std::vector<Column> columns;
   for (const Measure& measure : measures()) {
-    Column column{&measure, {}, {}};
-    std::vector<std::optional<std::vector<double>>> values;
-    for (size_t i = 0; i < result.trials.size(); ++i) {
-      values.push_back(values_of(measure, result.trials[i], baseline));
-      column.means.push_back(values.back() ? std::optional(estimate(*values.back())) : std::nullopt);
-      const Rung& rung = result.ladder.rungs[i];
-      const auto* before = rung.follows.empty() ? nullptr : &values[index_of(result.ladder, rung.follows)];
-      const bool compares = before != nullptr && *before && values.back();
-      column.changes.push_back(compares ? std::optional(paired_test(**before, *values.back())) : std::nullopt);
+    Column column{&measure, {}, {}, {}};
+    const Values values(measure, result, baseline);
+    for (size_t i = 0; i < rungs; ++i) {
+      const std::string& follows = result.ladder.rungs[i].follows;
+      column.means.push_back(values.mean(i));
+      column.changes.push_back(follows.empty() ? std::nullopt : values.change(index_of(result.ladder, follows), i));
     }
+    column.all = values.change(0, rungs - 1);
     if (std::ranges::any_of(column.means, [](const auto& mean) { return mean.has_value(); })) {
       columns.push_back(std::move(column));
     }
@@ -74,19 +112,22 @@ std::vector<std::vector<std::string>> mean_rows(const LadderResult& result, cons
 }
 
 /// A p below 0.05 is marked.
+std::string text_of(const std::optional<PairedTest>& test, int decimals) {
+  if (!test) return with_error(std::nullopt, decimals);
+  return with_error(test->change, decimals, /*is_change=*/true) + (test->p && *test->p < 0.05 ? " *" : "");
+}
+
 std::vector<std::vector<std::string>> change_rows(const LadderResult& result, const std::vector<Column>& columns) {
+  const std::vector<Rung>& rungs = result.ladder.rungs;
   std::vector<std::vector<std::string>> rows{{"rung", "against"}};
   for (const Column& column : columns) rows[0].emplace_back(column.measure->title);
-  for (size_t i = 1; i < result.trials.size(); ++i) {
-    const Rung& rung = result.ladder.rungs[i];
-    rows.push_back({rung.name, rung.follows});
-    for (const Column& column : columns) {
-      const auto& change = column.changes[i];
-      const bool holds = change && change->p && *change->p < 0.05;
-      rows.back().push_back(
-          with_error(change ? std::optional(change->change) : std::nullopt, column.measure->decimals, true) +
-          (holds ? " *" : ""));
-    }
+  for (size_t i = 1; i < rungs.size(); ++i) {
+    rows.push_back({rungs[i].name, rungs[i].follows});
+    for (const Column& column : columns) rows.back().push_back(text_of(column.changes[i], column.measure->decimals));
+  }
+  if (rungs.back().follows != rungs.front().name) {
+    rows.push_back({rungs.back().name, rungs.front().name});
+    for (const Column& column : columns) rows.back().push_back(text_of(column.all, column.measure->decimals));
   }
   return rows;
 }
@@ -121,14 +162,29 @@ std::vector<std::vector<std::string>> unbroken(std::vector<std::vector<std::stri
   return rows;
 }
 
-std::string how_to_read(const LadderResult& result) {
+/// What standard errors are of.
+std::string what_is_known(const LadderResult& result) {
   const size_t seeds = result.trials.front().size();
-  const std::string& first = result.ladder.rungs.front().name;
-  const std::string runs = seeds < 2 ? "One run each: how far other seeds lie apart is not known."
-                                     : concat("Means of ", seeds, " runs, with the standard error of the mean.");
+  if (!result.whole.empty()) {
+    const std::string one = concat("One run each, of seed ", result.whole.front().seed, ": other seeds give others.");
+    return seeds < 2 ? one : concat(one, " Standard errors are those of the images, by ", seeds, " parts of them.");
+  }
+  return seeds < 2 ? "One run each: how far other seeds lie apart is not known."
+                   : concat("Means of ", seeds, " runs, with the standard error of the mean.");
+}
+
+std::string how_to_read(const LadderResult& result) {
   const Trial& trial = result.trials.front().front();
   const bool is_relative = !trial.corruptions.corruptions.empty() || !trial.perturbations.empty();
-  return is_relative ? concat(runs, " mCE and mFR are relative to ", first, ", which has 100.") : runs;
+  const std::string& first = result.ladder.rungs.front().name;
+  return what_is_known(result) +
+         (is_relative ? concat(" mCE and mFR are relative to ", first, ", which has 100.") : "");
+}
+
+std::string how_to_read_changes(const LadderResult& result) {
+  return concat("Changes against the rung that each follows, ",
+                result.whole.empty() ? "seed by seed" : "part by part of the images",
+                "; *: p < 0.05 in a paired t test.");
 }
 
 ordered_json to_json(const Estimate& estimate) {
@@ -150,8 +206,7 @@ std::string ladder_text(const LadderResult& result) {
   std::string text = format_table(rung_rows(result)) + "\n" + format_table(mean_rows(result, columns)) + "\n" +
                      how_to_read(result) + "\n";
   if (result.trials.size() > 1) {
-    text += "\n" + format_table(change_rows(result, columns)) +
-            "\nChanges against the rung that each follows, seed by seed; *: p < 0.05 in a paired t test.\n";
+    text += "\n" + format_table(change_rows(result, columns)) + "\n" + how_to_read_changes(result) + "\n";
   }
   return text;
 }
@@ -172,7 +227,15 @@ ordered_json ladder_json(const LadderResult& result) {
     }
     rungs.push_back(std::move(json));
   }
-  return {{"title", result.ladder.title}, {"data", result.data}, {"measured_on", result.measured_on}, {"rungs", rungs}};
+  ordered_json all = ordered_json::object();
+  for (const Column& column : columns) {
+    if (column.all) all[column.measure->key] = to_json(*column.all);
+  }
+  return {{"title", result.ladder.title},
+          {"data", result.data},
+          {"measured_on", result.measured_on},
+          {"rungs", rungs},
+          {"last_against_first", all}};
 }
 
 std::string ladder_csv(const LadderResult& result) {
@@ -191,7 +254,7 @@ std::string ladder_csv(const LadderResult& result) {
   return csv + "\n";
 }
 
-std::string ladder_html(const LadderResult& result) {
+LadderPage ladder_page(const LadderResult& result) {
   const std::vector<Column> columns = main_columns(result);
   LadderPage page{.title = result.ladder.title,
                   .introduction = {concat(result.data, ". ", how_to_read(result)), result.measured_on},
@@ -211,11 +274,9 @@ std::string ladder_html(const LadderResult& result) {
     page.figures.push_back(std::move(figure));
   }
   if (result.trials.size() > 1) {
-    page.tables.push_back(
-        {"Changes against the rung that each follows, seed by seed. A star: p < 0.05 in a paired t test.",
-         unbroken(change_rows(result, columns))});
+    page.tables.push_back({how_to_read_changes(result), unbroken(change_rows(result, columns))});
   }
-  return ladder_report(page);
+  return page;
 }
 
 }  // namespace assemble::cli

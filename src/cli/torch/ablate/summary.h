@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/report/report.h"
 #include "torch/ablate/ladder.h"
 #include "torch/ablate/trial.h"
 
@@ -14,8 +15,10 @@ namespace assemble::cli {
 struct LadderResult {
   Ladder ladder;
   std::vector<Trials> trials;  ///< one a rung
-  std::string data;            ///< what they were trained on, and how much of it
-  std::string measured_on;     ///< what corruptions and sequences were made of
+  /// One a rung, where its trials are figures of one run on parts of the images, which say how far these are known.
+  std::vector<Trial> whole = {};
+  std::string data;         ///< what they were trained on, and how much of it
+  std::string measured_on;  ///< what corruptions and sequences were made of
 };
 
 /// Means with standard errors, a rung a row, and the changes that hold against the rung before.
@@ -23,6 +26,7 @@ std::string ladder_text(const LadderResult& result);
 nlohmann::ordered_json ladder_json(const LadderResult& result);
 /// A trial a row.
 std::string ladder_csv(const LadderResult& result);
-std::string ladder_html(const LadderResult& result);
+/// For a report.
+LadderPage ladder_page(const LadderResult& result);
 
 }  // namespace assemble::cli

@@ -56,11 +56,13 @@ void measure_rates(const std::vector<TrainedNetwork*>& networks, double seconds)
   for (size_t i = 0; i < networks.size(); ++i) networks[i]->inference_rate = results[i].images_per_second;
 }
 
-void measure_flips(TrainedNetwork& network, const SequenceSource& source) {
+PerturbationResults measure_flips(const TrainedNetwork& network, const SequenceSource& source) {
+  PerturbationResults results;
   for (const std::string& kind : source.options.kinds) {
     const auto sequences = make_sequences(*source.dataset, kind, source.options);
-    network.perturbations[kind] = measure_perturbation(network.measured(), kind, *sequences, source.limit);
+    results[kind] = measure_perturbation(network.measured(), kind, *sequences, source.limit);
   }
+  return results;
 }
 
 }  // namespace assemble::cli

@@ -70,6 +70,6 @@ struct SequenceSource {
 };
 
 /// Measures a deployed network's flips.
-void measure_flips(TrainedNetwork& network, const SequenceSource& source);
+PerturbationResults measure_flips(const TrainedNetwork& network, const SequenceSource& source);
 
 }  // namespace assemble::cli

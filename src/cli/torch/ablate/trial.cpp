@@ -129,31 +129,31 @@ LadderBaseline LadderBaseline::of(const Trials& trials, const std::string& rung)
 const std::vector<Measure>& measures() {
   using B = LadderBaseline;
   static const std::vector<Measure> all{
-      {"top1", "top-1 %", 2, true, [](const Trial& t, const B&) { return percent(t.top1); }},
-      {"top5", "top-5 %", 2, false, [](const Trial& t, const B&) { return percent(t.top5); }},
-      {"ece", "ECE", 4, true, [](const Trial& t, const B&) { return std::optional(t.ece); }},
-      {"corruption_error", "error under corruptions %", 2, true,
+      {"top1", "top-1 %", 2, true, true, [](const Trial& t, const B&) { return percent(t.top1); }},
+      {"top5", "top-5 %", 2, false, true, [](const Trial& t, const B&) { return percent(t.top5); }},
+      {"ece", "ECE", 4, true, true, [](const Trial& t, const B&) { return std::optional(t.ece); }},
+      {"corruption_error", "error under corruptions %", 2, true, true,
        [](const Trial& t, const B&) { return mean_over_corruptions(t, &CorruptionResults::mean_error, 100); }},
-      {"corruption_ece", "ECE under corruptions", 4, true,
+      {"corruption_ece", "ECE under corruptions", 4, true, true,
        [](const Trial& t, const B&) { return mean_over_corruptions(t, &CorruptionResults::mean_ece, 1); }},
-      {"mce_15", "mCE-15", 1, true, [](const Trial& t, const B& b) { return scores(t, b).mce_15; }},
-      {"mce_19", "mCE-19", 1, false, [](const Trial& t, const B& b) { return scores(t, b).mce_19; }},
-      {"flip_probability", "flips in sequences %", 2, false,
+      {"mce_15", "mCE-15", 1, true, true, [](const Trial& t, const B& b) { return scores(t, b).mce_15; }},
+      {"mce_19", "mCE-19", 1, false, true, [](const Trial& t, const B& b) { return scores(t, b).mce_19; }},
+      {"flip_probability", "flips in sequences %", 2, false, true,
        [](const Trial& t, const B& b) {
          return score_perturbations(t.perturbations, b.perturbations).unnormalised_fr;
        }},
-      {"mfr", "mFR", 1, true,
+      {"mfr", "mFR", 1, true, true,
        [](const Trial& t, const B& b) { return score_perturbations(t.perturbations, b.perturbations).mfr; }},
-      {"seconds", "training, s", 0, true, [](const Trial& t, const B&) { return std::optional(t.seconds); }},
-      {"images_per_second", "training, images/s", 0, false,
+      {"seconds", "training, s", 0, true, false, [](const Trial& t, const B&) { return std::optional(t.seconds); }},
+      {"images_per_second", "training, images/s", 0, false, false,
        [](const Trial& t, const B&) { return std::optional(t.training_rate); }},
-      {"inference_images_per_second", "inference, images/s", 0, true,
+      {"inference_images_per_second", "inference, images/s", 0, true, false,
        [](const Trial& t, const B&) { return std::optional(t.inference_rate); }},
-      {"parameters", "parameters, M", 2, false,
+      {"parameters", "parameters, M", 2, false, false,
        [](const Trial& t, const B&) { return std::optional(1e-6 * static_cast<double>(t.cost.parameters)); }},
-      {"multiply_adds", "multiply-adds, M", 0, false,
+      {"multiply_adds", "multiply-adds, M", 0, false, false,
        [](const Trial& t, const B&) { return std::optional(1e-6 * static_cast<double>(t.cost.multiply_adds)); }},
-      {"peak_memory_mib", "peak memory, MiB", 0, false,
+      {"peak_memory_mib", "peak memory, MiB", 0, false, false,
        [](const Trial& t, const B&) { return std::optional(t.peak_memory_mib); }}};
   return all;
 }

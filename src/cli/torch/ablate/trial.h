@@ -52,7 +52,8 @@ struct Measure {
   const char* key;    ///< in JSON and CSV
   const char* title;  ///< for people, with its unit
   int decimals;
-  bool is_main;  ///< one of those that tables for the terminal and charts show
+  bool is_main;    ///< one of those that tables for the terminal and charts show
+  bool of_images;  ///< and not of the run alone, as its time is
   std::optional<double> (*of)(const Trial& trial, const LadderBaseline& baseline);
 };
 

@@ -5,26 +5,28 @@
 #include <string>
 #include <vector>
 
+#include "torch/ablate/summary.h"
 #include "torch/ablate/trained_network.h"
 
 namespace assemble::cli {
 
 struct DemoNetwork : TrainedNetwork {
   fs::path onnx = {};
-  CorruptionScores corruption_scores = {};      ///< relative to the first network
-  PerturbationScores perturbation_scores = {};  ///< relative to the first network
+  Trial whole = {};   ///< its figures
+  Trials parts = {};  ///< the same of parts of the images, for standard errors
 };
 
 struct DemoResult {
-  std::vector<DemoNetwork> networks;
-  int64_t epochs = 0;
+  Ladder ladder;
+  std::vector<DemoNetwork> networks = {};  ///< one a rung
   int64_t train_images = 0;
   const Dataset* validation = nullptr;
-  CorruptionSource corrupted;  ///< what the networks' robustness was measured on
-};
+  CorruptionSource corrupted = {};  ///< what the networks' robustness was measured on
+  int64_t sequences = 0;            ///< of each kind
 
-/// A row a figure, a column a network, for the terminal and for the report.
-std::vector<std::vector<std::string>> demo_figures(const DemoResult& result);
+  /// As `ablate` shows a ladder.
+  LadderResult climbed() const;
+};
 
 /// The report as HTML.
 std::string demo_report(const DemoResult& result);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <string_view>
+#include <optional>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/resumable_folder.h"
 #include "assemble/core/text.h"
 #include "assemble/data/draw.h"
+#include "assemble/models/arch.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
+#include "ladders/assets.h"
 #include "robustness/robustness.h"
 #include "torch/commands.h"
 #include "torch/demo/demo.h"
@@ -16,18 +18,34 @@
 namespace assemble::cli {
 namespace {
 
-/// What both networks get; they differ in their architecture alone.
-constexpr std::string_view kRecipe = R"(batch-size = 32
-lr = 0.1
-weight-decay = 5e-4
-zero-gamma = true
-bn-momentum = 0.9
-label-smoothing = 0.1
-ema = 0.98
-min-area = 0.4
-deviation = [58, 58, 58]
-eval-every = 3
-)";
+/// Each rung follows the one before.
+constexpr const char* kLadder = "ladders/demo.toml";
+
+/// Parts of the images that standard errors are of.
+constexpr int64_t kParts = 8;
+
+/// Every `parts`-th sample of another data set, which must outlive them, from the sample `part` on.
+class Part : public Dataset {
+ public:
+  Part(const Dataset& whole, int64_t part, int64_t parts) : whole_(whole), part_(part), parts_(parts) {}
+  int64_t size() const override { return (whole_.size() - part_ + parts_ - 1) / parts_; }
+  Sample read(int64_t index) const override { return whole_.read(place(index)); }
+  int64_t label(int64_t index) const override { return whole_.label(place(index)); }
+  const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
+  std::string where() const override { return whole_.where(); }
+
+ private:
+  int64_t place(int64_t index) const { return part_ + index * parts_; }
+
+  const Dataset& whole_;
+  int64_t part_, parts_;
+};
+
+TomlEntry whole_number(const std::string& key, int64_t value) {
+  const std::string text = std::to_string(value);
+  return {
+      .path = {key}, .is_array = false, .values = {{TomlValue::Kind::kInteger, text, text}}, .line = 0, .column = 0};
+}
 
 nlohmann::ordered_json share_or_null(const std::optional<double>& percent) {
   return number_or_null(percent ? std::optional(*percent / 100) : std::nullopt);
@@ -35,60 +53,90 @@ nlohmann::ordered_json share_or_null(const std::optional<double>& percent) {
 
 class DemoCommand : public Subcommand {
  public:
-  DemoCommand() : Subcommand("demo", "Draw a data set, train a vanilla and an assembled network, compare") {}
+  DemoCommand() : Subcommand("demo", "Draw a data set, climb from a vanilla to an assembled network, show what pays") {
+    draw_.validation_per_class = 100;
+  }
 
   void declare(CLI::App& app) override {
     app.add_option("--out", out_, "Folder for the data set, the runs and report.html");
-    app.add_option("--epochs", epochs_, "Epochs a network")->transform(at_least(1));
+    app.add_option("--epochs", epochs_, "Epochs a network (default: those of the ladder)")->transform(at_least(1));
     app.add_option("--train-per-class", draw_.train_per_class, "Training images a class")->transform(at_least(1));
     app.add_option("--corrupted-images", corrupted_images_, "Validation images to corrupt, for the robustness")
         ->transform(at_least(1));
     app.add_option("--sequences", sequences_, "Perturbation sequences of each kind, for the robustness")
         ->transform(at_least(1));
-    app.add_option("--width", width_, "Stem width of both networks")->transform(whole(8, 64));
-    app.add_option("--seed", draw_.seed, "Seed of the drawing and of both runs")->transform(seed());
+    app.add_option("--width", width_, "Stem width of the networks")->transform(whole(8, 64));
+    app.add_option("--seed", draw_.seed, "Seed of the drawing and of the runs")->transform(seed());
   }
 
   void run() override {
     check_output_folder("--out", out_, {});
-    claim();
+    DemoResult result{.ladder = ladder()};
+    claim(result.ladder);
     const fs::path data = fs::path(out_) / "data";
     log_info(concat("drawing ", drawn_classes().size(), " classes of textured shapes into ", data.string()));
     draw_dataset(data, draw_);
     const auto validation = open_dataset(data, Split::kValidation);
     const EvenlySpread corrupted(*validation, std::min(corrupted_images_, validation->size()));
-    DemoResult result{{}, epochs_, open_dataset(data, Split::kTrain)->size(), validation.get(), source_of(corrupted)};
-    result.networks.push_back(train("vanilla", concat("resnet50+w", width_), data));
-    result.networks.push_back(train("assembled", concat("resnet50+bl+sk+aa3+w", width_), data));
+    result.train_images = open_dataset(data, Split::kTrain)->size();
+    result.validation = validation.get();
+    result.corrupted = source_of(corrupted);
+    result.sequences = std::min(sequences_, validation->size());
+    for (const Rung& rung : result.ladder.rungs) result.networks.push_back(train(rung, data));
     std::vector<TrainedNetwork*> networks;
     for (DemoNetwork& network : result.networks) {
       deploy(network, network.onnx);
       networks.push_back(&network);
     }
-    measure_rates(networks, /*seconds=*/2);
-    measure_robustness(result);
+    measure_rates(networks, /*seconds=*/1);
+    for (DemoNetwork& network : result.networks) measure(network, result);
     write_file(report(), demo_report(result));
     print(to_json(result), to_text(result));
   }
 
  private:
   /// Makes the folder, or takes that of an earlier demo with the same options, which is made anew.
-  void claim() const {
+  void claim(const Ladder& ladder) const {
     const ResumableFolder folder(out_, {.record = "demo.json",
                                         .what = "the record of a demo",
                                         .made_with = "is of a demo with",
                                         .other_hint = "choose another --out, or remove this one",
                                         .damaged_hint = "choose another --out, or remove this one"});
-    nlohmann::ordered_json settings{{"epochs", epochs_},
+    nlohmann::ordered_json settings{{"epochs", epochs_ ? nlohmann::ordered_json(*epochs_) : nullptr},
                                     {"train_per_class", draw_.train_per_class},
                                     {"corrupted_images", corrupted_images_},
                                     {"sequences", sequences_},
                                     {"width", width_},
                                     {"seed", draw_.seed}};
-    folder.require_own(settings, {"data", "vanilla", "assembled", "vanilla.onnx", "assembled.onnx", "report.html"});
+    std::vector<std::string> places{"data", "report.html"};
+    for (const Rung& rung : ladder.rungs) {
+      places.push_back(folder_name(rung.name));
+      places.push_back(folder_name(rung.name) + ".onnx");
+    }
+    folder.require_own(settings, places);
     folder.prepare();
     settings["made_by"] = concat("assemble ", ASSEMBLE_VERSION);
     folder.write(settings);
+  }
+
+  /// The ladder with this demo's width and epochs.
+  Ladder ladder() const {
+    Ladder ladder = Ladder::parse(ladders::assets::kDemoToml, kLadder);
+    for (size_t i = 0; i < ladder.rungs.size(); ++i) {
+      std::vector<TomlEntry>& options = ladder.rungs[i].options;
+      for (TomlEntry& option : options) {
+        if (option.path.back() != "arch") continue;
+        Arch arch = Arch::parse(option.values.front().written);
+        arch.width = width_;
+        option.values.front() = {TomlValue::Kind::kText, arch.str(), arch.str()};
+      }
+      if (epochs_) {
+        set_option(options, whole_number("epochs", *epochs_));
+        set_option(options, whole_number("warmup-epochs", std::min<int64_t>(2, *epochs_ - 1)));
+      }
+      if (i > 0) ladder.rungs[i].changes = config_changes(ladder.rungs[i - 1].options, options);
+    }
+    return ladder;
   }
 
   fs::path report() const { return fs::path(out_) / "report.html"; }
@@ -102,71 +150,103 @@ class DemoCommand : public Subcommand {
     return source;
   }
 
-  DemoNetwork train(const std::string& name, const std::string& arch, const fs::path& data) const {
-    DemoNetwork network{{.name = name, .run = fs::path(out_) / name}, fs::path(out_) / (name + ".onnx")};
-    const std::string options = concat(
-        kRecipe, "arch = \"", arch, "\"\nepochs = ", epochs_, "\nwarmup-epochs = ", std::min<int64_t>(2, epochs_ - 1),
-        "\nseed = ", draw_.seed, "\npreprocessing = \"imagenet_", draw_.side, "\"\neval-resize = ", draw_.side, "\n");
-    network.training = train_network(read_toml(options, "demo"), "demo", data, network.run, /*resume=*/false);
+  DemoNetwork train(const Rung& rung, const fs::path& data) const {
+    const std::string folder = folder_name(rung.name);
+    DemoNetwork network{{.name = rung.name, .run = fs::path(out_) / folder}, fs::path(out_) / (folder + ".onnx")};
+    std::vector<TomlEntry> options = rung.options;
+    set_option(options, whole_number("seed", static_cast<int64_t>(draw_.seed)));
+    network.training = train_network(options, kLadder, data, network.run, /*resume=*/false);
     return network;
   }
 
-  void measure_robustness(DemoResult& result) const {
+  /// Measures a network on parts of the images, and puts them together.
+  void measure(DemoNetwork& network, const DemoResult& result) const {
     const CorruptionSource& source = result.corrupted;
-    log_info(concat("measuring robustness: ", source.options.corruptions.size(), " corruptions, ",
+    const EvenlySpread first_frames(*result.validation, result.sequences);
+    const int64_t parts = std::min({kParts, source.dataset->size(), first_frames.size()});
+    log_info(concat("measuring '", network.name, "': ", source.options.corruptions.size(), " corruptions, ",
                     source.options.severities.size(), " severities, ", source.dataset->size(), " images; ",
-                    kOfficialPerturbations, " kinds of sequences, ", sequences_, " each"));
-    for (DemoNetwork& network : result.networks) {
-      measure_corruptions(network.measured(), source, network.corruptions, [] {});
-      measure_flips(network,
-                    {result.validation, {.resize = draw_.side, .crop = draw_.side, .seed = draw_.seed}, sequences_});
-      const DemoNetwork& first = result.networks.front();
-      network.corruption_scores = score_corruptions(network.corruptions, baseline_of(first.corruptions, first.name));
-      network.perturbation_scores =
-          score_perturbations(network.perturbations, baseline_of(first.perturbations, first.name));
+                    kOfficialPerturbations, " kinds of sequences, ", result.sequences, " each"));
+    const MeasuredNetwork measured = network.measured();
+    std::vector<CorruptionResults> corruptions(static_cast<size_t>(parts));
+    std::vector<PerturbationResults> perturbations;
+    std::vector<ClassificationResult> classifications;
+    for (int64_t p = 0; p < parts; ++p) {
+      const Part images(*result.validation, p, parts);
+      Loader loader(images, measured.loader);
+      classifications.push_back(evaluate(measured.network, measured.outputs, loader));
+      const Part corrupted(*source.dataset, p, parts);
+      CorruptionSource part = source;
+      part.dataset = &corrupted;
+      measure_corruptions(measured, part, corruptions[static_cast<size_t>(p)], [] {});
+      const Part firsts(first_frames, p, parts);
+      perturbations.push_back(measure_flips(
+          network, {.dataset = &firsts, .options = {.resize = draw_.side, .crop = draw_.side, .seed = draw_.seed}}));
+    }
+    network.corruptions = merged(corruptions);
+    network.perturbations = merged(perturbations);
+    network.whole = Trial::of(network, draw_.seed);
+    for (size_t p = 0; p < classifications.size(); ++p) {
+      Trial& part = network.parts.emplace_back(network.whole);
+      part.top1 = classifications[p].top1;
+      part.top5 = classifications[p].top5;
+      part.ece = classifications[p].ece;
+      part.corruptions = corruptions[p];
+      part.perturbations = perturbations[p];
     }
   }
 
   nlohmann::ordered_json to_json(const DemoResult& result) const {
+    const LadderResult climbed = result.climbed();
+    const nlohmann::ordered_json ladder = ladder_json(climbed);
+    const LadderBaseline baseline = LadderBaseline::of({result.networks.front().whole}, result.networks.front().name);
     nlohmann::ordered_json networks = nlohmann::ordered_json::array();
     for (const DemoNetwork& network : result.networks) {
       nlohmann::ordered_json errors;
       for (const std::string& corruption : result.corrupted.options.corruptions) {
         errors[corruption] = number_or_null(network.corruptions.mean_error(corruption));
       }
+      const CorruptionScores corruption = score_corruptions(network.corruptions, baseline.corruptions);
+      const PerturbationScores perturbation = score_perturbations(network.perturbations, baseline.perturbations);
+      const nlohmann::ordered_json& rung = ladder.at("rungs").at(networks.size());
       networks.push_back({{"name", network.name},
                           {"arch", network.arch()},
+                          {"changes", rung.value("changes", nlohmann::ordered_json::array())},
                           {"parameters", network.cost.parameters},
                           {"multiply_adds", network.cost.multiply_adds},
                           {"top1", network.measures().top1},
                           {"top5", network.measures().top5},
                           {"ece", network.measures().ece},
-                          {"corruption_error", share_or_null(network.corruption_scores.unnormalised_15)},
-                          {"mce", number_or_null(network.corruption_scores.mce_15)},
+                          {"corruption_error", share_or_null(corruption.unnormalised_15)},
+                          {"mce", number_or_null(corruption.mce_15)},
                           {"corruption_errors", errors},
-                          {"flip_probability", share_or_null(network.perturbation_scores.unnormalised_fr)},
-                          {"mfr", number_or_null(network.perturbation_scores.mfr)},
+                          {"flip_probability", share_or_null(perturbation.unnormalised_fr)},
+                          {"mfr", number_or_null(perturbation.mfr)},
                           {"seconds", network.training.seconds},
                           {"images_per_second", network.training.images_per_second},
                           {"inference_images_per_second", network.inference_rate},
+                          {"measures", rung.at("measures")},
                           {"model", network.model().string()},
                           {"onnx", network.onnx.string()}});
     }
-    return {{"out", out_}, {"report", report().string()}, {"networks", networks}};
+    return {{"out", out_},
+            {"report", report().string()},
+            {"networks", networks},
+            {"last_against_first", ladder.at("last_against_first")}};
   }
 
   std::string to_text(const DemoResult& result) const {
     const std::string model = result.networks.back().model().string();
-    return format_table(demo_figures(result)) +
+    return ladder_text(result.climbed()) +
            concat("\nTry: assemble eval --model ", model, " --data ", (fs::path(out_) / "data").string(),
                   "\n     assemble predict --model ", model, " ", (fs::path(out_) / "data/validation").string(),
                   "\n\nReport: ", report().string(), "\n");
   }
 
   std::string out_ = "runs/demo";
-  int64_t epochs_ = 45;
-  int64_t corrupted_images_ = 160;
-  int64_t sequences_ = 32;
+  std::optional<int64_t> epochs_;
+  int64_t corrupted_images_ = 96;
+  int64_t sequences_ = 16;
   int width_ = 16;
   DrawOptions draw_;
 };

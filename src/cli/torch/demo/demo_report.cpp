@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cmath>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
@@ -18,46 +17,6 @@ namespace {
 
 constexpr int kShownSeverity = 3;
 constexpr int64_t kShownImages = 20;
-
-std::string percent(double share) { return format_number(100 * share, 2) + " %"; }
-
-/// One sentence part a network, joined as people read them.
-template <typename Part>
-std::string of_each(const DemoResult& result, Part&& part) {
-  std::vector<std::string> parts;
-  for (const DemoNetwork& network : result.networks) parts.push_back(part(network));
-  return join(parts, ", ");
-}
-
-std::string what_was_done(const DemoResult& result) {
-  const DemoNetwork& first = result.networks.front();
-  const Dataset& validation = *result.validation;
-  return concat("Networks trained from scratch on the same drawn images, with the same recipe and seed, for ",
-                result.epochs, " epochs; they differ in their architecture alone: ",
-                of_each(result, [](const DemoNetwork& n) { return n.name + " (" + n.arch() + ")"; }),
-                ". The images are textured shapes on busy backgrounds, ", first.card.preprocessing.eval_size,
-                " pixels wide, in ", validation.classes(), " classes: ", result.train_images, " to train on and ",
-                validation.size(), " to validate with. All figures are those of the weights after the last epoch.");
-}
-
-std::string what_came_out(const DemoResult& result) {
-  const auto images = static_cast<double>(result.validation->size());
-  double deviation = 0;
-  for (const DemoNetwork& network : result.networks) {
-    const double top1 = network.measures().top1;
-    deviation = std::max(deviation, std::sqrt(top1 * (1 - top1) / images));
-  }
-  const auto top1 = [](const DemoNetwork& n) { return n.name + " " + percent(n.measures().top1); };
-  const auto error = [](const DemoNetwork& n) {
-    return n.name + " " + number_or_dash(n.corruption_scores.unnormalised_15, 2) + " %";
-  };
-  return concat("Right on the validation images: ", of_each(result, top1), ". Wrong when ",
-                result.corrupted.dataset->size(), " of them are corrupted in ",
-                result.corrupted.options.corruptions.size(), " ways and ", result.corrupted.options.severities.size(),
-                " severities: ", of_each(result, error),
-                ". It is one run on few images: the accuracies have a standard error of about ",
-                format_number(100 * deviation, 1), " points, and other seeds give other networks.");
-}
 
 std::vector<Prediction> classify(const DemoNetwork& network, const std::vector<Sample>& samples, ThreadPool& pool) {
   const auto prepare = [&](int64_t i, std::span<float> input) {
@@ -78,8 +37,8 @@ std::vector<ClassifiedImage> classified(const DemoResult& result, const std::vec
     images.push_back(
         {sample.encoded, descriptions.empty() ? shown_class(name) : descriptions[images.size()], name, {}});
   }
-  for (const DemoNetwork& network : result.networks) {
-    const std::vector<Prediction> predictions = classify(network, samples, pool);
+  for (const DemoNetwork* network : {&result.networks.front(), &result.networks.back()}) {
+    const std::vector<Prediction> predictions = classify(*network, samples, pool);
     for (size_t i = 0; i < images.size(); ++i) images[i].predictions.push_back(predictions[i]);
   }
   return images;
@@ -91,8 +50,8 @@ Gallery clean_gallery(const DemoResult& result) {
   for (int64_t i = 0; i < shown.size(); ++i) samples.push_back(shown.read(i));
   return {
       "Validation images",
-      "Spread evenly over the validation images, not picked: the right class, then what each network takes the image "
-      "for and how sure it is.",
+      "Spread evenly over the validation images, not picked: the right class, then what the first and the last network "
+      "take the image for, and how sure they are.",
       classified(result, samples)};
 }
 
@@ -108,7 +67,7 @@ Gallery corrupted_gallery(const DemoResult& result) {
   const std::string& name = dataset.class_names()[static_cast<size_t>(samples.front().label)];
   return {"One image under each corruption",
           concat("A ", shown_class(name), " at severity ", kShownSeverity, " of ", kCorruptionSeverities,
-                 ", and what each network takes it for."),
+                 ", and what the first and the last network take it for."),
           classified(result, samples, options.corruptions)};
 }
 
@@ -122,43 +81,39 @@ ComparedNetwork compared(const DemoNetwork& network) {
   return compared;
 }
 
+std::string what_was_done(const DemoResult& result) {
+  const DemoNetwork& first = result.networks.front();
+  const Dataset& validation = *result.validation;
+  return concat("Networks trained from scratch on the same drawn images for ", first.whole.epochs,
+                " epochs each, from the same seed. A rung changes one thing in the rung before and keeps the rest. The "
+                "images are textured shapes on busy backgrounds, ",
+                first.card.preprocessing.eval_size, " pixels wide, in ", validation.classes(),
+                " classes: ", result.train_images, " to train on and ", validation.size(),
+                " to validate with, which no training sees. Figures are those of the weights after the last epoch");
+}
+
 }  // namespace
 
-std::vector<std::vector<std::string>> demo_figures(const DemoResult& result) {
-  std::vector<std::vector<std::string>> rows;
-  const auto add = [&](const std::string& figure, auto&& value_of) {
-    rows.push_back({figure});
-    for (const DemoNetwork& network : result.networks) rows.back().push_back(value_of(network));
-  };
-  using Network = const DemoNetwork&;
-  add("", [](Network n) { return n.name; });
-  add("architecture", [](Network n) { return n.arch(); });
-  add("parameters, M", [](Network n) { return format_number(1e-6 * static_cast<double>(n.cost.parameters), 2); });
-  add("multiply-adds, M", [](Network n) { return format_number(1e-6 * static_cast<double>(n.cost.multiply_adds), 0); });
-  add("top-1 %", [](Network n) { return format_number(100 * n.measures().top1, 2); });
-  add("top-5 %", [](Network n) { return format_number(100 * n.measures().top5, 2); });
-  add("ECE", [](Network n) { return format_number(n.measures().ece, 4); });
-  add("error under corruptions %", [](Network n) { return number_or_dash(n.corruption_scores.unnormalised_15, 2); });
-  add(concat("mCE (", result.networks.front().name, " = 100)"),
-      [](Network n) { return number_or_dash(n.corruption_scores.mce_15, 2); });
-  add("flips in sequences %", [](Network n) { return number_or_dash(n.perturbation_scores.unnormalised_fr, 2); });
-  add(concat("mFR (", result.networks.front().name, " = 100)"),
-      [](Network n) { return number_or_dash(n.perturbation_scores.mfr, 2); });
-  add("training time", [](Network n) { return format_duration(n.training.seconds); });
-  add("training, images/s", [](Network n) { return format_number(n.training.images_per_second, 0); });
-  add("inference, images/s", [](Network n) { return format_number(n.inference_rate, 0); });
-  return rows;
+LadderResult DemoResult::climbed() const {
+  LadderResult climbed{
+      .ladder = ladder,
+      .trials = {},
+      .data = what_was_done(*this),
+      .measured_on = concat("Corruptions: ", corrupted.options.corruptions.size(), " at five severities of ",
+                            corrupted.dataset->size(), " validation images. Flips: ", kOfficialPerturbations,
+                            " kinds of sequences, ", sequences, " of each.")};
+  for (const DemoNetwork& network : networks) {
+    climbed.trials.push_back(network.parts);
+    climbed.whole.push_back(network.whole);
+  }
+  return climbed;
 }
 
 std::string demo_report(const DemoResult& result) {
-  Comparison comparison{"A vanilla and an assembled network",
-                        {what_was_done(result), what_came_out(result)},
-                        demo_figures(result),
-                        {},
-                        corrupted_gallery(result),
-                        clean_gallery(result)};
-  for (const DemoNetwork& network : result.networks) comparison.networks.push_back(compared(network));
-  return comparison_report(comparison);
+  return comparison_report({ladder_page(result.climbed()),
+                            {compared(result.networks.front()), compared(result.networks.back())},
+                            corrupted_gallery(result),
+                            clean_gallery(result)});
 }
 
 }  // namespace assemble::cli
