@@ -198,6 +198,20 @@ def optimizers():
     return result
 
 
+def soup():
+    """Statistics of a batch norm as torch.optim.swa_utils.update_bn takes them anew."""
+    torch.manual_seed(9)
+    norm = torch.nn.BatchNorm2d(3)
+    norm.running_mean.fill_(5.0)
+    batches = [torch.randn(count, 3, 2, 2) + count for count in (4, 2, 5)]
+    torch.optim.swa_utils.update_bn(batches, norm)
+    return {
+        "batches": [batch.flatten().tolist() for batch in batches],
+        "mean": norm.running_mean.tolist(),
+        "variance": norm.running_var.tolist(),
+    }
+
+
 write("cutmix", cutmix())
 write("random_augment", random_augment())
 write("efficient_channel_attention", efficient_channel_attention())
@@ -205,3 +219,4 @@ write("stochastic_depth", stochastic_depth())
 write("binary_cross_entropy", binary_cross_entropy())
 write("aug_mix", aug_mix())
 write("optimizers", optimizers())
+write("soup", soup())

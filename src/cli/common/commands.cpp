@@ -35,6 +35,7 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
   commands.push_back(make_preprocess_command());
   commands.push_back(torch_command("model"));
   commands.push_back(torch_command("convert"));
+  commands.push_back(torch_command("soup"));
   commands.push_back(torch_command("forward"));
   commands.push_back(make_export_command());
   commands.push_back(make_teach_command(hooks));

@@ -15,6 +15,7 @@ inline constexpr TorchCommand kTorchCommands[] = {
     {"ablate", "Train a ladder of configurations with several seeds, show what each rung brings"},
     {"model", "List the presets; show the size and cost of a network"},
     {"convert", "Import weights of TensorFlow, torchvision and timm into a model file, and export them"},
+    {"soup", "Average the weights of models: of one run's epochs, or of several runs"},
     {"forward", "Raw tensors through a network: logits and activations, for comparisons"},
 };
 

@@ -21,6 +21,7 @@ std::unique_ptr<Subcommand> make_convert_command();
 std::unique_ptr<Subcommand> make_demo_command();
 std::unique_ptr<Subcommand> make_forward_command();
 std::unique_ptr<Subcommand> make_model_command();
+std::unique_ptr<Subcommand> make_soup_command();
 std::unique_ptr<Subcommand> make_train_command();
 
 }  // namespace assemble::cli

@@ -48,6 +48,7 @@ TEST(TorchCommands, CheckTheirOutputsBeforeTheyReadAnything) {
   for (const std::vector<std::string>& call : {std::vector<std::string>{"convert", absent, out + ".safetensors"},
                                                {"convert", absent, out, "--to", "tensorflow"},
                                                {"forward", "--model", absent, "--input", absent, "--output", out},
+                                               {"soup", absent, "--data", absent, "--out", out},
                                                {"train", "--data", absent, "--out", out},
                                                {"demo", "--out", out}}) {
     testing::internal::CaptureStderr();
