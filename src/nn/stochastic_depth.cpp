@@ -11,8 +11,8 @@ torch::Tensor stochastic_depth_mask(const StochasticDepthOptions& options, const
   torch::Tensor mask = torch::empty({images, 1, 1, 1});
   float* factors = mask.data_ptr<float>();
   for (int64_t i = 0; i < images; ++i) {
-    const uint64_t row = state.first_row + static_cast<uint64_t>(i);
-    Random random(state.seed, RandomPurpose::kStochasticDepth, state.step, uint64_t{options.block} << 32 | row);
+    const uint64_t place = state.places.empty() ? static_cast<uint64_t>(i) : state.places[static_cast<size_t>(i)];
+    Random random(state.seed, RandomPurpose::kStochasticDepth, state.step, uint64_t{options.block} << 32 | place);
     factors[i] = random.bernoulli(stays) ? static_cast<float>(1 / stays) : 0.f;
   }
   return mask;

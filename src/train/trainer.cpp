@@ -81,13 +81,20 @@ void Trainer::next_batch(Batch& batch) {
   if (!loader_->next(batch)) throw RunError(train_.where(), "gave no batch");
 }
 
+/// Where images that the network sees lie among those of all processes.
+std::vector<int64_t> Trainer::places(int64_t images) const {
+  std::vector<int64_t> places(static_cast<size_t>(images));
+  for (int64_t i = 0; i < images; ++i) {
+    places[static_cast<size_t>(i)] = loader_->place_in_batch(i / batch_.views) * batch_.views + i % batch_.views;
+  }
+  return places;
+}
+
 /// Of this process' part of a batch, as they are drawn for the batch of all.
 torch::Tensor Trainer::lambdas(int64_t images, int64_t index) const {
   Random random(options_.seed, RandomPurpose::kMixup, 0, static_cast<uint64_t>(index));
   const torch::Tensor all = draw_lambdas(options_.mixup, images * ranks_->world(), options_.mixup_alpha, random);
-  std::vector<int64_t> places(static_cast<size_t>(all.size(0) / ranks_->world()));
-  for (size_t i = 0; i < places.size(); ++i) places[i] = loader_->place_in_batch(static_cast<int64_t>(i));
-  return all.index_select(0, torch::tensor(places));
+  return all.index_select(0, torch::tensor(places(all.size(0) / ranks_->world())));
 }
 
 /// By mixup or CutMix; where both are on, the pass draws which.
@@ -123,13 +130,19 @@ LabelledBatch Trainer::labelled_batch(int64_t index) {
   return labelled;
 }
 
+/// What is dropped of an image does not depend on the process that has it.
+void Trainer::key_stochastic_depth(int64_t index, int64_t images) {
+  StochasticDepthState& depth = model_->stochastic_depth_state();
+  depth.step = static_cast<uint32_t>(state_.step);
+  depth.places.clear();
+  const int64_t before = index % options_.accumulate * images * ranks_->world();
+  for (const int64_t place : places(images)) depth.places.push_back(static_cast<uint32_t>(before + place));
+}
+
 /// Adds to `sum` its part of the step's figures.
 void Trainer::micro_step(int64_t index, StepReport& sum) {
   const LabelledBatch batch = labelled_batch(index);
-  StochasticDepthState& depth = model_->stochastic_depth_state();
-  depth.step = static_cast<uint32_t>(state_.step);
-  depth.first_row =
-      static_cast<uint32_t>((index % options_.accumulate * ranks_->world() + ranks_->rank()) * batch.images.size(0));
+  key_stochastic_depth(index, batch.images.size(0));
   torch::Tensor loss, cross_entropy, logits, views;
   {
     const Timed timed(step_times_.forward, "forward");
@@ -302,7 +315,9 @@ Checkpoint Trainer::checkpoint(const std::vector<KeptModel>& kept) {
 void Trainer::explain_outputs() {
   const torch::NoGradGuard no_grad;
   const nn::KeptBuffers kept(*model_);
-  const torch::Tensor logits = model_->forward(to_tensor(images_of(batch_)).to(options_.device));
+  const torch::Tensor images = to_tensor(images_of(batch_)).to(options_.device);
+  key_stochastic_depth(0, images.size(0));
+  const torch::Tensor logits = model_->forward(images);
   if (!logits.isfinite().all().item<bool>()) {
     throw RunError(concat("step ", state_.step), "the network's outputs are not finite", kDivergedHint);
   }

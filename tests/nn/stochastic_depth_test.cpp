@@ -15,6 +15,8 @@ nlohmann::json golden() {
   return nlohmann::json::parse(test::read_text(test::stored_golden("techniques/stochastic_depth.json")));
 }
 
+StochasticDepthState key(uint64_t seed, uint32_t step) { return {.seed = seed, .step = step, .places = {}}; }
+
 TEST(StochasticDepth, DropsAndScalesRowsAsTorchvision) {
   const nlohmann::json stored = golden();
   const auto read = [&](const char* key) {
@@ -24,7 +26,7 @@ TEST(StochasticDepth, DropsAndScalesRowsAsTorchvision) {
   const StochasticDepthOptions options{.last_rate = stored.at("rate"), .block = 1, .blocks = 2};
   // torchvision scales the rows that stay as the mask does, and makes the others 0.
   for (uint32_t step = 0; step < 20; ++step) {
-    const auto state = std::make_shared<StochasticDepthState>(StochasticDepthState{.seed = 1, .step = step});
+    const auto state = std::make_shared<StochasticDepthState>(key(1, step));
     StochasticDepth layer(options, state);
     const torch::Tensor mask = stochastic_depth_mask(options, *state, 6);
     test::expect_near(layer->forward(branch), branch * mask, 0);
@@ -76,23 +78,23 @@ TEST(StochasticDepth, PassesThroughInEvaluationAndWithARateOfZero) {
 
 TEST(StochasticDepth, AnImagesValueDependsOnItsPlaceInTheStepAlone) {
   const StochasticDepthOptions options{.last_rate = 0.5, .block = 3, .blocks = 4};
-  StochasticDepthState state{.seed = 2, .step = 7};
+  StochasticDepthState state = key(2, 7);
   const torch::Tensor whole = stochastic_depth_mask(options, state, 64);
-  state.first_row = 40;
-  EXPECT_TRUE(stochastic_depth_mask(options, state, 24).equal(whole.narrow(0, 40, 24)));
-  state = {.seed = 2, .step = 8};
+  state.places = {40, 3, 63};
+  EXPECT_TRUE(stochastic_depth_mask(options, state, 3).equal(whole.index_select(0, torch::tensor({40, 3, 63}))));
+  state = key(2, 8);
   EXPECT_FALSE(stochastic_depth_mask(options, state, 64).equal(whole));
   StochasticDepthOptions other = options;
   other.block = 2;
   other.blocks = 3;
-  EXPECT_FALSE(stochastic_depth_mask(other, {.seed = 2, .step = 7}, 64).equal(whole));
+  EXPECT_FALSE(stochastic_depth_mask(other, key(2, 7), 64).equal(whole));
   const torch::Tensor many = stochastic_depth_mask(options, state, 20000);
   EXPECT_NEAR(many.mean().item<double>(), 1, 0.04);
   EXPECT_EQ(many.max().item<float>(), 2.f);
 }
 
 TEST(StochasticDepth, Gradient) {
-  const auto state = std::make_shared<StochasticDepthState>(StochasticDepthState{.seed = 3});
+  const auto state = std::make_shared<StochasticDepthState>(key(3, 0));
   StochasticDepth layer(StochasticDepthOptions{.last_rate = 0.5}, state);
   const torch::Tensor input = test::random_tensor({5, 2, 2, 2}, 2, torch::kDouble);
   EXPECT_LT(test::module_gradient_error(layer, input, [&](const torch::Tensor& x) { return layer->forward(x); }), 1e-6);

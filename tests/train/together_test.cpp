@@ -211,8 +211,31 @@ TEST_F(Together, TechniquesDrawWhatOneProcessDraws) {
        [](TrainOptions& all) {
          all.drop_block = {0.9, 0.8};
        }},
+      {"mixup 2 or CutMix",
+       [](TrainOptions& all) {
+         all.mixup = MixupType::kKeepBatch;
+         all.cutmix_alpha = 1;
+       }},
       {"stochastic depth", [](TrainOptions& all) { all.stochastic_depth = 0.5; }},
-      {"AugMix", [](TrainOptions& all) { all.augmentation.aug_mix.severity = 3; }}};
+      {"stochastic depth of two passes",
+       [](TrainOptions& all) {
+         all.stochastic_depth = 0.5;
+         all.accumulate = 2;
+       }},
+      {"stochastic depth with mixup 1",
+       [](TrainOptions& all) {
+         all.stochastic_depth = 0.5;
+         all.mixup = MixupType::kHalves;
+       }},
+      {"stochastic depth with CutMix",
+       [](TrainOptions& all) {
+         all.stochastic_depth = 0.5;
+         all.cutmix_alpha = 1;
+       }},
+      {"AugMix with stochastic depth", [](TrainOptions& all) {
+         all.augmentation.aug_mix.severity = 3;
+         all.stochastic_depth = 0.5;
+       }}};
   for (const auto& [name, use] : techniques) {
     SCOPED_TRACE(name);
     TrainOptions all = small("resnet50+sk+w8");

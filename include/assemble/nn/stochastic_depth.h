@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace assemble {
 
@@ -13,7 +14,7 @@ namespace assemble {
 struct StochasticDepthState {
   uint64_t seed = 0;
   uint32_t step = 0;
-  uint32_t first_row = 0;  ///< place within the step of the pass' first image
+  std::vector<uint32_t> places;  ///< within the step, of the pass' images; empty: 0, 1, 2, …
 };
 
 namespace nn {

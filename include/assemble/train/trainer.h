@@ -121,7 +121,9 @@ class Trainer {
   StepReport train_step();
   bool is_left_out(const StepReport& report, const std::vector<torch::Tensor>& buffers);
   bool measures_gradient() const;
+  void key_stochastic_depth(int64_t index, int64_t images);
   void micro_step(int64_t index, StepReport& sum);
+  std::vector<int64_t> places(int64_t images) const;
   torch::Tensor lambdas(int64_t images, int64_t index) const;
   LabelledBatch mixed(const LabelledBatch& batch, int64_t index) const;
   LabelledBatch labelled_batch(int64_t index);
