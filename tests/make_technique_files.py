@@ -212,6 +212,32 @@ def soup():
     }
 
 
+def sharpness():
+    """Four steps of a linear classifier, of which the second and the last are sharpness-aware."""
+    torch.manual_seed(10)
+    images, labels = torch.randn(6, 4), torch.tensor([0, 2, 1, 1, 0, 2])
+    weight, bias = torch.nn.Parameter(torch.randn(3, 4)), torch.nn.Parameter(torch.randn(3))
+    parameters = [weight, bias]
+    result = {"images": images.flatten().tolist(), "labels": labels.tolist(), "rho": 0.5}
+    result["before"] = [p.detach().flatten().tolist() for p in parameters]
+    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+
+    def gradients(at):
+        at = [p.detach().requires_grad_() for p in at]
+        loss = torch.nn.functional.cross_entropy(torch.nn.functional.linear(images, *at), labels)
+        return torch.autograd.grad(loss, at)
+
+    for step in range(4):
+        descent = gradients(parameters)
+        if step % 2 == 1:
+            scale = result["rho"] / (torch.nn.utils.get_total_norm(descent) + 1e-12)
+            descent = gradients([p + scale * g for p, g in zip(parameters, descent)])
+        for parameter, gradient in zip(parameters, descent):
+            parameter.grad = gradient
+        optimizer.step()
+    return result | {"after": [p.detach().flatten().tolist() for p in parameters]}
+
+
 write("cutmix", cutmix())
 write("random_augment", random_augment())
 write("efficient_channel_attention", efficient_channel_attention())
@@ -220,3 +246,4 @@ write("binary_cross_entropy", binary_cross_entropy())
 write("aug_mix", aug_mix())
 write("optimizers", optimizers())
 write("soup", soup())
+write("sharpness", sharpness())

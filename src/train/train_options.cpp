@@ -106,6 +106,12 @@ void TrainOptions::check() const {
   if (bn_momentum) require_below_1(*bn_momentum, "`bn_momentum`");
   require_below_1(average_decay, "`average_decay`");
   require_at_least(clip_gradients, 0, "`clip_gradients`");
+  require_at_least(sam_rho, 0, "`sam_rho`");
+  require(sam_every >= 1, "`sam_every`", "1 or more");
+  if (sam_rho > 0 && accumulate > 1) {
+    throw UsageError("`sam_rho`", "looks twice at the batch of a step, but `accumulate` has several that pass by",
+                     "use `accumulate` 1 with a larger `batch_size`");
+  }
   require(skip_non_finite >= 0, "`skip_non_finite`", "0 or more");
   require_share(small_share, "`small_share`");
   require_at_least(fine_eval_ratio, 0, "`fine_eval_ratio`");

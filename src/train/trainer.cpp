@@ -17,6 +17,7 @@
 #include "assemble/train/arcface.h"
 #include "assemble/train/cutmix.h"
 #include "assemble/train/losses.h"
+#include "assemble/train/sharpness.h"
 
 namespace assemble {
 namespace {
@@ -143,6 +144,18 @@ void Trainer::key_stochastic_depth(int64_t index, int64_t images) {
 void Trainer::micro_step(int64_t index, StepReport& sum) {
   const LabelledBatch batch = labelled_batch(index);
   key_stochastic_depth(index, batch.images.size(0));
+  pass(batch, /*synchronise=*/(index + 1) % options_.accumulate == 0, sum);
+  if (options_.sam_rho > 0 && (state_.step + 1) % options_.sam_every == 0) {
+    const nn::KeptBuffers statistics(*model_);  // they have seen the batch
+    const SharpestNearby there(model_->parameters(), options_.sam_rho);
+    StepReport unreported;
+    pass(batch, /*synchronise=*/true, unreported);
+  }
+  step_times_.images += batch_.size * ranks_->world();
+}
+
+/// Forward and backward. Adds to `sum` its part of the step's figures.
+void Trainer::pass(const LabelledBatch& batch, bool synchronise, StepReport& sum) {
   torch::Tensor loss, cross_entropy, logits, views;
   {
     const Timed timed(step_times_.forward, "forward");
@@ -167,10 +180,8 @@ void Trainer::micro_step(int64_t index, StepReport& sum) {
   }
   {
     const Timed timed(step_times_.backward, "backward");
-    const bool is_last = (index + 1) % options_.accumulate == 0;
-    ranks_->backward(loss / static_cast<double>(options_.accumulate), is_last);
+    ranks_->backward(loss / static_cast<double>(options_.accumulate), synchronise);
   }
-  step_times_.images += batch_.size * ranks_->world();
   const double both = loss.item<double>();
   const bool is_sum = options_.kd_temperature > 0 || views.defined();
   const double of_labels = is_sum ? cross_entropy.item<double>() : both;

@@ -284,6 +284,10 @@ void Trainer::warn_of_no_effect() const {
   warn_of_mixing(options_);
   warn_of_loss(options_);
   warn_of_optimizer(options_);
+  if (options_.sam_rho == 0 && options_.sam_every > 1) log_warning("`sam_every` has no effect without `sam_rho`");
+  if (options_.sam_rho > 0 && options_.sam_every > total_steps_) {
+    log_warning(concat("`sam_rho` has no effect: the run has ", total_steps_, " steps, fewer than `sam_every`"));
+  }
   if (options_.freeze == FreezeDepth::kBackbone && options_.backbone_lr_factor != 1) {
     log_warning("`backbone_lr_factor` has no effect on a frozen backbone");
   }

@@ -125,6 +125,19 @@ TEST_F(Together, GradientsAreThoseOfOneProcess) {
   }
 }
 
+/// Processes climb along the gradient of all, and share that of the place which they come to.
+TEST_F(Together, SharpnessAwareStepsAreThoseOfOneProcess) {
+  TrainOptions all = small("resnet50+w8");
+  all.max_steps = 1;
+  all.sync_bn = true;
+  all.zero_gamma = true;  // without it, shared batch norms make much of rounding
+  const Tensors plain = train(all, 1).momentum;
+  all.sam_rho = 0.05;
+  const Tensors one = train(all, 1).momentum, two = train(all, 2).momentum;
+  EXPECT_GT(difference(plain, one), 0.1);
+  EXPECT_LT(difference(one, two), 1e-4);
+}
+
 TEST_F(Together, TwentyStepsHaveTheLossesOfOneProcess) {
   for (const char* arch : {"resnet50+w8", "resnet50+bl+sk+aa3+d+w8", "mobilenet_v1+w8"}) {
     TrainOptions all = small(arch);

@@ -71,6 +71,8 @@ struct TrainOptions {
   std::optional<double> bn_momentum = 0.997;
   double average_decay = 0;   ///< of the weights' moving average; 0: off
   double clip_gradients = 0;  ///< largest gradient norm; 0: off
+  double sam_rho = 0;         ///< distance ρ of sharpness-aware minimisation; 0: off
+  int64_t sam_every = 1;      ///< steps, the last of which is sharpness-aware
   /// Steps of the run that are left out since their loss or gradient is not finite; one more ends it.
   int64_t skip_non_finite = 0;
 

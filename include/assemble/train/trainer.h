@@ -123,6 +123,7 @@ class Trainer {
   bool measures_gradient() const;
   void key_stochastic_depth(int64_t index, int64_t images);
   void micro_step(int64_t index, StepReport& sum);
+  void pass(const LabelledBatch& batch, bool synchronise, StepReport& sum);
   std::vector<int64_t> places(int64_t images) const;
   torch::Tensor lambdas(int64_t images, int64_t index) const;
   LabelledBatch mixed(const LabelledBatch& batch, int64_t index) const;

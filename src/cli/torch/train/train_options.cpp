@@ -127,6 +127,12 @@ void TrainFlags::declare_recipe(CLI::App& app) {
   app.add_option("--epsilon", o.adam.epsilon, "ε of adamw and lamb")->transform(positive())->group(group);
   app.add_option("--momentum", o.optimizer.momentum, "Momentum of SGD")->transform(share())->group(group);
   app.add_flag("--nesterov", o.optimizer.nesterov, "Nesterov momentum")->group(group);
+  app.add_option("--sam-rho", o.sam_rho, "Distance of sharpness-aware minimisation, usually 0.05; 0 is off")
+      ->transform(not_negative())
+      ->group(group);
+  app.add_option("--sam-every", o.sam_every, "Steps, the last of which is sharpness-aware, with --sam-rho")
+      ->transform(at_least(1))
+      ->group(group);
   app.add_option("--clip-gradients", o.clip_gradients, "Largest norm of the gradient; 0 is off")
       ->transform(not_negative())
       ->group(group);
