@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -29,6 +30,8 @@ inline uint16_t free_port() {
 
 /// Runs work(rank) of each rank on a thread of its own. What one throws is a failure of the test.
 inline void in_ranks(int world, const std::function<void(const Ranks&)>& work) {
+  // c10d's flight recorder keeps a map for all process groups of a process, without a lock. Programs have one group.
+  setenv("TORCH_FR_BUFFER_SIZE", "0", /*overwrite=*/1);
   const uint16_t port = free_port();
   std::vector<std::thread> threads;
   for (int rank = world - 1; rank >= 0; --rank) {
