@@ -33,17 +33,39 @@ TEST(CorruptionFilters, BordersAreScipys) {
 TEST(CorruptionFilters, WeightedRowsAddUpAtAnyLength) {
   test::for_each_simd_target([](const std::string& target) {
     for (const size_t count : {1u, 31u, 32u, 33u, 100u}) {
-      std::vector<float> a(count), b(count), out(count);
-      for (size_t i = 0; i < count; ++i) a[i] = static_cast<float>(i), b[i] = static_cast<float>(3 * i + 1);
-      const std::vector<const float*> rows{a.data(), b.data()};
-      weighted_rows(rows, std::vector<float>{2, -1}, count, out.data());
-      for (size_t i = 0; i < count; ++i) ASSERT_EQ(out[i], -static_cast<float>(i) - 1) << i << target;
+      std::vector<double> a(count), b(count), out(count);
+      for (size_t i = 0; i < count; ++i) a[i] = static_cast<double>(i), b[i] = static_cast<double>(3 * i + 1);
+      const std::vector<const double*> rows{a.data(), b.data()};
+      weighted_rows(rows, std::vector<double>{2, -1}, count, out.data());
+      for (size_t i = 0; i < count; ++i) ASSERT_EQ(out[i], -static_cast<double>(i) - 1) << i << target;
+    }
+  });
+}
+
+// As scipy.ndimage.correlate1d adds up, on every processor: another order gives other last bits.
+TEST(CorruptionFilters, MirroredRowsAddUpInScipysOrder) {
+  const std::vector<double> weights{0.1, 0.2, 0.4, 0.2, 0.1};
+  test::for_each_simd_target([&](const std::string& target) {
+    for (const size_t count : {1u, 15u, 16u, 17u, 100u}) {
+      std::vector<float> uniform(count * weights.size());
+      Random(2, RandomPurpose::kDraw).fill_uniform(uniform);
+      const std::vector<double> values(uniform.begin(), uniform.end());
+      std::vector<const double*> rows;
+      for (size_t k = 0; k < weights.size(); ++k) rows.push_back(values.data() + k * count);
+      std::vector<double> out(count);
+      mirrored_rows(rows, weights, count, out.data());
+      for (size_t i = 0; i < count; ++i) {
+        double expected = rows[2][i] * 0.4;
+        expected += (rows[0][i] + rows[4][i]) * 0.1;
+        expected += (rows[1][i] + rows[3][i]) * 0.2;
+        ASSERT_EQ(out[i], expected) << i << target;
+      }
     }
   });
 }
 
 /// Slow and obvious.
-std::vector<double> filtered(const std::vector<float>& field, const FieldSize& size, double sigma, double truncate,
+std::vector<double> filtered(const std::vector<double>& field, const FieldSize& size, double sigma, double truncate,
                              Border border) {
   const int radius = static_cast<int>(truncate * sigma + 0.5);
   std::vector<double> result(field.size());
@@ -69,14 +91,14 @@ std::vector<double> filtered(const std::vector<float>& field, const FieldSize& s
 }
 
 TEST(CorruptionFilters, GaussianEqualsTheSlowOne) {
+  Random random(1, RandomPurpose::kDraw);
   for (const FieldSize& size : {FieldSize{9, 14, 3}, FieldSize{13, 5, 1}, FieldSize{1, 1, 1}}) {
     for (const Border border : {Border::kNearest, Border::kReflect}) {
       for (const double sigma : {0.7, 2.0, 6.0}) {  // the last one reaches beyond the mirrored field
-        std::vector<float> field(size.count());
-        Random(1, RandomPurpose::kDraw).fill_uniform(field);
+        std::vector<double> field = normal_field(size, 0, 1, random);
         const std::vector<double> expected = filtered(field, size, sigma, 4, border);
         gaussian_filter(field, size, sigma, 4, border);
-        for (size_t i = 0; i < field.size(); ++i) ASSERT_NEAR(field[i], expected[i], 1e-5) << sigma;
+        for (size_t i = 0; i < field.size(); ++i) ASSERT_NEAR(field[i], expected[i], 1e-12) << sigma;
       }
     }
   }
@@ -94,6 +116,17 @@ TEST(CorruptionFilters, MotionBlurIsHalfAGaussianOnALine) {
     const double expected = back >= 0 && back < 3 ? 250 * std::exp(-0.5 * back * back) / total : 0;
     EXPECT_EQ(out[static_cast<size_t>(2 * 9 + x)], static_cast<int>(expected + 0.002)) << x;
     EXPECT_EQ(out[static_cast<size_t>(9 + x)], 0);
+  }
+}
+
+// ImageMagick's MagickMotionBlurImage of two rows whose sums are within 1e-5 of a whole level.
+TEST(CorruptionFilters, MotionBlurCutsOffWhereImageMagickDoes) {
+  const std::vector<std::array<uint8_t, 5>> rows{{229, 102, 116, 116, 116}, {139, 59, 150, 150, 150}};
+  const std::array<int, 2> expected{176, 112};
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::array<uint8_t, 5> out{};
+    motion_blur_levels(rows[i].data(), {1, 5, 1}, 1, 1.0, 0, out.data());
+    EXPECT_EQ(out[0], expected[i]);
   }
 }
 

@@ -144,6 +144,51 @@ TEST(Perturbations, BrightnessRaisesTheValue) {
   EXPECT_EQ(frames[30].pixels[0], 176);  // 100 + 0.3 · 255 = 176.5
 }
 
+/// The first pixel of each frame.
+std::vector<std::array<int, 3>> first_pixels(const std::vector<Image>& frames) {
+  std::vector<std::array<int, 3>> result;
+  for (const Image& frame : frames) result.push_back({frame.pixels[0], frame.pixels[1], frame.pixels[2]});
+  return result;
+}
+
+// Of make_imagenet_p.py: many levels are whole but for the rounding of scikit-image's HSV.
+TEST(Perturbations, BrightnessEqualsTheGenerators) {
+  Image image = gray_image(0);
+  for (size_t i = 0; i < image.pixels.size(); i += 3) {
+    image.pixels[i] = 200, image.pixels[i + 1] = 120, image.pixels[i + 2] = 40;
+  }
+  const std::vector<std::array<int, 3>> expected{
+      {123, 74, 24},  {128, 77, 25},  {133, 80, 26},  {138, 83, 27},  {143, 86, 28},  {148, 89, 29},  {154, 92, 30},
+      {159, 95, 31},  {164, 98, 32},  {169, 101, 33}, {174, 104, 34}, {179, 107, 35}, {184, 110, 36}, {189, 113, 37},
+      {194, 116, 38}, {200, 120, 39}, {205, 123, 41}, {210, 126, 42}, {215, 129, 43}, {220, 132, 44}, {225, 135, 45},
+      {230, 138, 46}, {235, 141, 47}, {240, 144, 48}, {245, 147, 49}, {251, 150, 50}, {255, 153, 50}, {255, 153, 50},
+      {255, 153, 50}, {255, 153, 50}, {255, 153, 50}};
+  EXPECT_EQ(first_pixels(make(image, "brightness")), expected);
+}
+
+// Of make_imagenet_p.py: the mean of equal levels, in PyTorch's floats, is now whole and now below.
+TEST(Perturbations, ZoomBlurOfAFlatImageEqualsTheGenerators) {
+  const std::vector<int> expected{233, 233, 233, 233, 233, 232, 232, 232, 232, 233, 233, 233, 233, 233, 233, 233,
+                                  233, 233, 233, 233, 233, 233, 233, 232, 232, 232, 232, 232, 232, 232, 232};
+  std::vector<int> levels;
+  for (const auto& pixel : first_pixels(make(gray_image(233), "zoom_blur"))) levels.push_back(pixel[0]);
+  EXPECT_EQ(levels, expected);
+}
+
+// Of make_imagenet_p.py with OpenCV 4, whose warpPerspective takes one of 32 steps between pixels.
+// OpenCV 5 interpolates otherwise.
+TEST(Perturbations, TiltEqualsTheGenerators) {
+  const std::vector<Image> frames = perturb(sample_image(8, 8), "tilt", 0, {0, 8});
+  const auto reds = [&](size_t frame) {
+    std::vector<int> result;
+    for (int x = 0; x < 8; ++x) result.push_back(frames[frame].row(3)[3 * x]);
+    return result;
+  };
+  EXPECT_THAT(reds(0), testing::ElementsAre(0, 60, 62, 62, 63, 133, 143, 143));
+  EXPECT_THAT(reds(7), testing::ElementsAre(10, 63, 63, 63, 63, 140, 143, 129));
+  EXPECT_THAT(reds(30), testing::ElementsAre(63, 63, 63, 63, 86, 143, 143, 22));
+}
+
 TEST(Perturbations, ScaleLeavesBlackAroundASmallImage) {
   const std::vector<Image> frames = perturb(gray_image(200), "scale", 0, {0, kSide});
   EXPECT_EQ(frames[0].row(2)[0], 0);  // at 40 % the image ends 19 pixels from the border

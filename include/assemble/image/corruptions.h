@@ -15,6 +15,7 @@ namespace assemble {
 /// The corruptions of ImageNet-C (Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common
 /// Corruptions and Perturbations", ICLR 2019), with the parameters and the order of operations of the published
 /// generator (github.com/hendrycks/robustness, ImageNet-C/create_c/make_imagenet_c.py), at any image size.
+/// Where no random numbers are involved, pixels equal the generator's.
 /// docs/corruptions.md shows all of them and says where this differs from the generator and from other packages.
 
 /// Severities go from 1 to this.

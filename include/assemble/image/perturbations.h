@@ -12,7 +12,8 @@ namespace assemble {
 /// @file
 /// The perturbation sequences of ImageNet-P (Hendrycks & Dietterich, ICLR 2019), with the parameters, the number of
 /// frames and the order of operations of the published generator (github.com/hendrycks/robustness,
-/// ImageNet-P/create_p/make_imagenet_p.py), at any image size.
+/// ImageNet-P/create_p/make_imagenet_p.py), at any image size. Where no random numbers are involved, pixels equal the
+/// generator's; of tilt, the generator's with OpenCV 4.
 
 /// The 10 kinds over which mFR is defined: gaussian_noise, shot_noise, motion_blur, zoom_blur, snow, brightness,
 /// translate, rotate, tilt, scale; then the extra ones: speckle_noise, gaussian_blur, spatter, shear, and the stronger

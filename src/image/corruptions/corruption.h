@@ -52,14 +52,15 @@ Image jpeg_compression(const Image& image, Call& call);
 /// How much water lies on each pixel, in [0, strength]: the liquid, weighted by the distance from its edges and
 /// embossed.
 /// @param liquid in [0, 255]
-std::vector<float> water_amounts(std::span<const float> liquid, const FieldSize& size, float strength);
+std::vector<double> water_amounts(std::span<const double> liquid, const FieldSize& size, double strength);
 
 /// A black image of the same size.
 inline Image like(const Image& image) { return Image::create(image.height, image.width); }
 
 /// Clips to [0, 255] and cuts off, as the generator's np.uint8 does.
-inline uint8_t level(float value) {
-  return static_cast<uint8_t>(static_cast<int>(std::min(std::max(value, 0.0f), 255.0f)));
+template <typename Value>
+uint8_t level(Value value) {
+  return static_cast<uint8_t>(static_cast<int>(std::min(std::max(value, Value{0}), Value{255})));
 }
 
 }  // namespace assemble::corruptions

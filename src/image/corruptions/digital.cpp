@@ -79,13 +79,14 @@ int nearest_source(int index, int source, int target) {
 }
 
 /// A random displacement field: uniform in [-1, 1), smoothed, scaled.
-std::vector<float> displacement(const FieldSize& size, double sigma, double scale, Random& random) {
-  std::vector<float> field(size.count());
-  random.fill_uniform(field);
-  for (float& value : field) value = 2 * value - 1;
+std::vector<double> displacement(const FieldSize& size, double sigma, double scale, Random& random) {
+  std::vector<float> uniform(size.count());
+  random.fill_uniform(uniform);
+  std::vector<double> field(uniform.begin(), uniform.end());
+  for (double& value : field) value = 2 * value - 1;
   constexpr double kTruncate = 3;
   gaussian_filter(field, size, sigma, kTruncate, Border::kReflect);
-  for (float& value : field) value *= static_cast<float>(scale);
+  for (double& value : field) value *= scale;
   return field;
 }
 
@@ -152,14 +153,15 @@ Image elastic_transform(const Image& image, Call& call) {
   cv::warpAffine(source, warped, random_affine(image, side * affine, call.random), source.size(), cv::INTER_LINEAR,
                  cv::BORDER_REFLECT_101);
   const FieldSize size{image.height, image.width, 1};
-  const std::vector<float> dx = displacement(size, side * sigma, side * scale, call.random);
-  const std::vector<float> dy = displacement(size, side * sigma, side * scale, call.random);
+  const std::vector<double> dx = displacement(size, side * sigma, side * scale, call.random);
+  const std::vector<double> dy = displacement(size, side * sigma, side * scale, call.random);
   Image result = like(image);
   size_t i = 0;
   for (int y = 0; y < image.height; ++y) {
     uint8_t* out = result.row(y);
     for (int x = 0; x < image.width; ++x, ++i) {
-      const float at_y = static_cast<float>(y) + dy[i], at_x = static_cast<float>(x) + dx[i];
+      const float at_y = static_cast<float>(y) + static_cast<float>(dy[i]);
+      const float at_x = static_cast<float>(x) + static_cast<float>(dx[i]);
       const float floor_y = std::floor(at_y), floor_x = std::floor(at_x);
       const int top = static_cast<int>(floor_y), left = static_cast<int>(floor_x);
       const float down = at_y - floor_y, right = at_x - floor_x;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Filters that several corruptions share. Fields are HWC floats, rows without padding.
+// Filters that several corruptions share. Fields are HWC, rows without padding. Sums are of doubles, in the order of
+// the packages that the published generator calls: levels are cut off, and rounding decides on which side a whole one
+// falls.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "assemble/core/random.h"
 #include "assemble/image/image.h"
 
 namespace assemble::corruptions {
@@ -28,27 +31,40 @@ struct FieldSize {
   size_t count() const { return row() * height; }
 };
 
-/// The image as floats, with `pad` pixels more on every side.
-std::vector<float> padded_floats(const uint8_t* pixels, const FieldSize& size, int pad, Border border);
+/// The levels times `scale`, with `pad` pixels more on every side.
+std::vector<double> padded_levels(const uint8_t* pixels, const FieldSize& size, int pad, Border border,
+                                  double scale = 1);
 
 /// out[i] = Σ_k weights[k] · rows[k][i], i in [0, count).
-void weighted_rows(std::span<const float* const> rows, std::span<const float> weights, size_t count, float* out);
+void weighted_rows(std::span<const double* const> rows, std::span<const double> weights, size_t count, double* out);
+
+/// The same for an odd number of symmetric weights, as SciPy adds them up: the middle, then pairs, the outermost first.
+void mirrored_rows(std::span<const double* const> rows, std::span<const double> weights, size_t count, double* out);
 
 /// Gaussian filter, kernel cut at round(truncate · sigma) as SciPy does, in place, each channel for itself.
-void gaussian_filter(std::vector<float>& field, const FieldSize& size, double sigma, double truncate, Border border);
+void gaussian_filter(std::vector<double>& field, const FieldSize& size, double sigma, double truncate, Border border);
 
-/// Bytes to floats and back (clipped and cut off).
-std::vector<float> to_floats(const Image& image);
+/// The image blurred by scikit-image's gaussian(): borders repeated.
+Image gaussian_blurred(const Image& image, double sigma, double truncate);
+
+/// Levels as shares of 255, as Python divides them.
+std::vector<float> to_shares(const Image& image);
+
+/// Normal random numbers.
+std::vector<double> normal_field(const FieldSize& size, float mean, float deviation, Random& random);
+
+/// Clipped and cut off.
 void to_levels(std::span<const float> field, uint8_t* pixels);
+void to_levels(std::span<const double> field, uint8_t* pixels);
 
 /// ImageMagick's motion blur: half a Gaussian of deviation `sigma` over 2·radius + 1 pixels on a line that starts at
-/// the pixel, cut off to 8 bits.
+/// the pixel, rounded to 16 bits and cut off to 8.
 /// @param degrees direction, 0 is right, 90 is down
 void motion_blur_levels(const uint8_t* pixels, const FieldSize& size, int radius, double sigma, double degrees,
                         uint8_t* out);
 
-/// Adds to `sum` the middle of `field` magnified `zoom` times (≥ 1), as scipy.ndimage.zoom of order 1 makes it:
-/// ceil(size / zoom) pixels are stretched to round(ceil(size / zoom) · zoom), corners on corners, and trimmed.
+/// Adds to `sum`, in float, the middle of `field` magnified `zoom` times (≥ 1), as scipy.ndimage.zoom of order 1 makes
+/// it: ceil(size / zoom) pixels are stretched to round(ceil(size / zoom) · zoom), corners on corners, and trimmed.
 void add_clipped_zoom(std::span<const float> field, const FieldSize& size, double zoom, std::span<float> sum);
 
 }  // namespace assemble::corruptions

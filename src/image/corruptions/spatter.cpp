@@ -11,30 +11,30 @@ constexpr int kChannels = Image::kChannels;
 constexpr double kTruncate = 4;
 
 /// Blends towards `color`: pixel · keep + color · amount, by pixel.
-void blend(const Image& image, std::span<const float> amounts, bool covers, const std::array<float, kChannels>& color,
+void blend(const Image& image, std::span<const double> amounts, bool covers, const std::array<double, kChannels>& color,
            Image& result) {
   for (size_t i = 0; i < amounts.size(); ++i) {
-    const float amount = amounts[i], keep = covers ? 1 - amount : 1.f;
+    const double amount = amounts[i], keep = covers ? 1 - amount : 1.0;
     for (size_t c = 0; c < kChannels; ++c) {
       const size_t at = kChannels * i + c;
-      result.pixels[at] = level(static_cast<float>(image.pixels[at]) * keep + color[c] * amount);
+      result.pixels[at] = level(image.pixels[at] * keep + color[c] * amount);
     }
   }
 }
 
 /// Mud is opaque where its smoothed mask is above a threshold.
-std::vector<float> mud_amounts(std::span<const float> liquid, const FieldSize& size, float threshold, double sigma) {
-  constexpr float kLeast = 0.8f;
-  std::vector<float> amounts(liquid.size());
-  for (size_t i = 0; i < amounts.size(); ++i) amounts[i] = liquid[i] > threshold ? 1.f : 0.f;
+std::vector<double> mud_amounts(std::span<const double> liquid, const FieldSize& size, double threshold, double sigma) {
+  constexpr double kLeast = 0.8;
+  std::vector<double> amounts(liquid.size());
+  for (size_t i = 0; i < amounts.size(); ++i) amounts[i] = liquid[i] > threshold ? 1 : 0;
   gaussian_filter(amounts, size, sigma, kTruncate, Border::kNearest);
-  for (float& amount : amounts) amount = amount < kLeast ? 0.f : amount;
+  for (double& amount : amounts) amount = amount < kLeast ? 0 : amount;
   return amounts;
 }
 
 }  // namespace
 
-std::vector<float> water_amounts(std::span<const float> liquid, const FieldSize& size, float strength) {
+std::vector<double> water_amounts(std::span<const double> liquid, const FieldSize& size, double strength) {
   cv::Mat levels(size.height, size.width, CV_8UC1);
   to_levels(liquid, levels.data);
   cv::Mat edges, distance, relief, smooth;
@@ -48,11 +48,11 @@ std::vector<float> water_amounts(std::span<const float> liquid, const FieldSize&
   const cv::Matx33f emboss(-2, -1, 0, -1, 1, 1, 0, 1, 2);
   cv::filter2D(relief, smooth, CV_8U, emboss);
   cv::blur(smooth, smooth, cv::Size(3, 3));
-  std::vector<float> amounts(liquid.size());
-  for (size_t i = 0; i < amounts.size(); ++i) amounts[i] = static_cast<float>(levels.data[i] * smooth.data[i]);
-  const float most = *std::max_element(amounts.begin(), amounts.end());
+  std::vector<double> amounts(liquid.size());
+  for (size_t i = 0; i < amounts.size(); ++i) amounts[i] = levels.data[i] * smooth.data[i];
+  const double most = *std::max_element(amounts.begin(), amounts.end());
   if (most > 0) {
-    for (float& amount : amounts) amount *= strength / most;
+    for (double& amount : amounts) amount *= strength / most;
   }
   return amounts;
 }
@@ -62,25 +62,23 @@ Image spatter(const Image& image, Call& call) {
     float mean;
     float deviation;
     double sigma;
-    float threshold;
-    float strength;  ///< of water; of mud, the smoothing of its mask
+    double threshold;
+    double strength;  ///< of water; of mud, the smoothing of its mask
     bool mud;
   };
-  const auto p = call.pick<Parameters>({{{0.65f, 0.3f, 4, 0.69f, 0.6f, false},
-                                         {0.65f, 0.3f, 3, 0.68f, 0.6f, false},
-                                         {0.65f, 0.3f, 2, 0.68f, 0.5f, false},
-                                         {0.65f, 0.3f, 1, 0.65f, 1.5f, true},
-                                         {0.67f, 0.4f, 1, 0.65f, 1.5f, true}}});
+  const auto p = call.pick<Parameters>({{{0.65f, 0.3f, 4, 0.69, 0.6, false},
+                                         {0.65f, 0.3f, 3, 0.68, 0.6, false},
+                                         {0.65f, 0.3f, 2, 0.68, 0.5, false},
+                                         {0.65f, 0.3f, 1, 0.65, 1.5, true},
+                                         {0.67f, 0.4f, 1, 0.65, 1.5, true}}});
   const FieldSize size{image.height, image.width, 1};
-  std::vector<float> liquid(size.count());
-  call.random.fill_normal(liquid);
-  for (float& value : liquid) value = p.mean + p.deviation * value;
+  std::vector<double> liquid = normal_field(size, p.mean, p.deviation, call.random);
   gaussian_filter(liquid, size, p.sigma, kTruncate, Border::kNearest);
   Image result = like(image);
   if (p.mud) {
     blend(image, mud_amounts(liquid, size, p.threshold, p.strength), true, {63, 42, 20}, result);
   } else {
-    for (float& value : liquid) value = value < p.threshold ? 0.f : 255 * value;
+    for (double& value : liquid) value = value < p.threshold ? 0 : 255 * value;
     blend(image, water_amounts(liquid, size, p.strength), false, {175, 238, 238}, result);
   }
   return result;

@@ -27,13 +27,14 @@ Frames motion_blur(Call& call) {
 
 Frames zoom_blur(Call& call) {
   Frames frames{call.cropped()};
-  std::vector<float> sum = corruptions::to_floats(frames.front());
+  std::vector<float> sum = corruptions::to_shares(frames.front());
   for (int i = 1; i < call.frames; ++i) {
     const Image zoomed = transform(call.image, {.scale = 1 + 0.004 * i}, call.window());
     Image mean = like(zoomed);
+    const std::vector<float> shares = corruptions::to_shares(zoomed);
     for (size_t p = 0; p < sum.size(); ++p) {
-      sum[p] += static_cast<float>(zoomed.pixels[p]);
-      mean.pixels[p] = corruptions::level(sum[p] / static_cast<float>(i + 1));
+      sum[p] += shares[p];
+      mean.pixels[p] = corruptions::level(sum[p] / static_cast<float>(i + 1) * 255);
     }
     frames.push_back(std::move(mean));
   }
@@ -44,12 +45,8 @@ Frames gaussian_blur(Call& call) {
   constexpr double kTruncate = 6;
   const Image clean = call.cropped();
   Frames frames;
-  for (int i = 0; i < call.frames; ++i) {
-    std::vector<float> field = corruptions::to_floats(clean);
-    corruptions::gaussian_filter(field, size_of(clean), 0.25 + 0.035 * i, kTruncate, corruptions::Border::kNearest);
-    frames.push_back(like(clean));
-    corruptions::to_levels(field, frames.back().pixels.data());
-  }
+  for (int i = 0; i < call.frames; ++i)
+    frames.push_back(corruptions::gaussian_blurred(clean, 0.25 + 0.035 * i, kTruncate));
   return frames;
 }
 

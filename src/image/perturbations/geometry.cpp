@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kChannels = Image::kChannels;
 
-double radians(double degrees) { return degrees * std::numbers::pi / 180; }
+double radians(double degrees) { return degrees * (std::numbers::pi / 180); }
 
 /// Source coordinates of a target pixel: x' = x[0]·x + x[1]·y + x[2].
 struct Inverse {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "corruptions/hsv.h"
 #include "perturbations/perturbation.h"
 
 namespace assemble::perturbations {
@@ -10,7 +11,6 @@ using corruptions::like;
 namespace {
 
 constexpr int kChannels = Image::kChannels;
-constexpr int kLevels = 256;
 
 /// Snowflakes before their motion, as levels.
 std::vector<uint8_t> snowflakes(const FieldSize& size, Random& random) {
@@ -43,30 +43,17 @@ Image snowed(const Image& clean, const std::vector<uint8_t>& layer) {
 
 /// Lets the liquid run down: each pixel takes 0.7 of the one two rows above, 0.15 of the one above, 0.1 of its own and
 /// 0.05 of the one below.
-void run_down(std::vector<float>& liquid, const FieldSize& size) {
-  const std::vector<float> before = liquid;
+void run_down(std::vector<double>& liquid, const FieldSize& size) {
+  const std::vector<double> before = liquid;
   const auto at = [&](int y, int x) {
-    return y < 0 || y >= size.height ? 0.f : before[static_cast<size_t>(y) * size.width + x];
+    return y < 0 || y >= size.height ? 0.0 : before[static_cast<size_t>(y) * size.width + x];
   };
   for (int y = 0; y < size.height; ++y) {
     for (int x = 0; x < size.width; ++x) {
       liquid[static_cast<size_t>(y) * size.width + x] =
-          0.05f * at(y + 1, x) + 0.1f * at(y, x) + 0.15f * at(y - 1, x) + 0.7f * at(y - 2, x);
+          0.05 * at(y + 1, x) + 0.1 * at(y, x) + 0.15 * at(y - 1, x) + 0.7 * at(y - 2, x);
     }
   }
-}
-
-/// By maximum and channel of a pixel: the channel once the value (in HSV) is raised.
-std::vector<uint8_t> brightness_table(double raise) {
-  std::vector<uint8_t> table(size_t{kLevels} * kLevels);
-  for (int maximum = 0; maximum < kLevels; ++maximum) {
-    const double value = std::clamp(maximum / 255.0 + raise, 0.0, 1.0);
-    for (int channel = 0; channel <= maximum; ++channel) {
-      const double missing = maximum > 0 ? static_cast<double>(maximum - channel) / maximum : 0.0;
-      table[static_cast<size_t>(maximum) * kLevels + channel] = static_cast<uint8_t>(value * (1 - missing) * 255);
-    }
-  }
-  return table;
 }
 
 }  // namespace
@@ -87,22 +74,20 @@ Frames snow(Call& call) {
 }
 
 Frames spatter(Call& call) {
-  constexpr float kMean = 0.65f, kDeviation = 0.27f, kThreshold = 0.69f, kStrength = 0.6f;
-  constexpr double kSigma = 3.7, kTruncate = 4;
-  constexpr std::array<float, kChannels> kWater{175, 238, 238};
+  constexpr float kMean = 0.65f, kDeviation = 0.27f;
+  constexpr double kThreshold = 0.69, kStrength = 0.6, kSigma = 3.7, kTruncate = 4;
+  constexpr std::array<double, kChannels> kWater{175, 238, 238};
   const Image clean = call.cropped();
   const FieldSize size{clean.height, clean.width, 1};
-  std::vector<float> liquid(size.count());
-  call.random.fill_normal(liquid);
-  for (float& value : liquid) value = kMean + kDeviation * value;
+  std::vector<double> liquid = corruptions::normal_field(size, kMean, kDeviation, call.random);
   corruptions::gaussian_filter(liquid, size, kSigma, kTruncate, corruptions::Border::kNearest);
-  for (float& value : liquid) value = value < kThreshold ? 0.f : 255 * value;
+  for (double& value : liquid) value = value < kThreshold ? 0 : 255 * value;
   Frames frames;
   for (int i = 0; i < call.frames; ++i) {
-    const std::vector<float> amounts = corruptions::water_amounts(liquid, size, kStrength);
+    const std::vector<double> amounts = corruptions::water_amounts(liquid, size, kStrength);
     Image frame = like(clean);
     for (size_t p = 0; p < frame.pixels.size(); ++p) {
-      frame.pixels[p] = level(static_cast<float>(clean.pixels[p]) + amounts[p / kChannels] * kWater[p % kChannels]);
+      frame.pixels[p] = level(clean.pixels[p] + amounts[p / kChannels] * kWater[p % kChannels]);
     }
     frames.push_back(std::move(frame));
     run_down(liquid, size);
@@ -111,23 +96,15 @@ Frames spatter(Call& call) {
 }
 
 Frames brightness(Call& call) {
-  static const std::vector<std::vector<uint8_t>> tables = [&] {
-    std::vector<std::vector<uint8_t>> result;
+  static const std::vector<corruptions::Brightening> brightenings = [&] {
+    std::vector<corruptions::Brightening> result;
     result.reserve(static_cast<size_t>(call.frames));
-    for (int i = 0; i < call.frames; ++i) result.push_back(brightness_table((i - 15) * 2 / 100.0));
+    for (int i = 0; i < call.frames; ++i) result.emplace_back((i - 15) * 2 / 100.0);
     return result;
   }();
   const Image clean = call.cropped();
   Frames frames;
-  for (const std::vector<uint8_t>& table : tables) {
-    Image frame = like(clean);
-    for (size_t i = 0; i < clean.pixels.size(); i += kChannels) {
-      const uint8_t* pixel = clean.pixels.data() + i;
-      const uint8_t* row = table.data() + size_t{kLevels} * std::max({pixel[0], pixel[1], pixel[2]});
-      for (int c = 0; c < kChannels; ++c) frame.pixels[i + c] = row[pixel[c]];
-    }
-    frames.push_back(std::move(frame));
-  }
+  for (const corruptions::Brightening& brightening : brightenings) frames.push_back(brightening.apply(clean));
   return frames;
 }
 
