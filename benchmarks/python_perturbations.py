@@ -2,8 +2,9 @@
 """The ten official sequences of ImageNet-P in Python: what the published script make_imagenet_p.py
 (github.com/hendrycks/robustness, ImageNet-P/create_p) does in each of its parts, as functions.
 
-Each takes an image whose short side is 256 and gives its frames. Two things are as they were when the sets were made:
-torchvision's affine maps turned about half a pixel beyond the centre, and ToPILImage cuts levels off.
+Each takes an image whose short side is 256 and gives its frames. Two things are made as they were when the sets were made:
+torchvision's affine maps turned about half a pixel beyond the centre, and ToPILImage cuts levels off. The third is up to the
+environment: tilt is as published with OpenCV 4 (opencv-python-headless<5); the warpPerspective of OpenCV 5 interpolates otherwise.
 """
 import ctypes
 import io
