@@ -16,11 +16,16 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
 # Cases in which OpenVINO loads and unloads a library that leaks a few bytes, which no suppression can name any more.
 readonly kUnloading=Engines.CompiledModelsAreKept:Engines.OpenForeignNetworksOnOpenvinoAlone
 
-run_script() {
+start_script() {
   local status=0
+  "$1" >"$kReports/$(basename "$1").log" 2>&1 || status=$?
+  echo "$status" >"$kReports/$(basename "$1").status"
+}
+
+report_script() {
   say "$1"
-  "$1" || status=$?
-  count "$1" "$status"
+  cat "$kReports/$(basename "$1").log"
+  count "$1" "$(<"$kReports/$(basename "$1").status")"
 }
 
 # Under the sanitizers a program runs on one core, so the next build goes on beside it.
@@ -47,9 +52,18 @@ if [ -n "$sanitized" ]; then
   done
 fi
 if $built; then
-  for name in $(programs_of release); do run_program "release-$name" "build/tests/assemble_${name}_tests" "$filter"; done
+  # What mostly waits, for one thread or for processes that it has killed, runs beside the rest.
+  start_program release-runtime build/tests/assemble_runtime_tests "$filter" &
+  beside=$!
+  start_program release-torch build/tests/assemble_torch_tests "$filter"
+  wait "$beside"
+  for name in $(programs_of release); do report_program "release-$name"; done
   if [ "$filter" = '*' ]; then
-    for script in tests/*_test.sh; do run_script "$script"; done
+    start_script tests/kill_test.sh &
+    beside=$!
+    for script in tests/*_test.sh; do [ "$script" = tests/kill_test.sh ] || start_script "$script"; done
+    wait "$beside"
+    for script in tests/*_test.sh; do report_script "$script"; done
   fi
 fi
 totals

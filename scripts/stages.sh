@@ -11,6 +11,7 @@ programs_of() {
 }
 
 readonly kReports=build/test-reports
+mkdir -p "$kReports"
 # The TBB that OpenVINO brings otherwise loads a library in a way that ends a program under a sanitizer.
 export TBB_ENABLE_SANITIZERS=1
 export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/tests/lsan.supp:print_suppressions=0}
@@ -51,7 +52,6 @@ add_from_log() {
 # start_program NAME PROGRAM [FILTER]: runs a GoogleTest program without a word; report_program NAME tells what came of it.
 start_program() {
   local name=$1 program=$2 filter=${3:-*} status=0
-  mkdir -p "$kReports"
   rm -f "$kReports/$name.json"
   "$program" --gtest_filter="$filter" --gtest_output="json:$kReports/$name.json" --gtest_brief=0 \
     >"$kReports/$name.log" 2>&1 || status=$?
