@@ -208,7 +208,7 @@ TEST(AssembleCommands, AreListedWhereverTheyAre) {
   }
   EXPECT_THAT(help.output, HasSubstr("on a data set *\n")) << "train, which is elsewhere, is marked";
   EXPECT_THAT(help.output, HasSubstr("\n* needs LibTorch: the program assemble-torch"));
-  EXPECT_THAT(help.output, HasSubstr("compare *\n"));
+  EXPECT_THAT(help.output, HasSubstr("what pays *\n"));
   EXPECT_THAT(help.output, testing::Not(HasSubstr("probabilities *")));
   const Answer unknown = run(program, {"trian"});
   EXPECT_EQ(unknown.status, 2);
