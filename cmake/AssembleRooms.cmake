@@ -2,9 +2,10 @@
 # headers of the rooms that it names alone: include/assemble/ROOM is linked into a folder of its own, which is all that the
 # room's users see. So nothing includes from a later room.
 #
-# assemble_room(NAME [ROOMS room...] [LIBRARIES library...])
+# assemble_room(NAME [ROOMS room...] [LIBRARIES library...] [UNITY sources])
+# UNITY: how many sources are compiled at a time.
 function(assemble_room name)
-  cmake_parse_arguments(room "" "" "ROOMS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(room "" "UNITY" "ROOMS;LIBRARIES" ${ARGN})
   set(headers "${PROJECT_BINARY_DIR}/rooms/${name}")
   file(MAKE_DIRECTORY "${headers}/assemble")
   if(EXISTS "${PROJECT_SOURCE_DIR}/include/assemble/${name}")
@@ -14,8 +15,23 @@ function(assemble_room name)
   add_library(assemble_${name} OBJECT ${sources})
   target_include_directories(assemble_${name} PUBLIC "${headers}" PRIVATE "${PROJECT_SOURCE_DIR}/src/${name}")
   target_link_libraries(assemble_${name} PUBLIC assemble_settings ${room_LIBRARIES})
+  if(room_UNITY)
+    set_target_properties(assemble_${name} PROPERTIES UNITY_BUILD ${ASSEMBLE_UNITY} UNITY_BUILD_BATCH_SIZE ${room_UNITY})
+    assemble_compile_alone(${sources})
+  endif()
   foreach(earlier ${room_ROOMS})
     target_link_libraries(assemble_${name} PUBLIC assemble_${earlier})
+  endforeach()
+endfunction()
+
+# Sources that Highway compiles once a processor, and those whose classes have members of types of the source's own, which
+# GCC takes for an error in an included file.
+function(assemble_compile_alone)
+  foreach(source ${ARGN})
+    file(STRINGS "${source}" alone REGEX "HWY_TARGET_INCLUDE|^struct [A-Za-z]+::[A-Za-z]+ {")
+    if(alone)
+      set_source_files_properties("${source}" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
   endforeach()
 endfunction()
 

@@ -7,14 +7,13 @@
 #include "assemble/core/text.h"
 #include "assemble/core/text_file.h"
 #include "assemble/data/shards.h"
+#include "foreign_limits.h"
 
 namespace assemble {
 namespace {
 
 constexpr int64_t kChannels = 3;
-constexpr int64_t kLargestSide = 16384;
 constexpr int64_t kLargestBatch = 4096;
-constexpr int64_t kMostOutputs = 1'000'000;
 constexpr float kWhite = 255;
 constexpr uint64_t kLargestOptions = uint64_t{1} << 20;
 
@@ -123,7 +122,7 @@ class Description {
     const int64_t size = fixed > 0 ? fixed : options_.size.value_or(0);
     if (size == 0) {
       need("size = 224", "side of the images: " + show_dims(dims) + " leaves it open");
-    } else if (size > kLargestSide || size < 1) {
+    } else if (size > foreign::kLargestSide || size < 1) {
       refuse_shape(dims);
     } else if (options_.size && *options_.size != size) {
       refuse_option("size", concat(*options_.size, ", but ", where_, " takes images of ", size),
@@ -172,7 +171,7 @@ class Description {
       if (outputs_ != 1) outputs_ = 0;  // more than one dimension
       outputs_ *= output.dims[i];
     }
-    if (outputs_ > 0 && outputs_ <= kMostOutputs) return;
+    if (outputs_ > 0 && outputs_ <= foreign::kMostOutputs) return;
     refuse(concat("its output '", output.name, "' is ", show_dims(output.dims), ", expected [N, classes]"),
            "name another output with output-name, or export a classifier");
   }

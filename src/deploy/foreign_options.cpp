@@ -8,13 +8,12 @@
 #include "assemble/core/text.h"
 #include "assemble/deploy/foreign_model.h"
 #include "assemble/io/toml.h"
+#include "foreign_limits.h"
 
 namespace assemble {
 namespace {
 
 constexpr double kLargestValue = 1e6;
-constexpr int kLargestSide = 16384;
-constexpr int kMostOutputs = 1'000'000;
 
 class OptionsReader {
  public:
@@ -114,14 +113,15 @@ class OptionsReader {
        }},
       {"mean", [this](const TomlEntry& entry) { options_.mean = numbers<3>(entry, -kLargestValue); }},
       {"deviation", [this](const TomlEntry& entry) { options_.deviation = numbers<3>(entry, 0); }},
-      {"size", [this](const TomlEntry& entry) { options_.size = whole(entry, 1, kLargestSide); }},
-      {"resize", [this](const TomlEntry& entry) { options_.resize = whole(entry, 1, kLargestSide); }},
+      {"size", [this](const TomlEntry& entry) { options_.size = whole(entry, 1, foreign::kLargestSide); }},
+      {"resize", [this](const TomlEntry& entry) { options_.resize = whole(entry, 1, foreign::kLargestSide); }},
       {"crop", [this](const TomlEntry& entry) { options_.crop = word(entry, kCropModes); }},
       {"interpolation", [this](const TomlEntry& entry) { options_.interpolation = word(entry, kInterpolations); }},
       {"antialias", [this](const TomlEntry& entry) { options_.antialias = truth(entry); }},
       {"output", [this](const TomlEntry& entry) { options_.output = word(entry, kOutputKinds); }},
       {"output-name", [this](const TomlEntry& entry) { options_.output_name = text(entry); }},
-      {"label-offset", [this](const TomlEntry& entry) { options_.label_offset = whole(entry, 0, kMostOutputs); }},
+      {"label-offset",
+       [this](const TomlEntry& entry) { options_.label_offset = whole(entry, 0, foreign::kMostOutputs); }},
       {"classes", [this](const TomlEntry& entry) { options_.classes = text(entry); }}};
 };
 

@@ -15,7 +15,7 @@ using pickle::Value;
 
 namespace {
 
-constexpr const char* kDamaged = "the file is damaged or incomplete: copy it again";
+constexpr const char* kCopyAgain = "the file is damaged or incomplete: copy it again";
 constexpr uint64_t kPickleLimit = uint64_t{1} << 28;
 
 /// A zip archive whose entries are stored without compression, as torch.save leaves them: so no entry can be larger
@@ -30,7 +30,7 @@ class ZipStorages : public TorchArchive::Storages {
       zip_error_init_with_code(&error, code);
       const std::string text = zip_error_strerror(&error);
       zip_error_fini(&error);
-      throw InputError(path.string(), concat("is no file of torch.save: ", text), kDamaged);
+      throw InputError(path.string(), concat("is no file of torch.save: ", text), kCopyAgain);
     }
     try {
       find_root();
@@ -67,20 +67,20 @@ class ZipStorages : public TorchArchive::Storages {
     const bool sound = got == static_cast<zip_int64_t>(bytes.size()) && zip_fread(file, &beyond, 1) == 0;
     const std::string text = file == nullptr ? zip_strerror(archive_) : zip_file_strerror(file);
     if (file != nullptr) zip_fclose(file);
-    if (!sound) throw InputError(place(name), concat("cannot be read: ", text), kDamaged);
+    if (!sound) throw InputError(place(name), concat("cannot be read: ", text), kCopyAgain);
     return bytes;
   }
 
   zip_stat_t stat(const std::string& name) const {
     zip_stat_t found;
-    if (zip_stat(archive_, name.c_str(), 0, &found) != 0) throw InputError(place(name), "is missing", kDamaged);
+    if (zip_stat(archive_, name.c_str(), 0, &found) != 0) throw InputError(place(name), "is missing", kCopyAgain);
     constexpr zip_uint64_t kWanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
     if ((found.valid & kWanted) != kWanted || found.comp_method != ZIP_CM_STORE || found.comp_size != found.size) {
       throw InputError(place(name), "is compressed, which torch.save never does",
                        "load and save it again with PyTorch");
     }
     if (found.size > fs::file_size(path_)) {
-      throw InputError(place(name), concat("is given as ", found.size, " bytes, more than the file has"), kDamaged);
+      throw InputError(place(name), concat("is given as ", found.size, " bytes, more than the file has"), kCopyAgain);
     }
     return found;
   }
@@ -102,7 +102,7 @@ class ZipStorages : public TorchArchive::Storages {
     if (zip_name_locate(archive_, name.c_str(), 0) < 0) return;  // absent before PyTorch 2.1
     const Bytes bytes = read_entry(name, 64);
     const std::string order(bytes.begin(), bytes.end());
-    if (order != "little" && order != "big") throw InputError(place(name), "is neither little nor big", kDamaged);
+    if (order != "little" && order != "big") throw InputError(place(name), "is neither little nor big", kCopyAgain);
     big_endian_ = order == "big";
   }
 
@@ -141,7 +141,7 @@ class LegacyStorages : public TorchArchive::Storages {
     for (const Value* key : keys.items) {
       const auto named = unpickler_.storages().find(key->text);
       if (named == unpickler_.storages().end()) {
-        throw InputError(path_.string(), concat("no tensor uses storage '", key->text, "'"), kDamaged);
+        throw InputError(path_.string(), concat("no tensor uses storage '", key->text, "'"), kCopyAgain);
       }
       uint64_t count = 0, size = 0;
       if (bytes_.size() - position >= sizeof(count)) {
@@ -153,7 +153,7 @@ class LegacyStorages : public TorchArchive::Storages {
         throw InputError(
             concat(path_.string(), " at offset ", position),
             concat("storage '", key->text, "' has ", count, " elements, but the file ends at ", bytes_.size()),
-            kDamaged);
+            kCopyAgain);
       }
       places_.emplace(key->text, std::pair(position, size));
       position += size;
@@ -162,7 +162,7 @@ class LegacyStorages : public TorchArchive::Storages {
 
   std::pair<uint64_t, uint64_t> place(const std::string& key) const {
     const auto found = places_.find(key);
-    if (found == places_.end()) throw InputError(path_.string(), concat("has no storage '", key, "'"), kDamaged);
+    if (found == places_.end()) throw InputError(path_.string(), concat("has no storage '", key, "'"), kCopyAgain);
     return found->second;
   }
 

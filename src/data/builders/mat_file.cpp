@@ -15,8 +15,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "values are read as they are stored");
 
-constexpr uint64_t kMaxBytes = uint64_t{1}
-                               << 26;  // of a file and of an inflated variable; published ones have 10 MB at most
+constexpr uint64_t kLargestFile = uint64_t{1}
+                                  << 26;  // of a file and of an inflated variable; published ones have 10 MB at most
 constexpr size_t kHeader = 128;
 constexpr int kMaxDepth = 16;
 constexpr uint32_t kMatrix = 14, kCompressed = 15;
@@ -137,7 +137,7 @@ size_t count_of(const Element& dimensions, const Elements& at) {
   size_t count = 1;
   for (size_t i = 0; i < dimensions.data.size() / 4; ++i) {
     const auto size = value_at<uint32_t>(dimensions.data, i);
-    if (size != 0 && count > kMaxBytes / size) at.fail("an array larger than the file can be");
+    if (size != 0 && count > kLargestFile / size) at.fail("an array larger than the file can be");
     count *= size;
   }
   return count;
@@ -205,7 +205,7 @@ Bytes read_published(const fs::path& path) {
     throw InputError(path.string(), "missing",
                      "`raw` is the folder with the files as they were published and unpacked");
   }
-  return read_file(path, kMaxBytes);
+  return read_file(path, kLargestFile);
 }
 
 void require_level_5(std::span<const uint8_t> bytes, const std::string& where) {
@@ -230,7 +230,7 @@ MatFile::MatFile(std::span<const uint8_t> bytes, std::string file) : where_(std:
     Element element = elements.next();
     Bytes inflated;
     if (element.type == kCompressed) {
-      inflated = inflate_bytes(element.data, where, kMaxBytes);
+      inflated = inflate_bytes(element.data, where, kLargestFile);
       element = Elements(inflated, where).next();
     }
     if (element.type != kMatrix) continue;

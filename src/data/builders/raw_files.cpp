@@ -10,7 +10,7 @@
 namespace assemble::raw {
 namespace {
 
-constexpr const char* kHint = "`raw` is the folder with the files as they were published and unpacked";
+constexpr const char* kRawHint = "`raw` is the folder with the files as they were published and unpacked";
 
 }  // namespace
 
@@ -37,12 +37,12 @@ int64_t Line::integer(const std::string& word, int64_t low, int64_t high) const 
 }
 
 std::vector<Line> read_lines(const fs::path& file) {
-  if (!fs::exists(file)) throw InputError(file.string(), "missing", kHint);
+  if (!fs::exists(file)) throw InputError(file.string(), "missing", kRawHint);
   std::vector<Line> lines;
   for (TextLine& line : assemble::read_lines(file)) {
     if (!line.text.empty()) lines.push_back({std::move(line.text), concat(file.string(), " line ", line.number)});
   }
-  if (lines.empty()) throw InputError(file.string(), "is empty", kHint);
+  if (lines.empty()) throw InputError(file.string(), "is empty", kRawHint);
   return lines;
 }
 
@@ -50,7 +50,7 @@ fs::path find_one(const fs::path& raw, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (fs::exists(raw / name)) return raw / name;
   }
-  throw InputError(raw.string(), "holds no " + join(names, " nor "), kHint);
+  throw InputError(raw.string(), "holds no " + join(names, " nor "), kRawHint);
 }
 
 fs::path inside(const fs::path& folder, const std::string& name, const std::string& where) {
