@@ -15,8 +15,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "values are read as they are stored");
 
-constexpr uint64_t kLargestFile = uint64_t{1}
-                                  << 26;  // of a file and of an inflated variable; published ones have 10 MB at most
+// Of a file and of an inflated variable; published ones have 10 MB at most.
+constexpr uint64_t kLargestFile = uint64_t{1} << 26;
 constexpr size_t kHeader = 128;
 constexpr int kMaxDepth = 16;
 constexpr uint32_t kMatrix = 14, kCompressed = 15;
