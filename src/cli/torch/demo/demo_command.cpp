@@ -246,7 +246,7 @@ class DemoCommand : public Subcommand {
   std::string out_ = "runs/demo";
   std::optional<int64_t> epochs_;
   int64_t corrupted_images_ = 96;
-  int64_t sequences_ = 16;
+  int64_t sequences_ = 48;
   int width_ = 16;
   DrawOptions draw_;
 };
