@@ -3,7 +3,7 @@
 # room's users see. So nothing includes from a later room.
 #
 # assemble_room(NAME [ROOMS room...] [LIBRARIES library...] [UNITY sources])
-# UNITY: how many sources are compiled at a time.
+# UNITY: how many sources are compiled at a time; not for rooms of which tests/race_tests.cmake compiles a part once more.
 function(assemble_room name)
   cmake_parse_arguments(room "" "UNITY" "ROOMS;LIBRARIES" ${ARGN})
   set(headers "${PROJECT_BINARY_DIR}/rooms/${name}")
