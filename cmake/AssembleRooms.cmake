@@ -24,11 +24,10 @@ function(assemble_room name)
   endforeach()
 endfunction()
 
-# Sources that Highway compiles once a processor, and those whose classes have members of types of the source's own, which
-# GCC takes for an error in an included file.
+# Sources that Highway compiles once a processor.
 function(assemble_compile_alone)
   foreach(source ${ARGN})
-    file(STRINGS "${source}" alone REGEX "HWY_TARGET_INCLUDE|^struct [A-Za-z]+::[A-Za-z]+ {")
+    file(STRINGS "${source}" alone REGEX "HWY_TARGET_INCLUDE")
     if(alone)
       set_source_files_properties("${source}" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
     endif()

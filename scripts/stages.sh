@@ -79,11 +79,6 @@ report_program() {
   grep -aE '^\[==========\] .* ran' "$log"
 }
 
-run_program() {
-  start_program "$@"
-  report_program "$1"
-}
-
 # The last line, and the status to end with.
 totals() {
   printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"

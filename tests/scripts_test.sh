@@ -35,7 +35,7 @@ END
 chmod +x leaks crashes
 status=0
 bash -c '. scripts/stages.sh; count fine 0; count absent 77; count wrong 3
-         run_program leaks ./leaks; run_program crashes ./crashes; totals' >"$work/log" 2>&1 || status=$?
+         for name in leaks crashes; do start_program "$name" "./$name"; report_program "$name"; done; totals' >"$work/log" 2>&1 || status=$?
 [ "$status" -ne 0 ] || fail "failures, and a status of 0"
 expect "failed: wrong (exit status 3)"
 expect "failed: leaks, after its cases (exit status 23)"

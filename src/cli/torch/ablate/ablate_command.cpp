@@ -32,11 +32,6 @@ constexpr const char* kTable = "results.csv";
 constexpr const char* kReport = "report.html";
 constexpr int64_t kTimedSteps = 20;
 
-TomlEntry option(const std::string& key, const std::string& value) {
-  return {
-      .path = {key}, .is_array = false, .values = {{TomlValue::Kind::kInteger, value, value}}, .line = 0, .column = 0};
-}
-
 class AblateCommand : public Subcommand {
  public:
   AblateCommand()
@@ -190,12 +185,12 @@ class AblateCommand : public Subcommand {
       record.write(written);
     }
     std::vector<TomlEntry> options = with_models(rung, seed);
-    options.push_back(option("seed", std::to_string(seed)));
+    options.push_back(number_option("seed", std::to_string(seed)));
     if (minutes_ > 0 && !written.contains("epochs")) {
       written["epochs"] = planned_epochs(options, run);
       record.write(written);
     }
-    if (minutes_ > 0) set_option(options, option("epochs", written["epochs"].dump()));
+    if (minutes_ > 0) set_option(options, number_option("epochs", written["epochs"].dump()));
     TrainedNetwork network{.name = rung.name, .run = run};
     network.training = train_network(options, ladder_file_, data_, run, /*resume=*/true);
     deploy(network);
@@ -220,8 +215,8 @@ class AblateCommand : public Subcommand {
     const fs::path timing = run.parent_path() / (run.filename().string() + "-timing");
     const auto seconds_an_epoch = [&](const char* small_share) {
       std::vector<TomlEntry> timed = options;
-      set_option(timed, option("max-steps", std::to_string(kTimedSteps)));
-      set_option(timed, option("small-share", small_share));
+      set_option(timed, number_option("max-steps", std::to_string(kTimedSteps)));
+      set_option(timed, number_option("small-share", small_share));
       const TrainResult result = train_network(timed, ladder_file_, data_, timing, /*resume=*/false);
       return static_cast<double>(train_images_) / result.images_per_second;
     };

@@ -21,7 +21,7 @@ bool is_of_ablate(const std::string& key) { return key == "data" || key == "out"
 class Reader {
  public:
   explicit Reader(const std::string& file)
-      : file_(file), ladder_{.where = file, .title = fs::path(file).stem().string(), .rungs = {}} {}
+      : file_(file), ladder_{.title = fs::path(file).stem().string(), .rungs = {}} {}
 
   Ladder read(std::vector<TomlEntry> file) {
     for (TomlEntry& entry : file) take(std::move(entry));
@@ -140,6 +140,14 @@ Ladder Ladder::read(const fs::path& file) { return Reader(file.string()).read(re
 
 Ladder Ladder::parse(std::string_view text, const std::string& where) {
   return Reader(where).read(read_toml(text, where));
+}
+
+TomlEntry number_option(const std::string& key, const std::string& written) {
+  return {.path = {key},
+          .is_array = false,
+          .values = {{TomlValue::Kind::kInteger, written, written}},
+          .line = 0,
+          .column = 0};
 }
 
 void set_option(std::vector<TomlEntry>& options, TomlEntry entry) {

@@ -32,7 +32,6 @@ struct Rung {
 ///
 /// In `pretrained` and `teacher`, "rung:NAME" stands for the model of an earlier rung with the same seed.
 struct Ladder {
-  std::string where;  ///< its file, for errors
   std::string title;
   std::vector<Rung> rungs;
   std::vector<TomlEntry> settings = {};  ///< other keys outside of tables: options of `ablate`
@@ -43,6 +42,9 @@ struct Ladder {
   /// The same of its text. @param where what errors call it
   static Ladder parse(std::string_view text, const std::string& where);
 };
+
+/// An option that is a number. @param written its decimal digits
+TomlEntry number_option(const std::string& key, const std::string& written);
 
 /// Sets an option in the place of what the options have of it.
 void set_option(std::vector<TomlEntry>& options, TomlEntry entry);

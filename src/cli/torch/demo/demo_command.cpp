@@ -41,12 +41,6 @@ class Part : public Dataset {
   int64_t part_, parts_;
 };
 
-TomlEntry whole_number(const std::string& key, int64_t value) {
-  const std::string text = std::to_string(value);
-  return {
-      .path = {key}, .is_array = false, .values = {{TomlValue::Kind::kInteger, text, text}}, .line = 0, .column = 0};
-}
-
 nlohmann::ordered_json share_or_null(const std::optional<double>& percent) {
   return number_or_null(percent ? std::optional(*percent / 100) : std::nullopt);
 }
@@ -131,8 +125,8 @@ class DemoCommand : public Subcommand {
         option.values.front() = {TomlValue::Kind::kText, arch.str(), arch.str()};
       }
       if (epochs_) {
-        set_option(options, whole_number("epochs", *epochs_));
-        set_option(options, whole_number("warmup-epochs", std::min<int64_t>(2, *epochs_ - 1)));
+        set_option(options, number_option("epochs", std::to_string(*epochs_)));
+        set_option(options, number_option("warmup-epochs", std::to_string(std::min<int64_t>(2, *epochs_ - 1))));
       }
       if (i > 0) ladder.rungs[i].changes = config_changes(ladder.rungs[i - 1].options, options);
     }
@@ -154,7 +148,7 @@ class DemoCommand : public Subcommand {
     const std::string folder = folder_name(rung.name);
     DemoNetwork network{{.name = rung.name, .run = fs::path(out_) / folder}, fs::path(out_) / (folder + ".onnx")};
     std::vector<TomlEntry> options = rung.options;
-    set_option(options, whole_number("seed", static_cast<int64_t>(draw_.seed)));
+    set_option(options, number_option("seed", std::to_string(draw_.seed)));
     network.training = train_network(options, kLadder, data, network.run, /*resume=*/false);
     return network;
   }
