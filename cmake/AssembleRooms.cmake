@@ -3,7 +3,7 @@
 # room's users see. So nothing includes from a later room.
 #
 # assemble_room(NAME [ROOMS room...] [LIBRARIES library...] [UNITY sources])
-# UNITY: how many sources are compiled at a time; not for rooms of which tests/race_tests.cmake compiles a part once more.
+# UNITY: how many sources of a folder are compiled at a time.
 function(assemble_room name)
   cmake_parse_arguments(room "" "UNITY" "ROOMS;LIBRARIES" ${ARGN})
   set(headers "${PROJECT_BINARY_DIR}/rooms/${name}")
@@ -16,22 +16,33 @@ function(assemble_room name)
   target_include_directories(assemble_${name} PUBLIC "${headers}" PRIVATE "${PROJECT_SOURCE_DIR}/src/${name}")
   target_link_libraries(assemble_${name} PUBLIC assemble_settings ${room_LIBRARIES})
   if(room_UNITY)
-    set_target_properties(assemble_${name} PROPERTIES UNITY_BUILD ${ASSEMBLE_UNITY} UNITY_BUILD_BATCH_SIZE ${room_UNITY})
-    assemble_compile_alone(${sources})
+    assemble_compile_together(assemble_${name} ${room_UNITY} ${sources})
   endif()
   foreach(earlier ${room_ROOMS})
     target_link_libraries(assemble_${name} PUBLIC assemble_${earlier})
   endforeach()
 endfunction()
 
-# Sources that Highway compiles once a processor.
-function(assemble_compile_alone)
+# Compiles COUNT sources at a time. They are of one folder, so that tests/race_tests.cmake can compile a folder once more:
+# an object with sources of two would then define what of the one half is there already. Highway compiles its sources
+# once a processor, each alone.
+function(assemble_compile_together target count)
   foreach(source ${ARGN})
     file(STRINGS "${source}" alone REGEX "HWY_TARGET_INCLUDE")
-    if(alone)
-      set_source_files_properties("${source}" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    if(NOT alone)
+      get_filename_component(folder "${source}" DIRECTORY)
+      string(MAKE_C_IDENTIFIER "${folder}" id)
+      if(NOT DEFINED sources_of_${id})
+        set(sources_of_${id} 0)
+      endif()
+      math(EXPR part "${sources_of_${id}} / ${count}")
+      math(EXPR sources_of_${id} "${sources_of_${id}} + 1")
+      set_source_files_properties("${source}" PROPERTIES UNITY_GROUP "${id}_${part}")
     endif()
   endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${ASSEMBLE_UNITY} UNITY_BUILD_MODE GROUP)
+  # It takes what a unity includes for headers.
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 endfunction()
 
 # Libraries that are shipped: the objects of some rooms, with the headers in include/.

@@ -20,18 +20,23 @@ function(assemble_watch_races target)
   target_link_libraries(${target} PRIVATE assemble assemble_settings)
 endfunction()
 
-# As the rooms with LibTorch are built: with a precompiled header, several sources at a time.
+# As the rooms are built: those with LibTorch with a precompiled header, several sources of a folder at a time.
+add_library(assemble_race_objects OBJECT EXCLUDE_FROM_ALL ${race_sources})
+assemble_watch_races(assemble_race_objects)
+assemble_compile_together(assemble_race_objects 6 ${race_sources})
 file(GLOB train_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/train/*.cpp")
-add_library(assemble_race_train OBJECT EXCLUDE_FROM_ALL ${train_sources})
+add_library(assemble_race_train OBJECT EXCLUDE_FROM_ALL ${train_sources} train/trainer_test.cpp
+            train/trainer_resume_test.cpp)
 assemble_watch_races(assemble_race_train)
+target_link_libraries(assemble_race_train PRIVATE assemble_test_support)
 target_precompile_headers(assemble_race_train PRIVATE ${torch_headers})
-set_target_properties(assemble_race_train PROPERTIES UNITY_BUILD ${ASSEMBLE_UNITY} UNITY_BUILD_BATCH_SIZE 6)
+assemble_compile_together(assemble_race_train 6 ${train_sources})
 
 add_executable(assemble_race_tests EXCLUDE_FROM_ALL
-               ${race_sources} $<TARGET_OBJECTS:assemble_race_train> core/thread_pool_test.cpp core/log_test.cpp
-               data/loader_test.cpp
-               data/corrupted_dataset_test.cpp data/zip_dataset_test.cpp deploy/engine_test.cpp
-               deploy/in_flight_test.cpp eval/predict_test.cpp train/trainer_test.cpp train/trainer_resume_test.cpp)
+               $<TARGET_OBJECTS:assemble_race_objects> $<TARGET_OBJECTS:assemble_race_train>
+               core/thread_pool_test.cpp core/log_test.cpp data/loader_test.cpp data/corrupted_dataset_test.cpp
+               data/zip_dataset_test.cpp deploy/engine_test.cpp deploy/in_flight_test.cpp eval/predict_test.cpp)
 assemble_watch_races(assemble_race_tests)
+target_precompile_headers(assemble_race_tests PRIVATE ${test_headers})
 target_link_options(assemble_race_tests PRIVATE -fsanitize=thread)
 target_link_libraries(assemble_race_tests PRIVATE assemble_test_support)

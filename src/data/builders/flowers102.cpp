@@ -11,7 +11,7 @@
 namespace assemble::raw {
 namespace {
 
-constexpr double kMaxClasses = 1000;  // 102 as published
+constexpr double kMaxFlowers = 1000;  // 102 as published
 
 std::string image_name(size_t number) { return concat("image_", zero_padded(number, 5), ".jpg"); }
 
@@ -21,7 +21,7 @@ RawDataset list_flowers102(const fs::path& raw) {
   const std::vector<double> labels = MatFile(raw / "imagelabels.mat").read("labels").numbers();
   const double largest = *std::max_element(labels.begin(), labels.end());
   const double smallest = *std::min_element(labels.begin(), labels.end());
-  if (!(smallest >= 1 && largest <= kMaxClasses)) {
+  if (!(smallest >= 1 && largest <= kMaxFlowers)) {
     throw InputError((raw / "imagelabels.mat").string(), concat("labels ", smallest, "…", largest, ", expected 1…102"));
   }
   RawDataset dataset;

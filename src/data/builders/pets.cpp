@@ -6,7 +6,7 @@
 namespace assemble::raw {
 namespace {
 
-constexpr int64_t kMaxClasses = 1000;  // 37 as published
+constexpr int64_t kMaxBreeds = 1000;  // 37 as published
 
 /// Lines are NAME CLASS SPECIES BREED, where NAME is BREED_NUMBER and CLASS counts from 1.
 std::vector<RawImage> list_split(const fs::path& raw, const fs::path& list, std::map<int64_t, std::string>& names) {
@@ -14,7 +14,7 @@ std::vector<RawImage> list_split(const fs::path& raw, const fs::path& list, std:
   for (const Line& line : read_lines(list)) {
     if (line.text.starts_with('#')) continue;
     const std::vector<std::string> words = line.words(2);
-    const int64_t label = line.integer(words[1], 1, kMaxClasses) - 1;
+    const int64_t label = line.integer(words[1], 1, kMaxBreeds) - 1;
     const std::string name = words[0].substr(0, words[0].rfind('_'));
     if (names.emplace(label, name).first->second != name) {
       throw InputError(line.where,

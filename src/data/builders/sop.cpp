@@ -7,7 +7,7 @@
 namespace assemble::raw {
 namespace {
 
-constexpr int64_t kMaxClasses = 1 << 20;  // 22,634 as published
+constexpr int64_t kMaxProducts = 1 << 20;  // 22,634 as published
 
 /// Lines are IMAGE_ID CLASS_ID SUPER_CLASS_ID PATH, after one of column names.
 std::vector<RawImage> list_split(const fs::path& raw, const std::string& list) {
@@ -15,7 +15,7 @@ std::vector<RawImage> list_split(const fs::path& raw, const std::string& list) {
   for (const Line& line : read_lines(raw / list)) {
     const std::vector<std::string> words = line.words(4);
     if (words[0] == "image_id") continue;
-    images.push_back({.path = inside(raw, words[3], line.where), .label = line.integer(words[1], 1, kMaxClasses) - 1});
+    images.push_back({.path = inside(raw, words[3], line.where), .label = line.integer(words[1], 1, kMaxProducts) - 1});
   }
   return images;
 }

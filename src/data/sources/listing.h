@@ -2,6 +2,7 @@
 // What lies in folders and archives, and what of it is data.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,6 +12,9 @@
 #include "assemble/data/dataset.h"
 
 namespace assemble {
+
+/// Labels that images without a list of classes may have.
+inline constexpr int64_t kMaxClasses = 1 << 20;
 
 /// What images that lie beside class folders are counted as.
 inline constexpr const char* kInNoClassFolder = "in no class folder";

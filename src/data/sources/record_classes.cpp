@@ -15,11 +15,11 @@
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/imagenet_classes.h"
 #include "assemble/data/tfrecord_dataset.h"
+#include "sources/listing.h"
 
 namespace assemble {
 namespace {
 
-constexpr int64_t kMaxClasses = 1 << 20;
 constexpr int64_t kFirstRead = 128;  ///< records that decide whether they are ImageNet's
 
 template <typename Value>

@@ -18,8 +18,6 @@
 namespace assemble {
 namespace {
 
-constexpr int64_t kMaxClasses = 1 << 20;
-
 /// Place of one image.
 struct Place {
   uint64_t offset;

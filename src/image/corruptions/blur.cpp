@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "channels.h"
 #include "corruptions/corruption.h"
 #include "corruptions/filters.h"
 
 namespace assemble::corruptions {
 namespace {
 
-constexpr int kChannels = Image::kChannels;
 /// Where scikit-image's gaussian() cuts its kernel off unless told otherwise.
 constexpr double kTruncate = 4;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "channels.h"
 #include "corruptions/corruption.h"
 #include "corruptions/hsv.h"
 
@@ -6,7 +7,6 @@ namespace assemble::corruptions {
 namespace {
 
 constexpr int kLevels = 256;
-constexpr int kChannels = Image::kChannels;
 
 }  // namespace
 

@@ -4,13 +4,12 @@
 
 #include "assemble/image/decode.h"
 #include "assemble/image/encode.h"
+#include "channels.h"
 #include "corruptions/corruption.h"
 #include "corruptions/filters.h"
 
 namespace assemble::corruptions {
 namespace {
-
-constexpr int kChannels = Image::kChannels;
 
 constexpr std::array<double, kCorruptionSeverities> kPixelScales{0.6, 0.5, 0.4, 0.3, 0.25};
 

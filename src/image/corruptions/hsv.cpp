@@ -4,13 +4,13 @@
 #include <array>
 #include <cmath>
 
+#include "channels.h"
 #include "corruptions/corruption.h"
 
 namespace assemble::corruptions {
 namespace {
 
 constexpr int kLevels = 256;
-constexpr int kChannels = Image::kChannels;
 constexpr int16_t kUndecided = -1;
 
 constexpr std::array<double, kLevels> kShares = [] {

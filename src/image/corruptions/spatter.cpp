@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <opencv2/imgproc.hpp>
 
+#include "channels.h"
 #include "corruptions/corruption.h"
 #include "corruptions/filters.h"
 
 namespace assemble::corruptions {
 namespace {
 
-constexpr int kChannels = Image::kChannels;
 constexpr double kTruncate = 4;
 
 /// Blends towards `color`: pixel · keep + color · amount, by pixel.

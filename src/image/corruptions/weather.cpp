@@ -2,14 +2,13 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
+#include "channels.h"
 #include "corruptions/corruption.h"
 #include "corruptions/filters.h"
 #include "made_size.h"
 
 namespace assemble::corruptions {
 namespace {
-
-constexpr int kChannels = Image::kChannels;
 
 /// Heights by the diamond-square algorithm on a torus whose side is a power of two, stretched to [0, 1].
 class PlasmaFractal {

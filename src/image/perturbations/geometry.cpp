@@ -4,12 +4,11 @@
 #include <numbers>
 #include <opencv2/imgproc.hpp>
 
+#include "channels.h"
 #include "perturbations/perturbation.h"
 
 namespace assemble::perturbations {
 namespace {
-
-constexpr int kChannels = Image::kChannels;
 
 double radians(double degrees) { return degrees * (std::numbers::pi / 180); }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "channels.h"
 #include "corruptions/hsv.h"
 #include "perturbations/perturbation.h"
 
@@ -9,8 +10,6 @@ using corruptions::level;
 using corruptions::like;
 
 namespace {
-
-constexpr int kChannels = Image::kChannels;
 
 /// Snowflakes before their motion, as levels.
 std::vector<uint8_t> snowflakes(const FieldSize& size, Random& random) {

@@ -5,13 +5,12 @@
 #include <cmath>
 
 #include "assemble/core/error.h"
+#include "channels.h"
 #include "resize/resize_axis.h"
 #include "resize/row_interpolator.h"
 
 namespace assemble {
 namespace {
-
-constexpr int kChannels = Image::kChannels;
 
 void check_arguments(const Image& image, int height, int width, const Window& crop, size_t output_size) {
   if (height < 1 || width < 1 || image.height < 1 || image.width < 1) {

@@ -6,11 +6,10 @@
 
 #include "assemble/core/error.h"
 #include "assemble/image/resize.h"
+#include "channels.h"
 
 namespace assemble {
 namespace {
-
-constexpr int kChannels = Image::kChannels;
 
 /// Pillow's weights of bytes are whole multiples of 2^-22.
 constexpr int kWeightBits = 22;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "resize/row_interpolator.h"
+#include "channels.h"
 
 #include <algorithm>
 #include <span>
@@ -110,7 +111,6 @@ HWY_EXPORT(blend_all);
 HWY_EXPORT(vector_lanes);
 HWY_EXPORT(interpolate_groups);
 
-constexpr int kChannels = Image::kChannels;
 constexpr size_t kBlock = 4;       // floats
 constexpr int kBlockBytes = 16;    // that they are picked from
 constexpr int kColumnBytes = 8;    // loaded for a column: two pixels are 6

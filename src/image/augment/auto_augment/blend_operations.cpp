@@ -4,11 +4,10 @@
 #include <vector>
 
 #include "augment/auto_augment/operations.h"
+#include "channels.h"
 
 namespace assemble::augment {
 namespace {
-
-constexpr int kChannels = Image::kChannels;
 
 /// Shares of the gray value, by channel and byte. Products are rounded as the original's are: each channel in [0, 1]
 /// times its weight.

@@ -7,11 +7,10 @@
 #include <vector>
 
 #include "augment/auto_augment/operations.h"
+#include "channels.h"
 
 namespace assemble::augment {
 namespace {
-
-constexpr int kChannels = Image::kChannels;
 
 /// Where a target pixel (x, y) comes from: (xx · x + xy · y + x0, yx · x + yy · y + y0).
 struct Affine {

@@ -3,11 +3,11 @@
 #include <vector>
 
 #include "augment/auto_augment/operations.h"
+#include "channels.h"
 
 namespace assemble::augment {
 namespace {
 
-constexpr int kChannels = Image::kChannels;
 using Table = std::array<uint8_t, 256>;
 using Tables = std::array<Table, kChannels>;
 
@@ -18,11 +18,11 @@ Table make_table(Function function) {
   return table;
 }
 
-void apply(Image& image, const Table& table) {
+void look_up(Image& image, const Table& table) {
   for (uint8_t& value : image.pixels) value = table[value];
 }
 
-void apply(Image& image, const Tables& tables) {
+void look_up(Image& image, const Tables& tables) {
   uint8_t* pixel = image.pixels.data();
   for (const uint8_t* end = pixel + image.pixels.size(); pixel != end; pixel += kChannels) {
     for (int c = 0; c < kChannels; ++c) pixel[c] = tables[c][pixel[c]];
@@ -100,7 +100,7 @@ void stretch(Image& image) {
     tables[c] = make_table(
         [&](int value) { return std::clamp(static_cast<Real>(value) * scale + offset, Real{0}, Real{255}); });
   }
-  apply(image, tables);
+  look_up(image, tables);
 }
 
 }  // namespace
@@ -112,7 +112,7 @@ void equalize(Image& image) {
   const std::array<Histogram, kChannels> histograms = count_values(image);
   Tables tables;
   for (int c = 0; c < kChannels; ++c) tables[c] = equalizing_table(histograms[c]);
-  apply(image, tables);
+  look_up(image, tables);
 }
 
 void invert(Image& image) { solarize(image, 0); }
@@ -127,18 +127,18 @@ void solarize(Image& image, int threshold) {
 }
 
 void solarize_add(Image& image, int addition) {
-  apply(image, make_table([&](int value) { return value < 128 ? std::min(value + addition, 255) : value; }));
+  look_up(image, make_table([&](int value) { return value < 128 ? std::min(value + addition, 255) : value; }));
 }
 
 void contrast(Image& image, float factor) {
   // The original means the mean gray value, but divides the count of pixels by the number of gray levels.
   const float pixels = static_cast<float>(image.height) * static_cast<float>(image.width);
   const float constant = static_cast<float>(static_cast<int>(std::min(pixels / 256.f, 255.f)));
-  apply(image, make_table([&](int value) { return blend(constant, static_cast<float>(value), factor); }));
+  look_up(image, make_table([&](int value) { return blend(constant, static_cast<float>(value), factor); }));
 }
 
 void brightness(Image& image, float factor) {
-  apply(image, make_table([&](int value) { return blend(0.f, static_cast<float>(value), factor); }));
+  look_up(image, make_table([&](int value) { return blend(0.f, static_cast<float>(value), factor); }));
 }
 
 }  // namespace assemble::augment

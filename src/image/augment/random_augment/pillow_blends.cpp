@@ -5,11 +5,10 @@
 
 #include "augment/auto_augment/operations.h"
 #include "augment/random_augment/pillow_operations.h"
+#include "channels.h"
 
 namespace assemble::augment {
 namespace {
-
-constexpr int kChannels = Image::kChannels;
 
 uint8_t gray_of(const uint8_t* pixel) {
   return static_cast<uint8_t>((pixel[0] * 19595u + pixel[1] * 38470u + pixel[2] * 7471u + 0x8000u) >> 16);
