@@ -30,7 +30,6 @@ constexpr auto kCorruptionChoices = choices<CorruptionChoice>(
 constexpr const char* kResult = "result.json";
 constexpr const char* kTable = "results.csv";
 constexpr const char* kReport = "report.html";
-constexpr int64_t kTimedSteps = 20;
 
 class AblateCommand : public Subcommand {
  public:
@@ -210,29 +209,9 @@ class AblateCommand : public Subcommand {
     return options;
   }
 
-  /// Epochs that take the minutes given, by the speed of a few steps at each of the sizes of the images.
+  /// Epochs that take the minutes given.
   int64_t planned_epochs(const std::vector<TomlEntry>& options, const fs::path& run) const {
-    const fs::path timing = run.parent_path() / (run.filename().string() + "-timing");
-    const auto seconds_an_epoch = [&](const char* small_share) {
-      std::vector<TomlEntry> timed = options;
-      set_option(timed, number_option("max-steps", std::to_string(kTimedSteps)));
-      set_option(timed, number_option("small-share", small_share));
-      const TrainResult result = train_network(timed, ladder_file_, data_, timing, /*resume=*/false);
-      return static_cast<double>(train_images_) / result.images_per_second;
-    };
-    double small = 0;
-    for (const TomlEntry& entry : options) {
-      if (entry.path.back() == "small-size") small = parse_number(entry.values.front().text).value_or(0);
-    }
-    double share = small > 0 ? TrainOptions{}.small_share : 0;
-    for (const TomlEntry& entry : options) {
-      if (small > 0 && entry.path.back() == "small-share")
-        share = parse_number(entry.values.front().text).value_or(share);
-    }
-    double seconds = (1 - share) * seconds_an_epoch("0");
-    if (share > 0) seconds += share * seconds_an_epoch("1");
-    std::error_code ignored;
-    fs::remove_all(timing, ignored);
+    const double seconds = ConfiguredTraining(options, ladder_file_, data_, run).job.seconds_an_epoch();
     const auto epochs = std::max<int64_t>(1, std::llround(60 * minutes_ / seconds));
     log_info(concat(epochs, " epochs of ", format_number(seconds, 1), " s each take ", format_number(minutes_, 1),
                     " minutes"));

@@ -11,6 +11,7 @@
 #include "common/data_options.h"
 #include "common/interrupt.h"
 #include "common/outputs.h"
+#include "torch/train/epoch_time.h"
 #include "torch/train/ranks_options.h"
 #include "torch/train/train_options.h"
 
@@ -63,6 +64,14 @@ void TrainJob::declare(CLI::App& app) {
   flags_.declare(app);
 }
 
+const TrainJob::Splits& TrainJob::splits() const {
+  if (splits_.train) return splits_;
+  const bool retrieves = options().validation.metric == ValidationMetric::kRecallAt1;
+  splits_ = {open_dataset(data, Split::kTrain, ClassRule::kOfTraining, files),
+             open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining, files)};
+  return splits_;
+}
+
 TrainOptions TrainJob::options_of(const Communicator& ranks, int on_this_machine) const {
   TrainOptions options = flags_.options();
   const int share = std::max(available_cores() / on_this_machine, 1);
@@ -73,6 +82,14 @@ TrainOptions TrainJob::options_of(const Communicator& ranks, int on_this_machine
     throw UsageError("--device", "several processes train on the CPU alone", "use --device cpu");
   }
   return options;
+}
+
+double TrainJob::seconds_an_epoch(const std::function<void(TrainOptions&)>& change) const {
+  const auto& [train, validation] = splits();
+  TrainOptions options = options_of(Communicator(), /*on_this_machine=*/1);
+  if (change) change(options);
+  const InterruptGuard interrupt;
+  return cli::seconds_an_epoch(*train, *validation, options, interrupt.token());
 }
 
 TrainResult TrainJob::run(const CLI::App& app, bool resume, bool overwrite, const std::shared_ptr<Communicator>& ranks,
@@ -90,10 +107,7 @@ TrainResult TrainJob::run(const CLI::App& app, bool resume, bool overwrite, cons
 TrainResult TrainJob::train(const CLI::App& app, bool resume, bool overwrite, TrainOptions options,
                             const std::shared_ptr<Communicator>& ranks) const {
   if (ranks->is_first()) check_output_folder("--out", out, {data});
-  const auto train = open_dataset(data, Split::kTrain, ClassRule::kOfTraining, files);
-  const bool retrieves = options.validation.metric == ValidationMetric::kRecallAt1;
-  const auto validation =
-      open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining, files);
+  const auto& [train, validation] = splits();
   if (!ranks->is_first()) {
     Trainer trainer(*train, *validation, options, {}, ranks);
     const InterruptGuard interrupt;

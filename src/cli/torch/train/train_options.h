@@ -2,6 +2,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -60,6 +62,17 @@ class TrainJob {
                   const std::shared_ptr<Communicator>& ranks = std::make_shared<Communicator>(),
                   int on_this_machine = 1) const;
 
+  struct Splits {
+    std::unique_ptr<Dataset> train, validation;
+  };
+  /// The data set, which is opened once. @throws InputError, UsageError for data that cannot be used
+  const Splits& splits() const;
+  /// The options as parsed. @throws UsageError for values that do not fit
+  TrainOptions options() const { return flags_.options(); }
+  /// Seconds that an epoch takes on this machine, alone; evaluations come on top. Nothing is written.
+  /// @param change of the options before. @throws RunError when it is interrupted
+  double seconds_an_epoch(const std::function<void(TrainOptions&)>& change = {}) const;
+
   std::string data;
   std::string out;
   RecordFiles files;
@@ -70,6 +83,7 @@ class TrainJob {
                     const std::shared_ptr<Communicator>& ranks) const;
 
   TrainFlags flags_;
+  mutable Splits splits_;
 };
 
 }  // namespace assemble::cli
