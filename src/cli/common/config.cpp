@@ -225,6 +225,7 @@ std::vector<TomlEntry> read_config(const std::string& file) {
 
 void apply_config(CLI::App& app, const std::vector<std::string>& files, bool recipes) {
   std::for_each(files.rbegin(), files.rend(), [&](const std::string& file) {
+    if (recipes && file == kAutoRecipe) return;
     const std::string path = recipes ? find_recipe(file).string() : file;
     Configuration(app, path, recipes).apply(read_config(path));
   });

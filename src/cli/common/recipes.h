@@ -48,6 +48,9 @@ std::vector<Recipe> known_recipes();
 /// Whether a recipe is one of known_recipes(), so that its name is enough to find it.
 bool comes_along(const Recipe& recipe);
 
+/// The name of the recipe that has no file: `train` chooses by the data.
+inline constexpr const char* kAutoRecipe = "auto";
+
 /// The file of a recipe that is given by the name of one that comes along or as a path.
 /// @throws UsageError for an unknown name, with the nearest
 fs::path find_recipe(const std::string& name);

@@ -10,6 +10,7 @@
 #include "torch/train/launch.h"
 #include "torch/train/ranks_options.h"
 #include "torch/train/train_options.h"
+#include "torch/train/train_plan.h"
 
 namespace assemble::cli {
 namespace {
@@ -19,7 +20,9 @@ class TrainCommand : public Subcommand {
   TrainCommand() : Subcommand("train", "Train or fine-tune a network on a data set") {}
 
   void declare(CLI::App& app) override {
+    declared_ = &app;
     job_.declare(app);
+    plan_.declare(app);
     ranks_.declare(app);
     app.add_flag("--resume", resume_, "Go on from the run folder's checkpoint")->configurable(false);
     app.add_flag("--overwrite", overwrite_, "Remove the run that the folder holds, and begin anew")
@@ -29,7 +32,13 @@ class TrainCommand : public Subcommand {
   bool takes_recipes() const override { return true; }
 
   void run() override {
+    const bool several = ranks_.processes > 1 || ranks_.place().world > 1;
+    plan_.make(*declared_, job_, resume_, several);
     job_.check();
+    if (plan_.is_dry()) {
+      const TrainPlan::Description plan = plan_.describe(app(), job_);
+      return print(plan.json, plan.text);
+    }
     if (ranks_.launches()) {
       const InterruptGuard interrupt;
       return launch_processes(ranks_.processes, interrupt.token());
@@ -86,7 +95,9 @@ class TrainCommand : public Subcommand {
   }
 
   bool resume_ = false, overwrite_ = false;
+  CLI::App* declared_ = nullptr;
   TrainJob job_;
+  TrainPlan plan_;
   RanksOptions ranks_;
 };
 

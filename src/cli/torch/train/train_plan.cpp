@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "torch/train/train_plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/image/decode.h"
+#include "assemble/models/classifier.h"
+#include "common/config.h"
+#include "common/numbers.h"
+#include "common/recipes.h"
+
+namespace assemble::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr double kMinutes = 30;           // of a plan without --minutes
+constexpr double kForwardShare = 1. / 3;  // of the work of a step
+constexpr int64_t kSurveyed = 64;         // images whose sizes are looked at
+/// Whose speed tells that of the others, by their multiply-adds.
+constexpr const char* kTimedArch = "resnet50+d+sk+w16";
+constexpr int kTimedSide = 64;
+
+bool is_set(const CLI::App& app, const std::string& option) { return !app.get_option("--" + option)->empty(); }
+
+bool wants_auto(const CLI::App& app) {
+  const CLI::Option& files = *app.get_option("--recipe");
+  if (files.empty()) return !is_set(app, "arch");
+  return std::ranges::find(files.results(), kAutoRecipe) != files.results().end();
+}
+
+int median_side(const Dataset& dataset) {
+  const EvenlySpread surveyed(dataset, std::min(kSurveyed, dataset.size()));
+  std::vector<int> sides;
+  for (int64_t i = 0; i < surveyed.size(); ++i) {
+    try {
+      const Sample sample = surveyed.read(i);
+      const ImageSize size = read_image_size(sample.encoded, sample.name);
+      sides.push_back(std::min(size.height, size.width));
+    } catch (const InputError&) {  // training counts and names what is broken
+    }
+  }
+  if (sides.empty()) throw InputError(dataset.where(), "none of its images can be read");
+  const auto middle = sides.begin() + static_cast<std::ptrdiff_t>(sides.size() / 2);
+  std::nth_element(sides.begin(), middle, sides.end());
+  return *middle;
+}
+
+ModelCard card_of(const std::string& pretrained) {
+  try {
+    return read_model_card(pretrained);
+  } catch (const InputError& error) {
+    throw UsageError("--recipe auto", error.what(),
+                     "convert --pretrained to a model file first, or give --arch and a recipe of your own");
+  }
+}
+
+std::string as_toml(const std::vector<ChosenOption>& options) {
+  std::string text;
+  for (const ChosenOption& option : options) text += concat(option.key, " = ", option.value, "\n");
+  return text;
+}
+
+/// Those of `options` that are in effect.
+std::vector<ChosenOption> set_unset(CLI::App& app, const std::vector<ChosenOption>& options) {
+  std::vector<ChosenOption> taken;
+  std::ranges::copy_if(options, std::back_inserter(taken),
+                       [&](const ChosenOption& option) { return !is_set(app, option.key); });
+  apply_entries(app, read_toml(as_toml(taken), "--recipe auto"), "--recipe auto");
+  return taken;
+}
+
+/// What an evaluation takes, in epochs of training: it has the forward part of the work alone.
+double evaluation_in_epochs(const TrainJob& job) {
+  const TrainJob::Splits& splits = job.splits();
+  return kForwardShare * static_cast<double>(splits.validation->size()) / static_cast<double>(splits.train->size());
+}
+
+}  // namespace
+
+void TrainPlan::declare(CLI::App& app) {
+  app.add_option("--minutes", minutes_,
+                 concat("As many epochs as fit this time, by the speed of some steps; 0: --epochs (with --recipe auto ",
+                        kMinutes, ")"))
+      ->transform(not_negative())
+      ->configurable(false);
+  app.add_flag("--dry-run", dry_, "Say what the run would be, what it would cost and take, and do not begin it")
+      ->configurable(false);
+}
+
+void TrainPlan::make(CLI::App& app, const TrainJob& job, bool resume, bool several_processes) {
+  const bool by_itself = wants_auto(app);
+  if (!by_itself && minutes_ == 0) return;
+  const fs::path config = fs::path(job.out) / "config.toml";
+  if (resume && fs::exists(config)) return apply_entries(app, read_config(config.string()), config.string());
+  if (several_processes) {
+    throw UsageError(by_itself ? "--recipe auto" : "--minutes", "plans runs of one process",
+                     "--dry-run says what it would choose: give that to all of them as --config");
+  }
+  if (minutes_ > 0 && is_set(app, "epochs")) {
+    throw UsageError("--minutes", "decides the epochs, which --epochs or a file sets too", "give one of them");
+  }
+  task_.images = job.splits().train->size();
+  task_.minutes = minutes_ > 0 ? minutes_ : kMinutes;
+  if (by_itself) choose(app, job);
+  if (!is_set(app, "epochs")) fit_epochs(app, job, by_itself);
+  for (const ChosenOption& option : chosen_) {
+    log_info(concat("--", option.key, " ", option.value, option.why.empty() ? "" : ": " + option.why));
+  }
+}
+
+void TrainPlan::choose(CLI::App& app, const TrainJob& job) {
+  const Dataset& train = *job.splits().train;
+  const TrainOptions given = job.options();
+  if (given.loss != LossType::kSoftmax || given.validation.metric == ValidationMetric::kRecallAt1) {
+    throw UsageError("--recipe auto", "chooses for classes of which one is right",
+                     "`assemble recipe list` has recipes of retrieval");
+  }
+  task_.side = median_side(train);
+  if (is_set(app, "arch")) task_.arch = given.arch;
+  if (is_set(app, "preprocessing") || is_set(app, "train-size")) task_.train_size = given.preprocessing.train_size;
+  if (!given.pretrained.empty()) task_.pretrained = card_of(given.pretrained);
+  if (!task_.pretrained) {
+    const int64_t classes = train.classes();
+    const auto work = [classes](const std::string& arch, int side) {
+      return static_cast<double>(measure_cost(Arch::parse(arch), classes, side).multiply_adds);
+    };
+    const double seconds = job.seconds_an_epoch([](TrainOptions& options) {
+      options.arch = kTimedArch;
+      options.preprocessing.train_size = kTimedSide;
+      options.small_size = 0;
+    });
+    const double timed = static_cast<double>(task_.images) / seconds * work(kTimedArch, kTimedSide);
+    task_.images_per_second = [work, timed](const std::string& arch, int side) { return timed / work(arch, side); };
+  }
+  chosen_ = set_unset(app, choose_recipe(task_));
+}
+
+void TrainPlan::fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself) {
+  seconds_an_epoch_ = job.seconds_an_epoch();
+  const double most = 60 * task_.minutes / *seconds_an_epoch_;
+  const double evaluation = evaluation_in_epochs(job);
+  const double trained = by_itself ? most - static_cast<double>(kEvaluations) * evaluation
+                                   : most / (1 + evaluation / static_cast<double>(job.options().eval_every));
+  const auto in_time = static_cast<int64_t>(std::max(trained, 1.));
+  std::vector<ChosenOption> schedule{{"epochs", concat(in_time), concat("as many as fit ", task_.minutes, " minutes")}};
+  if (by_itself) schedule = choose_schedule(task_, in_time);
+  const std::vector<ChosenOption> taken = set_unset(app, schedule);
+  chosen_.insert(chosen_.end(), taken.begin(), taken.end());
+}
+
+TrainPlan::Description TrainPlan::describe(const CLI::App& app, const TrainJob& job) const {
+  const TrainOptions options = job.options();
+  const auto& [train, validation] = job.splits();
+  const double seconds = seconds_an_epoch_ ? *seconds_an_epoch_ : job.seconds_an_epoch();
+  const ModelCost cost = measure_cost(Arch::parse(options.arch), train->classes(), options.preprocessing.train_size);
+  const auto epochs = static_cast<double>(options.epochs);
+  const double evaluations = std::ceil(epochs / static_cast<double>(options.eval_every));
+  const double total = seconds * (epochs + evaluations * evaluation_in_epochs(job));
+  ordered_json chosen = ordered_json::array();
+  for (const ChosenOption& option : chosen_) {
+    chosen.push_back({{"option", option.key}, {"value", option.value}, {"why", option.why}});
+  }
+  Description description;
+  description.json = {{"arch", options.arch},
+                      {"chosen", chosen},
+                      {"config", effective_config(app)},
+                      {"train_images", train->size()},
+                      {"validation_images", validation->size()},
+                      {"classes", train->classes()},
+                      {"parameters", cost.parameters},
+                      {"multiply_adds", cost.multiply_adds},
+                      {"epochs", options.epochs},
+                      {"seconds_an_epoch", seconds},
+                      {"seconds", total},
+                      {"peak_memory_mib", peak_memory_mib()}};
+  description.text = format_table(
+      {{"arch", "images", "classes", "crop", "parameters", "multiply-adds", "epochs", "an epoch", "all", "memory"},
+       {options.arch, concat(train->size()), concat(train->classes()), concat(options.preprocessing.train_size),
+        format_number(static_cast<double>(cost.parameters) / 1e6, 2) + " M",
+        format_number(static_cast<double>(cost.multiply_adds) / 1e6, 1) + " M", concat(options.epochs),
+        format_number(seconds, 1) + " s", format_duration(total), format_number(peak_memory_mib(), 0) + " MiB"}});
+  description.text += "\nNothing was written.\n";
+  return description;
+}
+
+}  // namespace assemble::cli
