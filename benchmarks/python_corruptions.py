@@ -3,6 +3,8 @@
 
 published(): the functions of ImageNet-C's own generator, from a copy of make_imagenet_c.py
 (github.com/hendrycks/robustness, ImageNet-C/create_c).
+published_c_bar(): the transforms of ImageNet-C-bar's generator, from a copy of its folder imagenet_c_bar
+(github.com/facebookresearch/augmentation-corruption).
 package(): the functions of the `imagecorruptions` package.
 """
 import os
@@ -55,6 +57,17 @@ def published(path, side=224):
     exec(compile(source, path, "exec"), module.__dict__)
     module.gaussian = old_gaussian
     return {name: getattr(module, name) for name in NAMES}
+
+
+def published_c_bar(folder):
+    """Classes by name, which take a level and a side, and the levels by name of severities 1 to 5."""
+    sys.path.insert(0, str(folder))
+    import corrupt
+    with open(pathlib.Path(folder) / "imagenet_c_bar.csv", encoding="utf-8") as file:
+        rows = [line.split(",") for line in file.read().split()]
+    levels = {name: [float(level) for level in row] for name, *row in rows}
+    transforms = {t.name: t for t in vars(corrupt).values() if getattr(t, "name", None) in levels}
+    return transforms, {name: levels[name] for name in sorted(levels)}
 
 
 def package():

@@ -18,15 +18,15 @@ std::optional<double> mean_over_severities(const CorruptionResults& results, con
   return sum / kCorruptionSeverities;
 }
 
-/// Mean over the first `count` corruptions; nothing when one is missing.
-std::optional<double> mean_of(const std::map<std::string, double>& values, size_t count) {
+/// Mean over these corruptions; nothing when one is missing.
+std::optional<double> mean_of(const std::map<std::string, double>& values, std::span<const std::string> corruptions) {
   double sum = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const auto found = values.find(corruption_names()[i]);
+  for (const std::string& name : corruptions) {
+    const auto found = values.find(name);
     if (found == values.end()) return std::nullopt;
     sum += found->second;
   }
-  return sum / static_cast<double>(count);
+  return sum / static_cast<double>(corruptions.size());
 }
 
 /// What `find` finds in each of the parts, as one result; nullptr is one that is lacking.
@@ -106,7 +106,7 @@ ordered_json to_json(const CorruptionResults& results) {
   ordered_json json = ordered_json::object();
   if (results.clean) json["clean"] = to_json(*results.clean);
   json["corruptions"] = ordered_json::object();
-  for (const std::string& name : corruption_names()) {
+  for (const std::string& name : all_corruption_names()) {
     const auto found = results.corruptions.find(name);
     if (found == results.corruptions.end()) continue;
     for (const auto& [severity, result] : found->second) {
@@ -160,10 +160,12 @@ const CorruptionBaseline& alexnet_corruption_baseline() {
   return baseline;
 }
 
+CorruptionBaseline no_corruption_baseline() { return {"none, mean errors as published", std::nullopt, {}}; }
+
 CorruptionBaseline baseline_of(const CorruptionResults& results, const std::string& name) {
   CorruptionBaseline baseline{name, std::nullopt, {}};
   if (results.clean) baseline.clean_error = results.clean->error;
-  for (const std::string& corruption : corruption_names()) {
+  for (const std::string& corruption : all_corruption_names()) {
     if (const auto error = results.mean_error(corruption)) baseline.errors[corruption] = *error;
   }
   return baseline;
@@ -174,7 +176,7 @@ CorruptionScores score_corruptions(const CorruptionResults& results, const Corru
   if (baseline.clean_error) require_share(*baseline.clean_error, baseline.name, "clean error");
   CorruptionScores scores;
   std::map<std::string, double> errors;
-  for (const std::string& name : corruption_names()) {
+  for (const std::string& name : all_corruption_names()) {
     const auto error = results.mean_error(name);
     if (!error) continue;
     errors[name] = 100 * *error;
@@ -185,13 +187,17 @@ CorruptionScores score_corruptions(const CorruptionResults& results, const Corru
     const double growth = divisor->second - *baseline.clean_error;
     if (growth > 0) scores.relative_ce[name] = 100 * (*error - results.clean->error) / growth;
   }
-  const size_t all = corruption_names().size();
-  scores.mce_15 = mean_of(scores.ce, kOfficialCorruptions);
+  const std::span<const std::string> all = corruption_names(), official = all.first(kOfficialCorruptions);
+  scores.mce_15 = mean_of(scores.ce, official);
   scores.mce_19 = mean_of(scores.ce, all);
-  scores.unnormalised_15 = mean_of(errors, kOfficialCorruptions);
+  scores.unnormalised_15 = mean_of(errors, official);
   scores.unnormalised_19 = mean_of(errors, all);
-  scores.relative_15 = mean_of(scores.relative_ce, kOfficialCorruptions);
+  scores.relative_15 = mean_of(scores.relative_ce, official);
   scores.relative_19 = mean_of(scores.relative_ce, all);
+  const std::span<const std::string> c_bar = corruption_names(CorruptionSet::kCBar);
+  scores.mce_c_bar = mean_of(scores.ce, c_bar);
+  scores.unnormalised_c_bar = mean_of(errors, c_bar);
+  scores.relative_c_bar = mean_of(scores.relative_ce, c_bar);
   return scores;
 }
 

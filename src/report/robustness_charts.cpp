@@ -62,7 +62,7 @@ Chart ece_by_severity(const Names& networks, const std::vector<CorruptionResults
 }
 
 Chart error_by_corruption(const Names& networks, const std::vector<CorruptionResults>& measured) {
-  return grouped_bars("Error by corruption, mean over severities", "error %", corruption_names(), networks,
+  return grouped_bars("Error by corruption, mean over severities", "error %", all_corruption_names(), networks,
                       [&](size_t i, const std::string& name) {
                         const auto error = measured[i].mean_error(name);
                         return error ? std::optional(100 * *error) : std::nullopt;

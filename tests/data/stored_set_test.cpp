@@ -52,6 +52,7 @@ TEST(StoredSet, AClassNamedLikeACorruptionIsNone) {
 TEST(StoredSet, CorruptedImagesAreToldByTheirSeverities) {
   EXPECT_EQ(corrupted({"fog/1/n01440764/a.JPEG", "snow/5/n01440764/a.JPEG", "README.md"}), Reading::kStored);
   EXPECT_EQ(corrupted({"weather/fog/3/n01440764/a.JPEG", "noise/shot_noise/1/n01440764/a.JPEG"}), Reading::kStored);
+  EXPECT_EQ(corrupted({"perlin_noise/1/n01440764/a.JPEG", "sparkles/5/n01440764/a.JPEG"}), Reading::kStored);
   EXPECT_EQ(corrupted({kCorruptSetManifest, "fog/1/a.JPEG"}), Reading::kStored);  // made of images without classes
 }
 

@@ -75,6 +75,28 @@ TEST(CorruptionScores, LeaveOutWhatIsPartial) {
   EXPECT_TRUE(score_corruptions(results, alexnet).relative_ce.empty());
 }
 
+TEST(CorruptionScores, OfCBarAreMeanErrorsAndRatiosToOwnNetworks) {
+  CorruptionResults results;
+  CorruptionBaseline own{"own", std::nullopt, {}};
+  double error = 0.05;
+  for (const std::string& name : corruption_names(CorruptionSet::kCBar)) {
+    for (int severity = 1; severity <= kCorruptionSeverities; ++severity) {
+      results.corruptions[name][severity] = {10, error, 0};
+    }
+    own.errors[name] = 0.5;
+    error += 0.1;
+  }
+  const CorruptionScores published = score_corruptions(results, no_corruption_baseline());
+  EXPECT_NEAR(published.unnormalised_c_bar.value(), 50, 1e-9);
+  EXPECT_FALSE(published.mce_c_bar.has_value());
+  EXPECT_FALSE(published.unnormalised_15.has_value());
+  EXPECT_FALSE(score_corruptions(results, alexnet_corruption_baseline()).mce_c_bar.has_value());
+  EXPECT_NEAR(score_corruptions(results, own).mce_c_bar.value(), 100, 1e-9);
+  EXPECT_EQ(to_json(corruption_results_from_json(to_json(results), "here")), to_json(results));
+  results.corruptions.erase("sparkles");
+  EXPECT_FALSE(score_corruptions(results, own).unnormalised_c_bar.has_value());
+}
+
 TEST(CorruptionResults, OfPartsAddUpToThoseOfTheWhole) {
   // Ten predictions of confidence 0.95, of which six and nine are right; then twenty of 0.55, all right.
   const auto part = [](int64_t images, double confidence, int64_t correct) {

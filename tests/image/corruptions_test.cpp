@@ -58,10 +58,18 @@ TEST(Corruptions, AreThe19InThePublishedOrder) {
   EXPECT_EQ(different.size(), 19u);
 }
 
+TEST(Corruptions, OfCBarAreTheTenPublishedOnes) {
+  EXPECT_THAT(corruption_names(CorruptionSet::kCBar),
+              testing::ElementsAre("blue_noise_sample", "brownish_noise", "caustic_refraction", "checkerboard_cutout",
+                                   "cocentric_sine_waves", "inverse_sparkles", "perlin_noise", "plasma_noise",
+                                   "single_frequency_greyscale", "sparkles"));
+  EXPECT_EQ(all_corruption_names().size(), 29u);
+}
+
 TEST(Corruptions, UnknownNamesAndSeveritiesAreNamed) {
   const std::string name = test::error_of<UsageError>([] { check_corruption("gausian_noise"); });
   EXPECT_THAT(name, HasSubstr("gausian_noise"));
-  EXPECT_THAT(name, HasSubstr("spatter or saturate"));
+  EXPECT_THAT(name, HasSubstr("single_frequency_greyscale or sparkles"));
   EXPECT_THAT(name, HasSubstr("did you mean gaussian_noise?"));
   for (const int severity : {0, 6, -1}) {
     EXPECT_THAT(test::error_of<UsageError>([&] { corrupt(noise_image(4, 4), "fog", severity, 0); }),
@@ -162,32 +170,35 @@ TEST(Corruptions, MissingFrostIsNamed) {
 
 TEST(Corruptions, AreTheSameOnAnyNumberOfThreads) {
   const Image image = noise_image(50, 40);
-  const int64_t count = 19 * kCorruptionSeverities;
+  const auto count = static_cast<int64_t>(all_corruption_names().size()) * kCorruptionSeverities;
   const auto all = [&](int threads) {
     std::vector<Image> results(static_cast<size_t>(count));
     ThreadPool pool(threads);
     pool.parallel_for(count, [&](int64_t i) {
       results[static_cast<size_t>(i)] =
-          corrupt(image, corruption_names()[static_cast<size_t>(i / 5)], static_cast<int>(i % 5) + 1, 7);
+          corrupt(image, all_corruption_names()[static_cast<size_t>(i / 5)], static_cast<int>(i % 5) + 1, 7);
     });
     return results;
   };
   const std::vector<Image> one = all(1), four = all(4);
-  for (size_t i = 0; i < one.size(); ++i) EXPECT_EQ(one[i].pixels, four[i].pixels) << corruption_names()[i / 5];
+  for (size_t i = 0; i < one.size(); ++i) EXPECT_EQ(one[i].pixels, four[i].pixels) << all_corruption_names()[i / 5];
 }
 
 TEST(Corruptions, SeedImageAndSeverityMatter) {
   const Image image = noise_image(32, 32);
   CorruptOptions other;
   other.seed = 1;
-  for (const char* name : {"gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur",
-                           "motion_blur", "snow", "frost", "fog", "spatter", "elastic_transform"}) {
+  std::vector<std::string> names{"gaussian_noise",   "shot_noise", "impulse_noise", "speckle_noise", "glass_blur",
+                                 "motion_blur",      "snow",       "frost",         "fog",           "spatter",
+                                 "elastic_transform"};
+  for (const std::string& name : corruption_names(CorruptionSet::kCBar)) names.push_back(name);
+  for (const std::string& name : names) {
     const Image first = corrupt(image, name, 3, 0);
     EXPECT_EQ(corrupt(image, name, 3, 0).pixels, first.pixels) << name;
     EXPECT_NE(corrupt(image, name, 3, 1).pixels, first.pixels) << name;
     EXPECT_NE(corrupt(image, name, 3, 0, other).pixels, first.pixels) << name;
   }
-  for (const std::string& name : corruption_names()) {
+  for (const std::string& name : all_corruption_names()) {
     EXPECT_NE(corrupt(image, name, 2, 0).pixels, corrupt(image, name, 4, 0).pixels) << name;
   }
 }
@@ -196,7 +207,7 @@ TEST(Corruptions, WorkAtAnySizeOrSayWhatTheyNeed) {
   for (const auto& [height, width] :
        {std::pair{37, 53}, {53, 37}, {1, 1}, {1, 40}, {40, 1}, {2, 3}, {5, 5}, {300, 17}}) {
     const Image image = noise_image(height, width);
-    for (const std::string& name : corruption_names()) {
+    for (const std::string& name : all_corruption_names()) {
       for (int severity = 1; severity <= kCorruptionSeverities; ++severity) {
         const int smallest = smallest_corruptible(name, severity);
         if (std::min(height, width) >= smallest) {
@@ -215,6 +226,7 @@ TEST(Corruptions, WorkAtAnySizeOrSayWhatTheyNeed) {
   EXPECT_EQ(smallest_corruptible("pixelate", 5), 4);
   EXPECT_EQ(smallest_corruptible("elastic_transform", 1), 3);
   EXPECT_EQ(smallest_corruptible("glass_blur", 5), 1);
+  EXPECT_EQ(smallest_corruptible("brownish_noise", 1), 2);
 }
 
 TEST(Corruptions, FlatImagesStayFlatUnderBlur) {

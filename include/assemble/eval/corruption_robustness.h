@@ -24,6 +24,9 @@ namespace assemble {
 ///
 /// mCE and relative mCE are means over corruptions: over the official 15, or over all 19 as the paper of the assembled
 /// networks does. The un-normalised mCE is 100 · the mean error, without a baseline.
+///
+/// ImageNet-C-bar (Mintun et al., arXiv 2102.11273) is published with mean errors alone: there are no AlexNet's to
+/// divide by. Ratios over its ten corruptions are to networks of one's own.
 
 /// A network on the images of one corruption and severity; shares in [0, 1].
 struct CorruptionResult {
@@ -60,6 +63,8 @@ struct CorruptionBaseline {
 
 /// AlexNet's published errors on ImageNet-C (224×224); clean error 43.48 %, torchvision's, from which they come.
 const CorruptionBaseline& alexnet_corruption_baseline();
+/// Divides by nothing: scores have no CE, and no mCE but the un-normalised.
+CorruptionBaseline no_corruption_baseline();
 CorruptionBaseline baseline_of(const CorruptionResults& results, const std::string& name);
 
 /// In percent. A mean is absent unless every corruption that it is over is there.
@@ -69,6 +74,7 @@ struct CorruptionScores {
   std::optional<double> mce_15, mce_19;
   std::optional<double> unnormalised_15, unnormalised_19;
   std::optional<double> relative_15, relative_19;
+  std::optional<double> mce_c_bar, unnormalised_c_bar, relative_c_bar;  ///< over the ten of ImageNet-C-bar
 };
 /// @throws InputError for a baseline whose errors are no shares in [0, 1]
 CorruptionScores score_corruptions(const CorruptionResults& results, const CorruptionBaseline& baseline);

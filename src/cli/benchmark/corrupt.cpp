@@ -12,6 +12,7 @@
 #include "assemble/image/decode.h"
 #include "assemble/image/resize.h"
 #include "benchmark/benchmark.h"
+#include "common/corruption_options.h"
 #include "common/data_options.h"
 #include "common/numbers.h"
 
@@ -26,7 +27,7 @@ class CorruptBenchmark : public Subcommand {
   void declare(CLI::App& app) override {
     app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
     declare_record_files(app, files_);
-    app.add_option("--corruptions", corruptions_, "Which, separated by commas")->delimiter(',');
+    options_.declare(app);
     app.add_option("--severities", severities_, "Which of 1 to 5, separated by commas")
         ->transform(whole(1, 5))
         ->delimiter(',');
@@ -38,13 +39,13 @@ class CorruptBenchmark : public Subcommand {
 
   void run() override {
     keep_freed_memory();
-    for (const std::string& corruption : corruptions_) check_corruption(corruption);
+    const std::vector<std::string>& corruptions = options_.chosen();
     for (const int severity : severities_) check_severity(severity);
     const std::vector<Image> images = read_images();
-    Progress progress("corrupting", static_cast<int64_t>(corruptions_.size()), "corruptions");
+    Progress progress("corrupting", static_cast<int64_t>(corruptions.size()), "corruptions");
     nlohmann::ordered_json milliseconds = nlohmann::ordered_json::object();
     std::vector<std::vector<std::string>> rows{{"corruption", "ms an image"}};
-    for (const std::string& corruption : corruptions_) {
+    for (const std::string& corruption : corruptions) {
       double sum = 0;
       for (const int severity : severities_) sum += median(images, corruption, severity);
       const double mean = sum / static_cast<double>(severities_.size());
@@ -94,7 +95,7 @@ class CorruptBenchmark : public Subcommand {
 
   std::string data_;
   RecordFiles files_;
-  std::vector<std::string> corruptions_ = corruption_names();
+  CorruptionOptions options_;
   std::vector<int> severities_{1, 2, 3, 4, 5};
   int resize_ = 256;
   int crop_ = 224;

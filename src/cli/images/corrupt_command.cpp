@@ -2,6 +2,7 @@
 #include "assemble/data/corrupt_set.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
+#include "common/corruption_options.h"
 #include "common/numbers.h"
 #include "images/derived_set_command.h"
 
@@ -10,11 +11,12 @@ namespace {
 
 class CorruptCommand : public DerivedSetCommand {
  public:
-  CorruptCommand() : DerivedSetCommand("corrupt", "Write an ImageNet-C of a data set: 19 corruptions, 5 severities") {}
+  CorruptCommand()
+      : DerivedSetCommand("corrupt", "Write an ImageNet-C or ImageNet-C-bar of a data set, at 5 severities") {}
 
   void declare(CLI::App& app) override {
     declare_paths(app, "CORRUPTION/SEVERITY/CLASS/NAME.JPEG");
-    app.add_option("--corruptions", options_.corruptions, "Which, separated by commas")->delimiter(',');
+    corruptions_.declare(app);
     app.add_option("--severities", options_.severities, "Which of 1 to 5, separated by commas")
         ->transform(whole(1, 5))
         ->delimiter(',');
@@ -32,10 +34,12 @@ class CorruptCommand : public DerivedSetCommand {
  protected:
   DerivedReport make(const Dataset& dataset, const std::string& out, const std::string& split) override {
     options_.split = split;
+    options_.corruptions = corruptions_.chosen();
     return corrupt_dataset(dataset, out, options_);
   }
 
  private:
+  CorruptionOptions corruptions_;
   CorruptSetOptions options_;
 };
 

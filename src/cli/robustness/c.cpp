@@ -9,6 +9,7 @@
 #include "assemble/data/derived_folder.h"
 #include "assemble/image/decode.h"
 #include "common/choice_option.h"
+#include "common/corruption_options.h"
 #include "common/data_options.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
@@ -57,7 +58,7 @@ struct GivenBaseline {
 
 class CorruptionMeasure : public Subcommand {
  public:
-  CorruptionMeasure() : Subcommand("c", "mCE: errors and calibration under corruptions (ImageNet-C)") {}
+  CorruptionMeasure() : Subcommand("c", "mCE: errors and calibration under corruptions (ImageNet-C, ImageNet-C-bar)") {}
 
   void declare(CLI::App& app) override {
     network_.declare(app);
@@ -70,7 +71,7 @@ class CorruptionMeasure : public Subcommand {
     add_choice(app, "--split", split_, kSplits, "Part of the data set");
     app.add_option("--out", out_, "Folder for result.json, report.html and state.json, from which it goes on");
     app.add_option("--baseline", baseline_, "result.json of a run, or a model file, in AlexNet's place");
-    app.add_option("--corruptions", options.corruptions, "Which, separated by commas")->delimiter(',');
+    corruptions_.declare(app);
     app.add_option("--severities", options.severities, "Which of 1 to 5, separated by commas")
         ->transform(whole(1, 5))
         ->delimiter(',');
@@ -87,7 +88,7 @@ class CorruptionMeasure : public Subcommand {
 
   void run() override {
     if (!out_.empty()) check_output_folder("--out", out_, {data_, clean_});
-    for (const std::string& corruption : source_.options.corruptions) check_corruption(corruption);
+    source_.options.corruptions = corruptions_.chosen();
     for (const int severity : source_.options.severities) check_severity(severity);
     const LoadedNetwork network(network_.inference.model, network_);
     open_source(network);
@@ -124,7 +125,8 @@ class CorruptionMeasure : public Subcommand {
     const size_t parts = source_.options.corruptions.size() * source_.options.severities.size();
     if (parts == 0) throw UsageError("robustness c", "nothing to do: no corruptions or no severities");
     if (missing.size() == parts) {
-      throw InputError(data_, "has none of the folders " + join(missing, ", "), "make them with 'assemble corrupt'");
+      throw InputError(data_, "has none of the folders " + join(missing, ", "),
+                       "make them with 'assemble corrupt', or choose the set that it holds with --set");
     }
     if (!missing.empty()) {
       log_warning(concat(data_, ": folders are missing, results are partial: ", join(missing, ", ")));
@@ -139,6 +141,7 @@ class CorruptionMeasure : public Subcommand {
     const ClassPairing pairing = pair_source(network.measured(), source_).corrupted();
     if (!pairing.same()) settings["class_pairing"] = pairing.order();
     if (network_.pairing.all_outputs) settings["all_outputs"] = true;
+    if (is_c_bar()) settings["set"] = kCorruptionSets.name(corruptions_.set);
     const RunState state(out, settings);
     if (!state.results().is_null()) results = corruption_results_from_json(state.results(), state.where());
     measure_corruptions(network.measured(), source_, results, [&] { state.store(to_json(results)); });
@@ -148,7 +151,9 @@ class CorruptionMeasure : public Subcommand {
   /// Reads it before the work, so that a wrong one is not met after it.
   GivenBaseline open_baseline(const LoadedNetwork& network) const {
     GivenBaseline given;
-    if (baseline_.empty()) {
+    if (baseline_.empty() && is_c_bar()) {
+      given.result = no_corruption_baseline();
+    } else if (baseline_.empty()) {
       if (network.card().classes() < 1000) {
         log_warning("AlexNet's errors are those of ImageNet: on other data give --baseline");
       }
@@ -172,7 +177,10 @@ class CorruptionMeasure : public Subcommand {
     return baseline_of(measure(*given.network, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
   }
 
-  static void warn_of_lacking(const CorruptionResults& results, const CorruptionBaseline& baseline) {
+  bool is_c_bar() const { return corruptions_.set == CorruptionSet::kCBar; }
+
+  void warn_of_lacking(const CorruptionResults& results, const CorruptionBaseline& baseline) const {
+    if (baseline_.empty() && is_c_bar()) return;
     std::vector<std::string> lacking;
     for (const auto& [name, severities] : results.corruptions) {
       const auto found = baseline.errors.find(name);
@@ -207,12 +215,15 @@ class CorruptionMeasure : public Subcommand {
     const CorruptionScores scores = score_corruptions(results, baseline);
     if (stored_side_) warn_of_resizing(data_, *stored_side_, network.card().preprocessing.eval_size);
     double ece = 0;
-    int64_t measured = 0, whole = 0;
+    int64_t measured = 0;
+    size_t whole = 0;
+    const std::vector<std::string>& of_set = corruption_names(corruptions_.set);
     for (const auto& [name, severities] : results.corruptions) {
       whole += results.mean_error(name).has_value();
       for (const auto& [severity, result] : severities) ece += result.ece, ++measured;
     }
     ordered_json json{{"measure", "corruptions"},
+                      {"set", kCorruptionSets.name(corruptions_.set)},
                       {"network", network_.inference.model},
                       {"arch", network.card().arch},
                       {"input_size", network.card().preprocessing.eval_size},
@@ -223,12 +234,15 @@ class CorruptionMeasure : public Subcommand {
                       {"unnormalised_mce_19", number_or_null(scores.unnormalised_19)},
                       {"relative_mce", number_or_null(scores.relative_15)},
                       {"relative_mce_19", number_or_null(scores.relative_19)},
+                      {"c_bar_error", number_or_null(scores.unnormalised_c_bar)},
+                      {"mce_c_bar", number_or_null(scores.mce_c_bar)},
+                      {"relative_mce_c_bar", number_or_null(scores.relative_c_bar)},
                       {"clean_error", results.clean ? ordered_json(results.clean->error) : ordered_json(nullptr)},
                       {"mean_ece", measured > 0 ? ece / static_cast<double>(measured) : 0.0},
                       {"corruptions_measured", whole},
                       {"parts_measured", measured},
                       {"image_size", stored_side_ ? ordered_json(*stored_side_) : ordered_json(nullptr)},
-                      {"partial", !missing.empty() || !scores.unnormalised_19},
+                      {"partial", !missing.empty() || whole < of_set.size()},
                       {"missing", missing},
                       {"ce", scores.ce},
                       {"relative_ce", scores.relative_ce},
@@ -239,8 +253,10 @@ class CorruptionMeasure : public Subcommand {
                       {"version", ASSEMBLE_VERSION}};
     write_run(out_, json);
     std::string text = to_text(network, results, baseline, scores, missing);
-    if (!scores.unnormalised_15) {
-      text += concat("No mCE: ", whole, " of ", kOfficialCorruptions, " or ", corruption_names().size(),
+    if (is_c_bar() ? !scores.unnormalised_c_bar : !scores.unnormalised_15) {
+      const std::string all = concat(kOfficialCorruptions, " or ", of_set.size());
+      text += concat(is_c_bar() ? "No mean error: " : "No mCE: ", whole, " of ",
+                     is_c_bar() ? std::to_string(of_set.size()) : all,
                      " corruptions were measured at all five severities\n");
     }
     if (!pairing.same()) text += pairing.to_text() + "\n";
@@ -251,7 +267,7 @@ class CorruptionMeasure : public Subcommand {
                       const CorruptionBaseline& baseline, const CorruptionScores& scores,
                       const std::vector<std::string>& missing) const {
     std::vector<std::vector<std::string>> rows{{"corruption", "error 1", "2", "3", "4", "5", "mean %", "CE %", "ECE"}};
-    for (const std::string& name : corruption_names()) {
+    for (const std::string& name : corruption_names(corruptions_.set)) {
       const auto found = results.corruptions.find(name);
       if (found == results.corruptions.end()) continue;
       rows.push_back({name});
@@ -266,11 +282,17 @@ class CorruptionMeasure : public Subcommand {
       rows.back().push_back(number_or_dash(results.mean_ece(name), 4));
     }
     std::string text = format_table(rows) + "\n";
-    text += format_table({{"over", "mCE %", "un-normalised %", "relative mCE %"},
-                          {"official 15", number_or_dash(scores.mce_15, 2), number_or_dash(scores.unnormalised_15, 2),
-                           number_or_dash(scores.relative_15, 2)},
-                          {"all 19", number_or_dash(scores.mce_19, 2), number_or_dash(scores.unnormalised_19, 2),
-                           number_or_dash(scores.relative_19, 2)}});
+    std::vector<std::vector<std::string>> means{{"over", "mCE %", "un-normalised %", "relative mCE %"}};
+    const auto add = [&](const char* over, const auto& mce, const auto& unnormalised, const auto& relative) {
+      means.push_back({over, number_or_dash(mce, 2), number_or_dash(unnormalised, 2), number_or_dash(relative, 2)});
+    };
+    if (is_c_bar()) {
+      add("ten of C-bar", scores.mce_c_bar, scores.unnormalised_c_bar, scores.relative_c_bar);
+    } else {
+      add("official 15", scores.mce_15, scores.unnormalised_15, scores.relative_15);
+      add("all 19", scores.mce_19, scores.unnormalised_19, scores.relative_19);
+    }
+    text += format_table(means);
     if (results.clean) text += concat("\nClean error: ", format_number(100 * results.clean->error, 2), " %");
     text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
                    "\nImages: ", json_text(making_of(source_)), "\n");
@@ -279,6 +301,7 @@ class CorruptionMeasure : public Subcommand {
   }
 
   NetworkOptions network_;
+  CorruptionOptions corruptions_;
   CorruptionSource source_;
   std::unique_ptr<Dataset> dataset_;
   DataReading reading_;

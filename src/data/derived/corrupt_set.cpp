@@ -54,7 +54,7 @@ class Manifest {
     std::set<int> severities(options.severities.begin(), options.severities.end());
     const ordered_json before = read_set_record(folder_, settings_, options.corruptions);
     if (!before.is_null()) add_earlier(before, corruptions, severities);
-    for (const std::string& name : corruption_names()) {
+    for (const std::string& name : all_corruption_names()) {
       if (corruptions.contains(name)) corruptions_.push_back(name);
     }
     severities_.assign(severities.begin(), severities.end());

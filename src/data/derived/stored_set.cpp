@@ -76,7 +76,7 @@ Reading read_as_corrupted(const fs::path& directory) {
   if (fs::exists(directory / kCorruptSetManifest)) return Reading::kStored;
   Evidence evidence;
   weigh(
-      directory, corruption_names(),
+      directory, all_corruption_names(),
       [](const fs::path& folder, const std::string&) { return holds_severities(folder); }, false, evidence);
   return evidence.reading();
 }

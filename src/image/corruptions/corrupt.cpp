@@ -12,8 +12,8 @@ struct Entry {
   Image (*apply)(const Image& image, corruptions::Call& call);
 };
 
-/// In the published order.
-constexpr std::array<Entry, 19> kEntries{{
+/// In the published order, ImageNet-C before ImageNet-C-bar. An entry's place is part of its random numbers' key.
+constexpr std::array<Entry, 29> kEntries{{
     {"gaussian_noise", corruptions::gaussian_noise},
     {"shot_noise", corruptions::shot_noise},
     {"impulse_noise", corruptions::impulse_noise},
@@ -33,17 +33,35 @@ constexpr std::array<Entry, 19> kEntries{{
     {"gaussian_blur", corruptions::gaussian_blur},
     {"spatter", corruptions::spatter},
     {"saturate", corruptions::saturate},
+    {"blue_noise_sample", corruptions::blue_noise_sample},
+    {"brownish_noise", corruptions::brownish_noise},
+    {"caustic_refraction", corruptions::caustic_refraction},
+    {"checkerboard_cutout", corruptions::checkerboard_cutout},
+    {"cocentric_sine_waves", corruptions::cocentric_sine_waves},
+    {"inverse_sparkles", corruptions::inverse_sparkles},
+    {"perlin_noise", corruptions::perlin_noise},
+    {"plasma_noise", corruptions::plasma_noise},
+    {"single_frequency_greyscale", corruptions::single_frequency_greyscale},
+    {"sparkles", corruptions::sparkles},
 }};
+constexpr size_t kOfImageNetC = 19;
 
 uint32_t find_corruption(const std::string& name) {
-  return static_cast<uint32_t>(find_choice("corruption", name, corruption_names()));
+  return static_cast<uint32_t>(find_choice("corruption", name, all_corruption_names()));
 }
 
 }  // namespace
 
-const std::vector<std::string>& corruption_names() {
+const std::vector<std::string>& all_corruption_names() {
   static const std::vector<std::string> names = names_of(kEntries);
   return names;
+}
+
+const std::vector<std::string>& corruption_names(CorruptionSet set) {
+  const std::vector<std::string>& all = all_corruption_names();
+  static const std::vector<std::string> c(all.begin(), all.begin() + kOfImageNetC);
+  static const std::vector<std::string> c_bar(all.begin() + kOfImageNetC, all.end());
+  return set == CorruptionSet::kC ? c : c_bar;
 }
 
 void check_corruption(const std::string& name) { find_corruption(name); }
@@ -58,6 +76,8 @@ int smallest_corruptible(const std::string& name, int severity) {
   const auto apply = kEntries[find_corruption(name)].apply;
   constexpr int kSmallestElastic = 3;  // its three points move by a third of the side
   if (apply == corruptions::elastic_transform) return kSmallestElastic;
+  constexpr int kSmallestSpectrum = 2;  // noise of one pixel has no deviation
+  if (apply == corruptions::blue_noise_sample || apply == corruptions::brownish_noise) return kSmallestSpectrum;
   return apply == corruptions::pixelate ? corruptions::smallest_pixelated(severity) : 1;
 }
 

@@ -8,7 +8,7 @@
 
 #include "assemble/core/random.h"
 #include "assemble/image/corruptions.h"
-#include "corruptions/filters.h"
+#include "filters.h"
 
 namespace assemble::corruptions {
 
@@ -48,6 +48,18 @@ Image elastic_transform(const Image& image, Call& call);
 Image pixelate(const Image& image, Call& call);
 int smallest_pixelated(int severity);
 Image jpeg_compression(const Image& image, Call& call);
+
+// Of ImageNet-C-bar.
+Image blue_noise_sample(const Image& image, Call& call);
+Image brownish_noise(const Image& image, Call& call);
+Image caustic_refraction(const Image& image, Call& call);
+Image checkerboard_cutout(const Image& image, Call& call);
+Image cocentric_sine_waves(const Image& image, Call& call);
+Image inverse_sparkles(const Image& image, Call& call);
+Image perlin_noise(const Image& image, Call& call);
+Image plasma_noise(const Image& image, Call& call);
+Image single_frequency_greyscale(const Image& image, Call& call);
+Image sparkles(const Image& image, Call& call);
 
 /// How much water lies on each pixel, in [0, strength]: the liquid, weighted by the distance from its edges and
 /// embossed.

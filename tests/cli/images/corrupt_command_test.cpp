@@ -38,6 +38,25 @@ TEST(CorruptCommand, WritesASetAndGoesOn) {
   EXPECT_EQ(nlohmann::json::parse(again.standard_output).at("kept"), 96);
 }
 
+TEST(CorruptCommand, BothSetsLieInOneFolder) {
+  const test::TemporaryFolder folder;
+  const auto run = [&](const std::string& set, const std::string& corruptions) {
+    return test::run_command({"corrupt", "--data", test::drawn_data().string(), "--out", (folder / "c").string(),
+                              "--set", set, "--corruptions", corruptions, "--severities", "2", "--resize", "0",
+                              "--crop", "0"});
+  };
+  EXPECT_EQ(run("c", "fog").exit_code, 0);
+  EXPECT_EQ(run("c-bar", "sparkles,perlin_noise").exit_code, 0);
+  EXPECT_THAT(test::list_files(folder / "c"),
+              testing::ElementsAre("corruptions.json", "fog", "perlin_noise", "sparkles"));
+  const auto record = nlohmann::json::parse(test::read_text(folder / "c/corruptions.json"));
+  EXPECT_EQ(record.at("corruptions"), (nlohmann::json{"fog", "perlin_noise", "sparkles"}));
+  const auto other = run("c-bar", "fog");
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.standard_error, HasSubstr("fog is not of the set c-bar"));
+  EXPECT_THAT(other.standard_error, HasSubstr("--set c"));
+}
+
 TEST(CorruptCommand, BadOptionsAreUsageErrors) {
   const test::TemporaryFolder folder;
   const auto run = [&](const std::string& option, const std::string& value) {

@@ -107,6 +107,29 @@ TEST_F(Robustness, NamesMissingFoldersAndMarksTheResultPartial) {
   EXPECT_THAT(none.standard_error, HasSubstr("frost/1"));
 }
 
+TEST_F(Robustness, CBarIsASetOfItsOwn) {
+  const std::vector<std::string> some{"--set", "c-bar", "--corruptions", "perlin_noise,sparkles"};
+  std::vector<std::string> making{"corrupt", "--quiet",  "--data", data(),   "--out",
+                                  in("bar"), "--resize", "36",     "--crop", "32"};
+  making.insert(making.end(), some.begin(), some.end());
+  ASSERT_EQ(run_command(making).exit_code, 0);
+  const json stored = parse(measure("c", in("bar"), some)), made = parse(measure("c", data(), some));
+  expect_near(stored["measured"]["corruptions"], made["measured"]["corruptions"]);
+  EXPECT_EQ(made["set"], "c-bar");
+  EXPECT_EQ(made["corruptions_measured"], 2);
+  EXPECT_TRUE(made["ce"].empty()) << "AlexNet has no published errors";
+  EXPECT_TRUE(made["c_bar_error"].is_null()) << "eight are missing";
+  EXPECT_THAT(made["baseline"].get<std::string>(), HasSubstr("none"));
+  std::vector<std::string> against = some;
+  against.insert(against.end(), {"--baseline", model_file(1)});
+  EXPECT_DOUBLE_EQ(parse(measure("c", data(), against))["ce"]["sparkles"].get<double>(), 100);
+  const CommandResult other = measure("c", data(), {"--corruptions", "sparkles"});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.standard_error, HasSubstr("sparkles is not of the set c"));
+  EXPECT_THAT(other.standard_error, HasSubstr("--set c-bar"));
+  EXPECT_THAT(measure("c", in("bar")).standard_error, HasSubstr("choose the set that it holds with --set"));
+}
+
 TEST_F(Robustness, ClassesNamedLikeCorruptionsAreCleanData) {
   const std::vector<std::string> classes{"fog", "rain", "snow"};
   write_model(in("weather.safetensors"), classes, 1);
