@@ -6,6 +6,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "assemble/eval/augmentation_overlap.h"
 #include "assemble/train/batch_memory.h"
 #include "assemble/train/lamb.h"
 #include "assemble/train/trainer.h"
@@ -215,6 +216,8 @@ void Trainer::start() {
     log_warning(concat(options_.resume.string(), " is not there: starting from the beginning"));
   }
   share_start();
+  note_augmentation(card_, options_.augmentation);
+  state_.record = card_.training;
   state_.metric = metric_name(options_.validation.metric);
   state_.steps_per_epoch = steps_per_epoch_;
   state_.step_images = options_.batch_size * options_.accumulate * ranks_->world();

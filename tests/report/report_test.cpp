@@ -68,6 +68,36 @@ TEST(Report, ShowsNetworksSideBySideAndStandsAlone) {
   }
 }
 
+ordered_json c_bar_result(const std::string& network, double error) {
+  ordered_json result = common("corruptions", network);
+  CorruptionResults results;
+  for (const std::string& name : corruption_names(CorruptionSet::kCBar)) {
+    for (int severity = 1; severity <= 5; ++severity) results.corruptions[name][severity] = {10, error, 0.05};
+  }
+  result.update({{"set", "c-bar"},
+                 {"c_bar_error", 100 * error},
+                 {"mean_ece", 0.0625},
+                 {"ce", ordered_json::object()},
+                 {"measured", to_json(results)}});
+  return result;
+}
+
+TEST(Report, ShowsCAndCBarSideBySide) {
+  ordered_json c = corruption_result("a", 0.4);
+  c["unnormalised_mce"] = 40.0;
+  c["clean_error"] = 0.125;
+  c["overlap"] = {{"brightness", {"color_jitter", "random_augment"}}};
+  const std::string html = robustness_report({c, c_bar_result("a", 0.5), c_bar_result("b", 0.25)});
+  EXPECT_THAT(html, HasSubstr("<tr><td>a</td><td>224</td><td>12.50</td><td>40.00</td><td>50.00</td><td>10.00</td>"
+                              "<td>–</td><td>0.0625</td></tr>"));
+  EXPECT_THAT(html, Not(HasSubstr("<tr><td>b</td><td>224</td>"))) << "was measured on one set alone";
+  EXPECT_THAT(html, HasSubstr("Corruptions of ImageNet-C-bar"));
+  EXPECT_THAT(html, HasSubstr("brightness (color_jitter, random_augment)"));
+  EXPECT_EQ(count(html, "<svg"), 4u + 3u) << "CE needs a baseline";
+  EXPECT_EQ(count(html, "<rect"), 2u * 19 + 2u * 10);
+  EXPECT_THAT(robustness_report({c}), Not(HasSubstr("C-bar")));
+}
+
 TEST(Report, LeavesGapsAndNamesWhatIsMissing) {
   ordered_json result = corruption_result("a", 0.4);
   result["measured"]["corruptions"].erase("fog");

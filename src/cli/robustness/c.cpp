@@ -7,6 +7,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/data/derived_folder.h"
+#include "assemble/eval/augmentation_overlap.h"
 #include "assemble/image/decode.h"
 #include "common/choice_option.h"
 #include "common/corruption_options.h"
@@ -102,6 +103,7 @@ class CorruptionMeasure : public Subcommand {
     const CorruptionResults results = measure(network, out_);
     const CorruptionBaseline baseline = make_baseline(given);
     warn_of_lacking(results, baseline);
+    warn_of_overlap(network.card());
     report(network, results, baseline, gaps(results, missing), pairing);
   }
 
@@ -177,6 +179,26 @@ class CorruptionMeasure : public Subcommand {
     return baseline_of(measure(*given.network, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
   }
 
+  /// Augmentations of the training by corruption, of those that were measured.
+  std::map<std::string, std::vector<std::string>> overlaps(const ModelCard& card) const {
+    auto overlaps = overlapping_corruptions(card);
+    std::erase_if(overlaps, [&](const auto& overlap) {
+      const auto& measured = source_.options.corruptions;
+      return std::find(measured.begin(), measured.end(), overlap.first) == measured.end();
+    });
+    return overlaps;
+  }
+
+  void warn_of_overlap(const ModelCard& card) const {
+    std::vector<std::string> parts;
+    for (const auto& [corruption, names] : overlaps(card)) {
+      parts.push_back(concat(corruption, " (", join(names, ", "), ")"));
+    }
+    if (parts.empty()) return;
+    log_warning(concat(network_.inference.model, " was trained with what some corruptions do: ", join(parts, ", "),
+                       "; errors under these say little about corruptions that it never saw"));
+  }
+
   bool is_c_bar() const { return corruptions_.set == CorruptionSet::kCBar; }
 
   void warn_of_lacking(const CorruptionResults& results, const CorruptionBaseline& baseline) const {
@@ -246,6 +268,7 @@ class CorruptionMeasure : public Subcommand {
                       {"missing", missing},
                       {"ce", scores.ce},
                       {"relative_ce", scores.relative_ce},
+                      {"overlap", overlaps(network.card())},
                       {"images", making_of(source_)},
                       {"class_pairing", pairing.to_json()},
                       {"measured", to_json(results)},

@@ -130,6 +130,24 @@ TEST_F(Robustness, CBarIsASetOfItsOwn) {
   EXPECT_THAT(measure("c", in("bar")).standard_error, HasSubstr("choose the set that it holds with --set"));
 }
 
+TEST_F(Robustness, WarnsOfAugmentationsThatDoWhatCorruptionsDo) {
+  ModelCard card = read_model_card(fs::path(model_file(1)));
+  card.training["augmentation"] = "color_jitter";
+  const Classifier model =
+      make_classifier(Arch::parse("resnet50+w4"), {.classes = static_cast<int64_t>(card.class_names.size())}, 1);
+  save_model(in("jittered.safetensors"), *model, card);
+  const auto run = [&](const std::string& corruption) {
+    return run_command({"robustness", "c", "--model", in("jittered.safetensors"), "--data", data(), "--json",
+                        "--corruptions", corruption, "--severities", "1"});
+  };
+  const CommandResult same = run("contrast,fog");
+  EXPECT_THAT(same.standard_error, HasSubstr("trained with what some corruptions do: contrast (color_jitter);"));
+  EXPECT_EQ(parse(same)["overlap"], (json{{"contrast", {"color_jitter"}}}));
+  const CommandResult other = run("fog");
+  EXPECT_THAT(other.standard_error, testing::Not(HasSubstr("trained with")));
+  EXPECT_TRUE(parse(other)["overlap"].empty());
+}
+
 TEST_F(Robustness, ClassesNamedLikeCorruptionsAreCleanData) {
   const std::vector<std::string> classes{"fog", "rain", "snow"};
   write_model(in("weather.safetensors"), classes, 1);
