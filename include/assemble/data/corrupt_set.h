@@ -39,6 +39,10 @@ struct CorruptSetOptions {
 /// same ones are the same.
 nlohmann::ordered_json pixel_settings(const CorruptSetOptions& options);
 
+/// Warns where the first image has the crop's size already and would be resized all the same: enlarged and cut, it
+/// loses its borders and its sharpness, as sets that were cut to their size before often do.
+void warn_of_needless_resizing(const Dataset& dataset, const CorruptSetOptions& options);
+
 /// Writes a corrupted copy of a data set in the layout of ImageNet-C: OUT/CORRUPTION/SEVERITY/CLASS/NAME.JPEG (.png).
 ///
 /// NAME is the image's path below its data set's folder, or image_NNNNNNNN by its index in records and archives; images

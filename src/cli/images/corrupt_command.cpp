@@ -35,6 +35,7 @@ class CorruptCommand : public DerivedSetCommand {
   DerivedReport make(const Dataset& dataset, const std::string& out, const std::string& split) override {
     options_.split = split;
     options_.corruptions = corruptions_.chosen();
+    warn_of_needless_resizing(dataset, options_);
     return corrupt_dataset(dataset, out, options_);
   }
 

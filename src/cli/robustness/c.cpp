@@ -121,6 +121,7 @@ class CorruptionMeasure : public Subcommand {
       dataset_ = open_dataset(clean_.empty() ? data_ : clean_, split_, rule_of(network_.pairing), network_.files);
       source_.dataset = dataset_.get();
     }
+    if (source_.stored.empty()) warn_of_needless_resizing(*dataset_, options);
   }
 
   void require_something(const std::vector<std::string>& missing) const {

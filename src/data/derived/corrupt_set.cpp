@@ -7,6 +7,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
+#include "assemble/core/log.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/corrupted_dataset.h"
@@ -201,6 +202,20 @@ ordered_json pixel_settings(const CorruptSetOptions& options) {
           {"frost", options.frost_dir.empty() ? "drawn" : "photographs"},
           {"format", jpeg ? "jpeg" : "png"},
           {"quality", jpeg ? options.quality : 100}};
+}
+
+void warn_of_needless_resizing(const Dataset& dataset, const CorruptSetOptions& options) {
+  if (dataset.size() == 0 || options.crop == 0 || options.resize == 0 || options.resize == options.crop) return;
+  try {
+    const Sample first = dataset.read(0);
+    const ImageSize size = read_image_size(first.encoded, first.name);
+    if (size.height != options.crop || size.width != options.crop) return;
+    log_warning(concat(first.name, " has ", options.crop, "×", options.crop, " pixels already: resizing it to ",
+                       options.resize, " and cutting ", options.crop,
+                       " blurs it and takes its borders away; resize 0 leaves such images as they are"));
+  } catch (const InputError&) {
+    // Making the set says what is wrong with the image.
+  }
 }
 
 DerivedReport corrupt_dataset(const Dataset& dataset, const fs::path& output, const CorruptSetOptions& options) {

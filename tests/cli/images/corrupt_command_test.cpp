@@ -57,6 +57,20 @@ TEST(CorruptCommand, BothSetsLieInOneFolder) {
   EXPECT_THAT(other.standard_error, HasSubstr("--set c"));
 }
 
+TEST(CorruptCommand, WarnsOfResizingImagesThatHaveTheSize) {
+  const test::TemporaryFolder folder;
+  const auto run = [&](const std::string& resize, const std::string& crop) {  // the images have 32 pixels
+    return test::run_command({"corrupt", "--data", test::drawn_data().string(), "--out",
+                              (folder / (resize + "-" + crop)).string(), "--corruptions", "contrast", "--severities",
+                              "1", "--resize", resize, "--crop", crop})
+        .standard_error;
+  };
+  EXPECT_THAT(run("36", "32"), HasSubstr("has 32×32 pixels already: resizing it to 36"));
+  for (const auto& [resize, crop] : {std::pair("0", "32"), {"32", "32"}, {"36", "28"}, {"36", "0"}}) {
+    EXPECT_THAT(run(resize, crop), testing::Not(HasSubstr("already"))) << resize << " " << crop;
+  }
+}
+
 TEST(CorruptCommand, BadOptionsAreUsageErrors) {
   const test::TemporaryFolder folder;
   const auto run = [&](const std::string& option, const std::string& value) {
