@@ -60,9 +60,9 @@ double require_share(double value, const std::string& where, const std::string& 
 }
 
 CorruptionResult result_from_json(const ordered_json& json, const std::string& where, const std::string& of) {
-  const CorruptionResult result{json.at("images").get<int64_t>(),
-                                require_share(json.at("error").get<double>(), where, "error of " + of),
-                                require_share(json.at("ece").get<double>(), where, "ECE of " + of)};
+  CorruptionResult result{json.at("images").get<int64_t>(),
+                          require_share(json.at("error").get<double>(), where, "error of " + of),
+                          require_share(json.at("ece").get<double>(), where, "ECE of " + of)};
   if (result.images < 1) throw InputError(where, concat(of, " was measured on ", result.images, " images"));
   return result;
 }
@@ -83,12 +83,13 @@ CorruptionResults merged(std::span<const CorruptionResults> parts) {
   }
   for (const auto& [name, severities] : parts[0].corruptions) {
     for (const auto& [severity, result] : severities) {
-      whole.corruptions[name][severity] = sum_of(parts, [&](const CorruptionResults& part) {
-        const auto corruption = part.corruptions.find(name);
-        if (corruption == part.corruptions.end()) return static_cast<const CorruptionResult*>(nullptr);
-        const auto found = corruption->second.find(severity);
-        return found == corruption->second.end() ? nullptr : &found->second;
-      });
+      whole.corruptions[name][severity] =
+          sum_of(parts, [&name = name, severity = severity](const CorruptionResults& part) {
+            const auto corruption = part.corruptions.find(name);
+            if (corruption == part.corruptions.end()) return static_cast<const CorruptionResult*>(nullptr);
+            const auto found = corruption->second.find(severity);
+            return found == corruption->second.end() ? nullptr : &found->second;
+          });
     }
   }
   return whole;
@@ -123,7 +124,7 @@ CorruptionResults corruption_results_from_json(const ordered_json& json, const s
     for (const auto& [name, severities] : json.at("corruptions").items()) {
       check_corruption(name);
       for (const auto& [text, result] : severities.items()) {
-        results.corruptions[name][severity_from_text(text)] = result_from_json(result, where, name + " " + text);
+        results.corruptions[name][severity_from_text(text)] = result_from_json(result, where, concat(name, " ", text));
       }
     }
   } catch (const InputError&) {

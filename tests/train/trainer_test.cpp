@@ -33,6 +33,21 @@ TEST_F(TrainerTest, LeavesARunFolder) {
   EXPECT_EQ(card.preprocessing.train_size, 32);
 }
 
+TEST_F(TrainerTest, ModelFilesNoteWhatTheLastTrainingAugmentedWith) {
+  const auto note_of = [&](const TrainOptions& options, const std::string& name) {
+    train(options, name);
+    return read_model_card(folder_ / name / "last.safetensors").training.at("augmentation");
+  };
+  TrainOptions coloured = options();
+  coloured.epochs = 1;
+  coloured.augmentation.color_jitter = 0.4;
+  EXPECT_EQ(note_of(coloured, "coloured"), "color_jitter");
+  TrainOptions plain = options();
+  plain.epochs = 1;
+  plain.pretrained = (folder_ / "coloured/last.safetensors").string();
+  EXPECT_EQ(note_of(plain, "plain"), "none");
+}
+
 TEST_F(TrainerTest, ThreadsOfTheLoaderDoNotChangeTheResult) {
   TrainOptions one = options();
   one.epochs = 1;

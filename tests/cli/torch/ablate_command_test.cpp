@@ -6,6 +6,7 @@
 
 #include "assemble/core/text.h"
 #include "assemble/core/text_file.h"
+#include "assemble/image/corruptions.h"
 #include "drawn_data.h"
 #include "test_support.h"
 #include "torch/ablate/ladder.h"
@@ -106,6 +107,30 @@ TEST_F(AblateTest, TrainsEveryRungWithEverySeedAndComparesThem) {
   EXPECT_THAT(refusal(with(kLadder, "lr = 0.05", "zero-gamma = true")), HasSubstr("not"));
 }
 
+TEST_F(AblateTest, CBarStandsBesideC) {
+  const std::string one = with(kLadder, R"(["plain", "with D", "small"])", R"(["plain"])");
+  const std::string ladder = with(one.substr(0, one.find("[rung.")), R"("none")", R"(["official", "c-bar"])");
+  const CommandResult result = ablate(ladder, {"--seeds", "3", "--corrupted-images", "2"});
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  const json output = json::parse(result.standard_output);
+  EXPECT_THAT(output.at("measured_on").get<std::string>(), HasSubstr("ImageNet-C and the 10 of ImageNet-C-bar"));
+  const json& figures = output.at("rungs").at(0).at("measures");
+  const json record = json::parse(test::read_text(out() / "plain/seed-3/result.json"));
+  const json measured = record.at("result").at("corruptions").at("corruptions");
+  ASSERT_EQ(measured.size(), 25u);
+  for (const auto& [set, key] :
+       {std::pair(CorruptionSet::kC, "corruption_error"), {CorruptionSet::kCBar, "c_bar_error"}}) {
+    double sum = 0;
+    int count = 0;
+    for (const std::string& name : corruption_names(set)) {
+      if (!measured.contains(name)) continue;
+      for (const json& severity : measured[name]) sum += 100 * severity.at("error").get<double>(), ++count;
+    }
+    EXPECT_NEAR(figures.at(key).at("mean").get<double>(), sum / count, 1e-9) << key;
+  }
+  EXPECT_NEAR(figures.at("mce_c_bar").at("mean").get<double>(), 100, 1e-9);
+}
+
 TEST_F(AblateTest, ARunThatWasKilledGoesOn) {
   const std::string one = with(kLadder, R"(["plain", "with D", "small"])", R"(["plain"])");
   const std::string ladder = one.substr(0, one.find("[rung."));
@@ -155,6 +180,10 @@ TEST_F(AblateTest, LaddersThatMeanNothingAreRefused) {
   EXPECT_THAT(refusal(with(kLadder, "seeds = [3, 5]", "seeds = [3, 3]")), HasSubstr("--seeds: holds one twice"));
   EXPECT_THAT(refusal(with(kLadder, "follows = \"plain\"", "follows = []")),
               HasSubstr("'rung.small.follows' is empty"));
+  for (const char* words : {"official,all", "none,c-bar", "c-bar,official,c-bar"}) {
+    EXPECT_THAT(refusal(kLadder, {"--corruptions", words}), HasSubstr("do not go together")) << words;
+  }
+  EXPECT_THAT(refusal(kLadder, {"--corruptions", "cbar"}), HasSubstr("did you mean c-bar?"));
   EXPECT_THAT(refusal(with(kLadder, "\"Two rungs\"", "[]")), HasSubstr("'title' is empty"));
   EXPECT_THAT(refusal(with(kLadder, "seeds", "seed")), HasSubstr("did you mean --seeds?"));
   EXPECT_THAT(refusal(with(kLadder, "[train]", "[trian]")), HasSubstr("unknown key 'trian.arch'"));

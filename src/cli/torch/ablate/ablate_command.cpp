@@ -21,10 +21,11 @@ namespace {
 
 using nlohmann::ordered_json;
 
-enum class CorruptionChoice { kNone, kOfficial, kAll };
-constexpr auto kCorruptionChoices = choices<CorruptionChoice>(
-    "set of corruptions",
-    {{CorruptionChoice::kNone, "none"}, {CorruptionChoice::kOfficial, "official"}, {CorruptionChoice::kAll, "all"}});
+/// Words of --corruptions.
+constexpr const char* kNone = "none";
+constexpr const char* kOfficial = "official";
+constexpr const char* kAll = "all";
+constexpr const char* kCBar = "c-bar";
 
 /// A finished run's figures, in its folder.
 constexpr const char* kResult = "result.json";
@@ -46,7 +47,11 @@ class AblateCommand : public Subcommand {
     app.add_option("--minutes", minutes_,
                    "Gives every rung this training time instead of its epochs, by the speed of a few steps; 0 is off")
         ->transform(not_negative());
-    add_choice(app, "--corruptions", corruptions_, kCorruptionChoices, "Corruptions that robustness is measured with");
+    app.add_option("--corruptions", corruptions_,
+                   "Corruptions that robustness is measured with: of ImageNet-C, and c-bar, separated by commas")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(one_of({kNone, kOfficial, kAll, kCBar}));
     app.add_option("--corrupted-images", corrupted_images_, "Validation images to corrupt, spread evenly; 0: all")
         ->transform(at_least(0));
     app.add_option("--sequences", sequences_, "Perturbation sequences of each kind; 0: none")->transform(at_least(0));
@@ -94,6 +99,11 @@ class AblateCommand : public Subcommand {
   /// What would end a run later: before any is begun.
   void check(const Ladder& ladder) const {
     if (std::set(seeds_.begin(), seeds_.end()).size() != seeds_.size()) throw UsageError("--seeds", "holds one twice");
+    const bool repeats = std::set(corruptions_.begin(), corruptions_.end()).size() != corruptions_.size();
+    if (repeats || (has(kNone) && corruptions_.size() > 1) || (has(kOfficial) && has(kAll))) {
+      throw UsageError("--corruptions", concat(join(corruptions_, " and "), " do not go together"),
+                       "expected one of none, official, all and c-bar, or c-bar beside official or all");
+    }
     for (const Rung& rung : ladder.rungs) {
       try {
         const ConfiguredTraining training(rung.options, ladder_file_, data_, out_);
@@ -137,7 +147,7 @@ class AblateCommand : public Subcommand {
                           {"minutes", minutes_},
                           {"train_images", train_images_},
                           {"validation_images", validation_->size()},
-                          {"corruptions", kCorruptionChoices.name(corruptions_)},
+                          {"corruptions", join(corruptions_, ",")},
                           {"corrupted_images", corrupted_->size()},
                           {"sequences", sequences_}};
     for (const TomlEntry& entry : rung.options) {
@@ -218,12 +228,26 @@ class AblateCommand : public Subcommand {
     return epochs;
   }
 
+  bool has(const char* word) const { return std::ranges::find(corruptions_, word) != corruptions_.end(); }
+
+  std::vector<std::string> chosen_corruptions() const {
+    std::vector<std::string> names;
+    const auto add = [&](const std::vector<std::string>& set, size_t count) {
+      names.insert(names.end(), set.begin(), set.begin() + static_cast<std::ptrdiff_t>(count));
+    };
+    const std::vector<std::string>&c = corruption_names(), &c_bar = corruption_names(CorruptionSet::kCBar);
+    if (has(kOfficial)) add(c, kOfficialCorruptions);
+    if (has(kAll)) add(c, c.size());
+    if (has(kCBar)) add(c_bar, c_bar.size());
+    return names;
+  }
+
   void measure_robustness(TrainedNetwork& network) const {
     const Preprocessing& preprocessing = network.card.preprocessing;
-    if (corruptions_ != CorruptionChoice::kNone) {
+    if (!has(kNone)) {
       CorruptionSource source;
       source.dataset = corrupted_;
-      if (corruptions_ == CorruptionChoice::kOfficial) source.options.corruptions.resize(kOfficialCorruptions);
+      source.options.corruptions = chosen_corruptions();
       source.options.resize = preprocessing.eval_resize;
       source.options.crop = preprocessing.eval_size;
       log_info(
@@ -247,9 +271,14 @@ class AblateCommand : public Subcommand {
 
   std::string what_was_measured() const {
     std::vector<std::string> parts;
-    if (corruptions_ != CorruptionChoice::kNone) {
-      parts.push_back(concat(corruptions_ == CorruptionChoice::kAll ? "19" : "15",
-                             " corruptions at five severities of ", corrupted_->size(), " validation images"));
+    if (!has(kNone)) {
+      std::vector<std::string> sets;
+      if (has(kOfficial)) sets.push_back(concat("the official ", kOfficialCorruptions, " of ImageNet-C"));
+      if (has(kAll)) sets.push_back(concat("all ", corruption_names().size(), " of ImageNet-C"));
+      if (has(kCBar))
+        sets.push_back(concat("the ", corruption_names(CorruptionSet::kCBar).size(), " of ImageNet-C-bar"));
+      parts.push_back(concat("corruptions at five severities of ", corrupted_->size(), " validation images, ",
+                             join(sets, " and ")));
     }
     if (sequences_ > 0)
       parts.push_back(concat(kOfficialPerturbations, " kinds of sequences, ", sequences_, " of each"));
@@ -275,7 +304,7 @@ class AblateCommand : public Subcommand {
   std::string ladder_file_, data_, out_;
   std::vector<uint64_t> seeds_{0, 1, 2};
   double minutes_ = 0;
-  CorruptionChoice corruptions_ = CorruptionChoice::kOfficial;
+  std::vector<std::string> corruptions_{kOfficial};
   int64_t corrupted_images_ = 0, sequences_ = 0;
   Ranks ranks_;
   const Dataset* validation_ = nullptr;

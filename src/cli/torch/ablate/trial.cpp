@@ -15,18 +15,20 @@ using nlohmann::ordered_json;
 
 std::optional<double> percent(double share) { return 100 * share; }
 
-/// Mean over the corruptions that were measured, times `factor`.
-std::optional<double> mean_over_corruptions(const Trial& trial,
-                                            std::optional<double> (CorruptionResults::*of)(const std::string&) const,
-                                            double factor) {
+/// Mean over the corruptions of the set that were measured, times `factor`.
+std::optional<double> mean_over(CorruptionSet set, const Trial& trial,
+                                std::optional<double> (CorruptionResults::*of)(const std::string&) const,
+                                double factor) {
   double sum = 0;
-  for (const auto& [name, severities] : trial.corruptions.corruptions) {
+  int measured = 0;
+  for (const std::string& name : corruption_names(set)) {
+    if (!trial.corruptions.corruptions.contains(name)) continue;
     const std::optional<double> value = (trial.corruptions.*of)(name);
     if (!value) return std::nullopt;
     sum += *value;
+    ++measured;
   }
-  if (trial.corruptions.corruptions.empty()) return std::nullopt;
-  return factor * sum / static_cast<double>(trial.corruptions.corruptions.size());
+  return measured > 0 ? std::optional(factor * sum / measured) : std::nullopt;
 }
 
 double figure(const EpochSummary& row, const std::string& name, const fs::path& run) {
@@ -128,16 +130,22 @@ LadderBaseline LadderBaseline::of(const Trials& trials, const std::string& rung)
 
 const std::vector<Measure>& measures() {
   using B = LadderBaseline;
+  using Set = CorruptionSet;
   static const std::vector<Measure> all{
       {"top1", "top-1 %", 2, true, true, [](const Trial& t, const B&) { return percent(t.top1); }},
       {"top5", "top-5 %", 2, false, true, [](const Trial& t, const B&) { return percent(t.top5); }},
       {"ece", "ECE", 4, true, true, [](const Trial& t, const B&) { return std::optional(t.ece); }},
       {"corruption_error", "error under corruptions %", 2, true, true,
-       [](const Trial& t, const B&) { return mean_over_corruptions(t, &CorruptionResults::mean_error, 100); }},
+       [](const Trial& t, const B&) { return mean_over(Set::kC, t, &CorruptionResults::mean_error, 100); }},
       {"corruption_ece", "ECE under corruptions", 4, true, true,
-       [](const Trial& t, const B&) { return mean_over_corruptions(t, &CorruptionResults::mean_ece, 1); }},
+       [](const Trial& t, const B&) { return mean_over(Set::kC, t, &CorruptionResults::mean_ece, 1); }},
       {"mce_15", "mCE-15", 1, true, true, [](const Trial& t, const B& b) { return scores(t, b).mce_15; }},
       {"mce_19", "mCE-19", 1, false, true, [](const Trial& t, const B& b) { return scores(t, b).mce_19; }},
+      {"c_bar_error", "error under C-bar %", 2, true, true,
+       [](const Trial& t, const B&) { return mean_over(Set::kCBar, t, &CorruptionResults::mean_error, 100); }},
+      {"c_bar_ece", "ECE under C-bar", 4, false, true,
+       [](const Trial& t, const B&) { return mean_over(Set::kCBar, t, &CorruptionResults::mean_ece, 1); }},
+      {"mce_c_bar", "mCE of C-bar", 1, true, true, [](const Trial& t, const B& b) { return scores(t, b).mce_c_bar; }},
       {"flip_probability", "flips in sequences %", 2, false, true,
        [](const Trial& t, const B& b) {
          return score_perturbations(t.perturbations, b.perturbations).unnormalised_fr;
