@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// TrivialAugment's and RandAugment's operations on a drawn crop of 224×224, and what they and AugMix cost an image on
-// average.
+// TrivialAugment's and RandAugment's operations on a drawn crop of 224×224, and what they, AugMix and PixMix cost an
+// image on average; and the drawing of one fractal for it.
 #include <benchmark/benchmark.h>
 
 #include "assemble/data/draw.h"
 #include "assemble/image/aug_mix.h"
+#include "assemble/image/fractals.h"
+#include "assemble/image/pix_mix.h"
 #include "assemble/image/random_augment.h"
 
 namespace assemble {
@@ -53,6 +55,29 @@ void aug_mix_view(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
+void pix_mix_image(benchmark::State& state) {
+  const Image original = crop();
+  const std::vector<Image> pictures = draw_fractals(4, 256, 1);
+  std::vector<float> mixed(original.pixels.size());
+  uint64_t sample = 0;
+  for (auto _ : state) {
+    Random random(1, RandomPurpose::kAugment, 0, sample++);
+    pix_mix(original, {.rounds = 4}, pictures, random, mixed);
+    benchmark::DoNotOptimize(mixed.data());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void pix_mix_fractal(benchmark::State& state) {
+  uint64_t sample = 0;
+  for (auto _ : state) {
+    Random random(1, RandomPurpose::kMixingSet, 256, sample++);
+    benchmark::DoNotOptimize(draw_fractal(256, random).pixels.data());
+  }
+}
+
+BENCHMARK(pix_mix_image)->Unit(benchmark::kMicrosecond);
+BENCHMARK(pix_mix_fractal)->Unit(benchmark::kMillisecond);
 BENCHMARK(aug_mix_view)->Unit(benchmark::kMicrosecond);
 BENCHMARK(operation)
     ->Name("random_augment/operation")

@@ -35,6 +35,7 @@ std::set<std::string> resembling(const std::string& name) {
     return {"brightness", "contrast", "saturate"};
   }
   if (name == "random_erasing") return {kPatches};
+  if (name == "pix_mix") return {"fog", "frost", "perlin_noise", "plasma_noise"};
   const std::vector<std::string> policies = auto_augment_policy_names();
   if (!name.starts_with(kPolicy)) return {};
   const std::string policy = name.substr(kPolicy.size());
@@ -49,6 +50,7 @@ void note_augmentation(ModelCard& card, const Augmentation& augmentation) {
   if (augmentation.auto_augment != nullptr) names.push_back(concat(kPolicy, augmentation.auto_augment->name));
   if (augmentation.random_augment) names.emplace_back("random_augment");
   if (augmentation.aug_mix.severity > 0) names.emplace_back("aug_mix");
+  if (augmentation.pix_mix.rounds > 0) names.emplace_back("pix_mix");
   if (augmentation.color_jitter > 0) names.emplace_back("color_jitter");
   if (card.preprocessing.family == PreprocessingFamily::kInception) names.emplace_back("inception_colors");
   if (augmentation.erasing.probability > 0) names.emplace_back("random_erasing");

@@ -7,6 +7,7 @@
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/image/fractals.h"
 #include "assemble/image/resize.h"
 #include "augment/color_jitter.h"
 #include "made_size.h"
@@ -153,7 +154,7 @@ class TrainingCrop {
   int side_;
 };
 
-/// Operations on bytes, on the first view; AugMix makes the others of it.
+/// Operations on bytes, on the first view; PixMix changes it, AugMix makes the others of it.
 void augment_bytes(std::span<float> views, int side, const Augmentation& augmentation, Random& random) {
   const size_t pixels = size_t{Image::kChannels} * side * side;
   Image image = Image::create(side, side);
@@ -161,6 +162,9 @@ void augment_bytes(std::span<float> views, int side, const Augmentation& augment
                  [](float value) { return static_cast<uint8_t>(static_cast<int>(std::clamp(value, 0.f, 255.f))); });
   if (augmentation.auto_augment != nullptr) auto_augment(image, *augmentation.auto_augment, random);
   if (augmentation.random_augment) random_augment(image, *augmentation.random_augment, random);
+  if (augmentation.pix_mix.rounds > 0) {
+    return pix_mix(image, augmentation.pix_mix, *augmentation.pictures, random, views);
+  }
   const bool mixes = augmentation.aug_mix.severity > 0;
   if (!mixes || views.size() > pixels) std::copy(image.pixels.begin(), image.pixels.end(), views.begin());
   if (!mixes) return;
@@ -280,6 +284,13 @@ void mirror_copy(std::span<const float> from, std::span<float> to, int side) {
 
 }  // namespace
 
+void Augmentation::draw_pictures(int side, uint64_t seed) {
+  constexpr int kFewest = 128, kMost = 1024, kPixels = 1 << 23;
+  const int picture_side = with_margin(side);
+  const int count = std::clamp(kPixels / (picture_side * picture_side), kFewest, kMost);
+  pictures = std::make_shared<const std::vector<Image>>(draw_fractals(count, picture_side, seed));
+}
+
 void Augmentation::set_operations(const std::string& name) {
   auto_augment = nullptr;
   random_augment.reset();
@@ -303,8 +314,8 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
   const int side = preprocessing.train_size;
   const size_t pixels = size_t{Image::kChannels} * side * side;
   check_output(output.size(), side, augmentation.views());
-  const bool bytes =
-      augmentation.auto_augment != nullptr || augmentation.random_augment || augmentation.aug_mix.severity > 0;
+  const bool bytes = augmentation.auto_augment != nullptr || augmentation.random_augment ||
+                     augmentation.aug_mix.severity > 0 || augmentation.pix_mix.rounds > 0;
   const bool floats = augmentation.color_jitter > 0 || preprocessing.family == PreprocessingFamily::kInception;
   const Colour early = bytes || floats ? Colour{} : preprocessing.mean;
   TrainingCrop(preprocessing, augmentation, random, decoding, early).make(encoded, where, boxes, output.first(pixels));

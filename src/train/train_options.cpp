@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kMostEpochs = 100'000'000;  // epochs are part of random numbers' keys, 32 bits wide
 constexpr int64_t kMostImages = 1'000'000;    // of a pass, and passes of a step: products stay far from 2^63
 constexpr int kLargestSide = 65535;
+constexpr int kMostRounds = 100;        // of PixMix: each mixes every value
 constexpr double kLargestMargin = 1.5;  // below π/2
 
 void require(bool holds, const char* option, const std::string& expected) {
@@ -82,6 +83,15 @@ void TrainOptions::check() const {
   require_at_least(jensen_shannon, 0, "`jensen_shannon`");
   require(augmentation.aug_mix.severity >= 0 && augmentation.aug_mix.severity <= 10, "`augmentation.aug_mix.severity`",
           "1 to 10, or 0");
+  const PixMix& pix_mix = augmentation.pix_mix;
+  require(pix_mix.rounds >= 0 && pix_mix.rounds <= kMostRounds, "`augmentation.pix_mix.rounds`",
+          concat("0 to ", kMostRounds));
+  require(pix_mix.severity >= 1 && pix_mix.severity <= 10, "`augmentation.pix_mix.severity`", "1 to 10");
+  require(pix_mix.beta > 0 && std::isfinite(pix_mix.beta), "`augmentation.pix_mix.beta`", "more than 0");
+  if (pix_mix.rounds > 0 && augmentation.aug_mix.severity > 0) {
+    throw UsageError("`augmentation.pix_mix.rounds`", "mixes the image that `augmentation.aug_mix.severity` mixes",
+                     "use one of them");
+  }
   if (compares_views()) {
     require_alone_with_views(mixes_images(), mixup != MixupType::kOff ? "`mixup`" : "`cutmix_alpha`",
                              "mixes images of which AugMix' views are no longer views");

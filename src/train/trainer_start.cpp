@@ -32,6 +32,9 @@ LoaderOptions loader_options(const TrainOptions& options, const Communicator& ra
   loader.preprocessing = options.preprocessing;
   loader.augmentation = options.augmentation;
   loader.augmentation.aug_mix.views = options.compares_views() ? 3 : 1;
+  if (training && options.augmentation.pix_mix.rounds > 0) {
+    loader.augmentation.draw_pictures(std::max(options.preprocessing.train_size, options.small_size), options.seed);
+  }
   return loader;
 }
 
@@ -70,6 +73,15 @@ void warn_of_mixing(const TrainOptions& options) {
   if (!switches) return;
   if (options.cutmix_share == 0) log_warning("`cutmix_alpha` has no effect with `cutmix_share` 0: mixup mixes all");
   if (options.cutmix_share == 1) log_warning("`mixup_alpha` has no effect with `cutmix_share` 1: CutMix mixes all");
+}
+
+void warn_of_augmentation(const TrainOptions& options) {
+  const PixMix usual, &pix_mix = options.augmentation.pix_mix;
+  if (pix_mix.rounds == 0 && (pix_mix.severity != usual.severity || pix_mix.beta != usual.beta)) {
+    log_warning(
+        "`augmentation.pix_mix.severity` and `augmentation.pix_mix.beta` have no effect without "
+        "`augmentation.pix_mix.rounds`");
+  }
 }
 
 void warn_of_loss(const TrainOptions& options) {
@@ -285,6 +297,7 @@ void Trainer::warn_of_no_effect() const {
   const std::vector<double>& keep = options_.drop_block;
   if (!keep.empty() && keep[0] == 1 && keep[1] == 1) log_warning("`drop_block` 1 1 has no effect");
   warn_of_mixing(options_);
+  warn_of_augmentation(options_);
   warn_of_loss(options_);
   warn_of_optimizer(options_);
   if (options_.sam_rho == 0 && options_.sam_every > 1) log_warning("`sam_every` has no effect without `sam_rho`");

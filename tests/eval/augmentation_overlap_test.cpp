@@ -9,6 +9,8 @@
 namespace assemble {
 namespace {
 
+using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
@@ -36,6 +38,9 @@ TEST(AugmentationOverlap, IsOfColoursAndPatches) {
   Augmentation mixed;
   mixed.aug_mix.severity = 3;
   EXPECT_THAT(overlaps_of(mixed), IsEmpty());
+  Augmentation pictures;
+  pictures.pix_mix.rounds = 4;
+  EXPECT_THAT(overlaps_of(pictures), AllOf(testing::SizeIs(4), Contains(Pair("plasma_noise", ElementsAre("pix_mix")))));
   mixed.set_operations("trivial-wide");
   EXPECT_THAT(overlaps_of(mixed), testing::SizeIs(3));
 }

@@ -72,5 +72,23 @@ TEST(TrainOptions, TheViewsOfAugMixAreComparedAlone) {
               testing::HasSubstr("`loss`: sigmoid gives no"));
 }
 
+TEST(TrainOptions, PixMixTakesTheImageAlone) {
+  TrainOptions options;
+  options.augmentation.pix_mix.rounds = 4;
+  options.check();
+  options.augmentation.aug_mix.severity = 3;
+  EXPECT_THAT(test::error_of<UsageError>([&] { options.check(); }),
+              testing::HasSubstr("`augmentation.pix_mix.rounds`: mixes the image that"));
+  options.augmentation.aug_mix.severity = 0;
+  for (const int wrong : {-1, 101}) {
+    options.augmentation.pix_mix.rounds = wrong;
+    EXPECT_THROW(options.check(), UsageError) << wrong;
+  }
+  options.augmentation.pix_mix = {.rounds = 1, .severity = 11};
+  EXPECT_THROW(options.check(), UsageError);
+  options.augmentation.pix_mix = {.rounds = 1, .beta = 0};
+  EXPECT_THROW(options.check(), UsageError);
+}
+
 }  // namespace
 }  // namespace assemble

@@ -71,6 +71,19 @@ TEST_F(TrainerTest, ResumingIsExactWithTheViewsOfAugMix) {
   EXPECT_NE(test::read_text(folder_ / "whole/metrics.jsonl").find("\"jensen_shannon\":"), std::string::npos);
 }
 
+TEST_F(TrainerTest, ResumingIsExactWithPixMix) {
+  TrainOptions all = options();
+  all.epochs = 1;
+  all.batch_size = 4;
+  all.preprocessing.train_size = 64;
+  all.small_size = 32;
+  all.augmentation.pix_mix.rounds = 4;
+  expect_exact_resume(all, "\"step\":5");
+  all.augmentation.pix_mix.rounds = 0;
+  train(all, "without");
+  EXPECT_NE(model_bytes("whole"), model_bytes("without"));
+}
+
 TEST_F(TrainerTest, AFrozenWarmStartAcrossHeadsResumesBitForBit) {
   TrainOptions first = options();
   first.epochs = 1;

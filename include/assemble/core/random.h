@@ -20,6 +20,7 @@ enum class RandomPurpose : uint32_t {
   kCorrupt = 8,
   kCutMix = 9,
   kStochasticDepth = 10,
+  kMixingSet = 11,
 };
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): four uniform words of a counter

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include "assemble/image/aug_mix.h"
 #include "assemble/image/auto_augment.h"
 #include "assemble/image/decode.h"
+#include "assemble/image/pix_mix.h"
 #include "assemble/image/random_augment.h"
 #include "assemble/image/random_erasing.h"
 #include "assemble/image/sample_box.h"
@@ -89,12 +91,17 @@ struct Augmentation {
   /// Applied to the same bytes, after the policy where there is one.
   std::optional<RandomAugment> random_augment;
   AugMix aug_mix;  ///< of the same bytes after that
+  PixMix pix_mix;  ///< in AugMix' place
+  /// That pix_mix mixes in: draw_pictures().
+  std::shared_ptr<const std::vector<Image>> pictures;
   /// Brightness, contrast and saturation are scaled by a factor uniform in [1 - x, 1 + x], in random order; 0 is off.
   double color_jitter = 0;
   RandomErasing erasing;
 
   /// Of each image that a network sees.
   int views() const { return aug_mix.severity > 0 ? aug_mix.views : 1; }
+  /// Draws fractals for crops of up to `side` pixels, a function of both arguments. Every core draws.
+  void draw_pictures(int side, uint64_t seed);
   /// Sets auto_augment or random_augment by name: a policy, what RandomAugment::parse() takes, or none.
   /// @throws UsageError listing the names
   void set_operations(const std::string& name);

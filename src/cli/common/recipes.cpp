@@ -117,7 +117,8 @@ std::vector<std::string> Recipe::techniques() const {
                                                                  {"drop-block", "DropBlock"},
                                                                  {"stochastic-depth", "stochastic depth"},
                                                                  {"kd-temperature", "distillation"},
-                                                                 {"aug-mix", "AugMix"}};
+                                                                 {"aug-mix", "AugMix"},
+                                                                 {"pix-mix", "PixMix"}};
   std::vector<std::string> names;
   for (const auto& [key, technique] : kTechniques) {
     if (is_on(key)) names.emplace_back(technique);

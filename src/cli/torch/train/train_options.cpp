@@ -224,6 +224,18 @@ void TrainFlags::declare_data(CLI::App& app) {
                  "AugMix: severity of its operations, 1 to 10 (3 published for small images, 1 for ImageNet); 0 is off")
       ->transform(whole(0, 10))
       ->group(group);
+  app.add_option("--pix-mix", o.augmentation.pix_mix.rounds,
+                 "PixMix: most times that an image is mixed with drawn fractals or changed copies (4 published); 0 is "
+                 "off")
+      ->transform(whole(0, 100))
+      ->group(group);
+  app.add_option("--pix-mix-severity", o.augmentation.pix_mix.severity,
+                 "Severity of its operations (3 published for small images, 1 for ImageNet)")
+      ->transform(whole(1, 10))
+      ->group(group);
+  app.add_option("--pix-mix-beta", o.augmentation.pix_mix.beta, "β of its weights: a larger one mixes less in")
+      ->transform(positive())
+      ->group(group);
   app.add_option("--random-erasing", o.augmentation.erasing.probability, "Probability of erasing a rectangle")
       ->transform(share())
       ->group(group);
