@@ -9,6 +9,7 @@ import pathlib
 import unittest.mock
 
 import numpy as np
+import timm.data.distributed_sampler
 import timm.data.mixup
 import timm.layers
 import timm.loss
@@ -238,6 +239,17 @@ def sharpness():
     return result | {"after": [p.detach().flatten().tolist() for p in parameters]}
 
 
+def repeated_augmentation():
+    """Places of images in timm's epochs: how often each is taken, and of how many."""
+    orders = []
+    for images, repeats in [(10, 3), (12, 4), (7, 2), (9, 1)]:
+        sampler = timm.data.distributed_sampler.RepeatAugSampler(
+            range(images), num_replicas=1, rank=0, shuffle=False, num_repeats=repeats, selected_round=0
+        )
+        orders.append([images, repeats, list(sampler)])
+    return orders
+
+
 write("cutmix", cutmix())
 write("random_augment", random_augment())
 write("efficient_channel_attention", efficient_channel_attention())
@@ -247,3 +259,4 @@ write("aug_mix", aug_mix())
 write("optimizers", optimizers())
 write("soup", soup())
 write("sharpness", sharpness())
+write("repeated_augmentation", repeated_augmentation())

@@ -123,6 +123,7 @@ void TrainOptions::check() const {
                      "use `accumulate` 1 with a larger `batch_size`");
   }
   require(skip_non_finite >= 0, "`skip_non_finite`", "0 or more");
+  require(aug_repeats >= 1 && aug_repeats <= batch_size, "`aug_repeats`", "1 to `batch_size`");
   require_share(small_share, "`small_share`");
   require_at_least(fine_eval_ratio, 0, "`fine_eval_ratio`");
   require(eval_every >= 1, "`eval_every`", "at least 1");

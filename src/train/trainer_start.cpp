@@ -24,7 +24,10 @@ LoaderOptions loader_options(const TrainOptions& options, const Communicator& ra
       training ? options.batch_size * (options.mixup == MixupType::kHalves ? 2 : 1) : options.eval_batch_size;
   loader.threads = options.loader_threads;
   loader.prefetch = options.prefetch;
-  if (training) loader.decoding = options.decoding;
+  if (training) {
+    loader.decoding = options.decoding;
+    loader.repeats = options.aug_repeats;
+  }
   loader.teacher_logits = training && options.kd_temperature > 0 && options.teacher.empty();
   loader.max_broken = options.max_broken;
   loader.memory = batch_memory(options.device);

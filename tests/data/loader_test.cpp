@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "assemble/core/error.h"
@@ -68,6 +69,63 @@ TEST(Loader, TenCropGivesTenViewsOfEachImage) {
   preprocess_ten_crop(data.read(2).encoded, "2", options.preprocessing, expected);
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), batches[0].images.begin() + 2 * kPixels));
   EXPECT_EQ(load(data, options_for(false), 0)[0].views, 1);
+}
+
+/// Each stored case is a number of images, the repeats, and which places of an unshuffled epoch timm's sampler takes.
+TEST(Loader, RepeatedAugmentationTakesTheImagesThatTimmTakes) {
+  const auto stored =
+      nlohmann::json::parse(test::read_text(test::stored_golden("techniques/repeated_augmentation.json")));
+  EXPECT_EQ(stored.size(), 4u);
+  for (const nlohmann::json& c : stored) {
+    const MemoryDataset data(c[0]);
+    LoaderOptions options = options_for(true);
+    const std::vector<int64_t> order = indices_of(load(data, options, 3));
+    options.repeats = c[1];
+    const std::vector<int64_t> taken = indices_of(load(data, options, 3));
+    for (size_t place = 0; place < taken.size(); ++place) EXPECT_EQ(taken[place], order[c[2][place]]) << c;
+  }
+}
+
+TEST(Loader, RepeatsAreAugmentedEachByItself) {
+  const MemoryDataset data(10);
+  LoaderOptions options = options_for(true);
+  const std::vector<Batch> once = load(data, options, 3);
+  options.repeats = 3;
+  const std::vector<Batch> batches = load(data, options, 3);
+  const auto image = [](const std::vector<Batch>& of, size_t place) {
+    constexpr ptrdiff_t kPixels = 16 * 16 * 3;
+    const auto begin = of[place / 4].images.begin() + static_cast<ptrdiff_t>(place % 4) * kPixels;
+    return std::vector<float>(begin, begin + kPixels);
+  };
+  EXPECT_EQ(batches.size(), once.size());
+  EXPECT_EQ(image(batches, 0), image(once, 0)) << "the first is what a single one would be";
+  EXPECT_EQ(image(batches, 3), image(once, 1));
+  EXPECT_NE(image(batches, 0), image(batches, 1));
+  EXPECT_NE(image(batches, 1), image(batches, 2));
+  EXPECT_NE(image(batches, 4), image(batches, 5)) << "also from one batch to the next";
+  options.repeats = 5;
+  EXPECT_THAT(error_of<UsageError>([&] { Loader(data, options); }), HasSubstr("`repeats`"));
+}
+
+/// Repeats of an image may fall to several ranks, as their batches together are one of the order.
+TEST(Loader, RanksShareRepeats) {
+  const MemoryDataset data(12);
+  LoaderOptions options = options_for(true);
+  options.repeats = 3;
+  options.batch_size = 8;
+  const std::vector<Batch> whole = load(data, options, 1);
+  options.batch_size = 4;
+  options.world = 2;
+  std::vector<int64_t> indices;
+  std::vector<float> images;
+  for (options.rank = 0; options.rank < 2; ++options.rank) {
+    for (const Batch& batch : load(data, options, 1)) {
+      indices.insert(indices.end(), batch.indices.begin(), batch.indices.end());
+      images.insert(images.end(), batch.images.begin(), batch.images.end());
+    }
+  }
+  EXPECT_EQ(indices, indices_of(whole));
+  EXPECT_TRUE(std::ranges::equal(images, whole.at(0).images));
 }
 
 TEST(Loader, TrainingShufflesAndDropsTheLastPartialBatch) {

@@ -72,6 +72,17 @@ TEST(TrainOptions, TheViewsOfAugMixAreComparedAlone) {
               testing::HasSubstr("`loss`: sigmoid gives no"));
 }
 
+TEST(TrainOptions, ImagesAreRepeatedWithinABatch) {
+  TrainOptions options;
+  options.batch_size = 4;
+  options.aug_repeats = 4;
+  options.check();
+  for (const int64_t wrong : {0, 5}) {
+    options.aug_repeats = wrong;
+    EXPECT_THAT(test::error_of<UsageError>([&] { options.check(); }), testing::HasSubstr("`aug_repeats`")) << wrong;
+  }
+}
+
 TEST(TrainOptions, PixMixTakesTheImageAlone) {
   TrainOptions options;
   options.augmentation.pix_mix.rounds = 4;

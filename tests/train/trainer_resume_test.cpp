@@ -71,8 +71,9 @@ TEST_F(TrainerTest, ResumingIsExactWithTheViewsOfAugMix) {
   EXPECT_NE(test::read_text(folder_ / "whole/metrics.jsonl").find("\"jensen_shannon\":"), std::string::npos);
 }
 
-TEST_F(TrainerTest, ResumingIsExactWithPixMix) {
+TEST_F(TrainerTest, ResumingIsExactWithPixMixOfRepeatedImages) {
   TrainOptions all = options();
+  all.aug_repeats = 3;
   all.epochs = 1;
   all.batch_size = 4;
   all.preprocessing.train_size = 64;

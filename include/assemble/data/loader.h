@@ -53,6 +53,9 @@ struct LoaderOptions {
   int threads = 0;        ///< 0: every core
   int prefetch = 3;       ///< batches prepared ahead; bounds the memory
   bool training = false;  ///< shuffle, augment, train_size, drop the last partial batch
+  /// Training: so many places of the order in a row are of one image, each augmented by itself (repeated augmentation).
+  /// An epoch has as many images as ever, and sees that part of the data set.
+  int64_t repeats = 1;    ///< at most batch_size
   bool ten_crop = false;  ///< evaluation: ten views of every image
   /// This process' place among `world` that share each epoch. Training: batch b of all of them together is
   /// world · batch_size images of the order, of which each takes its part. Evaluation: each takes its part of the data

@@ -85,7 +85,8 @@ struct TrainOptions {
   int small_size = 0;        ///< side of training crops in the first part of the run (progressive resizing); 0: off
   double small_share = 0.5;  ///< share of the steps at small_size
   Augmentation augmentation;
-  int loader_threads = 0;  ///< 0: every core
+  int64_t aug_repeats = 1;  ///< places of a batch in a row that are of one image (repeated augmentation); 1: off
+  int loader_threads = 0;   ///< 0: every core
   int prefetch = 3;
   Decoding decoding = Decoding::kExact;  ///< of training images; validation is always exact
   int64_t max_broken = 100;

@@ -19,6 +19,9 @@
 namespace assemble {
 namespace {
 
+/// Random keys of augmentation hold which of its repeats an image is from this bit on: beyond every index.
+constexpr int kRepeatBit = 40;
+
 struct Failure {
   int64_t index = 0;
   std::string message;
@@ -44,6 +47,7 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
   };
   require(options.batch_size >= 1, "`batch_size`", "must be at least 1");
   require(options.prefetch >= 1, "`prefetch`", "must be at least 1 batch");
+  require(options.repeats >= 1 && options.repeats <= options.batch_size, "`repeats`", "expected 1 to `batch_size`");
   require(options.threads >= 0, "`threads`", "must be 0 (every core) or more");
   require(options.max_broken >= 0, "`max_broken`", "must be 0 or more");
   const SampleBoxOptions& box = options.augmentation.box;
@@ -121,7 +125,7 @@ struct Loader::State {
   void work();
   void stop();
   void make(int64_t batch, int64_t position);
-  bool fill(Slot& slot, int64_t position, int64_t index, Failure& failure);
+  bool fill(Slot& slot, int64_t position, int64_t index, int64_t repeat, Failure& failure);
   void account(Slot& slot, int64_t batch);
   [[noreturn]] void refuse_more(const std::string& last) const;
   static void leave_out_unfilled(Slot& slot, int64_t pixels, int64_t classes);
@@ -269,17 +273,18 @@ void Loader::State::stop() {
 void Loader::State::make(int64_t batch, int64_t position) {
   Slot& slot = slot_of(batch);
   Position& target = slot.positions[static_cast<size_t>(position)];
-  const int64_t first = place_of(batch, position);
+  const int64_t repeats = options.training ? options.repeats : 1;
+  const int64_t place = place_of(batch, position), first = place / repeats;
   const int64_t most_failures = options.training ? std::min(dataset.size() - 1, options.max_broken) : 0;
   for (int64_t attempt = 0; attempt <= most_failures && !target.filled; ++attempt) {
     Failure failure{sample_at((first + attempt) % dataset.size()), ""};
-    target.filled = fill(slot, position, failure.index, failure);
+    target.filled = fill(slot, position, failure.index, place % repeats, failure);
     if (!target.filled) target.failures.push_back(std::move(failure));
   }
 }
 
 /// @return false, with the reason, when the sample is broken
-bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, Failure& failure) {
+bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, int64_t repeat, Failure& failure) {
   Sample sample;
   const std::span<float> output(slot.batch.images.data() + position * pixels(), static_cast<size_t>(pixels()));
   try {
@@ -289,7 +294,8 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, Failure& f
     }
     const ScopedSpan span("loader", "prepare");
     if (options.training) {
-      Random random(options.seed, RandomPurpose::kAugment, static_cast<uint32_t>(epoch), static_cast<uint64_t>(index));
+      const auto sample_key = static_cast<uint64_t>(repeat) << kRepeatBit | static_cast<uint64_t>(index);
+      Random random(options.seed, RandomPurpose::kAugment, static_cast<uint32_t>(epoch), sample_key);
       preprocess_train(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation, random,
                        output, options.decoding);
     } else if (options.ten_crop) {

@@ -217,6 +217,10 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")
       ->transform(share())
       ->group(group);
+  app.add_option("--aug-repeats", o.aug_repeats,
+                 "Repeated augmentation: so many images of a batch are one image, each augmented by itself; 1 is off")
+      ->transform(at_least(1))
+      ->group(group);
   app.add_option("--auto-augment", auto_augment_,
                  "AutoAugment policy, TrivialAugment or RandAugment: " + Augmentation::operation_names() + "; or none")
       ->group(group);
