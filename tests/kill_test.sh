@@ -21,7 +21,7 @@ readonly techniques=(
   "--arch mobilenet_v1+w8 --mixup 2 --cutmix-alpha 1 --accumulate 2 --small-size 32 --small-share 0.5 \
     --auto-augment good --pix-mix 4"
   "--arch resnet50+gem+emb16+w8 --loss arcface --validation-metric recall@1 --keep-best 3 --random-erasing 0.3 \
-    --aug-mix 3 --optimizer adamw --stochastic-depth 0.2"
+    --aug-mix 3 --evaluation-crop --optimizer adamw --stochastic-depth 0.2"
 )
 
 # train RUN PROCESSES TECHNIQUES [OPTION...]

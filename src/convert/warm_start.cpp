@@ -60,11 +60,13 @@ StoredArch arch_in(const WeightSource& source, const fs::path& path) {
 
 class Starter {
  public:
-  Starter(ClassifierImpl& model, const WeightSource& source, const StoredArch& stored, bool averages)
+  Starter(ClassifierImpl& model, const WeightSource& source, const StoredArch& stored, bool averages,
+          bool keeps_classifier)
       : model_(model),
         source_(source),
         naming_(find_naming(source)),
         stored_(stored),
+        keeps_classifier_(keeps_classifier),
         loader_(source, averages, report_) {
     result_.notes = source.notes();
   }
@@ -88,7 +90,13 @@ class Starter {
  private:
   void take(const TfVariable& variable, const torch::Tensor& target) {
     const bool is_head = ClassifierImpl::is_head_parameter(variable.name);
-    const bool is_new = ClassifierImpl::is_classifier_parameter(variable.name) || !loader_.fits(variable, target);
+    const bool is_classifier = ClassifierImpl::is_classifier_parameter(variable.name);
+    const bool fits = loader_.fits(variable, target);
+    if (is_classifier && keeps_classifier_ && !fits) {
+      throw InputError(source_.where(), concat("has no ", variable.tf_name, " of the network's shape"),
+                       "the classifier has to start afresh");
+    }
+    const bool is_new = (is_classifier && !keeps_classifier_) || !fits;
     if (is_head && is_new) {
       result_.fresh.push_back(variable.name);
       return;
@@ -139,6 +147,7 @@ class Starter {
   const WeightSource& source_;
   const Naming naming_;
   const StoredArch& stored_;
+  const bool keeps_classifier_;
   ImportReport report_;
   WeightLoader loader_;
   NamedTensors taken_;
@@ -149,16 +158,16 @@ class Starter {
 }  // namespace
 
 std::string WarmStart::text() const {
-  std::string line = concat(taken, " tensors; new: ", join(fresh, ", "));
+  std::string line = concat(taken, " tensors; new: ", fresh.empty() ? "nothing" : join(fresh, ", "));
   if (!left.empty()) line += concat("; left in the file: ", join(left, ", "));
   for (const std::string& note : notes) line += "; " + note;
   return line;
 }
 
-WarmStart warm_start(ClassifierImpl& model, const fs::path& path, bool averages) {
+WarmStart warm_start(ClassifierImpl& model, const fs::path& path, bool averages, bool keeps_classifier) {
   const std::unique_ptr<WeightSource> source = open_weights(path, averages);
   const StoredArch stored = arch_in(*source, path);
-  return Starter(model, *source, stored, averages).run();
+  return Starter(model, *source, stored, averages, keeps_classifier).run();
 }
 
 }  // namespace assemble

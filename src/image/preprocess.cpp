@@ -262,6 +262,13 @@ void evaluate_from_part(std::span<const uint8_t> encoded, const std::string& whe
   evaluate_crop(image, geometry.scaled, geometry.crop, preprocessing, output);
 }
 
+/// The crop before the deviation divides.
+void evaluate(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
+              Decoding decoding, std::span<float> output) {
+  const bool plain = !preprocessing.antialias && !preprocessing.pad_to_square;
+  (plain ? evaluate_plainly : evaluate_from_part)(encoded, where, preprocessing, decoding, output);
+}
+
 /// Middle window of ten-crop as TensorFlow's extract_glimpse rounds it.
 Window glimpse(ImageSize size, int side) {
   const auto middle = [side](int length) { return std::max(length / 2 - (side + 1) / 2, 0); };
@@ -282,7 +289,25 @@ void mirror_copy(std::span<const float> from, std::span<float> to, int side) {
   }
 }
 
+/// Evaluation's crop at the side of training, mirrored or not. @param mean subtracted from the result
+void make_evaluation_crop(std::span<const uint8_t> encoded, const std::string& where, Preprocessing preprocessing,
+                          double flip_probability, Random& random, Decoding decoding, const Colour& mean,
+                          std::span<float> output) {
+  preprocessing.eval_size = preprocessing.train_size;
+  preprocessing.mean = mean;
+  evaluate(encoded, where, preprocessing, decoding, output);
+  if (!random.bernoulli(flip_probability)) return;
+  const std::vector<float> plain(output.begin(), output.end());
+  mirror_copy(plain, output, preprocessing.train_size);
+}
+
 }  // namespace
+
+bool Augmentation::is_random(PreprocessingFamily family) const {
+  return !evaluation_crop || (flip_probability > 0 && flip_probability < 1) || auto_augment != nullptr ||
+         random_augment.has_value() || aug_mix.severity > 0 || pix_mix.rounds > 0 || color_jitter > 0 ||
+         family == PreprocessingFamily::kInception || erasing.probability > 0;
+}
 
 void Augmentation::draw_pictures(int side, uint64_t seed) {
   constexpr int kFewest = 128, kMost = 1024, kPixels = 1 << 23;
@@ -318,7 +343,13 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
                      augmentation.aug_mix.severity > 0 || augmentation.pix_mix.rounds > 0;
   const bool floats = augmentation.color_jitter > 0 || preprocessing.family == PreprocessingFamily::kInception;
   const Colour early = bytes || floats ? Colour{} : preprocessing.mean;
-  TrainingCrop(preprocessing, augmentation, random, decoding, early).make(encoded, where, boxes, output.first(pixels));
+  if (augmentation.evaluation_crop) {
+    make_evaluation_crop(encoded, where, preprocessing, augmentation.flip_probability, random, decoding, early,
+                         output.first(pixels));
+  } else {
+    TrainingCrop(preprocessing, augmentation, random, decoding, early)
+        .make(encoded, where, boxes, output.first(pixels));
+  }
   if (bytes) augment_bytes(output, side, augmentation, random);
   for (size_t begin = 0; begin < output.size(); begin += pixels) {
     const std::span<float> view = output.subspan(begin, pixels);
@@ -335,8 +366,7 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
                      std::span<float> output, Decoding decoding) {
   check_output(output.size(), preprocessing.eval_size);
-  const bool plain = !preprocessing.antialias && !preprocessing.pad_to_square;
-  (plain ? evaluate_plainly : evaluate_from_part)(encoded, where, preprocessing, decoding, output);
+  evaluate(encoded, where, preprocessing, decoding, output);
   divide(output, preprocessing.deviation);
 }
 

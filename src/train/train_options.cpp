@@ -67,6 +67,13 @@ void TrainOptions::check() const {
     throw UsageError(concat("`freeze` ", kFreezeDepths.name(freeze)), "would keep weights that were drawn at random",
                      "name the file that they are to come from as `pretrained`");
   }
+  if (pretrained_classifier && pretrained.empty()) {
+    throw UsageError("`pretrained_classifier`", "has no effect without `pretrained`", "leave it out");
+  }
+  if (augmentation.evaluation_crop && (preprocessing.train_size != preprocessing.eval_size || small_size > 0)) {
+    throw UsageError("`augmentation.evaluation_crop`", "trains on what evaluation sees, at its side",
+                     "set `train_size` to `eval_size`, and `small_size` to 0");
+  }
   if (pretrained_averages && pretrained.empty()) {
     throw UsageError("`pretrained_averages`", "has no effect without `pretrained`", "leave it out");
   }

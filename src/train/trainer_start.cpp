@@ -7,6 +7,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "assemble/eval/augmentation_overlap.h"
+#include "assemble/models/model_file.h"
 #include "assemble/train/batch_memory.h"
 #include "assemble/train/lamb.h"
 #include "assemble/train/trainer.h"
@@ -62,6 +63,16 @@ std::unique_ptr<Optimizer> make_optimizer(const std::vector<TrainedParameter>& p
   return std::make_unique<MomentumSgd>(parameters, options.optimizer);
 }
 
+void require_same_classes(const std::string& pretrained, const ModelCard& card) {
+  if (!is_model_file(pretrained)) {
+    throw UsageError("`pretrained_classifier`", concat(pretrained, " does not name its classes"),
+                     "make a model file of it with 'assemble convert'");
+  }
+  if (read_model_card(fs::path(pretrained)).class_names == card.class_names) return;
+  throw UsageError("`pretrained_classifier`", concat(pretrained, " has other classes than the data set"),
+                   "leave it out: the classifier then starts afresh");
+}
+
 bool has_stochastic_depth(const ClassifierImpl& model) {
   const auto modules = model.modules();
   return std::any_of(modules.begin(), modules.end(),
@@ -79,6 +90,15 @@ void warn_of_mixing(const TrainOptions& options) {
 }
 
 void warn_of_augmentation(const TrainOptions& options) {
+  const Augmentation& augmentation = options.augmentation;
+  const SampleBoxOptions usual_box = options.preprocessing.training_box(), &box = augmentation.box;
+  if (augmentation.evaluation_crop &&
+      (augmentation.object_boxes || box.min_area != usual_box.min_area || box.max_area != usual_box.max_area)) {
+    log_warning("`object_boxes`, `min_area` and `max_area` have no effect with `augmentation.evaluation_crop`");
+  }
+  if (options.aug_repeats > 1 && !augmentation.is_random(options.preprocessing.family)) {
+    log_warning("`aug_repeats` has no effect but fewer images: nothing of the augmentation is random");
+  }
   const PixMix usual, &pix_mix = options.augmentation.pix_mix;
   if (pix_mix.rounds == 0 && (pix_mix.severity != usual.severity || pix_mix.beta != usual.beta)) {
     log_warning(
@@ -245,7 +265,9 @@ void Trainer::start() {
 }
 
 void Trainer::start_from_pretrained() {
-  const WarmStart started = warm_start(*model_, options_.pretrained, options_.pretrained_averages);
+  if (options_.pretrained_classifier) require_same_classes(options_.pretrained, card_);
+  const WarmStart started =
+      warm_start(*model_, options_.pretrained, options_.pretrained_averages, options_.pretrained_classifier);
   log_info(concat("starting from ", options_.pretrained, ": ", started.text()));
   card_.training["pretrained"] = fs::path(options_.pretrained).filename().string();
   card_.training["new"] = join(started.fresh, ", ");

@@ -91,6 +91,20 @@ TEST_F(WarmStartTest, TheLastStrideAndFiltersMayDiffer) {
       source->named_parameters()["layer4.2.conv3.weight"]));
 }
 
+TEST_F(WarmStartTest, TheClassifierIsTakenWhereItIsToBeKept) {
+  const Classifier source = network("resnet50+w8", 3, 1), target = network("resnet50+w8", 3, 2);
+  const fs::path file = save(source);
+  const WarmStart started = warm_start(*target, file, /*averages=*/false, /*keeps_classifier=*/true);
+  EXPECT_THAT(started.fresh, testing::IsEmpty());
+  EXPECT_THAT(started.left, testing::IsEmpty());
+  EXPECT_THAT(started.text(), HasSubstr("new: nothing"));
+  const torch::Tensor images = torch::randn({2, 3, 64, 64});
+  EXPECT_TRUE(source->forward(images).equal(target->forward(images)));
+  const Classifier other = network("resnet50+w8", 4, 2);
+  EXPECT_THAT(error_of<InputError>([&] { warm_start(*other, file, false, true); }),
+              HasSubstr("has no fc.weight of the network's shape"));
+}
+
 TEST_F(WarmStartTest, AnEmbeddingThatFitsIsTaken) {
   const Classifier source = network("resnet50+gem+emb8+w8", 7, 1);
   const fs::path file = save(source);

@@ -83,6 +83,22 @@ TEST(TrainOptions, ImagesAreRepeatedWithinABatch) {
   }
 }
 
+TEST(TrainOptions, TheCropsOfEvaluationAreAtItsSide) {
+  TrainOptions options;
+  options.augmentation.evaluation_crop = true;
+  options.preprocessing.train_size = options.preprocessing.eval_size = 64;
+  options.check();
+  options.small_size = 32;
+  EXPECT_THAT(test::error_of<UsageError>([&] { options.check(); }),
+              testing::HasSubstr("trains on what evaluation sees"));
+  options.small_size = 0;
+  options.preprocessing.train_size = 32;
+  EXPECT_THROW(options.check(), UsageError);
+  options = {};
+  options.pretrained_classifier = true;
+  EXPECT_THAT(test::error_of<UsageError>([&] { options.check(); }), testing::HasSubstr("has no effect without"));
+}
+
 TEST(TrainOptions, PixMixTakesTheImageAlone) {
   TrainOptions options;
   options.augmentation.pix_mix.rounds = 4;

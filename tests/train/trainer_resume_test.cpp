@@ -115,6 +115,32 @@ TEST_F(TrainerTest, AFrozenWarmStartAcrossHeadsResumesBitForBit) {
   EXPECT_THAT(test::error_of<UsageError>([&] { train(all, "parts"); }), testing::HasSubstr("`freeze`"));
 }
 
+TEST_F(TrainerTest, FineTuningAtTheTestResolutionKeepsTheClassifierAndResumesBitForBit) {
+  TrainOptions first = options();
+  first.epochs = 1;
+  train(first, "first");
+  const fs::path file = folder_ / "first/last.safetensors";
+  ModelCard card;
+  const Classifier source = load_model(file, &card);
+  TrainOptions all = options();
+  all.preprocessing.train_size = all.preprocessing.eval_size = 64;
+  all.augmentation.evaluation_crop = true;
+  all.pretrained = file.string();
+  all.pretrained_classifier = true;
+  all.freeze = FreezeDepth::kStage3;
+  EXPECT_TRUE(Trainer(*train_, *validation_, all)
+                  .model()
+                  .named_parameters()["fc.weight"]
+                  .equal(source->named_parameters()["fc.weight"]));
+  expect_exact_resume(all, "\"step\":8");
+  all.resume.clear();
+  card.class_names.front() = "another";
+  save_model(folder_ / "other.safetensors", *source, card);
+  all.pretrained = (folder_ / "other.safetensors").string();
+  EXPECT_THAT(test::error_of<UsageError>([&] { train(all, "other"); }),
+              testing::HasSubstr("has other classes than the data set"));
+}
+
 TEST_F(TrainerTest, AnInterruptBeforeTheFirstEvaluationSavesWhatWasTrained) {
   TrainOptions all = options();
   train(all, "whole");

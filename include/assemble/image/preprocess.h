@@ -85,6 +85,8 @@ struct Augmentation {
   /// Windows must cover box.min_object_covered of one of the sample's object boxes instead of the whole image: the
   /// original's later branch, of kImagenet and kTorchvision. Off is what the original trained with.
   bool object_boxes = false;
+  /// The crop of evaluation, at train_size, in the place of a random one (FixRes); all else stays.
+  bool evaluation_crop = false;
   double flip_probability = 0.5;
   /// Applied to bytes: the resized crop is truncated to 8 bits first, as the original does. nullptr: off.
   const AutoAugmentPolicy* auto_augment = nullptr;
@@ -100,6 +102,8 @@ struct Augmentation {
 
   /// Of each image that a network sees.
   int views() const { return aug_mix.severity > 0 ? aug_mix.views : 1; }
+  /// Whether an image may look different each time that it is seen.
+  bool is_random(PreprocessingFamily family) const;
   /// Draws fractals for crops of up to `side` pixels, a function of both arguments. Every core draws.
   void draw_pictures(int side, uint64_t seed);
   /// Sets auto_augment or random_augment by name: a policy, what RandomAugment::parse() takes, or none.

@@ -37,6 +37,7 @@ struct TrainOptions {
   std::string arch = "assemble_resnet50";
   /// Model file, TensorFlow checkpoint, .pth or .safetensors whose weights start the run: see warm_start().
   std::string pretrained;
+  bool pretrained_classifier = false;       ///< its classifier too, which must be of the same classes
   bool pretrained_averages = false;         ///< the file's averaged weights in place of its last ones
   FreezeDepth freeze = FreezeDepth::kNone;  ///< what stays as `pretrained` has it
   double backbone_lr_factor = 1;            ///< factor of the learning rate for all but embedding and classifier

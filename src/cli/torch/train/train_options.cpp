@@ -30,6 +30,9 @@ void TrainFlags::declare_network(CLI::App& app) {
                  "Weights to start from, all but the classifier's: model file, TensorFlow checkpoint, .pth or "
                  ".safetensors; pooling, embedding, filters (aa), last stride and classes may differ")
       ->group("Network");
+  app.add_flag("--pretrained-classifier", o.pretrained_classifier,
+               "Of --pretrained the classifier, too: of a model file with the same classes")
+      ->group("Network");
   app.add_flag("--pretrained-ema", o.pretrained_averages, "Of --pretrained the averaged weights")->group("Network");
   add_choice(app, "--freeze", o.freeze, kFreezeDepths,
              "What stays as it is; backbone: all but embedding and classifier")
@@ -213,6 +216,9 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_flag("--object-boxes", o.augmentation.object_boxes,
                "Crops cover a tenth of an object's box where records hold boxes, instead of a tenth of the image; the "
                "original trained without")
+      ->group(group);
+  app.add_flag("--evaluation-crop", o.augmentation.evaluation_crop,
+               "Crops are those of evaluation in the place of random ones, for fine-tuning at the test resolution")
       ->group(group);
   app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")
       ->transform(share())
