@@ -28,6 +28,7 @@ LoaderOptions loader_options(const TrainOptions& options, const Communicator& ra
   if (training) {
     loader.decoding = options.decoding;
     loader.repeats = options.aug_repeats;
+    loader.balanced = options.balance == ClassBalance::kSampling;
   }
   loader.teacher_logits = training && options.kd_temperature > 0 && options.teacher.empty();
   loader.max_broken = options.max_broken;
@@ -240,6 +241,9 @@ void Trainer::start() {
                                                options_.preprocessing, card_.class_names, train_.where());
   }
   loader_ = std::make_unique<Loader>(train_, loader_options(options_, *ranks_, true));
+  if (options_.balance == ClassBalance::kLoss) {
+    class_weights_ = torch::tensor(class_weights(all_labels(train_), card_.classes())).to(options_.device);
+  }
   model_->freeze(options_.freeze);
   optimizer_ = make_optimizer(parameters_to_train(), options_);
   const bool resumes = ranks_->is_first() && !options_.resume.empty() && fs::exists(options_.resume);

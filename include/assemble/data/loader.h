@@ -56,6 +56,7 @@ struct LoaderOptions {
   /// Training: so many places of the order in a row are of one image, each augmented by itself (repeated augmentation).
   /// An epoch has as many images as ever, and sees that part of the data set.
   int64_t repeats = 1;    ///< at most batch_size
+  bool balanced = false;  ///< training: every class is shown as often as any other, see balanced_order()
   bool ten_crop = false;  ///< evaluation: ten views of every image
   /// This process' place among `world` that share each epoch. Training: batch b of all of them together is
   /// world · batch_size images of the order, of which each takes its part. Evaluation: each takes its part of the data

@@ -9,6 +9,7 @@
 
 #include "assemble/core/file.h"
 #include "assemble/core/precision.h"
+#include "assemble/data/class_balance.h"
 #include "assemble/data/loader.h"
 #include "assemble/deploy/engine.h"
 #include "assemble/deploy/loss_type.h"
@@ -52,6 +53,7 @@ struct TrainOptions {
   double cosine_scale = 30;     ///< s of the losses of is_cosine()
   double arcface_margin = 0.3;  ///< m of LossType::kArcFace, radians
   double label_smoothing = 0;
+  ClassBalance balance = ClassBalance::kNone;
   SigmoidOptions sigmoid;      ///< of LossType::kSigmoid
   double jensen_shannon = 12;  ///< weight of that loss over AugMix' views, with augmentation.aug_mix; 0: one view alone
   double kd_temperature = 0;   ///< 0: no distillation

@@ -78,6 +78,8 @@ class Trainer {
   int64_t total_steps() const { return total_steps_; }
   /// How far the run is.
   const TrainingState& state() const { return state_; }
+  /// The last evaluation of run(); nothing before the first.
+  const ValidationResult& last() const { return last_; }
   /// Score of the best evaluation; nothing before the first.
   const std::optional<double>& best() const { return best_; }
   /// What the network saw last, before it was mixed.
@@ -147,6 +149,7 @@ class Trainer {
   Arch arch_;
   ModelCard card_;
   Classifier model_;
+  torch::Tensor class_weights_;  // under ClassBalance::kLoss
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Validator> validator_;
   std::unique_ptr<Optimizer> optimizer_;

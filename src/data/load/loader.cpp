@@ -15,6 +15,7 @@
 #include "assemble/core/random.h"
 #include "assemble/core/spans.h"
 #include "assemble/core/thread_pool.h"
+#include "assemble/data/class_balance.h"
 
 namespace assemble {
 namespace {
@@ -114,7 +115,10 @@ struct Loader::State {
     if (options.training) return batch * options.world * options.batch_size + place_in_batch(index);
     return share(options.rank) + batch * options.batch_size + index;
   }
-  int64_t sample_at(int64_t position) const { return order.empty() ? position : order[static_cast<size_t>(position)]; }
+  BalancedPlace sample_at(int64_t position) const {
+    return order.empty() ? BalancedPlace{position} : order[static_cast<size_t>(position)];
+  }
+  std::vector<BalancedPlace> new_order() const;
   Slot& slot_of(int64_t batch) { return slots[static_cast<size_t>(batch % options.prefetch)]; }
 
   void count_defects();
@@ -140,10 +144,11 @@ struct Loader::State {
   std::condition_variable work_done;   // for the caller
   bool stopping = false;
   int64_t epoch = 0;
-  std::vector<int64_t> order;  // empty: as stored
-  int64_t next_batch = 0;      // the caller's
-  int64_t ready_until = 0;     // batches whose slots are prepared, end
-  int64_t claim_batch = 0;     // the next position a worker takes
+  std::vector<int64_t> labels;       // under options.balanced
+  std::vector<BalancedPlace> order;  // empty: as stored
+  int64_t next_batch = 0;            // the caller's
+  int64_t ready_until = 0;           // batches whose slots are prepared, end
+  int64_t claim_batch = 0;           // the next position a worker takes
   int64_t claim_position = 0;
   int64_t in_flight = 0;
   bool draining = false;  // begin() waits for in_flight
@@ -195,6 +200,15 @@ void Loader::State::require_logits(const Sample& sample) const {
                    "repair or remove them, or raise `max_broken`");
 }
 
+std::vector<BalancedPlace> Loader::State::new_order() const {
+  Random random(options.seed, RandomPurpose::kShuffle, static_cast<uint32_t>(epoch));
+  if (options.balanced) return balanced_order(labels, dataset.classes(), random);
+  std::vector<BalancedPlace> places;
+  places.reserve(static_cast<size_t>(dataset.size()));
+  for (const int64_t sample : random_permutation(dataset.size(), random)) places.push_back({sample});
+  return places;
+}
+
 /// Waits for the samples being worked on, then sets the new order. No worker reads the order meanwhile.
 void Loader::State::begin(int64_t new_epoch, int64_t first_batch) {
   std::unique_lock lock(mutex);
@@ -206,8 +220,7 @@ void Loader::State::begin(int64_t new_epoch, int64_t first_batch) {
   epoch = new_epoch;
   options.preprocessing.train_size = next_train_size;
   if (options.training) {
-    Random random(options.seed, RandomPurpose::kShuffle, static_cast<uint32_t>(epoch));
-    order = random_permutation(dataset.size(), random);
+    order = new_order();
   }
   next_batch = claim_batch = ready_until = first_batch;
   claim_position = 0;
@@ -277,8 +290,9 @@ void Loader::State::make(int64_t batch, int64_t position) {
   const int64_t place = place_of(batch, position), first = place / repeats;
   const int64_t most_failures = options.training ? std::min(dataset.size() - 1, options.max_broken) : 0;
   for (int64_t attempt = 0; attempt <= most_failures && !target.filled; ++attempt) {
-    Failure failure{sample_at((first + attempt) % dataset.size()), ""};
-    target.filled = fill(slot, position, failure.index, place % repeats, failure);
+    const BalancedPlace chosen = sample_at((first + attempt) % dataset.size());
+    Failure failure{chosen.sample, ""};
+    target.filled = fill(slot, position, failure.index, chosen.round * repeats + place % repeats, failure);
     if (!target.filled) target.failures.push_back(std::move(failure));
   }
 }
@@ -359,6 +373,7 @@ void Loader::State::leave_out_unfilled(Slot& slot, int64_t pixels, int64_t class
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
   check_options(dataset, options);
   state_ = std::make_unique<State>(dataset, options);
+  if (options.training && options.balanced) state_->labels = all_labels(dataset);
   state_->count_defects();
   state_->look_at_first_samples();
   State& state = *state_;
