@@ -128,6 +128,7 @@ std::vector<std::string> Recipe::techniques() const {
     const bool draws_evenly = operations.starts_with("rand") || operations.starts_with("trivial");
     names.emplace_back(!draws_evenly ? "AutoAugment" : operations[0] == 'r' ? "RandAugment" : "TrivialAugment");
   }
+  if (parse_number(value("aug-repeats")).value_or(1) > 1) names.emplace_back("repeated augmentation");
   return names;
 }
 

@@ -10,6 +10,7 @@
 #include "drawn_data.h"
 #include "test_support.h"
 #include "torch/ablate/ladder.h"
+#include "torch/ablate/trained_network.h"
 
 namespace assemble::cli {
 namespace {
@@ -192,6 +193,20 @@ TEST_F(AblateTest, LaddersThatMeanNothingAreRefused) {
   write_file(out() / "results.csv", std::string_view("mine"));
   EXPECT_THAT(refusal(kLadder), HasSubstr("no ablation.json that says how it was made"));
   EXPECT_EQ(test::read_text(out() / "results.csv"), "mine");
+}
+
+TEST(Ladder, ThoseThatComeAlongCanBeTrained) {
+  size_t rungs = 0;
+  for (const auto& file : fs::directory_iterator(fs::path(ASSEMBLE_SOURCE_DIR) / "ladders")) {
+    for (const Rung& rung : Ladder::read(file.path()).rungs) {
+      SCOPED_TRACE(concat(file.path().filename().string(), ", ", rung.name));
+      const ConfiguredTraining training(rung.options, file.path().string(), "data", "run");
+      EXPECT_NO_THROW(training.job.check());
+      EXPECT_NO_THROW((void)Arch::parse(training.job.options().arch));
+      ++rungs;
+    }
+  }
+  EXPECT_GE(rungs, 26u);
 }
 
 TEST(Ladder, RungsHaveFoldersOfTheirNames) {
