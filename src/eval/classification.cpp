@@ -33,6 +33,22 @@ std::string confusion_table(const ClassificationResult& result, const std::vecto
   return "\nConfusion (images):\n" + format_table(rows);
 }
 
+/// Mean of a measure over the classes that have one.
+template <typename Measure>
+double mean_of_classes(size_t classes, const Measure& measure) {
+  double sum = 0;
+  int64_t measured = 0;
+  for (size_t c = 0; c < classes; ++c) {
+    const double value = measure(c);
+    if (std::isnan(value)) continue;
+    sum += value;
+    ++measured;
+  }
+  return sum / static_cast<double>(measured);
+}
+
+std::string percent_or_dash(double share) { return std::isnan(share) ? "-" : percent(share); }
+
 }  // namespace
 
 double ClassificationResult::class_accuracy(size_t label) const {
@@ -40,6 +56,26 @@ double ClassificationResult::class_accuracy(size_t label) const {
   const int64_t total = std::accumulate(row.begin(), row.end(), int64_t{0});
   if (total == 0) return std::numeric_limits<double>::quiet_NaN();
   return static_cast<double>(row[label]) / static_cast<double>(total);
+}
+
+double ClassificationResult::class_precision(size_t label) const {
+  int64_t predicted = 0;
+  for (const std::vector<int64_t>& row : confusion) predicted += row.at(label);
+  if (predicted == 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(confusion[label][label]) / static_cast<double>(predicted);
+}
+
+double ClassificationResult::class_f1(size_t label) const {
+  const double recall = class_accuracy(label), precision = class_precision(label);
+  return recall > 0 ? 2 * recall * precision / (recall + precision) : recall;
+}
+
+double ClassificationResult::balanced_accuracy() const {
+  return mean_of_classes(confusion.size(), [&](size_t label) { return class_accuracy(label); });
+}
+
+double ClassificationResult::macro_f1() const {
+  return mean_of_classes(confusion.size(), [&](size_t label) { return class_f1(label); });
 }
 
 ClassificationMeter::ClassificationMeter(int64_t classes, LossType loss) : loss_(loss) {
@@ -159,7 +195,7 @@ Matrix average_views(Matrix logits, int64_t views, LossType loss) {
 }
 
 ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
-                                  const std::string& progress, NotFinite not_finite) {
+                                  const std::string& progress, NotFinite not_finite, const EvaluationWatch& watch) {
   ClassificationMeter meter(outputs.classes, outputs.loss);
   std::optional<Progress> bar;
   if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
@@ -170,7 +206,9 @@ ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs
     if (not_finite == NotFinite::kError) {
       require_finite(logits, outputs.network, [&](int64_t row) { return name_of(batch, row); });
     }
-    meter.add(average_views(std::move(logits), batch.views, outputs.loss), batch.labels);
+    logits = average_views(std::move(logits), batch.views, outputs.loss);
+    meter.add(logits, batch.labels);
+    if (watch) watch(batch, logits);
     if (bar) bar->advance(batch.size);
   }
   return meter;
@@ -182,13 +220,17 @@ ClassificationResult evaluate(const Network& network, const Outputs& outputs, Lo
 }
 
 nlohmann::ordered_json to_json(const ClassificationResult& result, const std::vector<std::string>& class_names) {
-  nlohmann::ordered_json json{{"images", result.images},
-                              {"top1", result.top1},
-                              {"top5", result.top5},
-                              {"ece", result.ece},
-                              {"loss", result.loss}};
+  nlohmann::ordered_json json{{"images", result.images},      {"top1", result.top1},
+                              {"top5", result.top5},          {"ece", result.ece},
+                              {"loss", result.loss},          {"balanced_accuracy", result.balanced_accuracy()},
+                              {"macro_f1", result.macro_f1()}};
   nlohmann::ordered_json& per_class = json["class_accuracy"];
   for (size_t c = 0; c < class_names.size(); ++c) per_class[class_names[c]] = result.class_accuracy(c);
+  nlohmann::ordered_json &precision = json["class_precision"], &f1 = json["class_f1"];
+  for (size_t c = 0; c < class_names.size(); ++c) {
+    precision[class_names[c]] = result.class_precision(c);
+    f1[class_names[c]] = result.class_f1(c);
+  }
   json["classes"] = class_names;
   for (const std::string& name : class_names) {
     const auto readable = readable_name(name);
@@ -199,15 +241,16 @@ nlohmann::ordered_json to_json(const ClassificationResult& result, const std::ve
 }
 
 std::string to_text(const ClassificationResult& result, const std::vector<std::string>& class_names) {
-  std::string text = format_table({{"images", "top-1", "top-5", "ECE", "loss"},
-                                   {std::to_string(result.images), percent(result.top1), percent(result.top5),
-                                    format_number(result.ece, 4), format_number(result.loss, 4)}});
-  std::vector<std::vector<std::string>> rows{{"class", "images", "accuracy"}};
+  std::string text = format_table(
+      {{"images", "top-1", "top-5", "balanced", "ECE", "loss"},
+       {std::to_string(result.images), percent(result.top1), percent(result.top5), percent(result.balanced_accuracy()),
+        format_number(result.ece, 4), format_number(result.loss, 4)}});
+  std::vector<std::vector<std::string>> rows{{"class", "images", "accuracy", "precision", "F1"}};
   for (size_t c = 0; c < class_names.size(); ++c) {
     const std::vector<int64_t>& row = result.confusion[c];
     const int64_t images = std::accumulate(row.begin(), row.end(), int64_t{0});
-    rows.push_back(
-        {shown_class(class_names[c]), std::to_string(images), images == 0 ? "-" : percent(result.class_accuracy(c))});
+    rows.push_back({shown_class(class_names[c]), std::to_string(images), percent_or_dash(result.class_accuracy(c)),
+                    percent_or_dash(result.class_precision(c)), percent_or_dash(result.class_f1(c))});
   }
   text += "\n" + format_table(rows);
   if (class_names.size() <= kLargestConfusionTable) text += confusion_table(result, class_names);

@@ -4,9 +4,9 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
-#include "assemble/data/imagenet_classes.h"
 #include "assemble/report/report.h"
 #include "fill.h"
+#include "gallery.h"
 #include "ladder_parts.h"
 #include "page.h"
 #include "report/assets.h"
@@ -15,13 +15,10 @@
 namespace assemble {
 namespace {
 
-using report::escape;
 using report::fill;
 using report::Names;
 
 namespace assets = report::assets;
-
-std::string percent(double share) { return format_number(100 * share, 1) + " %"; }
 
 Names names_of(const std::vector<ComparedNetwork>& networks) {
   Names names;
@@ -81,27 +78,6 @@ std::string corruption_table(const std::vector<ComparedNetwork>& networks) {
   return report::table(rows);
 }
 
-std::string card(const ClassifiedImage& image, const std::vector<ComparedNetwork>& networks) {
-  std::string predictions;
-  for (size_t i = 0; i < networks.size(); ++i) {
-    const Prediction::Class& best = image.predictions.at(i).classes.at(0);
-    const bool right = best.name == image.class_name;
-    predictions += concat("<li class=\"", right ? "right" : "wrong", "\"><span class=\"name ", report::series_class(i),
-                          "\">", escape(networks[i].name), "</span> ", escape(shown_class(best.name)), " ",
-                          percent(best.probability), "</li>");
-  }
-  return fill(
-      assets::kCardHtml,
-      {{"image", report::data_uri(image.encoded)}, {"description", image.description}, {"predictions", predictions}});
-}
-
-std::string gallery(const Gallery& shown, const std::vector<ComparedNetwork>& networks) {
-  if (shown.images.empty()) return "";
-  std::string cards;
-  for (const ClassifiedImage& image : shown.images) cards += card(image, networks);
-  return fill(assets::kGalleryHtml, {{"title", shown.title}, {"text", shown.text}, {"cards", cards}});
-}
-
 }  // namespace
 
 std::string comparison_report(const Comparison& comparison) {
@@ -130,8 +106,8 @@ std::string comparison_report(const Comparison& comparison) {
             {"error_by_severity", report::line_chart(report::error_by_severity(names, corruptions))},
             {"flips_by_kind", report::bar_chart(report::flips_by_kind(names, perturbations))},
             {"errors", corruption_table(networks)},
-            {"corrupted", gallery(comparison.corrupted, networks)},
-            {"clean", gallery(comparison.clean, networks)}});
+            {"corrupted", report::gallery(comparison.corrupted, names)},
+            {"clean", report::gallery(comparison.clean, names)}});
   return report::page(comparison.ladder.title, body);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "page.h"
 
+#include <cmath>
+
 #include "assemble/core/error.h"
 #include "fill.h"
 #include "report/assets.h"
@@ -60,6 +62,8 @@ std::string page(const std::string& title, const std::string& body) {
       assets::kPageHtml,
       {{"title", title}, {"style", std::string(assets::kReportCss)}, {"body", body}, {"version", ASSEMBLE_VERSION}});
 }
+
+std::string percent(double share) { return std::isnan(share) ? "–" : format_number(100 * share, 1) + " %"; }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::string html = "<div class=\"scroll\"><table>\n";

@@ -15,6 +15,9 @@ std::string escape(const std::string& text);
 /// A whole document. @param body HTML
 std::string page(const std::string& title, const std::string& body);
 
+/// A share as "12.3 %", or "–" for what is not known.
+std::string percent(double share);
+
 /// Rows of text; the first one is the header.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 

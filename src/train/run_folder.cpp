@@ -27,6 +27,7 @@ namespace {
 
 constexpr const char* kConfig = "config.toml";
 constexpr const char* kEnvironment = "environment.json";
+constexpr const char* kReport = "report.html";
 constexpr const char* kSummaryBegin = "epoch,step,learning_rate,train_loss,";
 
 std::string summary_header(const EpochSummary& summary) {
@@ -140,8 +141,9 @@ RunFolder::RunFolder(fs::path folder, bool resume, bool overwrite) : folder_(std
     throw UsageError(folder_.string(), "already holds a run",
                      "use `resume` to go on with it, `overwrite` to begin anew, or another folder");
   }
-  if (!resume && fs::exists(folder_ / kConfig) && !fs::exists(folder_ / kEnvironment)) {
-    throw UsageError((folder_ / kConfig).string(), "would be replaced, and no run wrote it",
+  for (const char* file : {kConfig, kReport}) {
+    if (resume || !fs::exists(folder_ / file) || fs::exists(folder_ / kEnvironment)) continue;
+    throw UsageError((folder_ / file).string(), "would be replaced, and no run wrote it",
                      "move it, or choose another folder");
   }
   created_ = !fs::exists(folder_);
@@ -167,7 +169,7 @@ void RunFolder::lock() {
 void RunFolder::remove_run() const {
   static const std::regex of_run(
       "(checkpoint|checkpoint-[0-9]+|last|best|epoch-[0-9]+-.*)\\.safetensors|metrics\\.jsonl|summary(\\.[0-9]+)?\\."
-      "csv|config\\.toml|"
+      "csv|config\\.toml|report\\.html|"
       "environment\\.json|trace\\.json|events\\.out\\.tfevents\\..*");
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder_)) {

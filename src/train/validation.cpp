@@ -67,7 +67,7 @@ std::vector<std::pair<std::string, double>> ValidationResult::metrics() const {
 }
 
 Validator::Validator(const Dataset& dataset, const LoaderOptions& loader, const ValidationOptions& options)
-    : options_(options), loader_(dataset, loader) {
+    : options_(options), preprocessing_(loader.preprocessing), loader_(dataset, loader) {
   if (dataset.size() < loader.world) {
     throw UsageError(dataset.where(),
                      concat("holds ", dataset.size(), " validation images for ", loader.world, " processes"),
@@ -93,8 +93,11 @@ ValidationResult Validator::run(ClassifierImpl& model, torch::Device device, Pre
     const ClassifierOptions& classifier = model.options();
     const LossType loss = classifier.sigmoid_loss ? LossType::kSigmoid : LossType::kSoftmax;
     // Until the running statistics of batch norms have settled, outputs may overflow.
-    const ClassificationMeter part = evaluate_part(borrow_network(model, device, precision),
-                                                   {classifier.classes, loss, arch}, loader_, "", NotFinite::kWrong);
+    Mistakes mistakes(preprocessing_, loss);
+    const ClassificationMeter part = evaluate_part(
+        borrow_network(model, device, precision), {classifier.classes, loss, arch}, loader_, "", NotFinite::kWrong,
+        [&](const Batch& batch, const Matrix& logits) { mistakes.add(batch, logits); });
+    result.mistakes = mistakes.kept();
     result.classification = with_other_parts(part, classifier.classes, loss, ranks).result();
   } else {
     const EmbeddedImages part = embed_images(borrow_embedder(model, device, precision), arch, loader_);

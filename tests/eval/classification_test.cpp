@@ -35,6 +35,22 @@ TEST(ClassificationMeter, CountsTopOneTopFiveAndConfusion) {
   EXPECT_TRUE(std::isnan(result.class_accuracy(3)));
 }
 
+/// scikit-learn's precision_recall_fscore_support and balanced_accuracy_score of the same answers.
+TEST(ClassificationResult, MeasuresEachClass) {
+  ClassificationMeter meter(4);
+  add(meter, {{1, 0, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0}, {0, 1, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0}}, {0, 0, 0, 1, 1, 2});
+  const ClassificationResult result = meter.result();
+  EXPECT_DOUBLE_EQ(result.class_precision(0), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(result.class_f1(0), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(result.class_precision(1), 1.0 / 3);
+  EXPECT_DOUBLE_EQ(result.class_f1(1), 0.4);
+  EXPECT_TRUE(std::isnan(result.class_precision(2)));
+  EXPECT_EQ(result.class_f1(2), 0);
+  EXPECT_TRUE(std::isnan(result.class_f1(3)));
+  EXPECT_DOUBLE_EQ(result.balanced_accuracy(), (2.0 / 3 + 0.5 + 0) / 3);
+  EXPECT_DOUBLE_EQ(result.macro_f1(), (2.0 / 3 + 0.4 + 0) / 3);
+}
+
 TEST(ClassificationResult, ShowsReadableNamesBesideSynsets) {
   ClassificationMeter meter(2);
   add(meter, {{1, 2}}, {1});

@@ -21,6 +21,7 @@ enum class RandomPurpose : uint32_t {
   kCutMix = 9,
   kStochasticDepth = 10,
   kMixingSet = 11,
+  kResample = 12,
 };
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): four uniform words of a counter

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -23,8 +24,15 @@ struct ClassificationResult {
   std::vector<std::vector<int64_t>> confusion;  ///< [true class][predicted class]
   std::vector<CalibrationMeter::Bin> reliability;
 
-  /// Share of a class's images that were predicted right; NaN for a class without images.
+  /// Share of a class's images that were predicted right (its recall); NaN for a class without images.
   double class_accuracy(size_t label) const;
+  /// Share of the predictions of a class that are right; NaN where there is none.
+  double class_precision(size_t label) const;
+  /// Harmonic mean of recall and precision; NaN for a class without images, 0 where none of them was found.
+  double class_f1(size_t label) const;
+  /// Mean of the classes' accuracies, and of their F1; classes without images left out.
+  double balanced_accuracy() const;
+  double macro_f1() const;
 };
 
 /// Adds up predictions batch by batch.
@@ -56,6 +64,9 @@ enum class NotFinite {
   kWrong,  ///< the image counts as wrong: until the running statistics of batch norms have settled, they may overflow
 };
 
+/// Sees the batches of an evaluation. @param logits [batch.size, classes], averaged over views
+using EvaluationWatch = std::function<void(const Batch& batch, const Matrix& logits)>;
+
 /// Runs the network over an evaluation loader (its epoch 0). Of several views of an image the probabilities are
 /// averaged.
 /// @param progress shown while it runs; empty for none
@@ -65,7 +76,8 @@ ClassificationResult evaluate(const Network& network, const Outputs& outputs, Lo
 
 /// The same, as sums to which those of other parts of the data set (LoaderOptions::rank) can be added.
 ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
-                                  const std::string& progress = "", NotFinite not_finite = NotFinite::kError);
+                                  const std::string& progress = "", NotFinite not_finite = NotFinite::kError,
+                                  const EvaluationWatch& watch = {});
 
 /// Logits [N, classes] whose probabilities are the means over an image's views.
 /// @param logits [N · views, classes], the views of an image one after the other; returned as they are for one view

@@ -8,6 +8,7 @@
 #include "assemble/core/file.h"
 #include "assemble/eval/classification.h"
 #include "assemble/eval/corruption_robustness.h"
+#include "assemble/eval/mistakes.h"
 #include "assemble/eval/perturbation_robustness.h"
 #include "assemble/eval/predict.h"
 
@@ -82,6 +83,41 @@ struct Comparison {
   Gallery corrupted;
   Gallery clean;
 };
+
+/// What evaluation_report() shows.
+struct EvaluationPage {
+  /// What an evaluation during the training found, with the rate that it was reached at.
+  struct Point {
+    ComparedNetwork::Evaluation evaluation;
+    double learning_rate = 0;
+  };
+
+  std::string title;
+  std::vector<std::string> introduction;  ///< paragraphs
+  std::vector<Point> training;            ///< empty: it is not known
+  std::vector<TextTable> tables;          ///< of the training
+  ClassificationResult result;
+  std::vector<std::string> class_names;
+  std::vector<Mistake> mistakes;
+};
+
+/// A page about one network: how its training went, where that is known; its measures, which classes it takes for
+/// which, each class' precision, recall and F1, its calibration, and the mistakes that it was surest of.
+std::string evaluation_report(const EvaluationPage& page);
+
+/// What answers_report() shows.
+struct AnswersPage {
+  std::string title;
+  std::vector<std::string> introduction;  ///< paragraphs
+  std::vector<std::string> networks;
+  std::vector<std::vector<CalibrationMeter::Bin>> reliability;  ///< of each
+  std::vector<TextTable> tables;
+  Gallery differences;
+};
+
+/// A page about several networks' answers to the same images: tables, reliability diagrams, and images about which they
+/// differ.
+std::string answers_report(const AnswersPage& page);
 
 /// A page that shows what each rung of a ladder of configurations brought and cost: charts first, then the tables.
 std::string ladder_report(const LadderPage& page);

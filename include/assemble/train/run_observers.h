@@ -7,6 +7,7 @@
 #include "assemble/train/profile_observer.h"
 #include "assemble/train/progress_observer.h"
 #include "assemble/train/run_recorder.h"
+#include "assemble/train/run_reporter.h"
 #include "assemble/train/stop_rules.h"
 #include "assemble/train/train_options.h"
 #include "assemble/train/visual_recorder.h"
@@ -27,9 +28,12 @@ class RunObservers {
       : keeper_(folder.path(), options.keep_best, options.keep_every_evaluation),
         recorder_(folder, keeper_),
         visuals_(folder),
+        reporter_(folder.path()),
         profile_(folder.path() / "trace.json") {}
 
-  std::vector<TrainObserver*> all() { return {&progress_, &recorder_, &visuals_, &keeper_, &rules_, &profile_}; }
+  std::vector<TrainObserver*> all() {
+    return {&progress_, &recorder_, &visuals_, &keeper_, &rules_, &profile_, &reporter_};
+  }
 
  private:
   ProgressObserver progress_;
@@ -37,6 +41,7 @@ class RunObservers {
   RunRecorder recorder_;
   VisualRecorder visuals_;
   StopRules rules_;
+  RunReporter reporter_;
   ProfileObserver profile_;
 };
 

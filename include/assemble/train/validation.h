@@ -11,6 +11,7 @@
 #include "assemble/data/dataset.h"
 #include "assemble/data/loader.h"
 #include "assemble/eval/classification.h"
+#include "assemble/eval/mistakes.h"
 #include "assemble/eval/retrieval.h"
 #include "assemble/models/classifier.h"
 #include "assemble/train/communicator.h"
@@ -39,6 +40,7 @@ struct ValidationOptions {
 /// One validation; the part that the metric calls for is there.
 struct ValidationResult {
   std::optional<ClassificationResult> classification;
+  std::vector<Mistake> mistakes;  ///< of it, in this process' part of the data set: the surest
   std::optional<RetrievalResult> retrieval;
 
   /// The figure that decides which model is best; 0 before the first validation.
@@ -61,6 +63,7 @@ class Validator {
 
  private:
   ValidationOptions options_;
+  Preprocessing preprocessing_;
   Loader loader_;
 };
 

@@ -30,6 +30,8 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
   commands.push_back(torch_command("ablate"));
   commands.push_back(make_recipe_command(hooks));
   commands.push_back(make_eval_command(hooks));
+  commands.push_back(make_compare_command());
+  commands.push_back(make_calibrate_command());
   commands.push_back(make_predict_command());
   commands.push_back(make_embed_command(hooks));
   commands.push_back(make_preprocess_command());

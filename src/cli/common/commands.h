@@ -22,6 +22,8 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
 std::unique_ptr<Subcommand> make_command_elsewhere(const std::string& name);
 
 std::unique_ptr<Subcommand> make_benchmark_command();
+std::unique_ptr<Subcommand> make_calibrate_command();
+std::unique_ptr<Subcommand> make_compare_command();
 std::unique_ptr<Subcommand> make_corrupt_command();
 std::unique_ptr<Subcommand> make_dataset_command();
 std::unique_ptr<Subcommand> make_embed_command(const Hooks& hooks);

@@ -4,12 +4,14 @@
 #include "assemble/core/system.h"
 #include "assemble/eval/classification.h"
 #include "assemble/eval/retrieval.h"
+#include "assemble/report/report.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
 #include "common/data_options.h"
 #include "common/hooks.h"
 #include "common/inference.h"
 #include "common/numbers.h"
+#include "common/outputs.h"
 
 namespace assemble::cli {
 namespace {
@@ -27,6 +29,7 @@ class EvalCommand : public Subcommand {
     app.add_option("--batch-size", loader_.batch_size, "Images a batch")->transform(at_least(1));
     app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->transform(side(0));
     app.add_flag("--ten-crop", loader_.ten_crop, "Average the probabilities of ten crops of every image");
+    app.add_option("--report", report_, "Page that shows it: classes, confusion, calibration, the surest mistakes");
     inference_.declare(app);
     app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core")
         ->transform(thread_count());
@@ -64,6 +67,10 @@ class EvalCommand : public Subcommand {
 
   void run() override {
     keep_freed_memory();
+    if (!report_.empty()) {
+      if (retrieval_) throw UsageError("--report", "is of classes, which --retrieval has none of");
+      prepare_output_file("--report", report_, {inference_.model, data_});
+    }
     if (ranks_.world > 1 && !hooks_.gather) throw NeedsTorch("--world above 1");
     if (retrieval_ && (pairing_.given() || pairing_.all_outputs)) {
       throw UsageError("--retrieval", "compares images with each other: no class meets an output",
@@ -81,18 +88,38 @@ class EvalCommand : public Subcommand {
     loader_.rank = ranks_.rank;
     loader_.world = ranks_.world;
     Loader loader(paired, loader_);
+    Mistakes mistakes(loader_.preprocessing, model.card.loss);
     ClassificationMeter meter =
         evaluate_part(pairing.measured(model.network), pairing.measured(outputs_of(model.card, inference_.model)),
-                      loader, "evaluating");
+                      loader, "evaluating", NotFinite::kError,
+                      [&](const Batch& batch, const Matrix& logits) { mistakes.add(batch, logits); });
     warn_of_broken(loader);
     if (ranks_.world > 1 && !add_other_parts(meter)) return;
     const ClassificationResult result = meter.result();
     nlohmann::ordered_json json = to_json(result, pairing.names());
     json["class_pairing"] = pairing.to_json();
+    if (!report_.empty()) {
+      write_file(report_, evaluation_report(page(result, pairing.names(), mistakes, model.card)));
+      json["report"] = report_;
+    }
     print(json, to_text(result, pairing.names()) + (pairing.same() ? "" : "\n" + pairing.to_text() + "\n"));
   }
 
  private:
+  EvaluationPage page(const ClassificationResult& result, const std::vector<std::string>& names,
+                      const Mistakes& mistakes, const ModelCard& card) const {
+    return {.title = concat(fs::path(inference_.model).filename().string(), " on ",
+                            fs::path(data_).lexically_normal().filename().string()),
+            .introduction = {concat("The ", kSplits.name(split_), " images of ", data_, ", in crops of ",
+                                    loader_.preprocessing.eval_size, " pixels, as ", inference_.model, " (", card.arch,
+                                    ") classifies them.")},
+            .training = {},
+            .tables = {},
+            .result = result,
+            .class_names = names,
+            .mistakes = mistakes.kept()};
+  }
+
   /// @return whether this process is the one that has the sums of all
   bool add_other_parts(ClassificationMeter& meter) {
     ranks_.read_launcher();
@@ -128,7 +155,7 @@ class EvalCommand : public Subcommand {
 
   Hooks hooks_;
   InferenceOptions inference_;
-  std::string data_;
+  std::string data_, report_;
   Split split_ = Split::kValidation;
   int eval_size_ = 0;
   bool retrieval_ = false;

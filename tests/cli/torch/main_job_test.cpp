@@ -51,7 +51,8 @@ TEST_F(MainJob, TrainPrintsJsonAloneAndLeavesARunFolder) {
   EXPECT_EQ(result.at("steps"), 6);
   EXPECT_GT(result.at("peak_memory_mib").get<double>(), 0);
   EXPECT_THAT(trained_->standard_error, HasSubstr("data"));
-  for (const char* file : {"config.toml", "environment.json", "metrics.jsonl", "summary.csv", "best.safetensors"}) {
+  for (const char* file :
+       {"config.toml", "environment.json", "metrics.jsonl", "summary.csv", "best.safetensors", "report.html"}) {
     EXPECT_TRUE(test::fs::exists(*folder_ / "run" / file)) << file;
   }
 }
@@ -62,6 +63,59 @@ TEST_F(MainJob, TheSavedConfigurationRepeatsTheRunAndFlagsWinOverIt) {
       run_command({"train", "--config", config, "--out", (*folder_ / "again").string(), "--json"});
   ASSERT_EQ(again.exit_code, 0) << again.standard_error;
   EXPECT_EQ(test::read_text(*folder_ / "again/best.safetensors"), test::read_text(model()));
+}
+
+TEST_F(MainJob, EvalWritesAPageOfItsMeasures) {
+  const std::string page = (*folder_ / "pages/measures.html").string();
+  const CommandResult result = run_command({"eval", "--model", model(), "--data", data(), "--report", page, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  EXPECT_EQ(json::parse(result.standard_output).at("report"), page);
+  EXPECT_THAT(test::read_text(page), HasSubstr("Each class in figures"));
+  EXPECT_THAT(
+      run_command({"eval", "--model", model(), "--data", data(), "--report", page, "--retrieval"}).standard_error,
+      HasSubstr("--report: is of classes, which --retrieval has none of"));
+}
+
+TEST_F(MainJob, CalibrateKeepsATemperatureInTheModelFile) {
+  const std::string out = (*folder_ / "calibrated.safetensors").string();
+  const CommandResult result = run_command({"calibrate", "--model", model(), "--data", data(), "--out", out, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  const json fitted = json::parse(result.standard_output);
+  const auto measures = [&](const std::string& file) {
+    return json::parse(run_command({"eval", "--model", file, "--data", data(), "--json"}).standard_output);
+  };
+  const json before = measures(model()), after = measures(out);
+  EXPECT_EQ(after.at("confusion"), before.at("confusion"));
+  EXPECT_LE(after.at("loss").get<double>(), before.at("loss").get<double>());
+  EXPECT_NEAR(fitted.at("loss_before").get<double>(), before.at("loss").get<double>(), 1e-6);
+  const CommandResult again =
+      run_command({"calibrate", "--model", out, "--data", data(), "--out", out + "2", "--json"});
+  ASSERT_EQ(again.exit_code, 0) << again.standard_error;
+  EXPECT_NEAR(json::parse(again.standard_output).at("temperature").get<double>(), 1, 1e-3);
+}
+
+TEST_F(MainJob, CompareTellsModelsApart) {
+  const std::string last = (*folder_ / "run/last.safetensors").string(),
+                    copy = (*folder_ / "copy.safetensors").string();
+  test::fs::copy_file(model(), copy, test::fs::copy_options::overwrite_existing);
+  const std::string page = (*folder_ / "pages/compared.html").string();
+  const CommandResult result =
+      run_command({"compare", model(), copy, last, "--data", data(), "--report", page, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  const json compared = json::parse(result.standard_output);
+  ASSERT_EQ(compared.at("models").size(), 3u);
+  EXPECT_EQ(compared.at("models").at(1).at("name"), "copy.safetensors");
+  EXPECT_GT(compared.at("models").at(1).at("images_per_second"), 0);
+  const json& alike = compared.at("against_first").at(0);
+  EXPECT_EQ(alike.at("top1_difference"), 0);
+  EXPECT_EQ(alike.at("mcnemar_p"), 1);
+  const json& other = compared.at("against_first").at(1);
+  const double before = compared.at("models").at(0).at("top1"), after = compared.at("models").at(2).at("top1");
+  EXPECT_NEAR(other.at("top1_difference").get<double>(), after - before, 1e-12);
+  EXPECT_THAT(test::read_text(page), HasSubstr("Where they differ"));
+  const CommandResult alone = run_command({"compare", model(), "--data", data()});
+  EXPECT_EQ(alone.exit_code, 2);
+  EXPECT_THAT(alone.standard_error, HasSubstr("compare: needs two models or more"));
 }
 
 TEST_F(MainJob, EvalMeasures) {
@@ -179,7 +233,8 @@ TEST_F(MainJob, AutoAugmentPoliciesAreNamedAndKeptInTheConfiguration) {
   arguments.back() = "imagenot";
   const CommandResult wrong = run_command(arguments);
   EXPECT_EQ(wrong.exit_code, 2);
-  EXPECT_THAT(wrong.standard_error, HasSubstr("expected imagenet, good, cifar10, svhn, v0, trivial-wide, rand or none"));
+  EXPECT_THAT(wrong.standard_error,
+              HasSubstr("expected imagenet, good, cifar10, svhn, v0, trivial-wide, rand or none"));
 }
 
 TEST_F(MainJob, OptionsWithoutEffectOnTheTypeAreErrors) {

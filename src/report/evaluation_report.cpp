@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "assemble/core/text.h"
+#include "assemble/data/imagenet_classes.h"
+#include "assemble/image/encode.h"
+#include "assemble/report/report.h"
+#include "chart.h"
+#include "confusion.h"
+#include "fill.h"
+#include "ladder_parts.h"
+#include "page.h"
+#include "report/assets.h"
+
+namespace assemble {
+namespace {
+
+using report::escape;
+using report::fill;
+using report::percent;
+using Names = std::vector<std::string>;
+
+namespace assets = report::assets;
+
+constexpr size_t kMostPairs = 12;
+
+std::string measures(const ClassificationResult& result) {
+  return report::table(
+      {{"images", "top-1", "top-5", "balanced accuracy", "macro F1", "ECE", "loss"},
+       {concat(result.images), percent(result.top1), percent(result.top5), percent(result.balanced_accuracy()),
+        percent(result.macro_f1()), format_number(result.ece, 4), format_number(result.loss, 4)}});
+}
+
+/// A figure of each evaluation by its epoch. Of many evaluations some are left out, so that points stay apart.
+report::Chart curve(const EvaluationPage& page, const char* title, const char* unit,
+                    const std::function<double(const EvaluationPage::Point&)>& value) {
+  constexpr size_t kMostPoints = 60;
+  const size_t stride = page.training.size() / kMostPoints + 1;
+  report::Chart chart{title, unit, {}, {{title, {}}}, "epoch"};
+  for (size_t i = 0; i < page.training.size(); ++i) {
+    if (i % stride != 0 && i + 1 != page.training.size()) continue;
+    chart.labels.push_back(concat(page.training[i].evaluation.epoch));
+    chart.series[0].values.emplace_back(value(page.training[i]));
+  }
+  return chart;
+}
+
+std::string training(const EvaluationPage& page) {
+  if (page.training.empty()) return "";
+  std::string html =
+      "<h2>Training</h2>\n<p>At each evaluation: accuracy on the validation images, the mean loss of the "
+      "training steps since the one before, and the learning rate.</p>\n";
+  html += report::line_chart(curve(page, "Top-1 accuracy on the validation images", "%",
+                                   [](const auto& point) { return 100 * point.evaluation.top1; }));
+  html += report::line_chart(
+      curve(page, "Training loss", "", [](const auto& point) { return point.evaluation.train_loss; }));
+  html += report::line_chart(curve(page, "Learning rate", "", [](const auto& point) { return point.learning_rate; }));
+  return html + report::text_tables(page.tables);
+}
+
+std::string classes(const ClassificationResult& result, const Names& names) {
+  std::vector<size_t> order(names.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto rank = [&](size_t label) {
+    const double f1 = result.class_f1(label);
+    return std::isnan(f1) ? 2 : f1;  // classes without images come last
+  };
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return rank(a) < rank(b); });
+  std::vector<Names> rows{{"class", "images", "recall", "precision", "F1"}};
+  for (const size_t label : order) {
+    const std::vector<int64_t>& row = result.confusion[label];
+    rows.push_back({names[label], concat(std::accumulate(row.begin(), row.end(), int64_t{0})),
+                    percent(result.class_accuracy(label)), percent(result.class_precision(label)),
+                    percent(result.class_f1(label))});
+  }
+  return report::table(rows);
+}
+
+std::string gallery(const EvaluationPage& page, const Names& names) {
+  if (page.mistakes.empty()) return "";
+  std::string cards;
+  for (const Mistake& mistake : page.mistakes) {
+    const auto line = [&](const char* kind, int64_t label, double probability) {
+      return concat("<li class=\"", kind, "\">", escape(names[static_cast<size_t>(label)]), " ", percent(probability),
+                    "</li>");
+    };
+    cards += fill(assets::kCardHtml, {{"image", report::data_uri(encode_png(mistake.seen))},
+                                      {"description", mistake.name},
+                                      {"predictions", line("wrong", mistake.predicted, mistake.confidence) +
+                                                          line("right", mistake.label, mistake.probability)}});
+  }
+  return "<h2>Mistakes</h2>\n" +
+         fill(assets::kGalleryHtml,
+              {{"title", "The mistakes that it was surest of"},
+               {"text",
+                "Images as the network saw them: with what they were taken for, and the class that they have. "
+                "Wrong labels are often among them."},
+               {"cards", cards}});
+}
+
+}  // namespace
+
+std::string evaluation_report(const EvaluationPage& page) {
+  Names names;
+  for (const std::string& name : page.class_names) names.push_back(shown_class(name));
+  const std::vector<size_t> shown = report::shown_classes(page.result);
+  const std::vector<Names> pairs = report::confused_pairs(page.result, names, kMostPairs);
+  const bool is_whole = shown.size() == names.size();
+  const std::string body = fill(
+      assets::kEvaluationHtml,
+      {{"introduction", report::paragraphs(page.introduction)},
+       {"measures", measures(page.result)},
+       {"training", training(page)},
+       {"confusion_text",
+        concat(
+            "How many images of each class were taken for which",
+            is_whole ? "." : concat("; of ", names.size(), " classes the ", shown.size(), " with the most mistakes."))},
+       {"confusion", report::confusion_matrix(page.result, names, shown)},
+       {"pairs", pairs.size() > 1 ? "<h3>Confused most often</h3>\n" + report::table(pairs) : ""},
+       {"classes_open", is_whole ? " open" : ""},
+       {"classes", classes(page.result, names)},
+       {"reliability",
+        report::reliability_diagram(concat("ECE ", format_number(page.result.ece, 4)), page.result.reliability, 0)},
+       {"mistakes", gallery(page, names)}});
+  return report::page(page.title, body);
+}
+
+}  // namespace assemble

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/train/run_reporter.h"
+
+#include <algorithm>
+
+#include "assemble/core/system.h"
+#include "assemble/core/text.h"
+#include "assemble/report/report.h"
+#include "assemble/train/run_folder.h"
+#include "assemble/train/trainer.h"
+
+namespace assemble {
+namespace {
+
+std::vector<EvaluationPage::Point> points_of(const fs::path& folder) {
+  std::vector<EvaluationPage::Point> points;
+  for (const EpochSummary& row : read_summary(folder)) {
+    const auto top1 = std::ranges::find(row.validation, "top1", [](const auto& figure) { return figure.first; });
+    if (top1 != row.validation.end()) {
+      points.push_back({{row.epoch, row.train_loss, top1->second}, row.learning_rate});
+    }
+  }
+  return points;
+}
+
+TextTable times_of(const StepTimes& times) {
+  TextTable table{.text = "Where the time of the steps went, since the run was last started.",
+                  .rows = {{"part", "time", "share"}}};
+  const auto add = [&](const char* part, double seconds) {
+    if (seconds == 0) return;
+    table.rows.push_back({part, format_duration(seconds), format_number(100 * times.share_of(seconds), 1) + " %"});
+  };
+  add("waiting for data", times.data);
+  add("teacher", times.teacher);
+  add("forward", times.forward);
+  add("backward", times.backward);
+  add("optimizer", times.optimizer);
+  return table;
+}
+
+std::string what_was_trained(const Trainer& trainer) {
+  const TrainOptions& options = trainer.options();
+  const TrainingState& state = trainer.state();
+  return concat(options.arch, ", trained for ", state.step, " of ", trainer.total_steps(), " steps of ",
+                state.step_images, " images, in ", format_duration(state.seconds), ", with crops of ",
+                options.preprocessing.train_size, " pixels and seed ", options.seed, ". It uses up to ",
+                format_number(peak_memory_mib(), 0), " MiB of memory. Figures are those of the last evaluation",
+                options.average_decay > 0 ? ", of the averaged weights." : ".");
+}
+
+}  // namespace
+
+void RunReporter::on_end(Trainer& trainer) {
+  const ValidationResult& last = trainer.last();
+  if (!last.classification) return;
+  const std::string run = folder_.string();
+  write_file(folder_ / "report.html",
+             evaluation_report(
+                 {.title = concat("The run ", folder_.lexically_normal().filename().string()),
+                  .introduction = {what_was_trained(trainer), concat("The same run once more: assemble train --config ",
+                                                                     run, "/config.toml --out ANOTHER_FOLDER")},
+                  .training = points_of(folder_),
+                  .tables = {times_of(trainer.times())},
+                  .result = *last.classification,
+                  .class_names = trainer.card().class_names,
+                  .mistakes = last.mistakes}));
+}
+
+}  // namespace assemble
