@@ -163,6 +163,7 @@ void augment_bytes(std::span<float> views, int side, const Augmentation& augment
   if (augmentation.auto_augment != nullptr) auto_augment(image, *augmentation.auto_augment, random);
   if (augmentation.random_augment) random_augment(image, *augmentation.random_augment, random);
   if (augmentation.pix_mix.rounds > 0) {
+    if (augmentation.pictures == nullptr) throw UsageError("PixMix", "has no pictures", "draw them first");
     return pix_mix(image, augmentation.pix_mix, *augmentation.pictures, random, views);
   }
   const bool mixes = augmentation.aug_mix.severity > 0;
@@ -310,7 +311,7 @@ bool Augmentation::is_random(PreprocessingFamily family) const {
 }
 
 void Augmentation::draw_pictures(int side, uint64_t seed) {
-  constexpr int kFewest = 128, kMost = 1024, kPixels = 1 << 23;
+  constexpr int kFewest = 128, kMost = 512, kPixels = 1 << 23;
   const int picture_side = with_margin(side);
   const int count = std::clamp(kPixels / (picture_side * picture_side), kFewest, kMost);
   pictures = std::make_shared<const std::vector<Image>>(draw_fractals(count, picture_side, seed));

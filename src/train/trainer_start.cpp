@@ -274,7 +274,7 @@ void Trainer::start_from_pretrained() {
       warm_start(*model_, options_.pretrained, options_.pretrained_averages, options_.pretrained_classifier);
   log_info(concat("starting from ", options_.pretrained, ": ", started.text()));
   card_.training["pretrained"] = fs::path(options_.pretrained).filename().string();
-  card_.training["new"] = join(started.fresh, ", ");
+  if (!started.fresh.empty()) card_.training["new"] = join(started.fresh, ", ");
   state_.record = card_.training;
 }
 

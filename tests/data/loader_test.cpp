@@ -89,6 +89,7 @@ TEST(Loader, RepeatedAugmentationTakesTheImagesThatTimmTakes) {
 TEST(Loader, RepeatsAreAugmentedEachByItself) {
   const MemoryDataset data(10);
   LoaderOptions options = options_for(true);
+  options.augmentation.box.max_attempts = 100;
   const std::vector<Batch> once = load(data, options, 3);
   options.repeats = 3;
   const std::vector<Batch> batches = load(data, options, 3);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/image/encode.h"
 #include "assemble/image/fractals.h"
@@ -65,7 +66,9 @@ TEST(PixMix, DrawsAsPublished) {
       positive += round.b > 0;
       weight += round.b > 0 ? round.a : round.a - 1;  // Beta(3, 1) and Beta(1, 3)
       strength += std::abs(round.b);                  // Beta(1, 3)
-      if (round.change) EXPECT_TRUE(round.change->level >= 0.1 && round.change->level < 3);
+      if (round.change) {
+        EXPECT_TRUE(round.change->level >= 0.1 && round.change->level < 3);
+      }
     }
   }
   EXPECT_NEAR(first / kPlans, 0.5, 0.03);
@@ -115,6 +118,10 @@ TEST(PixMix, TrainingAppliesItToTheCrop) {
     changed += before != after;
   }
   EXPECT_GT(changed, 15);
+  mixing.pictures = nullptr;
+  std::vector<float> output(32 * 32 * 3);
+  Random random(2, RandomPurpose::kAugment);
+  EXPECT_THROW(preprocess_train(file, "image", {}, preprocessing, mixing, random, output), UsageError);
 }
 
 }  // namespace

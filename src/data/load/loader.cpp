@@ -61,8 +61,6 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
   require(mix.severity >= 0 && mix.severity <= 10, "AugMix", "expected a severity of 1 to 10, or 0");
   require(mix.width >= 1 && mix.max_depth >= 1 && mix.alpha > 0 && (mix.views == 1 || mix.views == 3), "AugMix",
           "expected chains, operations, α > 0, and 1 or 3 views");
-  require(options.augmentation.pix_mix.rounds == 0 || options.augmentation.pictures, "PixMix",
-          "its pictures must be drawn");
   require(!(options.training && options.ten_crop), "ten crops", "are for evaluation alone");
   require(options.world >= 1 && options.rank >= 0 && options.rank < options.world, "rank",
           concat("expected 0 <= rank < world, not ", options.rank, " of ", options.world));

@@ -134,12 +134,15 @@ void lay_over(std::vector<Rgb>& picture, const std::vector<Pixel>& pixels) {
 std::vector<Rgb> draw_background(int side, Random& random) {
   const Rgb from = draw_colour(random), to = draw_colour(random);
   const double angle = random.uniform(0, 2 * std::numbers::pi);
+  const auto place = [side](int pixel) { return (pixel + 0.5) / side - 0.5; };
   std::vector<Rgb> picture(static_cast<size_t>(side) * side);
-  for (int i = 0; i < side * side; ++i) {
-    const double x = (i % side + 0.5) / side - 0.5, y = (i / side + 0.5) / side - 0.5;
-    const auto share = static_cast<float>(0.5 + (x * std::cos(angle) + y * std::sin(angle)) / std::numbers::sqrt2);
-    Rgb& pixel = picture[static_cast<size_t>(i)];
-    for (size_t c = 0; c < pixel.size(); ++c) pixel[c] = from[c] + share * (to[c] - from[c]);
+  auto pixel = picture.begin();
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x, ++pixel) {
+      const double along = place(x) * std::cos(angle) + place(y) * std::sin(angle);
+      const auto share = static_cast<float>(0.5 + along / std::numbers::sqrt2);
+      for (size_t c = 0; c < pixel->size(); ++c) (*pixel)[c] = from[c] + share * (to[c] - from[c]);
+    }
   }
   return picture;
 }
