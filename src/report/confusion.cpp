@@ -15,10 +15,11 @@ int64_t images_of(const ClassificationResult& result, size_t label) {
   return std::accumulate(row.begin(), row.end(), int64_t{0});
 }
 
-std::string cell(int64_t count, int64_t images, const char* kind, const std::string& what) {
+std::string cell(int64_t count, int64_t images, bool right, const std::string& what) {
   if (count == 0) return "<td></td>";
-  const double share = static_cast<double>(count) / static_cast<double>(images);
-  return concat("<td class=\"", kind, "\" style=\"--share:", format_number(100 * share, 1), "%\" title=\"",
+  const double share = 100 * static_cast<double>(count) / static_cast<double>(images);
+  const double depth = right ? 0.6 * share : 15 + 0.85 * share;  // a single mistake is to be seen
+  return concat("<td class=\"", right ? "hit" : "miss", "\" style=\"--depth:", format_number(depth, 1), "%\" title=\"",
                 escape(what), "\">", count, "</td>");
 }
 
@@ -55,10 +56,10 @@ std::string confusion_matrix(const ClassificationResult& result, const std::vect
     for (const size_t p : shown) {
       const int64_t count = result.confusion[t][p];
       others -= count;
-      html += cell(count, images, t == p ? "hit" : "miss",
+      html += cell(count, images, t == p,
                    concat(count, " of ", images, " images of ", names[t], " were taken for ", names[p]));
     }
-    if (has_others) html += cell(others, images, "miss", concat(others, " of ", images, " were taken for others"));
+    if (has_others) html += cell(others, images, false, concat(others, " of ", images, " were taken for others"));
     html += "</tr>\n";
   }
   return html + "</table></div>\n";

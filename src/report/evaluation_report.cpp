@@ -87,7 +87,7 @@ std::string gallery(const EvaluationPage& page, const Names& names) {
                     "</li>");
     };
     cards += fill(assets::kCardHtml, {{"image", report::data_uri(encode_png(mistake.seen))},
-                                      {"description", mistake.name},
+                                      {"description", report::short_path(mistake.name)},
                                       {"predictions", line("wrong", mistake.predicted, mistake.confidence) +
                                                           line("right", mistake.label, mistake.probability)}});
   }

@@ -79,6 +79,11 @@ std::string paragraphs(const std::vector<std::string>& texts) {
   return html;
 }
 
+std::string short_path(const std::string& path) {
+  const fs::path whole = path;
+  return (whole.parent_path().filename() / whole.filename()).string();
+}
+
 std::string data_uri(const Bytes& image) {
   const bool is_png = !image.empty() && image[0] == 0x89;
   return concat("data:image/", is_png ? "png" : "jpeg", ";base64,", base64(image));

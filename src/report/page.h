@@ -26,6 +26,9 @@ std::string paragraph(const std::string& text);
 
 std::string paragraphs(const std::vector<std::string>& texts);
 
+/// The last folder and the file of a path: enough to find an image by.
+std::string short_path(const std::string& path);
+
 /// A PNG or JPEG as the source of an <img>.
 std::string data_uri(const Bytes& image);
 

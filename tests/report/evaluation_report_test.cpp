@@ -37,7 +37,7 @@ TEST(EvaluationReport, ShowsWhichClassesAreTakenForWhich) {
   const std::string html = evaluation_report(page);
   EXPECT_THAT(html, HasSubstr("<title>A &lt;title&gt;</title>"));
   EXPECT_THAT(html, HasSubstr("title=\"4 of 8 images of class &amp; 0 were taken for class &amp; 2\">4</td>"));
-  EXPECT_THAT(html, HasSubstr("style=\"--share:50.0%\""));
+  EXPECT_THAT(html, HasSubstr("style=\"--depth:57.5%\""));
   EXPECT_THAT(html, HasSubstr("<tr><td>class &amp; 0</td><td>class &amp; 2</td><td>4</td><td>50.0 %</td></tr>"));
   EXPECT_THAT(html, Not(HasSubstr("others")));
   EXPECT_THAT(html, Not(HasSubstr("<h2>Training</h2>")));
@@ -67,14 +67,14 @@ TEST(EvaluationReport, ShowsTheTrainingAndTheMistakesWhereTheyAreKnown) {
   EvaluationPage page = page_of(2, 1);
   for (int64_t epoch = 1; epoch <= 500; ++epoch) page.training.push_back({{epoch, 1.0 / epoch, 0.5}, 0.1});
   page.tables.push_back({"Where the time went.", {{"part", "time"}, {"forward", "3 s"}}});
-  page.mistakes.push_back({"photos/a<b.jpg", 1, 0, 0.875, 0.125, Image::create(4, 4)});
+  page.mistakes.push_back({"/a/longer/path/to/photos/a<b.jpg", 1, 0, 0.875, 0.125, Image::create(4, 4)});
   const std::string html = evaluation_report(page);
   EXPECT_THAT(html, HasSubstr("<h2>Training</h2>"));
   EXPECT_THAT(html, HasSubstr("Learning rate, 500: 0.10</title>"));
   EXPECT_THAT(html, Not(HasSubstr("Learning rate, 2: ")));
   EXPECT_THAT(html, HasSubstr("Where the time went."));
   EXPECT_THAT(html, HasSubstr("data:image/png;base64,"));
-  EXPECT_THAT(html, HasSubstr("photos/a&lt;b.jpg"));
+  EXPECT_THAT(html, HasSubstr("<b>photos/a&lt;b.jpg</b>"));
   EXPECT_THAT(html,
               HasSubstr("<li class=\"wrong\">class &amp; 0 87.5 %</li><li class=\"right\">class &amp; 1 12.5 %</li>"));
 }

@@ -272,7 +272,7 @@ class CompareCommand : public Subcommand {
              {{answer.predicted, answers.class_names[static_cast<size_t>(answer.predicted)], answer.probability}},
              ""});
       }
-      shown.description = concat(shown_class(shown.class_name), ": ", sample.name);
+      shown.description = concat(shown_class(shown.class_name), ", ", fs::path(sample.name).filename().string());
       gallery.images.push_back(std::move(shown));
     }
     return gallery;
