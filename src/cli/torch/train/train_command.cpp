@@ -91,7 +91,13 @@ class TrainCommand : public Subcommand {
     for (const char* file : {"best.safetensors", "last.safetensors"}) {
       if (const fs::path model = fs::path(job_.out) / file; fs::exists(model)) models.push_back(model.string());
     }
-    print(json, format_table(table) + concat("\nModels: ", models.empty() ? "none yet" : join(models, ", "), "\n"));
+    std::string text =
+        format_table(table) + concat("\nModels: ", models.empty() ? "none yet" : join(models, ", "), "\n");
+    if (const fs::path page = fs::path(job_.out) / "report.html"; fs::exists(page)) {
+      json["report"] = page.string();
+      text += concat("Report: ", page.string(), "\n");
+    }
+    print(json, text);
   }
 
   bool resume_ = false, overwrite_ = false;
