@@ -19,9 +19,9 @@ void note_augmentation(ModelCard& card, const Augmentation& augmentation);
 
 /// Augmentations by corruption, as far as the card names them; a card without the note gives none. Brightness, contrast
 /// and saturation (saturate) are changed by colour jitter, by the inception family's own colours, by RandAugment and
-/// TrivialAugment, and by AutoAugment's policies that hold these operations; gray patches (checkerboard_cutout) are what
-/// random erasing and a policy's Cutout leave; PixMix mixes the image with a picture, as fog, frost, perlin_noise and
-/// plasma_noise do. AugMix' operations are none of the corruptions.
+/// TrivialAugment, and by AutoAugment's policies that hold these operations; gray patches (checkerboard_cutout) are
+/// what random erasing and a policy's Cutout leave; PixMix mixes the image with a picture, as fog, frost, perlin_noise
+/// and plasma_noise do. AugMix' operations are none of the corruptions.
 std::map<std::string, std::vector<std::string>> overlapping_corruptions(const ModelCard& card);
 
 }  // namespace assemble

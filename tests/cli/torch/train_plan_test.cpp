@@ -57,8 +57,8 @@ TEST_F(TrainPlans, FlagsWinOverTheChosenRecipe) {
 }
 
 TEST_F(TrainPlans, MinutesBecomeEpochsAndAResumedRunKeepsThem) {
-  const std::vector<std::string> options{"--arch", "resnet50+w4", "--preprocessing", "imagenet_32a", "--batch-size",
-                                         "4",      "--minutes",   "0.02"};
+  const std::vector<std::string> options{"--arch",       "resnet50+w4", "--preprocessing", "imagenet_32a",
+                                         "--batch-size", "4",           "--minutes",       "0.02"};
   std::vector<std::string> first = options;
   first.insert(first.end(), {"--max-steps", "1"});
   const CommandResult began = train(first);
