@@ -24,8 +24,8 @@ inline constexpr auto kClassBalances = choices<ClassBalance>(
 /// Labels of all samples. Those that are not known without their record are read; of samples that cannot be read: -1.
 std::vector<int64_t> all_labels(const Dataset& dataset);
 
-/// images / (classes that have images · images of the class), so that the mean over all images is 1; 0 for a class
-/// without images.
+/// One over the square root of the images of each class, scaled so that the mean over all images is 1; 0 for a class
+/// without images. One over the images themselves would let single images of rare classes throw the weights about.
 std::vector<float> class_weights(std::span<const int64_t> labels, int64_t classes);
 
 /// A place of an epoch's order.

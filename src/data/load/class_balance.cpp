@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/data/class_balance.h"
 
+#include <cmath>
+
 #include "assemble/core/error.h"
 
 namespace assemble {
@@ -35,16 +37,17 @@ std::vector<int64_t> all_labels(const Dataset& dataset) {
 
 std::vector<float> class_weights(std::span<const int64_t> labels, int64_t classes) {
   std::vector<int64_t> counts(static_cast<size_t>(classes));
-  int64_t images = 0, present = 0;
   for (const int64_t label : labels) {
-    if (label < 0 || label >= classes) continue;
-    ++images;
-    present += counts[static_cast<size_t>(label)]++ == 0 ? 1 : 0;
+    if (label >= 0 && label < classes) ++counts[static_cast<size_t>(label)];
+  }
+  double images = 0, roots = 0;
+  for (const int64_t count : counts) {
+    images += static_cast<double>(count);
+    roots += std::sqrt(static_cast<double>(count));
   }
   std::vector<float> weights(counts.size());
   for (size_t c = 0; c < counts.size(); ++c) {
-    if (counts[c] > 0)
-      weights[c] = static_cast<float>(static_cast<double>(images) / static_cast<double>(present * counts[c]));
+    if (counts[c] > 0) weights[c] = static_cast<float>(images / (roots * std::sqrt(static_cast<double>(counts[c]))));
   }
   return weights;
 }
