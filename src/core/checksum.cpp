@@ -8,6 +8,18 @@
 #include <algorithm>
 
 namespace assemble {
+namespace {
+
+std::string digits_of(XXH128_hash_t hash) {
+  XXH128_canonical_t digest;
+  XXH128_canonicalFromHash(&digest, hash);
+  std::string digits;
+  for (const unsigned char byte : digest.digest)
+    digits += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+  return digits;
+}
+
+}  // namespace
 
 uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t crc) {
   constexpr size_t kCall = size_t{1} << 30;  // ISA-L counts bytes in an int
@@ -32,12 +44,9 @@ std::string content_hash(const fs::path& file) {
     reader.read(offset, part);
     XXH3_128bits_update(&state, part.data(), part.size());
   }
-  XXH128_canonical_t digest;
-  XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(&state));
-  std::string digits;
-  for (const unsigned char byte : digest.digest)
-    digits += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-  return digits;
+  return digits_of(XXH3_128bits_digest(&state));
 }
+
+std::string content_hash(std::span<const uint8_t> bytes) { return digits_of(XXH3_128bits(bytes.data(), bytes.size())); }
 
 }  // namespace assemble

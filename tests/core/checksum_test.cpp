@@ -27,6 +27,7 @@ TEST(ContentHash, IsXxh3Of128Bits) {
   EXPECT_EQ(content_hash(folder / "empty"), "99aa06d3014798d86001c324468d497f");
   write_file(folder / "a", std::string_view("a"));
   EXPECT_EQ(content_hash(folder / "a"), "a96faf705af16834e6c632b61e964e1f");
+  EXPECT_EQ(content_hash(bytes_of("a")), "a96faf705af16834e6c632b61e964e1f");
 }
 
 TEST(ContentHash, DependsOnEachByteAndOnNothingElse) {

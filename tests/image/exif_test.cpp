@@ -53,8 +53,8 @@ TEST(StoredWindow, AgreesWithTurn) {
 
 TEST(ExifOrientation, IsReadFromJpegPngAndWebP) {
   const Image image = test::wavy_image(8, 8);
-  EXPECT_EQ(exif_orientation(test::make_jpeg(image, {.exif_orientation = 6}), ImageFormat::kJpeg), 6);
-  EXPECT_EQ(exif_orientation(test::make_jpeg(image), ImageFormat::kJpeg), 1);
+  EXPECT_EQ(exif_orientation(test::make_jpeg(image, {.exif_orientation = 6})), 6);
+  EXPECT_EQ(exif_orientation(test::make_jpeg(image)), 1);
 
   const std::string block = test::exif_block(8);
   Bytes png = encode_png(image);
@@ -62,30 +62,30 @@ TEST(ExifOrientation, IsReadFromJpegPngAndWebP) {
   chunk.insert(chunk.end(), block.begin(), block.end());
   chunk.insert(chunk.end(), 4, 0);
   png.insert(png.begin() + 33, chunk.begin(), chunk.end());
-  EXPECT_EQ(exif_orientation(png, ImageFormat::kPng), 8);
-  EXPECT_EQ(exif_orientation(encode_png(image), ImageFormat::kPng), 1);
+  EXPECT_EQ(exif_orientation(png), 8);
+  EXPECT_EQ(exif_orientation(encode_png(image)), 1);
 }
 
 TEST(ExifOrientation, BigEndianIsRead) {
   Bytes jpeg{0xFF, 0xD8, 0xFF, 0xE1, 0, 34};
   const std::string segment("Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0", 32);
   jpeg.insert(jpeg.end(), segment.begin(), segment.end());
-  EXPECT_EQ(exif_orientation(jpeg, ImageFormat::kJpeg), 3);
+  EXPECT_EQ(exif_orientation(jpeg), 3);
 }
 
 TEST(ExifOrientation, MalformedCountsAsNone) {
   const Bytes jpeg = test::make_jpeg(test::wavy_image(8, 8), {.exif_orientation = 6});
   for (size_t size = 0; size < 60; ++size) {
-    const int orientation = exif_orientation(std::span(jpeg.data(), size), ImageFormat::kJpeg);
+    const int orientation = exif_orientation(std::span(jpeg.data(), size));
     EXPECT_TRUE(orientation == 1 || (orientation == 6 && size > 50)) << size;
   }
-  EXPECT_EQ(exif_orientation(test::make_jpeg(test::wavy_image(8, 8), {.exif_orientation = 9}), ImageFormat::kJpeg), 1);
+  EXPECT_EQ(exif_orientation(test::make_jpeg(test::wavy_image(8, 8), {.exif_orientation = 9})), 1);
   // The directory's offset points behind the segment.
   Bytes far = jpeg;
   size_t exif = 0;
   while (far[exif] != 'E') ++exif;
   far[exif + 10] = far[exif + 11] = far[exif + 12] = far[exif + 13] = 0xFF;
-  EXPECT_EQ(exif_orientation(far, ImageFormat::kJpeg), 1);
+  EXPECT_EQ(exif_orientation(far), 1);
 }
 
 TEST(DecodeImage, TurnsByExifOnlyWhenAsked) {

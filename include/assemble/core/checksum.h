@@ -18,5 +18,7 @@ uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t crc = 0);
 /// purpose.
 /// @throws InputError when it cannot be read
 std::string content_hash(const fs::path& file);
+/// The same of bytes in memory.
+std::string content_hash(std::span<const uint8_t> bytes);
 
 }  // namespace assemble

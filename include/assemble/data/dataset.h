@@ -99,11 +99,12 @@ class EvenlySpread : public Dataset {
 /// /class/text. @throws InputError when the image's header cannot be read
 Example make_example(const Sample& sample, const std::string& class_name);
 
-/// Which part of a data set.
-enum class Split { kTrain, kValidation };
+/// Which part of a data set. Test images are opened by open_splits() alone, but where they are taken for validation.
+enum class Split { kTrain, kValidation, kTest };
+/// Those that people choose from.
 inline constexpr auto kSplits = choices<Split>("split", {{Split::kTrain, "train"}, {Split::kValidation, "validation"}});
 
-/// "train" or "validation".
+/// "train", "validation" or "test".
 const char* split_name(Split split);
 
 /// Which classes a validation split may hold.
@@ -112,6 +113,8 @@ enum class ClassRule {
   kAny,         ///< any: retrieval compares labels with each other alone (zero-shot splits). A record's label may be
                 ///< any number, and -1 is a distractor
   kNumbered,    ///< as kOfTraining, but a record's label is a number of its own, from 0, and records have no names
+  kOwn,         ///< those of the split itself, also without images: of a data set that is looked over. Names of records
+                ///< are those of training all the same
 };
 
 /// Which files of a folder are its TFRecords, where their names do not say it.
@@ -144,6 +147,17 @@ struct ArchivePart {
 ///         training lacks; each names the folder and what was expected
 std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule = ClassRule::kOfTraining,
                                       const RecordFiles& files = {});
+
+/// A part of a data set as it lies there.
+struct OpenSplit {
+  std::optional<Split> split;  ///< nothing: the images are of none
+  std::unique_ptr<Dataset> images;
+};
+
+/// Opens every split there is, in their order, each with the classes that it has itself (ClassRule::kOwn); folders or
+/// archives of classes alone, a folder of images and a single image are one part of no split.
+/// @throws InputError as open_dataset() and open_unlabelled() do
+std::vector<OpenSplit> open_splits(const fs::path& path, const RecordFiles& files = {});
 
 /// Opens images whose labels do not matter: of TFRecords and archives the validation split, else the training split,
 /// else all; or an image file, or every image file below a folder (labels -1).

@@ -12,9 +12,11 @@ namespace assemble {
 class ImageFolder : public Dataset {
  public:
   /// @param class_names when not empty, the classes expected (a trained model's, or the training split's), in order
+  /// @param may_be_empty take classes without images too
   /// @throws InputError for no class folders, a class without images, a folder that is no known class, two folders of
   ///         one name, or one folder that links put into two classes
-  explicit ImageFolder(const fs::path& directory, const std::vector<std::string>& class_names = {});
+  explicit ImageFolder(const fs::path& directory, const std::vector<std::string>& class_names = {},
+                       bool may_be_empty = false);
 
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
   Sample read(int64_t index) const override;

@@ -65,6 +65,10 @@ struct ImageSize {
 /// @throws InputError as decode_image does
 ImageSize read_image_size(std::span<const uint8_t> bytes, const std::string& where);
 
+/// EXIF orientation tag of a JPEG, PNG or WebP: 1…8 (2, 4, 5 and 7 mirror too), 1 when there is none or it is
+/// malformed.
+int exif_orientation(std::span<const uint8_t> bytes);
+
 /// Does a JPEG hold four colour components (CMYK or YCCK)?
 /// @throws InputError when its header is broken
 bool is_cmyk_jpeg(std::span<const uint8_t> bytes, const std::string& where);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "assemble/core/file.h"
+#include "assemble/data/check.h"
 #include "assemble/eval/classification.h"
 #include "assemble/eval/corruption_robustness.h"
 #include "assemble/eval/mistakes.h"
@@ -125,5 +127,12 @@ std::string ladder_report(const LadderPage& page);
 /// A page about trained networks and the ladder that leads to them: its charts, images with each network's predictions,
 /// its tables, then curves of the training, reliability diagrams, errors under corruptions and flips of each network.
 std::string comparison_report(const Comparison& comparison);
+
+/// A page about what was found in a data set: how many images there are of each class and split, then the findings by
+/// kind, the gravest first, each with what to do and the images. Of a kind with many images the first are shown.
+/// @param title     names the data set
+/// @param thumbnail gives an image small, as PNG or JPEG; nothing where it cannot be decoded
+std::string dataset_report(const std::string& title, const CheckResult& result,
+                           const std::function<Bytes(int64_t image)>& thumbnail);
 
 }  // namespace assemble

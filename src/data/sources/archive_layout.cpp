@@ -61,8 +61,12 @@ std::optional<std::string> ArchiveLayout::training(const std::string& where) con
 
 std::string ArchiveLayout::choose(const ArchivePart& part, const std::string& where) const {
   if (found_.splits.empty()) {
-    if (part.named || part.split != Split::kTrain) return "";
-    throw InputError(where, "holds no training split: all of it would be trained on and validated with", kExpected);
+    if (part.named || !part.split || part.split == Split::kValidation) return "";
+    const bool trains = part.split == Split::kTrain;
+    throw NoSuchSplit(
+        where,
+        trains ? "holds no training split: all of it would be trained on and validated with" : "holds no test split",
+        kExpected);
   }
   if (part.named && found_.splits.size() > 1) {
     throw InputError(where,
@@ -73,8 +77,9 @@ std::string ArchiveLayout::choose(const ArchivePart& part, const std::string& wh
   const auto chosen = choose_split(part.split.value_or(Split::kValidation), found_.splits, where);
   if (chosen) return *chosen;
   if (!part.split) return training(where).value_or("");
-  throw InputError(where, concat("holds no ", part.split == Split::kTrain ? "training" : "validation", " split"),
-                   kExpected);
+  throw NoSuchSplit(where,
+                    concat("holds no ", part.split == Split::kTrain ? "training" : split_name(*part.split), " split"),
+                    kExpected);
 }
 
 std::optional<std::string> ArchiveLayout::class_of(const std::string& path, const std::string& split) const {

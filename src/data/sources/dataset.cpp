@@ -85,11 +85,11 @@ std::vector<fs::path> match_apart(const fs::path& directory, const std::string& 
   return shards;
 }
 
-/// The files of a split; empty when there are none.
+/// The files of a split; empty when there are none. Patterns say nothing of test images.
 std::vector<fs::path> find_records(const fs::path& directory, const std::optional<Split>& split,
                                    const RecordFiles& files) {
   const bool missing = files.allow_missing_shards;
-  if (!files.train_files.empty() || !files.validation_files.empty()) {
+  if (split != Split::kTest && (!files.train_files.empty() || !files.validation_files.empty())) {
     const std::string& validation = files.validation_files;
     const bool trains = split ? *split == Split::kTrain : validation.empty();
     const std::string& pattern = trains ? files.train_files : validation;
@@ -106,7 +106,7 @@ std::vector<std::string> names_of_records(const fs::path& directory, const std::
   if (rule == ClassRule::kNumbered) return {};
   std::vector<std::string> names = names_beside(directory);
   if (!names.empty() || rule == ClassRule::kAny) return names;
-  const bool of_training = split == Split::kValidation;
+  const bool of_training = split && *split != Split::kTrain;
   const std::vector<fs::path> train = of_training ? find_records(directory, Split::kTrain, files) : shards;
   return record_classes(train.empty() ? shards : train);
 }
@@ -115,12 +115,13 @@ std::unique_ptr<Dataset> open_records(const fs::path& directory, const std::opti
                                       const RecordFiles& files) {
   std::vector<fs::path> shards = find_records(directory, split, files);
   if (shards.empty()) {
-    throw InputError(directory.string(), concat("holds no ", split_name(split.value_or(Split::kTrain)), " TFRecords"),
-                     kLayouts);
+    throw NoSuchSplit(directory.string(), concat("holds no ", split_name(split.value_or(Split::kTrain)), " TFRecords"),
+                      kLayouts);
   }
   std::vector<std::string> names = names_of_records(directory, shards, split, rule, files);
   if (split == Split::kTrain) keep_training_classes(directory, names);
-  return std::make_unique<TfRecordDataset>(std::move(shards), std::move(names), rule);
+  return std::make_unique<TfRecordDataset>(std::move(shards), std::move(names),
+                                           rule == ClassRule::kOwn ? ClassRule::kOfTraining : rule);
 }
 
 bool is_tar(const fs::path& file) {
@@ -154,10 +155,10 @@ std::unique_ptr<Dataset> open_tars(const fs::path& directory, SplitFiles tars, c
   }
   const auto chosen = choose_any(split, tars.splits, directory.string());
   if (!chosen) {
-    throw InputError(directory.string(), concat("holds no ", split_name(split.value_or(Split::kTrain)), " tar files"),
-                     "expected 'train' or 'val' in their names");
+    throw NoSuchSplit(directory.string(), concat("holds no ", split_name(split.value_or(Split::kTrain)), " tar files"),
+                      "expected 'train' or 'val' in their names");
   }
-  if (names.empty() && split == Split::kValidation && rule != ClassRule::kAny) {
+  if (names.empty() && has_training_classes(split, rule)) {
     const auto train = choose_split(Split::kTrain, tars.splits, directory.string());
     if (train) names = TarDataset(tars.files[*train], {}, {Split::kTrain, rule, true}).class_names();
   }
@@ -193,8 +194,9 @@ Archive archive_type(const fs::path& path) {
 std::unique_ptr<Dataset> open_archive(const fs::path& file, Archive type, const std::optional<Split>& split,
                                       ClassRule rule) {
   const auto named = split_in_file_name(file.filename().string());
-  const bool trains = named && named->split == SplitName::kTrain;
-  const ArchivePart part{split, rule, named && split && trains == (split == Split::kTrain)};
+  const SplitName other = split == Split::kTest ? SplitName::kTest : SplitName::kTrain;
+  const bool is_named = named && split && (named->split == other) == (split != Split::kValidation);
+  const ArchivePart part{split, rule, is_named};
   std::unique_ptr<Dataset> dataset;
   if (type == Archive::kTar) {
     dataset = std::make_unique<TarDataset>(std::vector{file}, names_beside(file.parent_path()), part);
@@ -202,8 +204,8 @@ std::unique_ptr<Dataset> open_archive(const fs::path& file, Archive type, const 
     dataset = std::make_unique<ZipDataset>(file, part);
   }
   if (named && split && !part.named && dataset->part().empty()) {
-    throw InputError(file.string(), concat("is of another split than ", split_name(*split), " by its name"),
-                     "give the folder that holds the files of both splits");
+    throw NoSuchSplit(file.string(), concat("is of another split than ", split_name(*split), " by its name"),
+                      "give the folder that holds the files of both splits");
   }
   return dataset;
 }
@@ -238,17 +240,20 @@ std::unique_ptr<Dataset> open_folders(const fs::path& directory, const SplitFold
   fs::path base = directory;
   for (const std::string& part : folders.base) base /= part;
   const auto train = choose_split(Split::kTrain, folders.splits, base.string());
+  const bool may_be_empty = rule == ClassRule::kOwn;
   if (split == Split::kTrain) {
-    if (!train) throw InputError(directory.string(), "holds no training split", kLayouts);
-    return std::make_unique<ImageFolder>(base / *train);
+    if (!train) throw NoSuchSplit(directory.string(), "holds no training split", kLayouts);
+    return std::make_unique<ImageFolder>(base / *train, std::vector<std::string>{}, may_be_empty);
   }
-  if (folders.splits.empty()) return std::make_unique<ImageFolder>(directory);
-  const auto validation = choose_split(Split::kValidation, folders.splits, base.string());
-  if (!validation) throw InputError(directory.string(), "holds no validation split", kLayouts);
-  if (train) warn_of_same_folder(base / *train, base / *validation);
-  const bool known = train && rule != ClassRule::kAny;
-  return std::make_unique<ImageFolder>(base / *validation,
-                                       known ? class_names_in(base / *train) : std::vector<std::string>{});
+  if (folders.splits.empty() && split == Split::kValidation) {
+    return std::make_unique<ImageFolder>(directory, std::vector<std::string>{}, may_be_empty);
+  }
+  const auto chosen = choose_split(split, folders.splits, base.string());
+  if (!chosen) throw NoSuchSplit(directory.string(), concat("holds no ", split_name(split), " split"), kLayouts);
+  if (train) warn_of_same_folder(base / *train, base / *chosen);
+  const bool known = train && has_training_classes(split, rule);
+  return std::make_unique<ImageFolder>(
+      base / *chosen, known ? class_names_in(base / *train) : std::vector<std::string>{}, may_be_empty);
 }
 
 }  // namespace
@@ -284,7 +289,7 @@ EvenlySpread::EvenlySpread(const Dataset& whole, int64_t count) : whole_(whole),
   }
 }
 
-const char* split_name(Split split) { return kSplits.name(split); }
+const char* split_name(Split split) { return split == Split::kTest ? "test" : kSplits.name(split); }
 
 std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule,
                                       const RecordFiles& files) {

@@ -33,6 +33,12 @@ void warn_of_classes(const std::string& where, std::vector<std::string> classes,
                      join(classes, ", "), more > 0 ? concat(" and ", more, " more") : ""));
 }
 
+/// What lies there in the place of images.
+std::string but_others(const ImageLister& lister) {
+  const bool nothing_else = lister.passed_over().empty() || lister.passed_over().contains(kInNoClassFolder);
+  return nothing_else ? "" : ", but " + passed_over_text(lister.passed_over());
+}
+
 }  // namespace
 
 bool is_image_file(const fs::path& path) {
@@ -42,16 +48,17 @@ bool is_image_file(const fs::path& path) {
   return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
 }
 
-ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::string>& class_names)
+ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::string>& class_names, bool may_be_empty)
     : directory_(directory), class_names_(class_names) {
   const std::string where = one_line(directory.string());
   auto folders = class_folders(folder_names(directory), where);
-  if (folders.empty()) throw InputError(where, "holds no class folders", kLayout);
+  ImageLister lister;
+  lister.pass_over_files_in(directory);
+  if (folders.empty()) throw InputError(where, "holds no class folders" + but_others(lister), kLayout);
   if (class_names_.empty()) {
     for (const auto& [name, folder] : folders) class_names_.push_back(name);
   }
   require_known_classes(folders, class_names_, where);
-  ImageLister lister;
   std::vector<std::string> absent, single;
   for (size_t label = 0; label < class_names_.size(); ++label) {
     const auto found = folders.find(class_names_[label]);
@@ -62,7 +69,7 @@ ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::strin
     const fs::path folder = directory / found->second;
     folders.erase(found);  // models may have two classes of one name: the folder is the first's
     const std::vector<fs::path> images = lister.list(folder);
-    if (images.empty()) throw InputError(one_line(folder.string()), "a class without images", kLayout);
+    if (images.empty() && !may_be_empty) throw InputError(one_line(folder.string()), "a class without images", kLayout);
     if (images.size() == 1) single.push_back(class_names_[label]);
     for (const fs::path& image : images) {
       files_.push_back({image.lexically_relative(directory), static_cast<int32_t>(label)});
@@ -70,7 +77,6 @@ ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::strin
   }
   warn_of_classes(where, absent, "no folder here");
   warn_of_classes(where, single, "a single image");
-  lister.pass_over_files_in(directory);
   passed_over_ = lister.passed_over();
   warn_passed_over(passed_over_, where);
 }
@@ -98,7 +104,9 @@ std::vector<fs::path> find_images(const fs::path& path) {
   if (!fs::is_directory(status)) return {path};
   ImageLister lister;
   std::vector<fs::path> files = lister.list(path);
-  if (files.empty()) throw InputError(path.string(), "holds no .jpg, .jpeg, .png or .webp files");
+  if (files.empty()) {
+    throw InputError(path.string(), "holds no .jpg, .jpeg, .png or .webp files" + but_others(lister));
+  }
   warn_passed_over(lister.passed_over(), path.string());
   return files;
 }

@@ -87,23 +87,25 @@ void pass_over(PassedOver& counts, const fs::path& file) {
   ++counts[extension.empty() || extension.size() > kLongest ? "without a known extension" : extension];
 }
 
-void warn_passed_over(const PassedOver& counts, const std::string& where) {
+std::string passed_over_text(const PassedOver& counts) {
   constexpr size_t kShown = 8;
-  int64_t all = 0;
   std::vector<std::pair<int64_t, std::string>> kinds;
-  for (const auto& [kind, count] : counts) {
-    all += count;
-    kinds.emplace_back(-count, kind);
-  }
-  if (all == 0) return;
+  for (const auto& [kind, count] : counts) kinds.emplace_back(-count, kind);
   std::sort(kinds.begin(), kinds.end());
   std::vector<std::string> texts;
   for (size_t i = 0; i < std::min(kinds.size(), kShown); ++i) {
     texts.push_back(concat(-kinds[i].first, " ", kinds[i].second));
   }
   if (kinds.size() > kShown) texts.emplace_back("…");
+  return join(texts, ", ");
+}
+
+void warn_passed_over(const PassedOver& counts, const std::string& where) {
+  int64_t all = 0;
+  for (const auto& [kind, count] : counts) all += count;
+  if (all == 0) return;
   log_warning(concat(one_line(where), ": ", all, all == 1 ? " file is" : " files are",
-                     " passed over: ", join(texts, ", "), " (", kImages, ")"));
+                     " passed over: ", passed_over_text(counts), " (", kImages, ")"));
 }
 
 std::vector<std::string> folder_names(const fs::path& directory) {

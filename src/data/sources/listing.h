@@ -31,6 +31,9 @@ std::vector<std::string> path_parts(std::string_view path);
 /// Counts a file that is no image, by its extension.
 void pass_over(PassedOver& counts, const fs::path& file);
 
+/// "12 .mp4, 1 .txt", most first.
+std::string passed_over_text(const PassedOver& counts);
+
 /// One warning that names what was passed over; none when nothing was.
 void warn_passed_over(const PassedOver& counts, const std::string& where);
 

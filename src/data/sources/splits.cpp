@@ -81,6 +81,10 @@ void say_reading(const Look& look, const Path& base, const std::vector<std::stri
 
 }  // namespace
 
+bool has_training_classes(const std::optional<Split>& split, ClassRule rule) {
+  return split && *split != Split::kTrain && rule != ClassRule::kAny && rule != ClassRule::kOwn;
+}
+
 std::optional<SplitName> split_called(std::string_view name) {
   static const std::map<std::string, SplitName> kNames{
       {"train", SplitName::kTrain},    {"training", SplitName::kTrain},   {"validation", SplitName::kValidation},
@@ -108,6 +112,7 @@ std::optional<NamedSplit> split_in_file_name(const std::string& file) {
 
 std::optional<std::string> choose_split(Split split, const std::vector<NamedSplit>& names, const std::string& where) {
   if (split == Split::kTrain) return choose(SplitName::kTrain, names, where);
+  if (split == Split::kTest) return choose(SplitName::kTest, names, where);
   const auto validation = choose(SplitName::kValidation, names, where);
   const bool tests = std::any_of(names.begin(), names.end(), [](const auto& n) { return n.split == SplitName::kTest; });
   if (validation) {

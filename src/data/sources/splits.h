@@ -8,9 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include "assemble/core/error.h"
 #include "assemble/data/dataset.h"
 
 namespace assemble {
+
+/// A data set has other splits than the one asked for.
+struct NoSuchSplit : InputError {
+  using InputError::InputError;
+};
+
+/// Whether the classes of a split are those of training, where that is there.
+bool has_training_classes(const std::optional<Split>& split, ClassRule rule);
 
 /// What names say. Test images are taken for validation where no others are.
 enum class SplitName { kTrain, kValidation, kTest };

@@ -67,7 +67,7 @@ class TarDataset::Opening {
 
   /// Of the training images, where there are some and classes are to be those of training.
   std::vector<std::string> class_names() const {
-    const bool of_training = part_.split == Split::kValidation && part_.rule != ClassRule::kAny;
+    const bool of_training = has_training_classes(part_.split, part_.rule);
     return classes_in(of_training ? layout_->training(where_).value_or(split_) : split_);
   }
 

@@ -138,7 +138,7 @@ ZipDataset::ZipDataset(fs::path file, const ArchivePart& part)
   const ArchiveLayout layout(listing.images, /*labelled=*/false, where);
   part_ = layout.choose(part, where);
   const auto folders = classes_of(layout, listing.images, part_, where);
-  const bool of_training = part.split == Split::kValidation && part.rule != ClassRule::kAny;
+  const bool of_training = has_training_classes(part.split, part.rule);
   const std::string naming = of_training ? layout.training(where).value_or(part_) : part_;
   for (const auto& [name, folder] : classes_of(layout, listing.images, naming, where)) class_names_.push_back(name);
   require_known_classes(folders, class_names_, where);
@@ -163,8 +163,12 @@ ZipDataset::ZipDataset(fs::path file, const ArchivePart& part)
   }
   warn_passed_over(passed_over_, where);
   if (archive_->entries.empty()) {
-    throw InputError(where, concat("holds no ", part.split == Split::kTrain ? "training" : "validation", " images"),
-                     "expected train/CLASS/IMAGE and validation/CLASS/IMAGE (or val, valid, test)");
+    throw InputError(
+        where,
+        concat("holds no ",
+               part.split == Split::kTrain ? "training" : split_name(part.split.value_or(Split::kValidation)),
+               " images"),
+        "expected train/CLASS/IMAGE and validation/CLASS/IMAGE (or val, valid, test)");
   }
   std::sort(archive_->entries.begin(), archive_->entries.end(),
             [](const Entry& a, const Entry& b) { return a.name < b.name; });

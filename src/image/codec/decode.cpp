@@ -118,7 +118,7 @@ Image decode_image(ByteSpan bytes, const std::string& where, const DecodeOptions
 Image decode_window(ByteSpan bytes, const std::string& where, const std::function<Window(ImageSize)>& choose,
                     const DecodeOptions& options) {
   const ImageFormat format = detect_format(bytes);
-  const int orientation = options.apply_exif_orientation ? exif_orientation(bytes, format) : 1;
+  const int orientation = options.apply_exif_orientation ? exif_orientation(bytes) : 1;
   const auto choose_stored = [&](ImageSize stored) {
     check_size(stored, where, options);
     const ImageSize turned = turned_size(stored, orientation);

@@ -118,8 +118,8 @@ bool columns_from_end(int orientation) {
 
 }  // namespace
 
-int exif_orientation(ByteSpan bytes, ImageFormat format) {
-  switch (format) {
+int exif_orientation(ByteSpan bytes) {
+  switch (detect_format(bytes)) {
     case ImageFormat::kJpeg:
       return orientation_of_jpeg(bytes);
     case ImageFormat::kPng:

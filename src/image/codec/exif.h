@@ -8,9 +8,6 @@
 
 namespace assemble {
 
-/// EXIF orientation tag of an encoded image: 1…8, 1 when there is none or it is malformed.
-int exif_orientation(std::span<const uint8_t> bytes, ImageFormat format);
-
 /// Size of the turned image.
 ImageSize turned_size(ImageSize stored, int orientation);
 /// Where a window of the turned image lies in the stored one.

@@ -74,7 +74,10 @@ TEST(Outputs, EveryCommandChecksThemBeforeItReadsAnything) {
       {"corrupt", "--data", absent, "--out", out},
       {"perturb", "--data", absent, "--out", out},
       {"dataset", "build", "folder", "--raw", absent, "--out", out},
-      {"dataset", "draw", "--out", out}};
+      {"dataset", "draw", "--out", out},
+      {"dataset", "check", absent, "--report", out},
+      {"dataset", "check", absent, "--fix", "list", "--out", out},
+      {"dataset", "check", absent, "--fix", "copy", "--out", out}};
   for (const std::vector<std::string>& call : calls) {
     testing::internal::CaptureStderr();
     EXPECT_EQ(run_command_line({.commands = all_commands({}, make_command_elsewhere)}, call), 4) << join(call, " ");
