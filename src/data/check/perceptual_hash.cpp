@@ -11,7 +11,7 @@
 namespace assemble::check {
 namespace {
 
-constexpr int kSide = SmallImage::kSide;
+constexpr int kPixels = SmallImage::kSide;  // along a side
 constexpr int kFrequencies = 8;
 constexpr double kWindow = 0.9;
 constexpr double kOffsets[] = {0, 0.05, 0.1};
@@ -21,7 +21,7 @@ constexpr size_t kWindows = 1 + std::size(kOffsets);  // along an axis: the whol
 constexpr uint64_t kOddBits = 0xAAAAAAAAAAAAAAAA;
 
 /// One row a frequency: what each pixel of the image adds to it.
-using Basis = std::array<std::array<float, kSide>, kFrequencies>;
+using Basis = std::array<std::array<float, kPixels>, kFrequencies>;
 
 /// Cosines over a window, which is sampled between the pixels.
 Basis basis_of(double scale, double offset) {
@@ -29,8 +29,8 @@ Basis basis_of(double scale, double offset) {
   Basis basis{};
   for (int sample = 0; sample < kSamples; ++sample) {
     const double share = (sample + 0.5) / kSamples;
-    const double place = std::clamp((offset + share * scale) * kSide - 0.5, 0.0, kSide - 1.0);
-    const int before = std::min(static_cast<int>(place), kSide - 2);
+    const double place = std::clamp((offset + share * scale) * kPixels - 0.5, 0.0, kPixels - 1.0);
+    const int before = std::min(static_cast<int>(place), kPixels - 2);
     const double rest = place - before;
     for (int frequency = 0; frequency < kFrequencies; ++frequency) {
       const double cosine = std::cos(std::numbers::pi * frequency * share);
@@ -55,8 +55,8 @@ const std::array<Basis, kWindows>& bases() {
 Basis along_columns(const SmallImage& image, const Basis& basis) {
   Basis result{};
   for (size_t frequency = 0; frequency < kFrequencies; ++frequency) {
-    for (size_t y = 0; y < kSide; ++y) {
-      for (size_t x = 0; x < kSide; ++x) result[frequency][x] += basis[frequency][y] * image.luma[y * kSide + x];
+    for (size_t y = 0; y < kPixels; ++y) {
+      for (size_t x = 0; x < kPixels; ++x) result[frequency][x] += basis[frequency][y] * image.luma[y * kPixels + x];
     }
   }
   return result;

@@ -14,8 +14,8 @@
 namespace assemble {
 namespace {
 
-/// Place of one record; 16 bytes.
-struct Place {
+/// RecordPlace of one record; 16 bytes.
+struct RecordPlace {
   uint64_t offset;
   uint32_t length;
   uint32_t shard;
@@ -93,7 +93,7 @@ struct TfRecordDataset::Shards {
   std::vector<fs::path> stored;  // as named by the user
   InflatedShards inflated;
   HandleCache<TfRecordReader> readers;
-  std::vector<Place> places;
+  std::vector<RecordPlace> places;
   std::vector<size_t> first_record;  // of each shard, in places
   std::vector<std::string> defects;
 };
@@ -133,7 +133,7 @@ std::string TfRecordDataset::where() const {
 std::vector<std::string> TfRecordDataset::defects() const { return shards_->defects; }
 
 Example TfRecordDataset::parse(int64_t index, std::string& name) const {
-  const Place& place = shards_->places.at(static_cast<size_t>(index));
+  const RecordPlace& place = shards_->places.at(static_cast<size_t>(index));
   name = concat(shards_->stored[place.shard].string(), " record ",
                 static_cast<size_t>(index) - shards_->first_record[place.shard]);
   return parse_example(shards_->readers.get(place.shard)->read({place.offset, place.length}), name);
