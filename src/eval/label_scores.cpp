@@ -142,11 +142,11 @@ std::vector<LabelScore> score_labels(const Matrix& embeddings, std::span<const i
 }
 
 void score_labels(CheckResult& result, const std::vector<OpenSplit>& splits, const Network& embedder,
-                  const std::string& name, const LoaderOptions& options) {
+                  const std::string& name, const LoaderOptions& loader) {
   const Placed images(result, splits);
   if (images.size() < 2) return;
-  Loader loader(images, options);
-  const EmbeddedImages embedded = embed_images(embedder, name, loader, "embedding");
+  Loader batches(images, loader);
+  const EmbeddedImages embedded = embed_images(embedder, name, batches, "embedding");
   const std::vector<int64_t> all_groups = group_of_each(result);
   std::vector<int64_t> labels, groups;
   for (const int64_t place : embedded.labels) {

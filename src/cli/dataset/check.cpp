@@ -77,7 +77,7 @@ class CheckCommand : public Subcommand {
     constexpr size_t kMostClasses = 10;
     std::string text;
     for (const CheckedSplit& split : result.splits) {
-      text += concat(split.name, ": ", split.images, " images, ", split.source, "\n");
+      text += concat(split.name, ": ", split.images, ", ", split.source, "\n");
       for (const std::string& defect : split.defects) text += concat("  damage: ", one_line(defect), "\n");
     }
     std::vector<std::vector<std::string>> rows{{"found", "images", "groups", "for example"}};

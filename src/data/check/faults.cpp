@@ -134,8 +134,9 @@ class ClassJudge {
     result_.class_findings.push_back({kind, class_name, what});
   }
 
-  static std::string images_of(const CheckedSplit& split) {
-    return split.name == kOfNoSplit ? split.name : split.name + " images";
+  static std::string images_of(const CheckedSplit& split, int64_t count) {
+    const char* images = count == 1 ? "image" : "images";
+    return split.name == kOfNoSplit ? images : concat(split.name, " ", images);
   }
 
   int64_t count(size_t split, size_t label) const { return result_.splits[split].per_class[label]; }
@@ -149,7 +150,7 @@ class ClassJudge {
     }
     for (const CheckedSplit& split : result_.splits) {
       if (has(split)) continue;
-      add("not_in_" + split.name, name, "has no " + images_of(split));
+      add("not_in_" + split.name, name, "has no " + images_of(split, 0));
     }
   }
 
@@ -164,7 +165,7 @@ class ClassJudge {
     for (size_t label = 0; label < result_.classes.size(); ++label) {
       const int64_t images = count(kLearnt, label);
       if (images == 0) continue;
-      const std::string few = concat("has ", images, " ", images_of(split));
+      const std::string few = concat("has ", images, " ", images_of(split, images));
       if (images < kFew) add("too_small", result_.classes[label], few);
       if (images * kImbalance <= count(kLearnt, most)) {
         add("imbalanced", result_.classes[label],
