@@ -12,6 +12,7 @@
 #include "assemble/models/classifier.h"
 #include "common/config.h"
 #include "common/numbers.h"
+#include "common/outputs.h"
 #include "common/recipes.h"
 
 namespace assemble::cli {
@@ -105,6 +106,7 @@ void TrainPlan::make(CLI::App& app, const TrainJob& job, bool resume, bool sever
   if (minutes_ > 0 && is_set(app, "epochs")) {
     throw UsageError("--minutes", "decides the epochs, which --epochs or a file sets too", "give one of them");
   }
+  check_output_folder("--out", job.out, {job.data});
   task_.images = job.splits().train->size();
   task_.minutes = minutes_ > 0 ? minutes_ : kMinutes;
   if (by_itself) choose(app, job);
