@@ -30,7 +30,7 @@ train() {
   shift 3
   # shellcheck disable=SC2086  # the techniques are words
   exec build/assemble train --resume --quiet --data "$work/data" --out "$run" --batch-size 8 --lr 0.02 --epochs 4 \
-    --preprocessing imagenet_32a --seed 3 --loader-threads 1 --threads 1 --checkpoint-every 2 --rank-timeout 5 \
+    --preprocessing imagenet_32a --seed 3 --loader-threads 1 --threads 1 --checkpoint-every 2 --rank-timeout 5 --start-timeout 30 \
     --processes "$processes" $chosen "$@"
 }
 
