@@ -89,10 +89,11 @@ class EvalCommand : public Subcommand {
     loader_.world = ranks_.world;
     Loader loader(paired, loader_);
     Mistakes mistakes(loader_.preprocessing, model.card.loss);
-    ClassificationMeter meter =
-        evaluate_part(pairing.measured(model.network), pairing.measured(outputs_of(model.card, inference_.model)),
-                      loader, "evaluating", NotFinite::kError,
-                      [&](const Batch& batch, const Matrix& logits) { mistakes.add(batch, logits); });
+    ClassificationMeter meter = evaluate_part(
+        pairing.measured(model.network), pairing.measured(outputs_of(model.card, inference_.model)), loader,
+        "evaluating", NotFinite::kError,
+        report_.empty() ? EvaluationWatch()
+                        : [&](const Batch& batch, const Matrix& logits) { mistakes.add(batch, logits); });
     warn_of_broken(loader);
     if (ranks_.world > 1 && !add_other_parts(meter)) return;
     const ClassificationResult result = meter.result();
