@@ -6,7 +6,6 @@
 #include <set>
 
 #include "assemble/core/error.h"
-#include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/core/timing.h"
@@ -17,11 +16,8 @@
 #include "assemble/image/encode.h"
 #include "assemble/image/resize.h"
 #include "assemble/report/report.h"
-#include "common/choice_option.h"
 #include "common/commands.h"
-#include "common/data_options.h"
-#include "common/inference.h"
-#include "common/numbers.h"
+#include "common/evaluation.h"
 #include "common/outputs.h"
 
 namespace assemble::cli {
@@ -62,26 +58,18 @@ class CompareCommand : public Subcommand {
   void declare(CLI::App& app) override {
     app.add_option("models", models_, "Model files, or .onnx files; the first is what the others are compared with")
         ->required();
-    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
-    add_choice(app, "--split", split_, kSplits, "Part of the data set");
+    app.add_option("--data", options_.data, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--report", report_, "Page that shows it, with images about which they differ");
-    app.add_option("--batch-size", loader_.batch_size, "Images a batch")->transform(at_least(1));
-    inference_.declare(app);
-    app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core")
-        ->transform(thread_count());
-    app.add_option("--max-broken", loader_.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
-    declare_record_files(app, files_);
-    declare_pairing(app, pairing_);
-    declare_competition(app, pairing_);
+    options_.declare(app);
   }
 
   void run() override {
     keep_freed_memory();
     if (models_.size() < 2) throw UsageError("compare", "needs two models or more", "`eval` measures one");
     std::vector<std::string> inputs = models_;
-    inputs.push_back(data_);
+    inputs.push_back(options_.data);
     if (!report_.empty()) prepare_output_file("--report", report_, inputs);
-    const auto dataset = open_dataset(data_, split_, rule_of(pairing_), files_);
+    const auto dataset = options_.open();
     std::vector<Answers> all;
     for (size_t i = 0; i < models_.size(); ++i) all.push_back(ask(*dataset, models_[i], names()[i]));
     keep_common(all);
@@ -114,38 +102,29 @@ class CompareCommand : public Subcommand {
   }
 
   Answers ask(const Dataset& dataset, const std::string& file, const std::string& name) {
-    inference_.model = file;
-    const LoadedModel model = load_for_inference(inference_, loader_.batch_size);
-    const ClassPairing pairing({model.card.class_names, file}, {dataset.class_names(), data_}, pairing_);
-    if (!pairing.same()) log_info(concat(name, ": ", pairing.to_text()));
-    const PairedDataset paired(dataset, pairing);
-    LoaderOptions options = loader_;
-    options.preprocessing = model.card.preprocessing;
-    Loader loader(paired, options);
+    options_.inference.model = file;
+    PairedModel model = load_paired(options_, dataset, name);
     Answers answers{.name = name,
                     .file = file,
-                    .arch = model.card.arch,
+                    .arch = model.loaded.card.arch,
                     .bytes = static_cast<int64_t>(fs::file_size(file)),
-                    .class_names = pairing.names()};
-    const Network timed = [&](const Images& images) {
+                    .class_names = model.pairing.names()};
+    model.loaded.network = [&answers, network = model.loaded.network](const Images& images) {
       const auto start = Clock::now();
-      Matrix logits = model.network(images);
+      Matrix logits = network(images);
       answers.seconds += seconds_since(start);
       return logits;
     };
-    const Outputs outputs = pairing.measured(outputs_of(model.card, file));
-    answers.result = evaluate_part(pairing.measured(timed), outputs, loader, "evaluating " + name, NotFinite::kError,
-                                   [&](const Batch& batch, const Matrix& logits) {
-                                     const Matrix probabilities = to_probabilities(logits, outputs.loss);
-                                     for (int64_t i = 0; i < batch.size; ++i) {
-                                       const int64_t best = best_classes(logits.row(i), 1).front();
-                                       answers.of[batch.indices[static_cast<size_t>(i)]] = {
-                                           batch.labels[static_cast<size_t>(i)], best,
-                                           probabilities.row(i)[static_cast<size_t>(best)]};
-                                     }
-                                   })
-                         .result();
-    warn_of_broken(loader);
+    const LossType loss = model.outputs(file).loss;
+    answers.result =
+        evaluate_paired(options_, dataset, model, "evaluating " + name, [&](const Batch& batch, const Matrix& logits) {
+          const Matrix probabilities = to_probabilities(logits, loss);
+          for (int64_t i = 0; i < batch.size; ++i) {
+            const int64_t best = best_classes(logits.row(i), 1).front();
+            answers.of[batch.indices[static_cast<size_t>(i)]] = {batch.labels[static_cast<size_t>(i)], best,
+                                                                 probabilities.row(i)[static_cast<size_t>(best)]};
+          }
+        });
     return answers;
   }
 
@@ -202,7 +181,8 @@ class CompareCommand : public Subcommand {
   }
 
   ordered_json to_json(const std::vector<Answers>& all, const std::vector<PairedAnswers>& pairs) const {
-    ordered_json json{{"data", data_}, {"split", kSplits.name(split_)}, {"images", all.front().of.size()}};
+    ordered_json json{
+        {"data", options_.data}, {"split", kSplits.name(options_.split)}, {"images", all.front().of.size()}};
     for (const Answers& answers : all) {
       json["models"].push_back({{"name", answers.name},
                                 {"file", answers.file},
@@ -229,12 +209,13 @@ class CompareCommand : public Subcommand {
 
   AnswersPage page(const std::vector<Answers>& all, const std::vector<PairedAnswers>& pairs,
                    const Dataset& dataset) const {
-    AnswersPage page{.title = concat(all.size(), " models on ", fs::path(data_).lexically_normal().filename().string()),
-                     .introduction = {concat("The ", kSplits.name(split_), " images of ", data_, ".")},
-                     .networks = {},
-                     .reliability = {},
-                     .tables = {{"", measures(all)}, {explanation(), differences(all, pairs)}},
-                     .differences = differing(all, dataset)};
+    AnswersPage page{
+        .title = concat(all.size(), " models on ", fs::path(options_.data).lexically_normal().filename().string()),
+        .introduction = {concat("The ", kSplits.name(options_.split), " images of ", options_.data, ".")},
+        .networks = {},
+        .reliability = {},
+        .tables = {{"", measures(all)}, {explanation(), differences(all, pairs)}},
+        .differences = differing(all, dataset)};
     for (const Answers& answers : all) {
       page.networks.push_back(answers.name);
       page.reliability.push_back(answers.result.reliability);
@@ -284,12 +265,8 @@ class CompareCommand : public Subcommand {
   }
 
   std::vector<std::string> models_;
-  std::string data_, report_;
-  Split split_ = Split::kValidation;
-  InferenceOptions inference_;
-  RecordFiles files_;
-  PairingOptions pairing_;
-  LoaderOptions loader_;
+  std::string report_;
+  EvaluationOptions options_;
 };
 
 }  // namespace
