@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codec/libav.h"
 
-#include <dlfcn.h>
-
 #include <mutex>
 
 #include "assemble/core/error.h"
@@ -10,19 +8,13 @@
 namespace assemble::libav {
 namespace {
 
-template <typename Function>
-void look_up(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  if (function == nullptr) throw RunError("video", concat("cannot be read or written: ", dlerror()));
-}
-
 Functions load() {
-  void* const util = load_library("libavutil", LIBAVUTIL_VERSION_MAJOR);
-  void* const codec = load_library("libavcodec", LIBAVCODEC_VERSION_MAJOR);
-  void* const format = load_library("libavformat", LIBAVFORMAT_VERSION_MAJOR);
-  void* const scale = load_library("libswscale", LIBSWSCALE_VERSION_MAJOR);
+  const codecs::SharedLibrary util = load_library("libavutil", LIBAVUTIL_VERSION_MAJOR);
+  const codecs::SharedLibrary codec = load_library("libavcodec", LIBAVCODEC_VERSION_MAJOR);
+  const codecs::SharedLibrary format = load_library("libavformat", LIBAVFORMAT_VERSION_MAJOR);
+  const codecs::SharedLibrary scale = load_library("libswscale", LIBSWSCALE_VERSION_MAJOR);
   Functions found;
-#define ASSEMBLE_LIBAV_LOOK_UP(library, name) look_up(library, #name, found.name);
+#define ASSEMBLE_LIBAV_LOOK_UP(library, name) library.look_up(#name, found.name);
   ASSEMBLE_LIBAV_FUNCTIONS(ASSEMBLE_LIBAV_LOOK_UP)
 #undef ASSEMBLE_LIBAV_LOOK_UP
   return found;
@@ -47,11 +39,8 @@ Silence::~Silence() {
   if (--silences == 0) functions().av_log_set_level(level_before);
 }
 
-void* load_library(const std::string& name, int version) {
-  void* const library = dlopen(concat(name, ".so.", version).c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library != nullptr) return library;
-  throw RunError("video", concat("cannot be read or written without FFmpeg's libraries: ", dlerror()),
-                 concat("install Debian's package ", name, version, ", or use frames in place of videos"));
+codecs::SharedLibrary load_library(const std::string& name, int version) {
+  return {"video", concat(name, ".so.", version), concat(name, version, ", or use frames in place of videos")};
 }
 
 const Functions& functions() {

@@ -13,6 +13,8 @@ extern "C" {
 #include <memory>
 #include <string>
 
+#include "codec/shared_library.h"
+
 namespace assemble::libav {
 
 /// What is called, and of which of the libraries.
@@ -69,11 +71,11 @@ struct Functions {
 /// @throws RunError, naming Debian's package, where one of the libraries is not installed
 const Functions& functions();
 
-/// Loads one of the libraries, for good.
+/// Loads one of the libraries.
 /// @param name    as in libavcodec
 /// @param version its major version
 /// @throws RunError
-void* load_library(const std::string& name, int version);
+codecs::SharedLibrary load_library(const std::string& name, int version);
 
 struct Deleter {
   void operator()(AVCodecContext* context) const { functions().avcodec_free_context(&context); }
