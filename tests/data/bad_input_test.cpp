@@ -98,7 +98,7 @@ class BadInput : public testing::Test {
     EXPECT_THAT(log_, HasSubstr(record(0, 1) + ": has 0 values of 'image/encoded', expected 1"));
     EXPECT_THAT(log_, HasSubstr(record(0, 2) + ": has 0 values of 'image/class/label', expected 1"));
     EXPECT_THAT(log_, HasSubstr(record(0, 3) + ": label 3, expected 0…2"));
-    EXPECT_THAT(log_, HasSubstr(record(0, 4) + ": not a JPEG, PNG or WebP image"));
+    EXPECT_THAT(log_, HasSubstr(record(0, 4) + ": no image of a known format"));
     EXPECT_THAT(log_, HasSubstr(record(0, 5) + ": truncated JPEG"));
     EXPECT_THAT(log_, HasSubstr(concat(shard(1).string(), " at offset ", bad_data_, ": the checksum")));
     EXPECT_THAT(log_, HasSubstr(concat(shard(2).string(), " record 0 at offset ", bad_length_,

@@ -71,18 +71,18 @@ TEST(ImageFolder, TakesNoDebris) {
 
 TEST(ImageFolder, SaysWhatItPassesOver) {
   TemporaryFolder folder;
-  for (const char* file : {"cat/1.jfif", "cat/2.JPE", "cat/3.bmp", "cat/4.BMP", "cat/5.tif", "cat/LICENSE", "stray.jpg",
+  for (const char* file : {"cat/1.jfif", "cat/2.JPE", "cat/3.psd", "cat/4.PSD", "cat/5.xcf", "cat/LICENSE", "stray.jpg",
                            "dog/1.jpg", "dog/2.jpg"}) {
     touch(folder / file);
   }
   const std::string log = log_of([&] {
     const ImageFolder data(folder.path());
     EXPECT_THAT(files_of(data), ElementsAre("cat/1.jfif", "cat/2.JPE", "dog/1.jpg", "dog/2.jpg"));
-    EXPECT_THAT(data.passed_over(), ElementsAre(Pair(".bmp", 2), Pair(".tif", 1), Pair("in no class folder", 1),
+    EXPECT_THAT(data.passed_over(), ElementsAre(Pair(".psd", 2), Pair(".xcf", 1), Pair("in no class folder", 1),
                                                 Pair("without a known extension", 1)));
   });
-  EXPECT_THAT(log, HasSubstr("5 files are passed over: 2 .bmp, 1 .tif, 1 in no class folder, 1 without a known"));
-  EXPECT_THAT(log_of([&] { find_images(folder / "cat"); }), HasSubstr("cat: 4 files are passed over: 2 .bmp, 1 .tif"));
+  EXPECT_THAT(log, HasSubstr("5 files are passed over: 2 .psd, 1 .xcf, 1 in no class folder, 1 without a known"));
+  EXPECT_THAT(log_of([&] { find_images(folder / "cat"); }), HasSubstr("cat: 4 files are passed over: 2 .psd, 1 .xcf"));
 }
 
 TEST(ImageFolder, FollowsLinksOnceAndNeverBack) {

@@ -193,12 +193,12 @@ TEST(TarDataset, FindsLabelsAnywhereAndKeepsRepeatedNames) {
 TEST(TarDataset, PassesOverWhatIsNoImageAndSaysSo) {
   TemporaryFolder folder;
   write_tar(folder / "folders.tar", {{"a/1.jpg", bytes_of("a")},
-                                     {"a/1.bmp", bytes_of("x")},
+                                     {"a/1.psd", bytes_of("x")},
                                      {"a/2.BMP", bytes_of("x")},
                                      {"stray.jpg", bytes_of("x")}});
   const TarDataset data({folder / "folders.tar"}, {});
   EXPECT_EQ(data.size(), 1);
-  EXPECT_THAT(data.passed_over(), ElementsAre(testing::Pair(".bmp", 2), testing::Pair("in no class folder", 1)));
+  EXPECT_THAT(data.passed_over(), ElementsAre(testing::Pair(".psd", 2), testing::Pair("in no class folder", 1)));
   write_tar(folder / "labels.tar", {{"1.jpg", bytes_of("a")}, {"1.json", bytes_of("{\"label\": 1}")}});
   EXPECT_THAT(error_of<InputError>([&] { TarDataset({folder / "labels.tar"}, {}); }),
               HasSubstr("no sample that can be used"));

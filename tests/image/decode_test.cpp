@@ -35,20 +35,14 @@ TEST(DetectFormat, GoesByContent) {
   EXPECT_EQ(detect_format(encode_jpeg(image, 90)), ImageFormat::kJpeg);
   EXPECT_EQ(detect_format(encode_png(image)), ImageFormat::kPng);
   EXPECT_EQ(detect_format(make_webp(image)), ImageFormat::kWebP);
-  EXPECT_EQ(detect_format(bytes_of("GIF89a")), ImageFormat::kUnknown);
   EXPECT_EQ(detect_format({}), ImageFormat::kUnknown);
 }
 
-TEST(DecodeImage, RefusesOtherFormatsByName) {
+TEST(DecodeImage, RefusesWhatIsNoImage) {
   const auto message = [](std::string_view start) {
     return error_of<InputError>([&] { decode_image(bytes_of(start), "photo"); });
   };
-  EXPECT_EQ(message("GIF89a..."), "photo: GIF is not supported (convert it to JPEG, PNG or WebP, or remove it)");
-  EXPECT_THAT(message("BM12345"), HasSubstr("photo: BMP is not supported"));
-  EXPECT_THAT(message(std::string_view("II*\0....", 8)), HasSubstr("TIFF is not supported"));
-  EXPECT_THAT(message("....ftypavif"), HasSubstr("AVIF is not supported"));
-  EXPECT_THAT(message("....ftypheic"), HasSubstr("HEIC is not supported"));
-  EXPECT_THAT(message("hello"), HasSubstr("not a JPEG, PNG or WebP image"));
+  EXPECT_THAT(message("hello"), HasSubstr("no image of a known format (unknown first bytes) (convert it to JPEG, PNG"));
   EXPECT_THAT(message(""), HasSubstr("photo: the file is empty"));
 }
 

@@ -51,7 +51,7 @@ typedef struct assemble_options {
 typedef struct assemble_image {
   const void* data;  ///< read during the call only
   size_t size;       ///< bytes at `data`
-  int32_t width;     ///< of pixels, 1 … 65535; 0: `data` is a JPEG, PNG or WebP file
+  int32_t width;     ///< of pixels, 1 … 65535; 0: `data` is an image file
   int32_t height;    ///< of pixels, 1 … 65535
   size_t stride;     ///< of pixels (three bytes each: red, green, blue): bytes from row to row; 0: 3 · width
 } assemble_image;

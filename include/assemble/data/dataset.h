@@ -17,7 +17,7 @@ namespace assemble {
 
 /// One labelled, still encoded image.
 struct Sample {
-  Bytes encoded;              ///< JPEG, PNG or WebP
+  Bytes encoded;              ///< an image file
   int64_t label = 0;          ///< 0 … classes - 1
   std::string name;           ///< where it comes from: path, or shard and record; named in errors
   std::vector<float> logits;  ///< teacher's logits, one a class; empty when there are none

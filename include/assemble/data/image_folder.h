@@ -6,7 +6,7 @@
 namespace assemble {
 
 /// A folder a class, named after it; classes in byte order of their names, which are UTF-8 in composed form whatever
-/// bytes the folders have. Files by the extensions of JPEG, PNG and WebP (any case); others are counted and named in a
+/// bytes the folders have. Files by their extensions (format_of_extension()); others are counted and named in a
 /// warning, hidden files and what systems leave (thumbnails, bins, metadata) are not. Images may lie in sub-folders of
 /// a class folder and behind links; a real folder is listed once.
 class ImageFolder : public Dataset {

@@ -8,7 +8,7 @@ namespace assemble {
 /// Tar files, plain or gzipped (which are inflated into the system's folder for temporary files first).
 ///
 /// WebDataset's layout (https://github.com/webdataset/webdataset): the files of a sample share a name up to the first
-/// dot: KEY.jpg (or another extension of JPEG, PNG or WebP) and KEY.cls, the label as decimal text. Where several
+/// dot: KEY.jpg (or another extension of images) and KEY.cls, the label as decimal text. Where several
 /// images share that, each takes the label of its own name: KEY.2.jpg that of KEY.2.cls. Or, without .cls files, a
 /// folder a class: CLASS/NAME.jpg. Splits within are told as in folders. Tar files are indexed once and then read at
 /// random; at most 64 are open. Damage and samples that lack image or label are kept as defects().

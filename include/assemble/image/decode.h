@@ -7,16 +7,10 @@
 #include <string>
 
 #include "assemble/core/choice.h"
+#include "assemble/image/format.h"
 #include "assemble/image/image.h"
 
 namespace assemble {
-
-/// What the bytes are, by content and not by file extension.
-enum class ImageFormat { kJpeg, kPng, kWebP, kUnknown };
-
-/// Recognises a format by its signature. GIF, BMP, TIFF and others give kUnknown.
-ImageFormat detect_format(std::span<const uint8_t> bytes);
-const char* format_name(ImageFormat format);
 
 /// How a JPEG is decoded.
 enum class Decoding {
@@ -36,8 +30,8 @@ struct DecodeOptions {
   /// With Decoding::kFast, the size that the window will be scaled to: it may come back smaller than asked for, by
   /// 1/2, 1/4 or 1/8 (rounded up), but not smaller than this. 0: always in full size.
   int wanted_side = 0;
-  /// Turn and mirror by the EXIF orientation tag (JPEG, PNG, WebP). Off: pixels as stored, like the original
-  /// (TensorFlow ignores EXIF).
+  /// Turn and mirror by the EXIF orientation tag (JPEG, PNG, WebP, TIFF). Off: pixels as stored, like the original
+  /// (TensorFlow ignores EXIF). HEIC and AVIF are turned by what their format says in any case.
   bool apply_exif_orientation = false;
   /// Images with more pixels than this are refused before memory is taken for them.
   int64_t max_pixels = int64_t{200} * 1000 * 1000;
@@ -65,7 +59,7 @@ struct ImageSize {
 /// @throws InputError as decode_image does
 ImageSize read_image_size(std::span<const uint8_t> bytes, const std::string& where);
 
-/// EXIF orientation tag of a JPEG, PNG or WebP: 1…8 (2, 4, 5 and 7 mirror too), 1 when there is none or it is
+/// EXIF orientation tag of a JPEG, PNG, WebP or TIFF: 1…8 (2, 4, 5 and 7 mirror too), 1 when there is none or it is
 /// malformed.
 int exif_orientation(std::span<const uint8_t> bytes);
 
@@ -73,11 +67,11 @@ int exif_orientation(std::span<const uint8_t> bytes);
 /// @throws InputError when its header is broken
 bool is_cmyk_jpeg(std::span<const uint8_t> bytes, const std::string& where);
 
-/// Decodes JPEG, PNG or WebP to RGB. Gray is repeated, CMYK and YCCK (Adobe inverted too) converted, 16 bits reduced
-/// to 8, alpha dropped, palettes expanded, of an animation the first frame taken. JPEG: accurate integer DCT (islow)
-/// and fancy upsampling, the same bytes as libjpeg-turbo's default and as the original's INTEGER_ACCURATE.
+/// Decodes an image to RGB. Gray is repeated, CMYK and YCCK (Adobe inverted too) converted, 10 and 16 bits reduced to
+/// 8, alpha dropped, palettes expanded, of an animation or of several pages the first taken. JPEG: accurate integer DCT
+/// (islow) and fancy upsampling, the same bytes as libjpeg-turbo's default and as the original's INTEGER_ACCURATE.
 /// @param where file and record, named in errors
-/// @throws InputError when the format is unknown, the data broken or the image too large
+/// @throws InputError when the format is unknown or not read by this build, the data broken or the image too large
 Image decode_image(std::span<const uint8_t> bytes, const std::string& where, const DecodeOptions& options = {});
 
 /// Decodes the window that `choose` picks once the size is known. Of a JPEG only the rows and MCU columns needed are

@@ -7,6 +7,7 @@
 
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "assemble/image/format.h"
 #include "assemble/image/opencv_threads.h"
 #include "common/config.h"
 #include "common/flags.h"
@@ -161,7 +162,7 @@ int run_command_line(const Program& program, const std::vector<std::string>& arg
     return status(arguments.empty() ? ExitCode::kUsage : ExitCode::kOk);
   }
   if (arguments[0] == "--version") {
-    std::cout << "assemble " << ASSEMBLE_VERSION << std::endl;
+    std::cout << "assemble " << ASSEMBLE_VERSION << " (reads " << readable_formats() << ")" << std::endl;
     return status(ExitCode::kOk);
   }
   std::vector<std::string> names;

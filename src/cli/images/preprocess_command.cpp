@@ -25,7 +25,7 @@ class PreprocessCommand : public Subcommand {
                                 "Type: imagenet, imagenet_NNN[a], imagenet_TTT_EEE[a], reid[_NNN], "
                                 "inception_NNN or torchvision[_NNN[_RRR]][_bicubic]");
     app.add_option("--model", model_, "Model file, whose own preprocessing is taken instead of a type")->excludes(type);
-    app.add_option("images", images_, "Images: files (JPEG, PNG, WebP), folders and archives")->required();
+    app.add_option("images", images_, "Images: files, folders and archives")->required();
     app.add_option(
            "--out", out_,
            "Safetensors file to write: one tensor an image, named by a file's base name, or by its path in a folder")

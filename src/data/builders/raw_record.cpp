@@ -34,6 +34,7 @@ bool needs_repair(const Bytes& bytes, const RawImage& raw) {
   const ImageFormat format = detect_format(bytes);
   const std::string extension = to_lower(fs::path(raw.file_name()).extension().string());
   if (format == ImageFormat::kPng) return extension == ".jpg" || extension == ".jpeg";
+  if (format != ImageFormat::kJpeg && format != ImageFormat::kWebP) return true;  // few programs read it in records
   return format == ImageFormat::kJpeg && is_cmyk_jpeg(bytes, raw.where());
 }
 

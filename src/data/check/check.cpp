@@ -12,6 +12,7 @@
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 #include "assemble/data/open_images.h"
+#include "assemble/image/format.h"
 #include "check/duplicates.h"
 #include "check/faults.h"
 #include "check/look.h"
@@ -57,7 +58,7 @@ void describe_splits(const std::vector<OpenSplit>& splits, CheckResult& result) 
   }
   throw InputError(one_line(root.string()),
                    others.empty() ? "holds no images" : concat("holds no images, but ", passed_over_text(others)),
-                   "JPEG, PNG and WebP are read; of videos take the frames first");
+                   concat(readable_formats(), " are read; of videos take the frames first"));
 }
 
 std::string name_of(const fs::path& root, const Dataset& dataset, int64_t index, const std::string& sample_name) {

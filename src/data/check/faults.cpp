@@ -20,13 +20,6 @@ constexpr double kOddAspect = 3;
 constexpr int kTiny = 16;
 constexpr double kOddSize = 4;
 
-ImageFormat format_of_extension(const std::string& name) {
-  const std::string extension = to_lower(fs::path(name).extension().string());
-  if (extension == ".png") return ImageFormat::kPng;
-  if (extension == ".webp") return ImageFormat::kWebP;
-  return extension.starts_with(".j") || extension.starts_with(".pj") ? ImageFormat::kJpeg : ImageFormat::kUnknown;
-}
-
 int short_side(ImageSize size) { return std::min(size.height, size.width); }
 double aspect(ImageSize size) {
   return static_cast<double>(std::max(size.height, size.width)) / std::max(short_side(size), 1);

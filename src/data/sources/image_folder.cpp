@@ -8,13 +8,14 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "assemble/image/format.h"
 #include "sources/listing.h"
 
 namespace assemble {
 namespace {
 
 constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
-constexpr const char* kLayout = "expected one folder a class with .jpg, .jpeg, .png or .webp files in it";
+constexpr const char* kLayout = "expected one folder a class with images in it";
 
 Sample read_sample(const fs::path& path, int64_t label) {
   Sample sample;
@@ -41,12 +42,7 @@ std::string but_others(const ImageLister& lister) {
 
 }  // namespace
 
-bool is_image_file(const fs::path& path) {
-  static constexpr const char* kExtensions[] = {".jpg", ".jpeg", ".jpe",   ".jfif", ".jfi",
-                                                ".jif", ".pjp",  ".pjpeg", ".png",  ".webp"};
-  const std::string extension = to_lower(path.extension().string());
-  return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
-}
+bool is_image_file(const fs::path& path) { return format_of_extension(path) != ImageFormat::kUnknown; }
 
 ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::string>& class_names, bool may_be_empty)
     : directory_(directory), class_names_(class_names) {
@@ -105,7 +101,7 @@ std::vector<fs::path> find_images(const fs::path& path) {
   ImageLister lister;
   std::vector<fs::path> files = lister.list(path);
   if (files.empty()) {
-    throw InputError(path.string(), "holds no .jpg, .jpeg, .png or .webp files" + but_others(lister));
+    throw InputError(path.string(), concat("holds no images (", readable_formats("or"), ")", but_others(lister)));
   }
   warn_passed_over(lister.passed_over(), path.string());
   return files;

@@ -10,11 +10,11 @@
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "assemble/data/image_folder.h"
+#include "assemble/image/format.h"
 
 namespace assemble {
 namespace {
 
-constexpr const char* kImages = "JPEG, PNG and WebP are read: .jpg, .jpeg, .jfif, .png, .webp";
 constexpr const char* kLinksBack = "links to folders listed already";
 constexpr const char* kNoFile = "no regular file";
 
@@ -105,7 +105,7 @@ void warn_passed_over(const PassedOver& counts, const std::string& where) {
   for (const auto& [kind, count] : counts) all += count;
   if (all == 0) return;
   log_warning(concat(one_line(where), ": ", all, all == 1 ? " file is" : " files are",
-                     " passed over: ", passed_over_text(counts), " (", kImages, ")"));
+                     " passed over: ", passed_over_text(counts), " (", readable_formats(), " are read)"));
 }
 
 std::vector<std::string> folder_names(const fs::path& directory) {

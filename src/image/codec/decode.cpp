@@ -2,8 +2,7 @@
 #include "assemble/image/decode.h"
 
 #include <algorithm>
-#include <cstring>
-#include <string_view>
+#include <iterator>
 
 #include "assemble/core/error.h"
 #include "codec/codecs.h"
@@ -14,30 +13,40 @@ namespace {
 
 using ByteSpan = std::span<const uint8_t>;
 
-bool has(ByteSpan bytes, size_t offset, std::string_view text) {
-  return bytes.size() >= offset + text.size() && std::memcmp(bytes.data() + offset, text.data(), text.size()) == 0;
+using codecs::Codec;
+
+constexpr Codec kCodecs[] = {
+    {ImageFormat::kJpeg, codecs::read_jpeg_size, codecs::decode_jpeg},
+    {ImageFormat::kPng, codecs::read_png_size, codecs::decode_png},
+    {ImageFormat::kWebP, codecs::read_webp_size, codecs::decode_webp},
+    {ImageFormat::kBmp, codecs::read_bmp_size, codecs::decode_bmp},
+#ifdef ASSEMBLE_GIF
+    {ImageFormat::kGif, codecs::read_gif_size, codecs::decode_gif},
+#endif
+#ifdef ASSEMBLE_TIFF
+    {ImageFormat::kTiff, codecs::read_tiff_size, codecs::decode_tiff},
+#endif
+#ifdef ASSEMBLE_HEIF
+    {ImageFormat::kHeic, codecs::read_heif_size, codecs::decode_heif},
+    {ImageFormat::kAvif, codecs::read_heif_size, codecs::decode_heif},
+#endif
+};
+
+const char* library_of(ImageFormat format) {
+  if (format == ImageFormat::kGif) return "giflib";
+  return format == ImageFormat::kTiff ? "libtiff 4.5" : "libheif";
 }
 
-[[noreturn]] void refuse_unknown(ByteSpan bytes, const std::string& where) {
-  constexpr const char* kHint = "convert it to JPEG, PNG or WebP, or remove it";
+/// @throws InputError saying what the bytes are instead
+const Codec& codec_of(ByteSpan bytes, const std::string& where) {
+  const ImageFormat format = detect_format(bytes);
+  if (const Codec* codec = codecs::find_codec(format)) return *codec;
   if (bytes.empty()) throw InputError(where, "the file is empty", "copy it again or remove it");
-  const struct {
-    size_t offset;
-    std::string_view signature;
-    const char* name;
-  } known[] = {{0, "GIF8", "GIF"},
-               {0, "BM", "BMP"},
-               {0, std::string_view("II*\0", 4), "TIFF"},
-               {0, std::string_view("MM\0*", 4), "TIFF"},
-               {4, "ftypavif", "AVIF"},
-               {4, "ftyphei", "HEIC"},
-               {4, "jP  ", "JPEG 2000"}};
-  for (const auto& format : known) {
-    if (has(bytes, format.offset, format.signature)) {
-      throw InputError(where, concat(format.name, " is not supported"), kHint);
-    }
-  }
-  throw InputError(where, "not a JPEG, PNG or WebP image (unknown first bytes)", kHint);
+  const std::string hint = concat("convert it to ", readable_formats("or"), ", or remove it");
+  if (format == ImageFormat::kUnknown)
+    throw InputError(where, "no image of a known format (unknown first bytes)", hint);
+  throw InputError(
+      where, concat("this build reads no ", format_name(format), ": it was built without ", library_of(format)), hint);
 }
 
 void check_size(ImageSize size, const std::string& where, const DecodeOptions& options) {
@@ -67,39 +76,17 @@ int decode_reduction(const Window& window, const DecodeOptions& options) {
   return reduction;
 }
 
-ImageFormat detect_format(ByteSpan bytes) {
-  if (has(bytes, 0, "\xFF\xD8\xFF")) return ImageFormat::kJpeg;
-  if (has(bytes, 0, "\x89PNG\r\n\x1A\n")) return ImageFormat::kPng;
-  if (has(bytes, 0, "RIFF") && has(bytes, 8, "WEBP")) return ImageFormat::kWebP;
-  return ImageFormat::kUnknown;
+const Codec* codecs::find_codec(ImageFormat format) {
+  const auto found = std::ranges::find(kCodecs, format, &Codec::format);
+  return found == std::end(kCodecs) ? nullptr : &*found;
 }
 
-const char* format_name(ImageFormat format) {
-  switch (format) {
-    case ImageFormat::kJpeg:
-      return "JPEG";
-    case ImageFormat::kPng:
-      return "PNG";
-    case ImageFormat::kWebP:
-      return "WebP";
-    case ImageFormat::kUnknown:
-      break;
-  }
-  return "unknown";
+void codecs::refuse_broken(const std::string& where, const std::string& what) {
+  throw InputError(where, what, "copy it again, save it anew or remove it");
 }
 
 ImageSize read_image_size(ByteSpan bytes, const std::string& where) {
-  switch (detect_format(bytes)) {
-    case ImageFormat::kJpeg:
-      return codecs::read_jpeg_size(bytes, where);
-    case ImageFormat::kPng:
-      return codecs::read_png_size(bytes, where);
-    case ImageFormat::kWebP:
-      return codecs::read_webp_size(bytes, where);
-    case ImageFormat::kUnknown:
-      break;
-  }
-  refuse_unknown(bytes, where);
+  return codec_of(bytes, where).read_size(bytes, where);
 }
 
 bool is_cmyk_jpeg(ByteSpan bytes, const std::string& where) {
@@ -117,7 +104,7 @@ Image decode_image(ByteSpan bytes, const std::string& where, const DecodeOptions
 
 Image decode_window(ByteSpan bytes, const std::string& where, const std::function<Window(ImageSize)>& choose,
                     const DecodeOptions& options) {
-  const ImageFormat format = detect_format(bytes);
+  const Codec& codec = codec_of(bytes, where);
   const int orientation = options.apply_exif_orientation ? exif_orientation(bytes) : 1;
   const auto choose_stored = [&](ImageSize stored) {
     check_size(stored, where, options);
@@ -126,20 +113,7 @@ Image decode_window(ByteSpan bytes, const std::string& where, const std::functio
     check_window(window, turned, where);
     return stored_window(window, stored, orientation);
   };
-  Image image;
-  switch (format) {
-    case ImageFormat::kJpeg:
-      image = codecs::decode_jpeg(bytes, where, choose_stored, options);
-      break;
-    case ImageFormat::kPng:
-      image = codecs::decode_png(bytes, where, choose_stored);
-      break;
-    case ImageFormat::kWebP:
-      image = codecs::decode_webp(bytes, where, choose_stored);
-      break;
-    case ImageFormat::kUnknown:
-      refuse_unknown(bytes, where);
-  }
+  Image image = codec.decode(bytes, where, choose_stored, options);
   return orientation == 1 ? image : turn(image, orientation);
 }
 

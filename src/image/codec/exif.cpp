@@ -21,10 +21,12 @@ class TiffReader {
  public:
   TiffReader(ByteSpan bytes, bool big_endian) : bytes_(bytes), big_endian_(big_endian) {}
 
-  std::optional<uint32_t> number(uint64_t offset, int size) const {
-    if (offset + size > bytes_.size()) return std::nullopt;
-    uint32_t value = 0;
-    for (int i = 0; i < size; ++i) value |= uint32_t{bytes_[offset + i]} << (8 * (big_endian_ ? size - 1 - i : i));
+  std::optional<uint64_t> number(uint64_t offset, uint64_t size) const {
+    if (offset > bytes_.size() || size > bytes_.size() - offset) return std::nullopt;
+    uint64_t value = 0;
+    for (uint64_t i = 0; i < size; ++i) {
+      value |= uint64_t{bytes_[offset + i]} << (8 * (big_endian_ ? size - 1 - i : i));
+    }
     return value;
   }
 
@@ -37,19 +39,24 @@ bool starts_with(ByteSpan bytes, std::string_view text) {
   return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
 }
 
+/// Of a TIFF file or of an EXIF block, which is one. Numbers of BigTIFF are wider.
 int orientation_of_tiff(ByteSpan tiff) {
-  const bool big_endian = starts_with(tiff, std::string_view("MM\0*", 4));
-  if (!big_endian && !starts_with(tiff, std::string_view("II*\0", 4))) return 1;
+  constexpr uint64_t kBigTiff = 43;
+  const bool big_endian = starts_with(tiff, "MM");
+  if (!big_endian && !starts_with(tiff, "II")) return 1;
   const TiffReader reader(tiff, big_endian);
-  const auto directory = reader.number(4, 4);
-  if (!directory) return 1;
-  const auto entries = reader.number(*directory, 2);
+  const auto version = reader.number(2, 2);
+  if (version != 42U && version != kBigTiff) return 1;
+  const bool big = version == kBigTiff;
+  const auto directory = big ? reader.number(8, 8) : reader.number(4, 4);
+  if (!directory || *directory > tiff.size()) return 1;
+  const uint64_t count_size = big ? 8 : 2, entry_size = big ? 20 : 12;
+  const auto entries = reader.number(*directory, count_size);
   if (!entries) return 1;
-  for (uint32_t i = 0; i < *entries; ++i) {
-    const uint64_t entry = uint64_t{*directory} + 2 + uint64_t{12} * i;
+  for (uint64_t i = 0, entry = *directory + count_size; i < *entries; ++i, entry += entry_size) {
     const auto tag = reader.number(entry, 2);
     const auto type = reader.number(entry + 2, 2);
-    const auto value = reader.number(entry + 8, 2);
+    const auto value = reader.number(entry + entry_size - (big ? 8 : 4), 2);
     if (!tag || !type || !value) return 1;
     if (*tag != kOrientationTag) continue;
     return *type == kShortType && *value >= 1 && *value <= 8 ? static_cast<int>(*value) : 1;
@@ -126,10 +133,11 @@ int exif_orientation(ByteSpan bytes) {
       return orientation_of_png(bytes);
     case ImageFormat::kWebP:
       return orientation_of_webp(bytes);
-    case ImageFormat::kUnknown:
-      break;
+    case ImageFormat::kTiff:
+      return orientation_of_tiff(bytes);
+    default:
+      return 1;
   }
-  return 1;
 }
 
 ImageSize turned_size(ImageSize stored, int orientation) {

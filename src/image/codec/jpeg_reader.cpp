@@ -167,7 +167,7 @@ class JpegReader {
   [[noreturn]] void throw_report() {
     const std::string message = reports_.message;
     jpeg_destroy_decompress(&decompress_);
-    throw InputError(where_, "broken JPEG: " + message, "copy it again, save it anew or remove it");
+    refuse_broken(where_, "broken JPEG: " + message);
   }
 
   /// Columns to decode on each side of the window: chroma at the border of what is decoded lacks a neighbour to blend

@@ -56,7 +56,7 @@ class PngReader {
   template <typename Step>
   void guard(Step step) {
     if (setjmp(png_jmpbuf(png_)) != 0) {
-      throw InputError(where_, std::string("broken PNG: ") + message_, "copy it again, save it anew or remove it");
+      refuse_broken(where_, std::string("broken PNG: ") + message_);
     }
     step();
   }
@@ -120,7 +120,8 @@ ImageSize read_png_size(std::span<const uint8_t> bytes, const std::string& where
   return PngReader(bytes, where).size();
 }
 
-Image decode_png(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose) {
+Image decode_png(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose,
+                 const DecodeOptions& options) {
   PngReader reader(bytes, where);
   return reader.decode(choose(reader.size()));
 }

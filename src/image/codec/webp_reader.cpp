@@ -11,14 +11,11 @@
 namespace assemble::codecs {
 namespace {
 
-constexpr const char* kHint = "copy it again, save it anew or remove it";
-
 WebPBitstreamFeatures read_features(std::span<const uint8_t> bytes, const std::string& where) {
   WebPBitstreamFeatures features;
   const VP8StatusCode status = WebPGetFeatures(bytes.data(), bytes.size(), &features);
-  if (status == VP8_STATUS_NOT_ENOUGH_DATA)
-    throw InputError(where, "truncated WebP: the header is not complete", kHint);
-  if (status != VP8_STATUS_OK) throw InputError(where, concat("broken WebP header (status ", status, ")"), kHint);
+  if (status == VP8_STATUS_NOT_ENOUGH_DATA) refuse_broken(where, "truncated WebP: the header is not complete");
+  if (status != VP8_STATUS_OK) refuse_broken(where, concat("broken WebP header (status ", status, ")"));
   return features;
 }
 
@@ -26,7 +23,7 @@ Image decode_still(std::span<const uint8_t> bytes, const std::string& where, Ima
   Image image = Image::create(size.height, size.width);
   const int stride = size.width * Image::kChannels;
   if (!WebPDecodeRGBInto(bytes.data(), bytes.size(), image.pixels.data(), image.pixels.size(), stride)) {
-    throw InputError(where, "broken or truncated WebP data", kHint);
+    refuse_broken(where, "broken or truncated WebP data");
   }
   return image;
 }
@@ -40,11 +37,11 @@ Image decode_first_frame(std::span<const uint8_t> bytes, const std::string& wher
   WebPAnimInfo info;
   if (!decoder || !WebPAnimDecoderGetInfo(decoder.get(), &info) ||
       !WebPAnimDecoderGetNext(decoder.get(), &rgba, &timestamp)) {
-    throw InputError(where, "broken or truncated WebP animation", kHint);
+    refuse_broken(where, "broken or truncated WebP animation");
   }
   if (info.canvas_width != static_cast<uint32_t>(size.width) ||
       info.canvas_height != static_cast<uint32_t>(size.height)) {
-    throw InputError(where, "WebP animation whose canvas differs from its header", kHint);
+    refuse_broken(where, "WebP animation whose canvas differs from its header");
   }
   Image image = Image::create(size.height, size.width);
   for (uint8_t *target = image.pixels.data(), *end = target + image.pixels.size(); target != end;
@@ -61,7 +58,8 @@ ImageSize read_webp_size(std::span<const uint8_t> bytes, const std::string& wher
   return {features.height, features.width};
 }
 
-Image decode_webp(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose) {
+Image decode_webp(std::span<const uint8_t> bytes, const std::string& where, const ChooseWindow& choose,
+                  const DecodeOptions& options) {
   const WebPBitstreamFeatures features = read_features(bytes, where);
   const ImageSize size{features.height, features.width};
   const Window window = choose(size);

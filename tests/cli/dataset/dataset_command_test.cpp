@@ -25,7 +25,7 @@ class DatasetCommandTest : public testing::Test {
         fs::copy(test::drawn_data() / drawn / from, folder_ / split / to);
       }
     }
-    fs::copy_file(folder_ / "Train/tea/00000.png", folder_ / "Train/tea/00000.bmp");
+    fs::copy_file(folder_ / "Train/tea/00000.png", folder_ / "Train/tea/00000.psd");
   }
 
   test::TemporaryFolder folder_;
@@ -37,12 +37,12 @@ TEST_F(DatasetCommandTest, InspectShowsWhereSplitsAreFromAndWhatWasPassedOver) {
   const json measures = json::parse(result.standard_output);
   EXPECT_EQ(measures.at("train_source"), (folder_ / "Train").string());
   EXPECT_EQ(measures.at("validation_source"), (folder_ / "valid").string());
-  EXPECT_EQ(measures.at("passed_over").at("train"), (json{{".bmp", 1}}));
+  EXPECT_EQ(measures.at("passed_over").at("train"), (json{{".psd", 1}}));
   EXPECT_EQ(measures.at("passed_over").at("validation"), json::object());
   EXPECT_EQ(measures.at("classes").at(0).at("name"), "café");
   EXPECT_THAT(result.standard_error, HasSubstr("'valid' is taken for validation, the test images are not"));
   const test::CommandResult text = run_command({"dataset", "inspect", folder_.path().string()});
-  EXPECT_THAT(text.standard_output, HasSubstr("Train\n  passed over: 1 .bmp\n"));
+  EXPECT_THAT(text.standard_output, HasSubstr("Train\n  passed over: 1 .psd\n"));
 }
 
 TEST(DatasetCommand, InspectTakesASetOfOneSplit) {

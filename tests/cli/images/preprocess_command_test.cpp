@@ -104,7 +104,7 @@ TEST_F(PreprocessCommand, WrongArgumentsAreErrorsAndWriteNothing) {
   EXPECT_THAT(message(3, {"--type", "imagenet", (folder_ / "no.jpg").string()}), HasSubstr("no.jpg"));
   const std::string text = (folder_ / "text.jpg").string();
   test::write_bytes(text, Bytes{'t', 'e', 'x', 't'});
-  EXPECT_THAT(message(3, {"--type", "imagenet", photo(), text}), HasSubstr("not a JPEG, PNG or WebP image"));
+  EXPECT_THAT(message(3, {"--type", "imagenet", photo(), text}), HasSubstr("no image of a known format"));
 }
 
 }  // namespace
