@@ -7,6 +7,7 @@
 
 #include "../../src/data/builders/box_xml.h"
 #include "../../src/data/builders/mat_file.h"
+#include "../../src/data/sources/labelled_files.h"
 #include "../../src/data/sources/listing.h"
 #include "../../src/data/sources/splits.h"
 #include "../../src/data/sources/tar_index.h"
@@ -76,6 +77,17 @@ inline void check_text_lists(std::span<const uint8_t> bytes) {
     const std::vector<std::string> names = read_class_names(file.path());
     require(!names.empty() && std::set<std::string>(names.begin(), names.end()).size() == names.size());
   } catch (const InputError&) {
+  }
+  for (const LabelForm form : {LabelForm::kCsv, LabelForm::kJson, LabelForm::kJsonLines}) {
+    try {
+      std::set<std::string> paths;
+      for (const LabelRow& row : parse_labels(decode_text(bytes, "input"), form, /*labels=*/true, "input").rows) {
+        const fs::path path(row.path);
+        require(!row.label.empty() && !path.empty() && path.is_relative() && paths.insert(row.path).second);
+        for (const fs::path& part : path) require(part != "..");
+      }
+    } catch (const InputError&) {
+    }
   }
   const std::string_view raw(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   require(is_utf8(to_utf8(raw)) && (!is_utf8(raw) || to_utf8(raw) == raw));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "assemble/core/choice.h"
+#include "assemble/core/error.h"
 #include "assemble/core/file.h"
 #include "assemble/image/image.h"
 #include "assemble/io/tf_example.h"
@@ -107,6 +108,11 @@ inline constexpr auto kSplits = choices<Split>("split", {{Split::kTrain, "train"
 /// "train", "validation" or "test".
 const char* split_name(Split split);
 
+/// A data set has other splits than the one asked for, or none.
+struct NoSuchSplit : InputError {
+  using InputError::InputError;
+};
+
 /// Which classes a validation split may hold.
 enum class ClassRule {
   kOfTraining,  ///< those of the training split: a classifier's
@@ -117,12 +123,15 @@ enum class ClassRule {
                 ///< are those of training all the same
 };
 
-/// Which files of a folder are its TFRecords, where their names do not say it.
+/// What of a folder is of which split, where names of files and folders do not say it.
 struct RecordFiles {
   /// File names with *, ? and [ ], each for one split: "part-*.tfrecord". Empty: NAME-?????-of-????? by the splits'
   /// names.
   std::string train_files = {};
   std::string validation_files = {};
+  /// A label file (assemble/data/label_file.h) that says which images of a folder are of which split and class, in the
+  /// place of the folder's own parts; its paths are relative to the folder. Empty: there is none.
+  std::string split_file = {};
   bool allow_missing_shards = false;  ///< go on, with a warning, where some of a numbered set are missing
 };
 
@@ -138,7 +147,8 @@ struct ArchivePart {
 /// Splits are told by whole words in any case: train or training; validation, val or valid; else, with a warning, test
 /// or testing. In folders, and within zip and tar files: train/CLASS/IMAGE and validation/CLASS/IMAGE, whatever single
 /// folders stand around them. TFRecords (NAME-?????-of-?????) and tar files (see TarDataset) by a part of their names;
-/// where no tar file names a split, all are one archive. Class names of records from DIR/dataset.json or
+/// where no tar file names a split, all are one archive. A .csv, .json or .jsonl file is a label file, as
+/// assemble/data/label_file.h has it: images without a split are a validation split. Class names of records from DIR/dataset.json or
 /// DIR/classes.txt (one a line), else from the records (see record_classes()). Folders or archives of classes alone are
 /// a validation split. Under ClassRule::kAny the classes of validation are its own, and records need no classes.txt.
 /// @throws InputError for an empty folder, a class without images, no such split, two names of one split, a missing

@@ -16,6 +16,8 @@ void declare_record_files(CLI::App& app, RecordFiles& files) {
   app.add_option("--train-files", files.train_files, "Names of the training files in --data, such as 'part-*.tfrecord'")
       ->group(group);
   app.add_option("--validation-files", files.validation_files, "Names of the validation files in --data")->group(group);
+  app.add_option("--split-file", files.split_file,
+                 "File that says split and class of the images in the folder --data (such as a run's split.csv)");
   app.add_flag("--allow-missing-shards", files.allow_missing_shards,
                "Go on where files of a numbered set are missing; they are named in a warning")
       ->group(group);

@@ -8,7 +8,7 @@
 
 namespace assemble::cli {
 
-/// --train-files, --validation-files, --allow-missing-shards.
+/// --train-files, --validation-files, --split-file, --allow-missing-shards.
 void declare_record_files(CLI::App& app, RecordFiles& files);
 
 /// --label-offset, --class-map.

@@ -9,6 +9,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/data/imagenet_classes.h"
+#include "assemble/data/label_file.h"
 #include "assemble/eval/label_scores.h"
 #include "assemble/report/report.h"
 #include "common/choice_option.h"
@@ -32,7 +33,7 @@ class CheckCommand : public Subcommand {
   CheckCommand() : Subcommand("check", "Find duplicates, leaks, broken and odd images, small classes, wrong labels") {}
 
   void declare(CLI::App& app) override {
-    app.add_option("data,--data", data_, "Data set: folders of classes, a folder of images, TFRecords, tar or zip")
+    app.add_option("data,--data", data_, "Data set: folders of classes, a folder of images, a label file, TFRecords, tar or zip")
         ->required();
     app.add_option("--report", report_, "Page to write that shows what was found, an .html file");
     CLI::Option* fix = add_choice(app, "--fix", fix_, nullptr, kFixes,
@@ -56,7 +57,7 @@ class CheckCommand : public Subcommand {
     std::optional<LoadedModel> model;
     if (!inference_.model.empty()) model = load_embedder(inference_, LoaderOptions().batch_size);
     const std::vector<OpenSplit> splits = open_splits(data_, files_);
-    CheckResult result = check_dataset(data_, splits, options_);
+    CheckResult result = check_dataset(images_root(data_), splits, options_);
     if (model) score_labels(result, splits, model->network, inference_.model, loader_options(*model));
     ordered_json json = to_json(result);
     std::string text = to_text(result);
@@ -110,11 +111,11 @@ class CheckCommand : public Subcommand {
     json["left_out"] = without.size();
     json["out"] = out_;
     if (fix_ == Fix::kList) {
-      write_file(out_, std::string_view(list_left_out(data_, splits, result, without)));
+      write_file(out_, std::string_view(list_left_out(images_root(data_), splits, result, without)));
       text += concat("\n", out_, ": ", without.size(), " images to leave out\n");
       return;
     }
-    const CleanedCopy copy = copy_cleaned(data_, splits, result, without, out_);
+    const CleanedCopy copy = copy_cleaned(images_root(data_), splits, result, without, out_);
     json["copied"] = copy.copied;
     json["kept"] = copy.kept;
     text += concat("\n", out_, ": a copy without ", without.size(), " images, of ", copy.copied + copy.kept, "\n");

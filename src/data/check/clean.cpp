@@ -15,6 +15,7 @@
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/check.h"
 #include "assemble/data/derived_folder.h"
+#include "assemble/data/label_file.h"
 #include "assemble/data/open_images.h"
 
 namespace assemble {
@@ -154,6 +155,10 @@ std::vector<LeftOut> left_out(const CheckResult& result, const std::vector<std::
 CleanedCopy copy_cleaned(const fs::path& root, const std::vector<OpenSplit>& splits, const CheckResult& result,
                          const std::vector<LeftOut>& without, const fs::path& output) {
   for (const OpenSplit& split : splits) {
+    if (dynamic_cast<const LabelledFiles*>(split.images.get()) != nullptr) {
+      throw UsageError(one_line(root.string()), "has its classes in a label file, which a copy would not follow",
+                       "write a list of the images to leave out, and remove their lines");
+    }
     if (split.images->size() == 0 || images_are_files(*split.images)) continue;
     throw UsageError(one_line(root.string()), "holds records or archives, which are not copied in parts",
                      "write a list of the images to leave out, or clean the folder that they were made of");

@@ -14,6 +14,7 @@
 #include "assemble/data/tfrecord_dataset.h"
 #include "assemble/data/zip_dataset.h"
 #include "assemble/image/decode.h"
+#include "sources/labelled_files.h"
 #include "sources/listing.h"
 #include "sources/record_classes.h"
 #include "sources/splits.h"
@@ -23,7 +24,8 @@ namespace {
 
 constexpr const char* kLayouts =
     "expected train/CLASS/IMAGE and validation/CLASS/IMAGE (or val, valid, test), or TFRecords train-00000-of-0000N, "
-    "validation-00000-of-0000N, or tar files with train and val in their names, or a zip file";
+    "validation-00000-of-0000N, or tar files with train and val in their names, or a zip file, or a .csv, .json or "
+    ".jsonl file that names images and their classes";
 
 bool is_folder(const fs::path& path) {
   std::error_code code;
@@ -49,13 +51,6 @@ struct SplitFiles {
   /// Files that name no split are an archive only where nothing else is.
   bool are_data(bool alone) const { return !splits.empty() || (alone && !files.empty()); }
 };
-
-/// Whatever is there, when it does not matter what: the validation split, else the training split.
-std::optional<std::string> choose_any(const std::optional<Split>& split, const std::vector<NamedSplit>& names,
-                                      const std::string& where) {
-  const auto chosen = choose_split(split.value_or(Split::kValidation), names, where);
-  return chosen || split ? chosen : choose_split(Split::kTrain, names, where);
-}
 
 std::vector<NamedSplit> record_splits(const fs::path& directory) {
   std::vector<NamedSplit> splits;
@@ -293,8 +288,10 @@ const char* split_name(Split split) { return split == Split::kTest ? "test" : kS
 
 std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule,
                                       const RecordFiles& files) {
+  if (!files.split_file.empty()) return open_label_file(files.split_file, directory, split, rule);
   std::error_code code;
   if (fs::is_regular_file(directory, code)) {
+    if (is_label_file(directory)) return open_label_file(directory, images_root(directory), split, rule);
     const Archive type = archive_type(directory);
     if (type == Archive::kNone) throw InputError(directory.string(), "is no data set", kLayouts);
     return open_archive(directory, type, split, rule);
@@ -318,7 +315,9 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, Cl
 }
 
 std::unique_ptr<Dataset> open_unlabelled(const fs::path& path, const RecordFiles& files) {
+  if (!files.split_file.empty()) return open_label_file(files.split_file, path, std::nullopt, ClassRule::kAny);
   if (!is_folder(path)) {
+    if (is_label_file(path)) return open_label_file(path, images_root(path), std::nullopt, ClassRule::kAny);
     const Archive type = fs::exists(path) ? archive_type(path) : Archive::kNone;
     if (type != Archive::kNone) return open_archive(path, type, std::nullopt, ClassRule::kAny);
     return std::make_unique<UnlabelledImages>(path);

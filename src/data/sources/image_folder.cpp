@@ -14,16 +14,7 @@
 namespace assemble {
 namespace {
 
-constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
 constexpr const char* kLayout = "expected one folder a class with images in it";
-
-Sample read_sample(const fs::path& path, int64_t label) {
-  Sample sample;
-  sample.encoded = read_file(path, kMaxFileBytes);
-  sample.label = label;
-  sample.name = one_line(path.string());
-  return sample;
-}
 
 void warn_of_classes(const std::string& where, std::vector<std::string> classes, const char* what) {
   constexpr size_t kNamed = 3;
@@ -79,14 +70,14 @@ ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::strin
 
 Sample ImageFolder::read(int64_t index) const {
   const File& file = files_.at(static_cast<size_t>(index));
-  return read_sample(directory_ / file.path, file.label);
+  return read_image_file(directory_ / file.path, file.label);
 }
 
 int64_t ImageFolder::label(int64_t index) const { return files_.at(static_cast<size_t>(index)).label; }
 
 UnlabelledImages::UnlabelledImages(const fs::path& path) : path_(path), files_(find_images(path)) {}
 
-Sample UnlabelledImages::read(int64_t index) const { return read_sample(files_.at(static_cast<size_t>(index)), -1); }
+Sample UnlabelledImages::read(int64_t index) const { return read_image_file(files_.at(static_cast<size_t>(index)), -1); }
 
 fs::path UnlabelledImages::file(int64_t index) const {
   const fs::path& file = files_.at(static_cast<size_t>(index));

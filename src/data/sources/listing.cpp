@@ -124,6 +124,15 @@ std::vector<std::string> folder_names(const fs::path& directory) {
   return names;
 }
 
+Sample read_image_file(const fs::path& path, int64_t label) {
+  constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
+  Sample sample;
+  sample.encoded = read_file(path, kMaxFileBytes);
+  sample.label = label;
+  sample.name = one_line(path.string());
+  return sample;
+}
+
 bool holds_images(const fs::path& directory) {
   std::error_code code;
   for (fs::directory_iterator entry(directory, code), end; !code && entry != end; entry.increment(code)) {

@@ -44,6 +44,10 @@ std::vector<std::string> folder_names(const fs::path& directory);
 /// Does an image lie in the folder itself?
 bool holds_images(const fs::path& directory);
 
+/// An image that is a file of its own.
+/// @throws InputError when it cannot be read
+Sample read_image_file(const fs::path& path, int64_t label);
+
 /// Lists images below folders, links followed, each real folder once.
 class ImageLister {
  public:

@@ -7,6 +7,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "assemble/data/image_folder.h"
+#include "assemble/data/label_file.h"
 #include "sources/listing.h"
 
 namespace assemble {
@@ -22,6 +23,7 @@ bool has_images_beside_classes(const fs::path& path, const Dataset& dataset) {
 fs::path relative_file(const Dataset& dataset, int64_t index) {
   if (const auto* folder = dynamic_cast<const ImageFolder*>(&dataset)) return folder->file(index);
   if (const auto* images = dynamic_cast<const UnlabelledImages*>(&dataset)) return images->file(index);
+  if (const auto* files = dynamic_cast<const LabelledFiles*>(&dataset)) return files->file(index);
   return {};
 }
 

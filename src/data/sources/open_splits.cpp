@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
 #include "assemble/data/image_folder.h"
+#include "sources/labelled_files.h"
 #include "sources/listing.h"
 #include "sources/splits.h"
 
@@ -48,6 +49,8 @@ bool is_of_no_split(const Dataset& images, const fs::path& path) {
 }  // namespace
 
 std::vector<OpenSplit> open_splits(const fs::path& path, const RecordFiles& files) {
+  if (!files.split_file.empty()) return open_label_splits(files.split_file, path);
+  if (is_label_file(path) && !fs::is_directory(path)) return open_label_splits(path, images_root(path));
   std::vector<OpenSplit> splits;
   if (is_flat(path)) {
     splits.push_back({std::nullopt, open_unlabelled(path, files)});

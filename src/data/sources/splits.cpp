@@ -85,6 +85,11 @@ bool has_training_classes(const std::optional<Split>& split, ClassRule rule) {
   return split && *split != Split::kTrain && rule != ClassRule::kAny && rule != ClassRule::kOwn;
 }
 
+Split split_of(SplitName name) {
+  if (name == SplitName::kTrain) return Split::kTrain;
+  return name == SplitName::kTest ? Split::kTest : Split::kValidation;
+}
+
 std::optional<SplitName> split_called(std::string_view name) {
   static const std::map<std::string, SplitName> kNames{
       {"train", SplitName::kTrain},    {"training", SplitName::kTrain},   {"validation", SplitName::kValidation},
@@ -122,6 +127,12 @@ std::optional<std::string> choose_split(Split split, const std::vector<NamedSpli
   const auto test = choose(SplitName::kTest, names, where);
   if (test) log_warning(concat(where, ": holds no validation images; '", *test, "' is taken for validation"));
   return test;
+}
+
+std::optional<std::string> choose_any(const std::optional<Split>& split, const std::vector<NamedSplit>& names,
+                                      const std::string& where) {
+  const auto chosen = choose_split(split.value_or(Split::kValidation), names, where);
+  return chosen || split ? chosen : choose_split(Split::kTrain, names, where);
 }
 
 SplitFolders find_splits(const Look& look, bool labelled, const std::string& where) {

@@ -13,16 +13,13 @@
 
 namespace assemble {
 
-/// A data set has other splits than the one asked for.
-struct NoSuchSplit : InputError {
-  using InputError::InputError;
-};
-
 /// Whether the classes of a split are those of training, where that is there.
 bool has_training_classes(const std::optional<Split>& split, ClassRule rule);
 
 /// What names say. Test images are taken for validation where no others are.
 enum class SplitName { kTrain, kValidation, kTest };
+
+Split split_of(SplitName name);
 
 /// A part of a data set with the name by which it says its split.
 struct NamedSplit {
@@ -42,6 +39,11 @@ std::optional<NamedSplit> split_in_file_name(const std::string& file);
 /// @param names each once
 /// @throws InputError when two names stand for the split
 std::optional<std::string> choose_split(Split split, const std::vector<NamedSplit>& names, const std::string& where);
+
+/// What to take when it does not matter what: the validation split, else the training split.
+/// @param split the one asked for; nothing: any
+std::optional<std::string> choose_any(const std::optional<Split>& split, const std::vector<NamedSplit>& names,
+                                      const std::string& where);
 
 /// What lies in a folder, of a disk or an archive.
 struct Level {
