@@ -84,7 +84,7 @@ TEST_F(CleanTest, CopiesTheOthersAndGoesOn) {
             test::read_text(data_ / "train/dotted disc/00002.png"));
 
   fs::remove(out / "train/dotted disc/00002.png");
-  const CleanedCopy again = copy_cleaned(data_, splits_, result_, without, out);
+  const CopiedFiles again = copy_cleaned(data_, splits_, result_, without, out);
   EXPECT_EQ(again.copied, 1);
   EXPECT_EQ(files_in(out), expected);
   EXPECT_THAT(error_of<UsageError>([&] { copy_cleaned(data_, splits_, result_, {}, out); }),

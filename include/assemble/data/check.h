@@ -9,6 +9,7 @@
 
 #include "assemble/core/choice.h"
 #include "assemble/data/dataset.h"
+#include "assemble/data/derived_folder.h"
 
 namespace assemble {
 
@@ -173,17 +174,11 @@ std::vector<std::string> left_out_kinds();
 /// @param kinds of left_out_kinds(). @throws UsageError for others
 std::vector<LeftOut> left_out(const CheckResult& result, const std::vector<std::string>& kinds);
 
-/// What copy_cleaned() did.
-struct CleanedCopy {
-  int64_t copied = 0;
-  int64_t kept = 0;  ///< were there already
-};
-
 /// Copies the images of a folder but for some, under their own paths. The folder goes on where it was interrupted; of
 /// another data set or with other images left out it is refused. The data set itself is only read.
 /// @throws UsageError when the images are no files, or the folder lies in the data set or around it; RunError when it
 ///         cannot be written
-CleanedCopy copy_cleaned(const fs::path& root, const std::vector<OpenSplit>& splits, const CheckResult& result,
+CopiedFiles copy_cleaned(const fs::path& root, const std::vector<OpenSplit>& splits, const CheckResult& result,
                          const std::vector<LeftOut>& without, const fs::path& output);
 
 /// The paths of the images left out, below the data set's folder, one a line, in the bytes they have there; of records

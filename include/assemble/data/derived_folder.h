@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/choice.h"
 #include "assemble/core/file.h"
 
 namespace assemble {
@@ -14,6 +15,18 @@ struct DerivedReport {
   int64_t written = 0;                  ///< files, or sequences
   int64_t kept = 0;                     ///< those that were there already
   std::vector<std::string> unreadable;  ///< what was wrong with the images left out
+};
+
+/// How files come into a folder.
+enum class CopyMethod { kCopy, kHardLink, kSymbolicLink };
+inline constexpr auto kCopyMethods = choices<CopyMethod>(
+    "copy method",
+    {{CopyMethod::kCopy, "copy"}, {CopyMethod::kHardLink, "hard-link"}, {CopyMethod::kSymbolicLink, "link"}});
+
+/// What came of filling a folder with files.
+struct CopiedFiles {
+  int64_t copied = 0;
+  int64_t kept = 0;  ///< were there already
 };
 
 /// To be called before results are written: they may not lie in the data they are made of, links followed, or they

@@ -115,7 +115,7 @@ class CheckCommand : public Subcommand {
       text += concat("\n", out_, ": ", without.size(), " images to leave out\n");
       return;
     }
-    const CleanedCopy copy = copy_cleaned(images_root(data_), splits, result, without, out_);
+    const CopiedFiles copy = copy_cleaned(images_root(data_), splits, result, without, out_);
     json["copied"] = copy.copied;
     json["kept"] = copy.kept;
     text += concat("\n", out_, ": a copy without ", without.size(), " images, of ", copy.copied + copy.kept, "\n");
