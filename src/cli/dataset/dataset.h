@@ -9,6 +9,7 @@ namespace assemble::cli {
 std::unique_ptr<Subcommand> make_build_command();
 std::unique_ptr<Subcommand> make_check_command();
 std::unique_ptr<Subcommand> make_inspect_command();
+std::unique_ptr<Subcommand> make_split_command();
 std::unique_ptr<Subcommand> make_draw_command();
 
 }  // namespace assemble::cli

@@ -5,10 +5,11 @@
 namespace assemble::cli {
 
 std::unique_ptr<Subcommand> make_dataset_command() {
-  auto command = std::make_unique<SubcommandGroup>("dataset", "Build, inspect, check and draw data sets");
+  auto command = std::make_unique<SubcommandGroup>("dataset", "Build, inspect, check, split and draw data sets");
   command->add(make_build_command());
   command->add(make_inspect_command());
   command->add(make_check_command());
+  command->add(make_split_command());
   command->add(make_draw_command());
   return command;
 }

@@ -48,6 +48,10 @@ class LabelSource {
     for (LabelRow& row : read_.rows) row.split = split_of(named->split);
   }
 
+  /// @param rows each with a split
+  LabelSource(std::vector<LabelRow> rows, const fs::path& root)
+      : file_("split"), root_(root), where_(one_line(root.string())), read_{std::move(rows), true} {}
+
   const std::string& where() const { return where_; }
   bool has_splits() const { return read_.splits; }
 
@@ -169,6 +173,11 @@ std::unique_ptr<Dataset> open_label_file(const fs::path& file, const fs::path& r
   auto dataset = source.open(*taken, std::move(known));
   warn_passed_over(dataset->passed_over(), source.where());
   return dataset;
+}
+
+std::unique_ptr<Dataset> open_rows(const std::vector<LabelRow>& rows, const fs::path& root, Split split) {
+  const LabelSource source(rows, root);
+  return source.open(split, LabelSource::classes_of(source.rows_of(Split::kTrain)));
 }
 
 std::vector<OpenSplit> open_label_splits(const fs::path& file, const fs::path& root) {

@@ -20,6 +20,9 @@ LabelRows parse_labels(const std::string& text, LabelForm form, bool labels, con
 std::unique_ptr<Dataset> open_label_file(const fs::path& file, const fs::path& root, const std::optional<Split>& split,
                                          ClassRule rule);
 
+/// The rows of one split, with the classes of training.
+std::unique_ptr<Dataset> open_rows(const std::vector<LabelRow>& rows, const fs::path& root, Split split);
+
 std::vector<OpenSplit> open_label_splits(const fs::path& file, const fs::path& root);
 
 }  // namespace assemble
