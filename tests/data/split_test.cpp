@@ -190,18 +190,21 @@ TEST_F(SplitTest, LabelFilesAreSplitIntoFoldersOfTheirClasses) {
 TEST_F(SplitTest, OpensWhatItMadeAsItsListDoes) {
   add("cat", 10);
   add("dog", 10);
-  const MadeSplit made = open_with_split(data_, {.validation = 0.2});
-  EXPECT_EQ(made.train->size(), 16);
-  EXPECT_EQ(made.validation->size(), 4);
-  EXPECT_THAT(made.validation->class_names(), ElementsAre("cat", "dog"));
+  EXPECT_TRUE(can_be_split(open_splits(data_)));
+  const SplitPlan split = plan({.validation = 0.2});
+  const auto made = open_planned(data_, split, Split::kTrain),
+             validation = open_planned(data_, split, Split::kValidation);
+  EXPECT_EQ(made->size(), 16);
+  EXPECT_EQ(validation->size(), 4);
+  EXPECT_THAT(validation->class_names(), ElementsAre("cat", "dog"));
   const fs::path list = folder_ / "split.csv";
-  write_file(list, std::string_view(label_file_text(made.rows)));
+  write_file(list, std::string_view(label_file_text(split.rows)));
   const RecordFiles files{.split_file = list.string()};
   const auto train = open_dataset(data_, Split::kTrain, {}, files);
-  ASSERT_EQ(train->size(), made.train->size());
+  ASSERT_EQ(train->size(), made->size());
   for (int64_t i = 0; i < train->size(); ++i) {
-    EXPECT_EQ(image_name(*train, i), image_name(*made.train, i));
-    EXPECT_EQ(train->label(i), made.train->label(i));
+    EXPECT_EQ(image_name(*train, i), image_name(*made, i));
+    EXPECT_EQ(train->label(i), made->label(i));
   }
 }
 

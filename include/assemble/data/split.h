@@ -56,12 +56,11 @@ SplitPlan plan_split(const fs::path& data, const std::vector<OpenSplit>& splits,
 ///         no folder can be named after; RunError when it cannot be written
 CopiedFiles copy_split(const fs::path& data, const SplitPlan& plan, const fs::path& output, CopyMethod method);
 
-/// A data set that had no splits, with some made.
-struct MadeSplit {
-  std::unique_ptr<Dataset> train, validation;
-  std::vector<LabelRow> rows;
-};
-/// @throws UsageError and InputError as plan_split() and open_splits() do
-MadeSplit open_with_split(const fs::path& data, const SplitOptions& options, const RecordFiles& files = {});
+/// Whether a data set is what plan_split() takes: images of no split, with classes, in files of their own.
+/// @param splits of open_splits()
+bool can_be_split(const std::vector<OpenSplit>& splits);
+
+/// One split of a plan, with the classes of training.
+std::unique_ptr<Dataset> open_planned(const fs::path& data, const SplitPlan& plan, Split split);
 
 }  // namespace assemble

@@ -30,7 +30,8 @@ struct EpochSummary {
 /// The rows of RUN/summary.csv. @throws InputError naming the line when there is no such file or it is another
 std::vector<EpochSummary> read_summary(const fs::path& run);
 
-/// The files a training run leaves: config.toml, environment.json, metrics.jsonl, summary.csv, TensorBoard events.
+/// The files a training run leaves: config.toml, environment.json, metrics.jsonl, summary.csv, TensorBoard events, and
+/// split.csv where it made the splits.
 /// A folder is one process' at a time. One that this created and nothing was written to is removed again.
 class RunFolder {
  public:
@@ -50,6 +51,8 @@ class RunFolder {
   void keep_checkpoint(int64_t step, int count) const;
   /// The newest checkpoint that can be read; checkpoint() where there is none.
   fs::path newest_checkpoint() const;
+  /// Which image was of which split, where the run made the splits (assemble/data/label_file.h).
+  static fs::path split_file(const fs::path& folder) { return folder / "split.csv"; }
   fs::path last() const { return folder_ / "last.safetensors"; }
   fs::path best() const { return folder_ / "best.safetensors"; }
 

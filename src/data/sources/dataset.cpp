@@ -288,7 +288,7 @@ const char* split_name(Split split) { return split == Split::kTest ? "test" : kS
 
 std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, ClassRule rule,
                                       const RecordFiles& files) {
-  if (!files.split_file.empty()) return open_label_file(files.split_file, directory, split, rule);
+  if (!files.split_file.empty()) return open_label_file(files.split_file, images_root(directory), split, rule);
   std::error_code code;
   if (fs::is_regular_file(directory, code)) {
     if (is_label_file(directory)) return open_label_file(directory, images_root(directory), split, rule);
@@ -315,7 +315,7 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, Cl
 }
 
 std::unique_ptr<Dataset> open_unlabelled(const fs::path& path, const RecordFiles& files) {
-  if (!files.split_file.empty()) return open_label_file(files.split_file, path, std::nullopt, ClassRule::kAny);
+  if (!files.split_file.empty()) return open_label_file(files.split_file, images_root(path), std::nullopt, ClassRule::kAny);
   if (!is_folder(path)) {
     if (is_label_file(path)) return open_label_file(path, images_root(path), std::nullopt, ClassRule::kAny);
     const Archive type = fs::exists(path) ? archive_type(path) : Archive::kNone;

@@ -49,7 +49,7 @@ bool is_of_no_split(const Dataset& images, const fs::path& path) {
 }  // namespace
 
 std::vector<OpenSplit> open_splits(const fs::path& path, const RecordFiles& files) {
-  if (!files.split_file.empty()) return open_label_splits(files.split_file, path);
+  if (!files.split_file.empty()) return open_label_splits(files.split_file, images_root(path));
   if (is_label_file(path) && !fs::is_directory(path)) return open_label_splits(path, images_root(path));
   std::vector<OpenSplit> splits;
   if (is_flat(path)) {

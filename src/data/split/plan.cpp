@@ -155,14 +155,14 @@ SplitPlan plan_split(const fs::path& data, const std::vector<OpenSplit>& splits,
   return plan;
 }
 
-MadeSplit open_with_split(const fs::path& data, const SplitOptions& options, const RecordFiles& files) {
-  SplitPlan plan = plan_split(data, open_splits(data, files), options);
-  const fs::path root = images_root(data);
-  MadeSplit made;
-  made.train = open_rows(plan.rows, root, Split::kTrain);
-  made.validation = open_rows(plan.rows, root, Split::kValidation);
-  made.rows = std::move(plan.rows);
-  return made;
+bool can_be_split(const std::vector<OpenSplit>& splits) {
+  if (splits.size() != 1 || splits.front().split) return false;
+  const Dataset& images = *splits.front().images;
+  return images.classes() > 0 && images_are_files(images);
+}
+
+std::unique_ptr<Dataset> open_planned(const fs::path& data, const SplitPlan& plan, Split split) {
+  return open_rows(plan.rows, images_root(data), split);
 }
 
 }  // namespace assemble

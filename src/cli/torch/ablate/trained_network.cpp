@@ -28,9 +28,9 @@ ConfiguredTraining::ConfiguredTraining(const std::vector<TomlEntry>& options, co
 
 TrainResult train_network(const std::vector<TomlEntry>& options, const std::string& file, const fs::path& data,
                           const fs::path& run, bool resume) {
-  const ConfiguredTraining training(options, file, data, run);
-  const bool goes_on = resume && fs::exists(run / "checkpoint.safetensors");
-  TrainResult result = training.job.run(training.app, goes_on, /*overwrite=*/!goes_on);
+  ConfiguredTraining training(options, file, data, run);
+  training.job.resume = resume && fs::exists(run / "checkpoint.safetensors");
+  TrainResult result = training.job.run(training.app, /*overwrite=*/!training.job.resume);
   if (result.interrupted) throw RunError(run.string(), "interrupted", "start it again: it goes on");
   return result;
 }

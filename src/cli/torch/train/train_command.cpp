@@ -24,7 +24,7 @@ class TrainCommand : public Subcommand {
     job_.declare(app);
     plan_.declare(app);
     ranks_.declare(app);
-    app.add_flag("--resume", resume_, "Go on from the run folder's checkpoint")->configurable(false);
+    app.add_flag("--resume", job_.resume, "Go on from the run folder's checkpoint")->configurable(false);
     app.add_flag("--overwrite", overwrite_, "Remove the run that the folder holds, and begin anew")
         ->configurable(false);
   }
@@ -33,7 +33,7 @@ class TrainCommand : public Subcommand {
 
   void run() override {
     const bool several = ranks_.processes > 1 || ranks_.place().world > 1;
-    plan_.make(*declared_, job_, resume_, several);
+    plan_.make(*declared_, job_, several);
     job_.check();
     if (plan_.is_dry()) {
       const TrainPlan::Description plan = plan_.describe(app(), job_);
@@ -44,7 +44,7 @@ class TrainCommand : public Subcommand {
       return launch_processes(ranks_.processes, interrupt.token());
     }
     const Ranks place = ranks_.place();
-    const TrainResult result = place.world == 1 ? job_.run(app(), resume_, overwrite_) : train_as(place);
+    const TrainResult result = place.world == 1 ? job_.run(app(), overwrite_) : train_as(place);
     if (place.rank == 0) report(result);
     if (result.interrupted && !InterruptGuard::was_keyboard()) throw_stopped();
   }
@@ -54,7 +54,7 @@ class TrainCommand : public Subcommand {
     std::optional<ScopedLogSink> sink;
     if (place.rank > 0) sink.emplace(std::make_shared<RankSink>(log_sink(), place.name()));
     try {
-      return job_.run(app(), resume_, overwrite_, ranks_.connect(place), place.local_world);
+      return job_.run(app(), overwrite_, ranks_.connect(place), place.local_world);
     } catch (const Error& error) {
       if (place.rank == 0) throw;
       throw Error(error.code(), place.name(), error.what(), "");
@@ -100,7 +100,7 @@ class TrainCommand : public Subcommand {
     print(json, text);
   }
 
-  bool resume_ = false, overwrite_ = false;
+  bool overwrite_ = false;
   CLI::App* declared_ = nullptr;
   TrainJob job_;
   TrainPlan plan_;

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "assemble/core/encoding.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
+#include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
+#include "assemble/data/split.h"
 #include "assemble/io/toml.h"
+#include "assemble/train/run_folder.h"
 #include "assemble/train/run_observers.h"
 #include "common/config.h"
 #include "common/data_options.h"
 #include "common/interrupt.h"
+#include "common/numbers.h"
 #include "common/outputs.h"
 #include "torch/train/epoch_time.h"
 #include "torch/train/ranks_options.h"
@@ -58,18 +63,47 @@ void refuse_changes(const fs::path& config, const std::string& now) {
 }  // namespace
 
 void TrainJob::declare(CLI::App& app) {
-  app.add_option("--data", data, "Data set: folders of classes, or TFRecords")->required();
+  app.add_option("--data", data, "Data set: folders of classes, a label file, TFRecords, tar or zip")->required();
   app.add_option("--out", out, "Run folder")->required();
   declare_record_files(app, files);
+  app.add_option("--validation-share", validation_share_,
+                 "Of each class that validates, where the data set has no splits: the run's split.csv says which")
+      ->transform(real(0.001, 0.9));
   flags_.declare(app);
 }
 
 const TrainJob::Splits& TrainJob::splits() const {
   if (splits_.train) return splits_;
   const bool retrieves = options().validation.metric == ValidationMetric::kRecallAt1;
-  splits_ = {open_dataset(data, Split::kTrain, ClassRule::kOfTraining, files),
-             open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : ClassRule::kOfTraining, files)};
+  const ClassRule rule = retrieves ? ClassRule::kAny : ClassRule::kOfTraining;
+  try {
+    splits_ = {open_dataset(data, Split::kTrain, ClassRule::kOfTraining, files),
+               open_dataset(data, Split::kValidation, rule, files),
+               {}};
+  } catch (const NoSuchSplit&) {
+    const std::vector<OpenSplit> parts = open_splits(data, files);
+    if (!can_be_split(parts)) throw;
+    splits_ = split_whole(parts);
+  }
   return splits_;
+}
+
+TrainJob::Splits TrainJob::split_whole(const std::vector<OpenSplit>& whole) const {
+  const fs::path recorded = RunFolder::split_file(out);
+  if (resume && fs::exists(recorded)) {
+    const RecordFiles as_recorded{.split_file = recorded.string()};
+    const fs::path root = images_root(data);
+    return {open_dataset(root, Split::kTrain, ClassRule::kOfTraining, as_recorded),
+            open_dataset(root, Split::kValidation, ClassRule::kOfTraining, as_recorded),
+            {}};
+  }
+  // Of one seed: runs with several are measured with the same images.
+  const SplitPlan plan = plan_split(data, whole, {.validation = validation_share_});
+  Splits made{open_planned(data, plan, Split::kTrain), open_planned(data, plan, Split::kValidation), plan.rows};
+  log_info(concat(one_line(data), ": has no splits; of each class ", format_number(100 * validation_share_, 1),
+                  " % validate, ", made.validation->size(), " images (`validation_share`), and ", made.train->size(),
+                  " train"));
+  return made;
 }
 
 TrainOptions TrainJob::options_of(const Communicator& ranks, int on_this_machine) const {
@@ -85,29 +119,29 @@ TrainOptions TrainJob::options_of(const Communicator& ranks, int on_this_machine
 }
 
 double TrainJob::seconds_an_epoch(const std::function<void(TrainOptions&)>& change) const {
-  const auto& [train, validation] = splits();
+  const auto& [train, validation, made] = splits();
   TrainOptions options = options_of(Communicator(), /*on_this_machine=*/1);
   if (change) change(options);
   const InterruptGuard interrupt;
   return cli::seconds_an_epoch(*train, *validation, options, interrupt.token());
 }
 
-TrainResult TrainJob::run(const CLI::App& app, bool resume, bool overwrite, const std::shared_ptr<Communicator>& ranks,
+TrainResult TrainJob::run(const CLI::App& app, bool overwrite, const std::shared_ptr<Communicator>& ranks,
                           int on_this_machine) const {
   keep_freed_memory();
   try {
     require_same_options(*ranks, effective_config(app));
-    return train(app, resume, overwrite, options_of(*ranks, on_this_machine), ranks);
+    return train(app, overwrite, options_of(*ranks, on_this_machine), ranks);
   } catch (const std::exception& error) {
     ranks->fail(error.what());
     throw;
   }
 }
 
-TrainResult TrainJob::train(const CLI::App& app, bool resume, bool overwrite, TrainOptions options,
+TrainResult TrainJob::train(const CLI::App& app, bool overwrite, TrainOptions options,
                             const std::shared_ptr<Communicator>& ranks) const {
   if (ranks->is_first()) check_output_folder("--out", out, {data});
-  const auto& [train, validation] = splits();
+  const auto& [train, validation, made] = splits();
   if (!ranks->is_first()) {
     Trainer trainer(*train, *validation, options, {}, ranks);
     const InterruptGuard interrupt;
@@ -123,6 +157,11 @@ TrainResult TrainJob::train(const CLI::App& app, bool resume, bool overwrite, Tr
   if (overwrite) folder.remove_run();
   folder.write_environment({"assemble", "train", "--config", config_file.string()});
   folder.write_config(config);
+  if (!made.empty()) {
+    const fs::path file = RunFolder::split_file(folder.path());
+    write_file(file, std::string_view(label_file_text(made)));
+    log_info(concat(file.string(), " says which images validate; `assemble eval` takes it as --split-file"));
+  }
   log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",
                   train->classes(), " classes, ", trainer.steps_per_epoch(), " steps an epoch",
                   ranks->is_shared() ? concat(", ", ranks->world(), " processes") : ""));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/data/label_file.h"
 #include "assemble/train/trainer.h"
 
 namespace assemble::cli {
@@ -58,14 +59,16 @@ class TrainJob {
   /// @param app holds the parsed options, which become config.toml
   /// @param ranks processes that train together
   /// @param on_this_machine of them, which share its cores
-  TrainResult run(const CLI::App& app, bool resume, bool overwrite = false,
+  TrainResult run(const CLI::App& app, bool overwrite = false,
                   const std::shared_ptr<Communicator>& ranks = std::make_shared<Communicator>(),
                   int on_this_machine = 1) const;
 
   struct Splits {
     std::unique_ptr<Dataset> train, validation;
+    std::vector<LabelRow> made;  ///< where the data set has none: what each image was drawn for
   };
-  /// The data set, which is opened once. @throws InputError, UsageError for data that cannot be used
+  /// The data set, which is opened once. Images without splits are split, as the run that is resumed had them. @throws
+  /// InputError, UsageError for data that cannot be used
   const Splits& splits() const;
   /// The options as parsed. @throws UsageError for values that do not fit
   TrainOptions options() const { return flags_.options(); }
@@ -76,13 +79,17 @@ class TrainJob {
   std::string data;
   std::string out;
   RecordFiles files;
+  bool resume = false;  ///< go on with the run that `out` holds
 
  private:
+  /// @param whole of open_splits(), which can be split
+  Splits split_whole(const std::vector<OpenSplit>& whole) const;
   TrainOptions options_of(const Communicator& ranks, int on_this_machine) const;
-  TrainResult train(const CLI::App& app, bool resume, bool overwrite, TrainOptions options,
+  TrainResult train(const CLI::App& app, bool overwrite, TrainOptions options,
                     const std::shared_ptr<Communicator>& ranks) const;
 
   TrainFlags flags_;
+  double validation_share_ = 0.1;
   mutable Splits splits_;
 };
 

@@ -94,11 +94,11 @@ void TrainPlan::declare(CLI::App& app) {
       ->configurable(false);
 }
 
-void TrainPlan::make(CLI::App& app, const TrainJob& job, bool resume, bool several_processes) {
+void TrainPlan::make(CLI::App& app, const TrainJob& job, bool several_processes) {
   const bool by_itself = wants_auto(app);
   if (!by_itself && minutes_ == 0) return;
   const fs::path config = fs::path(job.out) / "config.toml";
-  if (resume && fs::exists(config)) return apply_entries(app, read_config(config.string()), config.string());
+  if (job.resume && fs::exists(config)) return apply_entries(app, read_config(config.string()), config.string());
   if (several_processes) {
     throw UsageError(by_itself ? "--recipe auto" : "--minutes", "plans runs of one process",
                      "--dry-run says what it would choose: give that to all of them as --config");
@@ -158,7 +158,7 @@ void TrainPlan::fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself) {
 
 TrainPlan::Description TrainPlan::describe(const CLI::App& app, const TrainJob& job) const {
   const TrainOptions options = job.options();
-  const auto& [train, validation] = job.splits();
+  const auto& [train, validation, made] = job.splits();
   const double seconds = seconds_an_epoch_ ? *seconds_an_epoch_ : job.seconds_an_epoch();
   const ModelCost cost = measure_cost(Arch::parse(options.arch), train->classes(), options.preprocessing.train_size);
   const auto epochs = static_cast<double>(options.epochs);

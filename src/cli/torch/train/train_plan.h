@@ -20,7 +20,7 @@ class TrainPlan {
   /// config.toml.
   /// @param job whose options `app` holds, parsed
   /// @throws UsageError for options that contradict a plan, and where several processes train
-  void make(CLI::App& app, const TrainJob& job, bool resume, bool several_processes);
+  void make(CLI::App& app, const TrainJob& job, bool several_processes);
   /// Whether the run is to be described, and not to begin.
   bool is_dry() const { return dry_; }
   /// What the run would be.
