@@ -41,8 +41,10 @@ ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const
   FrameLoader loader(dataset.size(),
                      [&](int64_t index) {
                        const Sample sample = dataset.read(index);
-                       const Image image = resize_and_crop(decode_image(sample.encoded, sample.name),
-                                                           preprocessing.eval_resize, 0, sample.name);
+                       const Image whole =
+                           decode_image(sample.encoded, sample.name,
+                                        {.apply_exif_orientation = preprocessing.apply_exif_orientation});
+                       const Image image = resize_and_crop(whole, preprocessing.eval_resize, 0, sample.name);
                        return diagonal_crops(image, preprocessing.eval_size, shifts);
                      },
                      {preprocessing, network.loader.threads, network.loader.max_broken});

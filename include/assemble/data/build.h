@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "assemble/core/file.h"
+#include "assemble/image/decode.h"
 #include "assemble/image/image.h"
 
 namespace assemble {
@@ -59,7 +60,8 @@ struct BuildOptions {
   int max_side = 0;           ///< larger images are scaled down to this longer side; 0: never
   int quality = 0;            ///< 1…100: images become JPEGs of this quality where that makes them smaller; 0: never
   bool crop_to_box = false;   ///< of Builder::boxed sets: images are cut to their largest box; one without is left out
-  bool seekable = false;      ///< JPEGs go through seekable_jpeg
+  ExifRule exif = ExifRule::kIgnore;  ///< kTurn: a tagged image without boxes becomes a turned JPEG of quality 100
+  bool seekable = false;              ///< JPEGs go through seekable_jpeg
 };
 
 /// Counts of what was written.

@@ -22,7 +22,7 @@ namespace assemble {
 enum class ImageFault {
   kBroken,          ///< cannot be read or decoded
   kWrongExtension,  ///< the file's extension is another format's
-  kTurned,          ///< an EXIF tag turns it, which training does not follow
+  kTurned,          ///< an EXIF tag turns it, which training follows when asked to (ExifRule)
   kBlurred,         ///< its strongest edges are soft in some direction: out of focus, shaken or enlarged
   kDark,            ///< 95 % of the pixels are darker than a quarter of the range
   kBright,          ///< 95 % of the pixels are brighter than four fifths of the range

@@ -9,6 +9,7 @@
 #include "assemble/data/dataset.h"
 #include "assemble/data/derived_folder.h"
 #include "assemble/image/corruptions.h"
+#include "assemble/image/decode.h"
 
 namespace assemble {
 
@@ -27,6 +28,7 @@ struct CorruptSetOptions {
   std::vector<int> severities{1, 2, 3, 4, 5};
   int resize = 256;  ///< short side, pixels, antialiased bilinear; 0: as it is
   int crop = 224;    ///< side of the square cut from the middle; 0: none
+  ExifRule exif = ExifRule::kIgnore;
   uint64_t seed = 0;
   fs::path frost_dir;  ///< load_frost_textures(); empty: drawn frost
   CorruptFormat format = CorruptFormat::kJpeg;

@@ -8,6 +8,7 @@
 #include "assemble/core/choice.h"
 #include "assemble/data/dataset.h"
 #include "assemble/data/derived_folder.h"
+#include "assemble/image/decode.h"
 #include "assemble/image/perturbations.h"
 
 namespace assemble {
@@ -26,6 +27,7 @@ struct PerturbSetOptions {
   std::vector<std::string> kinds{perturbation_names().begin(), perturbation_names().begin() + kOfficialPerturbations};
   int resize = 256;  ///< short side before the sequence is made, pixels, antialiased bilinear; 0: as it is
   int crop = 224;    ///< side of the frames, pixels
+  ExifRule exif = ExifRule::kIgnore;
   uint64_t seed = 0;
   PerturbFormat format = PerturbFormat::kMp4;
   int threads = 0;         ///< 0: every core

@@ -25,6 +25,14 @@ inline constexpr auto kDecodings =
 /// From "exact" or "fast". @throws UsageError for anything else
 Decoding parse_decoding(const std::string& text);
 
+/// What becomes of an image's EXIF orientation tag.
+enum class ExifRule {
+  kIgnore,  ///< pixels as stored, as TensorFlow, torchvision and timm read them
+  kTurn,    ///< turned and mirrored as the tag says, as viewers, OpenCV and Ultralytics do
+};
+inline constexpr auto kExifRules =
+    choices<ExifRule>("exif", {{ExifRule::kIgnore, "ignore"}, {ExifRule::kTurn, "turn"}});
+
 struct DecodeOptions {
   Decoding decoding = Decoding::kExact;
   /// With Decoding::kFast, the size that the window will be scaled to: it may come back smaller than asked for, by

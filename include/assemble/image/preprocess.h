@@ -57,6 +57,8 @@ struct Preprocessing {
   /// Black borders make the image square before anything else (family kReid alone), so that aspect is kept.
   bool pad_to_square = false;
 
+  ExifRule exif() const { return apply_exif_orientation ? ExifRule::kTurn : ExifRule::kIgnore; }
+
   /// From a type name of the original:
   ///  - "imagenet" (224, resize int(224/0.875)), "imagenet_NNN" (NNN), "imagenet_TTT_EEE" (train TTT, evaluate EEE),
   ///    each with suffix "a" (resize to size + 1);

@@ -22,6 +22,7 @@ LoadedModel load(const InferenceOptions& options, int64_t batch, int64_t image_s
   DeployedModel deployed = open(options.model, engine_options);
   const std::string description = deployed.engine->description();
   log_info(description);
+  if (options.exif) deployed.card.preprocessing.apply_exif_orientation = *options.exif == ExifRule::kTurn;
   return {deployed.card, make_network(std::move(deployed.engine)), description};
 }
 
@@ -36,6 +37,8 @@ void InferenceOptions::declare(CLI::App& app) {
              "How openvino uses the threads: throughput (a batch is shared between streams), latency (one stream on "
              "all threads) or auto (throughput from 4 images at once)");
   app.add_option("--threads", threads, "Threads of the network on the CPU; 0: every core")->transform(thread_count());
+  add_choice(app, "--exif", exif, "model", kExifRules,
+             "EXIF orientation of images: pixels turned by it, or as stored; model: as it was trained");
   app.add_option("--cache", cache, "Folder of compiled models (openvino); empty: compile anew");
 }
 

@@ -18,6 +18,7 @@ struct InferenceOptions {
   Precision precision = Precision::kF32;
   EngineHint hint = EngineHint::kAuto;
   int threads = 0;
+  std::optional<ExifRule> exif = {};  ///< nothing: the model's own
   std::string cache = default_engine_cache().string();
 
   /// Declares all but --model.

@@ -40,6 +40,10 @@ class BuildCommand : public Subcommand {
     app.add_flag("--crop-to-box", options_.crop_to_box,
                  "Cut each image to its object's box, the largest of several, and store it as a JPEG of quality 95 "
                  "(Cars, CUB, Food-100)");
+    add_choice(
+        app, "--exif", options_.exif, kExifRules,
+        "EXIF orientation: kept beside pixels as stored; turn: images without boxes become turned JPEGs of quality "
+        "100");
     app.add_flag("--seekable", options_.seekable,
                  "Store JPEGs so that training decodes little more than the window it samples: the same pixels, read "
                  "faster; files about 1 % larger, metadata dropped");

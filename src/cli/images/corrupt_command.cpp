@@ -23,6 +23,7 @@ class CorruptCommand : public DerivedSetCommand {
     app.add_option("--resize", options_.resize, "Short side before the crop, pixels; 0: as it is")->transform(side(0));
     app.add_option("--crop", options_.crop, "Side of the square cut from the middle, pixels; 0: none")
         ->transform(side(0));
+    add_choice(app, "--exif", options_.exif, kExifRules, "Pixels turned by their EXIF orientation, or as stored");
     app.add_option("--seed", options_.seed, "Seed")->transform(seed());
     app.add_option("--frost-dir", options_.frost_dir, "Folder of the published generator's frost photographs");
     add_choice(app, "--format", options_.format, kCorruptFormats,

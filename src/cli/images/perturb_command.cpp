@@ -18,6 +18,7 @@ class PerturbCommand : public DerivedSetCommand {
     app.add_option("--resize", options_.resize, "Short side before the sequence is made, pixels; 0: as it is")
         ->transform(side(0));
     app.add_option("--crop", options_.crop, "Side of the frames, pixels")->transform(side(1));
+    add_choice(app, "--exif", options_.exif, kExifRules, "Pixels turned by their EXIF orientation, or as stored");
     app.add_option("--seed", options_.seed, "Seed")->transform(seed());
     add_choice(app, "--format", options_.format, kPerturbFormats,
                "Of the sequences: mp4 as published, or frames, a folder of PNG files without loss");

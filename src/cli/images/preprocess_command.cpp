@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
@@ -9,6 +10,7 @@
 #include "assemble/deploy/model_file.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/io/safetensors.h"
+#include "common/choice_option.h"
 #include "common/commands.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
@@ -30,6 +32,9 @@ class PreprocessCommand : public Subcommand {
            "--out", out_,
            "Safetensors file to write: one tensor an image, named by a file's base name, or by its path in a folder")
         ->required();
+    add_choice(
+        app, "--exif", exif_, "model", kExifRules,
+        "Pixels turned by their EXIF orientation, or as stored; model: as that was trained, of a type as stored");
     auto* train = app.add_flag("--train", train_, "As in training, augmented at random");
     app.add_option("--seed", seed_, "Seed of the augmentation; the n-th file is sample n")
         ->transform(seed())
@@ -48,7 +53,8 @@ class PreprocessCommand : public Subcommand {
     prepare_output_file("--out", out_, inputs);
     const ImageList images(images_);
     const std::vector<std::string> names = tensor_names(images);
-    const Preprocessing preprocessing = choose_preprocessing();
+    Preprocessing preprocessing = choose_preprocessing();
+    if (exif_) preprocessing.apply_exif_orientation = *exif_ == ExifRule::kTurn;
     const int64_t side = train_ ? preprocessing.train_size : preprocessing.eval_size;
     std::vector<int64_t> shape{side, side, Image::kChannels};
     if (ten_crop_) shape.insert(shape.begin(), kTenCrops);
@@ -132,6 +138,7 @@ class PreprocessCommand : public Subcommand {
   std::vector<std::string> images_;
   std::string out_;
   std::string auto_augment_ = "none";
+  std::optional<ExifRule> exif_;
   uint64_t seed_ = 0;
   uint32_t epoch_ = 0;
   bool train_ = false;

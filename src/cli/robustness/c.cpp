@@ -112,6 +112,7 @@ class CorruptionMeasure : public Subcommand {
     CorruptSetOptions& options = source_.options;
     options.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
     options.crop = crop_ >= 0 ? crop_ : network.card().preprocessing.eval_size;
+    options.exif = network.card().preprocessing.exif();
     const Reading reading = read_as_corrupted(data_);
     if (reading_.is_stored(data_, reading, "a stored set of corrupted images")) source_.stored = data_;
     if (source_.stored.empty() && !reading_.as && read_as_sequences(data_) == Reading::kStored) {

@@ -50,6 +50,7 @@ class PerturbationMeasure : public Subcommand {
     const LoadedNetwork network(network_.inference.model, network_);
     options_.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
     options_.crop = crop_ > 0 ? crop_ : network.card().preprocessing.eval_size;
+    options_.exif = network.card().preprocessing.exif();
     if (options_.kinds.empty()) throw UsageError("robustness p", "nothing to do: no kinds");
     if (!reading_.as && read_as_corrupted(data_) == Reading::kStored) {
       throw InputError(data_, "holds corrupted images", "measure them with 'assemble robustness c'");

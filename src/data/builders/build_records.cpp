@@ -98,7 +98,8 @@ std::string fingerprint(const std::string& name, const RawDataset& raw, const Bu
                         int validation_shards) {
   std::string text =
       concat(name, ' ', options.seed, ' ', options.max_side, ' ', options.quality, ' ', options.crop_to_box, ' ',
-             options.seekable, ' ', train_shards, ' ', validation_shards, ' ', join(raw.class_names, "\n"));
+             options.seekable, options.exif == ExifRule::kTurn ? " turned" : "", ' ', train_shards, ' ',
+             validation_shards, ' ', join(raw.class_names, "\n"));
   for (const auto* images : {&raw.train, &raw.validation}) {
     text += concat('\n', images->size());
     for (const RawImage& image : *images) text += concat('\n', image.where(), ' ', image.label);

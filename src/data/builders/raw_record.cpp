@@ -92,7 +92,10 @@ void add_boxes(const std::vector<BoundingBox>& boxes, int64_t label, Example& ex
 
 Bytes make_record(const RawImage& raw, const std::string& class_name, const BuildOptions& options) {
   Bytes encoded = read_raw(raw);
-  Image image = decode_image(encoded, raw.where());
+  // Boxes are those of the stored pixels.
+  const bool turns = options.exif == ExifRule::kTurn && raw.boxes.empty() && raw.pixel_boxes.empty();
+  const bool is_turned = turns && exif_orientation(encoded) != 1;
+  Image image = decode_image(encoded, raw.where(), {.apply_exif_orientation = is_turned});
   std::vector<BoundingBox> boxes;
   if (options.crop_to_box) {
     image = crop(image, largest_box(raw, image));
@@ -107,7 +110,7 @@ Bytes make_record(const RawImage& raw, const std::string& class_name, const Buil
     encoded = encoded_at(kScaledQuality);
   } else if (options.crop_to_box) {
     encoded = encoded_at(kScaledQuality);
-  } else if (needs_repair(encoded, raw)) {
+  } else if (is_turned || needs_repair(encoded, raw)) {
     encoded = encoded_at(kRepairQuality);
   } else if (options.quality > 0) {
     Bytes anew = encode_jpeg(image, options.quality);

@@ -36,9 +36,9 @@ constexpr Words kOfFaults[] = {
     {"wrong_extension", "Files that are of another format than their names say",
      "They are read by their contents here, but other programs go by the name: rename them."},
     {"exif_turned", "Photos that a tag turns",
-     "Viewers turn them by their EXIF orientation, training takes the pixels as stored. Turn the pixels, for example "
-     "with "
-     "'exiftran -a', or check that all are stored alike."},
+     "Viewers turn them by their EXIF orientation, training takes the pixels as stored. Train with --exif turn, or "
+     "turn "
+     "the pixels, for example with 'exiftran -a'."},
     {"blurred", "Blurred images", "Out of focus, shaken or enlarged. Remove them where what they show cannot be told."},
     {"dark", "Dark images", "Nearly black: remove them where what they show cannot be told."},
     {"bright", "Bright images", "Nearly white: remove them where what they show cannot be told."},

@@ -196,12 +196,14 @@ class SetWriter {
 
 ordered_json pixel_settings(const CorruptSetOptions& options) {
   const bool jpeg = options.format == CorruptFormat::kJpeg;
-  return {{"resize", options.resize},
-          {"crop", options.crop},
-          {"seed", options.seed},
-          {"frost", options.frost_dir.empty() ? "drawn" : "photographs"},
-          {"format", jpeg ? "jpeg" : "png"},
-          {"quality", jpeg ? options.quality : 100}};
+  ordered_json settings{{"resize", options.resize},
+                        {"crop", options.crop},
+                        {"seed", options.seed},
+                        {"frost", options.frost_dir.empty() ? "drawn" : "photographs"},
+                        {"format", jpeg ? "jpeg" : "png"},
+                        {"quality", jpeg ? options.quality : 100}};
+  add_exif(options.exif, settings);
+  return settings;
 }
 
 void warn_of_needless_resizing(const Dataset& dataset, const CorruptSetOptions& options) {

@@ -19,7 +19,9 @@ CorruptOptions corrupt_options(const CorruptSetOptions& options) {
 }
 
 Image corruptible(const Sample& sample, const CorruptSetOptions& options) {
-  return resize_and_crop(decode_image(sample.encoded, sample.name), options.resize, options.crop, sample.name);
+  const Image image =
+      decode_image(sample.encoded, sample.name, {.apply_exif_orientation = options.exif == ExifRule::kTurn});
+  return resize_and_crop(image, options.resize, options.crop, sample.name);
 }
 
 Bytes corrupted_file(const Image& image, const std::string& where, const std::string& corruption, int severity,

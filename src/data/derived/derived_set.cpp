@@ -16,6 +16,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* kSources = "sources";
+constexpr const char* kExif = "exif";
 constexpr const char* kOtherHint = "use the same settings to go on, or write into another folder";
 
 void check_class_names(const Dataset& dataset) {
@@ -90,6 +91,10 @@ ResumableFolder derived_folder(const fs::path& output, const std::string& record
            .damaged_hint = "write into another folder, or remove this one to start the set again"}};
 }
 
+void add_exif(ExifRule exif, ordered_json& settings) {
+  if (exif == ExifRule::kTurn) settings[kExif] = kExifRules.name(exif);
+}
+
 ordered_json read_set_record(const ResumableFolder& set, const ordered_json& settings,
                              const std::vector<std::string>& parts) {
   const ordered_json before = set.read();
@@ -97,12 +102,14 @@ ordered_json read_set_record(const ResumableFolder& set, const ordered_json& set
     set.require_new(parts);
     return before;
   }
+  ordered_json compared = settings;
+  if (before.contains(kExif) && !settings.contains(kExif)) compared[kExif] = kExifRules.name(ExifRule::kIgnore);
   // Sets of earlier versions know neither their sources nor their split.
   const std::vector<std::string> optional{kSources, "split"};
-  if (ResumableFolder::first_change(before, settings, optional) == kSources) {
+  if (ResumableFolder::first_change(before, compared, optional) == kSources) {
     throw UsageError(set.record().string(), "was made of images of other names, or in another order", kOtherHint);
   }
-  set.require_same(before, settings, optional);
+  set.require_same(before, compared, optional);
   return before;
 }
 

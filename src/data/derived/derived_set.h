@@ -30,6 +30,9 @@ nlohmann::ordered_json derived_sources(const Dataset& dataset);
 /// @param record name of the file beside the images
 ResumableFolder derived_folder(const fs::path& output, const std::string& record);
 
+/// Notes in a set's settings that images were turned: sets of earlier versions have none that were, and say nothing.
+void add_exif(ExifRule exif, nlohmann::ordered_json& settings);
+
 /// The record of a set, read again.
 /// @param settings decide the contents: a set goes on only with the same ones
 /// @param parts    names of folders that will be written

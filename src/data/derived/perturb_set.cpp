@@ -21,13 +21,15 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json settings_of(const Dataset& dataset, const PerturbSetOptions& options) {
-  return {{"images", dataset.size()},
-          {"sources", derived_sources(dataset)},
-          {"split", options.split},
-          {"resize", options.resize},
-          {"crop", options.crop},
-          {"seed", options.seed},
-          {"format", kPerturbFormats.name(options.format)}};
+  ordered_json settings{{"images", dataset.size()},
+                        {"sources", derived_sources(dataset)},
+                        {"split", options.split},
+                        {"resize", options.resize},
+                        {"crop", options.crop},
+                        {"seed", options.seed},
+                        {"format", kPerturbFormats.name(options.format)}};
+  add_exif(options.exif, settings);
+  return settings;
 }
 
 /// The kinds of the set, old and new.

@@ -20,7 +20,9 @@ class MadeSequences : public Sequences {
 
   std::vector<Image> read(int64_t index) const override {
     const Sample sample = dataset_.read(index);
-    const Image image = resize_and_crop(decode_image(sample.encoded, sample.name), options_.resize, 0, sample.name);
+    const DecodeOptions decoding{.apply_exif_orientation = options_.exif == ExifRule::kTurn};
+    const Image image =
+        resize_and_crop(decode_image(sample.encoded, sample.name, decoding), options_.resize, 0, sample.name);
     try {
       return perturb(image, kind_, static_cast<uint64_t>(index), {options_.seed, options_.crop});
     } catch (const InputError& error) {

@@ -112,6 +112,7 @@ std::vector<ChosenOption> choose_tuning(const TrainingTask& task) {
     choice.set("mean", listed(seen.mean));
     choice.set("deviation", listed(seen.deviation));
     if (seen.antialias) choice.set("antialias", "true");
+    if (seen.apply_exif_orientation) choice.set("exif", quoted(kExifRules.name(seen.exif())));
   }
   choice.set("lr", "0.01", "a tenth of that from scratch: the features are there already");
   choice.set("weight-decay", "5e-4");

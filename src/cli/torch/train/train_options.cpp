@@ -199,6 +199,10 @@ void TrainFlags::declare_data(CLI::App& app) {
       ->expected(3)
       ->default_str("")
       ->group(group);
+  add_choice(app, "--exif", exif_, kExifRules,
+             "EXIF orientation of images: pixels as stored, as the original has it, or turned by it, as phones' photos "
+             "want it; the model file says which")
+      ->group(group);
   app.add_flag("--antialias", antialias_, "Resize with antialiasing instead of the original's plain bilinear")
       ->group(group);
   app.add_flag("--pad-to-square", pad_to_square_, "Black borders make the image square first (reid types)")
@@ -372,6 +376,7 @@ Preprocessing TrainFlags::preprocessing() const {
     throw UsageError("--eval-resize", concat(result.eval_resize, " is less than the crop of ", result.eval_size));
   }
   result.antialias |= antialias_;
+  result.apply_exif_orientation = exif_ == ExifRule::kTurn;
   std::copy(mean_.begin(), mean_.end(), result.mean.begin());
   std::copy(deviation_.begin(), deviation_.end(), result.deviation.begin());
   return result;

@@ -38,6 +38,7 @@ class TrainFlags {
   std::string checkpoint_every_ = "1e";
   std::string bn_momentum_ = "0.997";  // or "auto"
   int mixup_ = 0;
+  ExifRule exif_ = ExifRule::kIgnore;
   bool antialias_ = false;
   bool pad_to_square_ = false;
   std::string auto_augment_ = "none";
