@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "torch/train/epoch_time.h"
 
-#include "assemble/core/error.h"
-#include "assemble/core/log.h"
 #include "assemble/core/timing.h"
-#include "assemble/train/trainer.h"
+#include "torch/train/trial.h"
 
 namespace assemble::cli {
 namespace {
 
-constexpr int64_t kWarmUp = 3;               // steps that are not timed,
-constexpr int64_t kLeastSteps = 10;          // that are, for
-constexpr double kLeastSeconds = 2;          // at least. Once
-constexpr double kMostSeconds = 30;          // have passed, what there is must do
-constexpr int64_t kNeverEnding = 1'000'000;  // epochs
-constexpr const char* kTimed = "timed";
+constexpr int64_t kWarmUp = 3;       // steps that are not timed,
+constexpr int64_t kLeastSteps = 10;  // that are, for
+constexpr double kLeastSeconds = 2;  // at least. Once
+constexpr double kMostSeconds = 30;  // have passed, what there is must do
 
 /// Ends a run once enough of its steps are timed.
 class Stopwatch : public TrainObserver {
@@ -26,7 +22,7 @@ class Stopwatch : public TrainObserver {
     const int64_t timed = steps_ > kWarmUp ? steps_ - kWarmUp : steps_;
     seconds_a_step_ = seconds / static_cast<double>(timed);
     const bool is_enough = steps_ > kWarmUp && timed >= kLeastSteps && seconds >= kLeastSeconds;
-    if (is_enough || seconds_since(began_) > kMostSeconds) trainer.stop(kTimed);
+    if (is_enough || seconds_since(began_) > kMostSeconds) trainer.stop("timed");
     if (steps_ == kWarmUp) from_ = Clock::now();
   }
 
@@ -38,31 +34,18 @@ class Stopwatch : public TrainObserver {
   double seconds_a_step_ = 0;
 };
 
-class Silence : public LogSink {
- public:
-  void log(LogLevel, const std::string&) override {}
-  void show(const ProgressUpdate&) override {}
-};
-
 }  // namespace
 
 double seconds_an_epoch(const Dataset& train, const Dataset& validation, const TrainOptions& options,
                         const std::stop_token& stop) {
-  const ScopedLogSink silence(std::make_shared<Silence>());  // the run itself says it all
-  const auto timed = [&](double small_share) {
-    TrainOptions timing = options;
-    timing.resume.clear();
-    timing.small_share = small_share;
-    timing.epochs = timing.eval_every = kNeverEnding;
-    timing.fine_eval_ratio = 1;
+  const auto timed = [&](bool small) {
     Stopwatch stopwatch;
-    Trainer trainer(train, validation, timing, {&stopwatch});
-    if (trainer.run(stop).stopped_by != kTimed) throw RunError("timing steps", "interrupted");
-    return stopwatch.seconds_a_step() * static_cast<double>(trainer.steps_per_epoch());
+    const auto trainer = run_trial(train, validation, options, small, stopwatch, stop);
+    return stopwatch.seconds_a_step() * static_cast<double>(trainer->steps_per_epoch());
   };
   const double share = options.small_size > 0 ? options.small_share : 0;
-  double seconds = (1 - share) * timed(0);
-  if (share > 0) seconds += share * timed(1);
+  double seconds = (1 - share) * timed(false);
+  if (share > 0) seconds += share * timed(true);
   return seconds;
 }
 
