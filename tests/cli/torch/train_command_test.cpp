@@ -50,6 +50,30 @@ TEST(TrainCommand, HelpOfACommandListsItsOptions) {
   EXPECT_THAT(result.standard_output, HasSubstr("--label-smoothing"));
 }
 
+TEST(TrainCommand, WithoutAFolderItTakesANewOneNamedAsTheData) {
+  const test::TemporaryFolder folder;
+  const auto train = [&](const std::string& more) {
+    return test::run_program({"/bin/sh", "-c",
+                              "cd " + folder.path().string() + " && exec " + ASSEMBLE_BUILD_DIR +
+                                  "/assemble train --data " + test::drawn_data().string() +
+                                  "/ --arch resnet50+w4 --epochs 1 --max-steps 1 --batch-size 4 "
+                                  "--preprocessing imagenet_32a --threads 1 " +
+                                  more});
+  };
+  for (const char* run : {"runs/drawn", "runs/drawn-2"}) {
+    const CommandResult result = train("--json");
+    ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+    EXPECT_EQ(json::parse(result.standard_output).at("out"), run);
+    EXPECT_TRUE(fs::exists(folder / run / "checkpoint.safetensors"));
+    EXPECT_THAT(test::read_text(folder / run / "config.toml"), HasSubstr("out=\"" + std::string(run) + "\""));
+  }
+  for (const char* option : {"--resume", "--overwrite", "--processes 2"}) {
+    const CommandResult refused = train(option);
+    EXPECT_EQ(refused.exit_code, 2) << option;
+    EXPECT_THAT(refused.standard_error, HasSubstr("--out")) << option;
+  }
+}
+
 TEST(TrainCommand, NamesInLatin1LoseNoTraining) {
   const test::TemporaryFolder folder;
   const std::vector<std::string>& names = drawn_classes();

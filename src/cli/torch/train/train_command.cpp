@@ -4,6 +4,8 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
+#include "assemble/io/toml.h"
+#include "common/config.h"
 #include "common/flags.h"
 #include "common/interrupt.h"
 #include "torch/commands.h"
@@ -33,6 +35,7 @@ class TrainCommand : public Subcommand {
 
   void run() override {
     const bool several = ranks_.processes > 1 || ranks_.place().world > 1;
+    if (job_.out.empty()) choose_folder(several);
     plan_.make(*declared_, job_, several);
     job_.check();
     if (plan_.is_dry()) {
@@ -50,6 +53,22 @@ class TrainCommand : public Subcommand {
   }
 
  private:
+  /// A new folder, named as the data: runs/photos, runs/photos-2, …
+  void choose_folder(bool several) {
+    for (const auto& [is_given, flag] : {std::pair(job_.resume, "--resume"), std::pair(overwrite_, "--overwrite")}) {
+      if (is_given) throw UsageError("--out", concat("which run ", flag, " means is not said"), "give its folder");
+    }
+    if (several) {
+      throw UsageError("--out", "is not set: several processes do not choose a folder", "give all of them the same");
+    }
+    fs::path data = fs::weakly_canonical(job_.data);
+    if (!data.has_filename()) data = data.parent_path();  // of "photos/"
+    const fs::path first = fs::path("runs") / (data.has_filename() ? data.filename() : "run");
+    fs::path folder = first;
+    for (int number = 2; fs::exists(folder); ++number) folder = concat(first.string(), "-", number);
+    apply_entries(*declared_, read_toml("out = " + toml_string(folder.string()), "train"), "train");
+  }
+
   TrainResult train_as(const Ranks& place) {
     std::optional<ScopedLogSink> sink;
     if (place.rank > 0) sink.emplace(std::make_shared<RankSink>(log_sink(), place.name()));

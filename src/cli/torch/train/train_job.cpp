@@ -64,7 +64,7 @@ void refuse_changes(const fs::path& config, const std::string& now) {
 
 void TrainJob::declare(CLI::App& app) {
   app.add_option("--data", data, "Data set: folders of classes, a label file, TFRecords, tar or zip")->required();
-  app.add_option("--out", out, "Run folder")->required();
+  app.add_option("--out", out, "Run folder; runs/NAME-OF-THE-DATA, which is then a new one, where it is left out");
   declare_record_files(app, files);
   app.add_option("--validation-share", validation_share_,
                  "Of each class that validates, where the data set has no splits: the run's split.csv says which")
@@ -124,6 +124,13 @@ double TrainJob::seconds_an_epoch(const std::function<void(TrainOptions&)>& chan
   if (change) change(options);
   const InterruptGuard interrupt;
   return cli::seconds_an_epoch(*train, *validation, options, interrupt.token());
+}
+
+LearningRateTest TrainJob::find_learning_rate() const {
+  const Splits& data = splits();
+  const InterruptGuard interrupt;
+  return cli::find_learning_rate(*data.train, *data.validation, options_of(Communicator(), /*on_this_machine=*/1),
+                                 interrupt.token());
 }
 
 TrainResult TrainJob::run(const CLI::App& app, bool overwrite, const std::shared_ptr<Communicator>& ranks,

@@ -9,6 +9,7 @@
 
 #include "assemble/data/label_file.h"
 #include "assemble/train/trainer.h"
+#include "torch/train/find_lr.h"
 
 namespace assemble::cli {
 
@@ -76,6 +77,8 @@ class TrainJob {
   /// Seconds that an epoch takes on this machine, alone; evaluations come on top. Nothing is written.
   /// @param change of the options before. @throws RunError when it is interrupted
   double seconds_an_epoch(const std::function<void(TrainOptions&)>& change = {}) const;
+  /// The learning rate that suits the run. Nothing is written. @throws RunError when it is interrupted, or none does
+  LearningRateTest find_learning_rate() const;
 
   std::string data;
   std::string out;

@@ -90,27 +90,37 @@ void TrainPlan::declare(CLI::App& app) {
                         kMinutes, ")"))
       ->transform(not_negative())
       ->configurable(false);
+  app.add_flag("--find-lr", finds_rate_,
+               "Sets --lr by a test of rising rates before the run: the middle of those at which the loss falls")
+      ->configurable(false);
   app.add_flag("--dry-run", dry_, "Say what the run would be, what it would cost and take, and do not begin it")
       ->configurable(false);
 }
 
 void TrainPlan::make(CLI::App& app, const TrainJob& job, bool several_processes) {
   const bool by_itself = wants_auto(app);
-  if (!by_itself && minutes_ == 0) return;
+  if (!by_itself && minutes_ == 0 && !finds_rate_) return;
   const fs::path config = fs::path(job.out) / "config.toml";
   if (job.resume && fs::exists(config)) return apply_entries(app, read_config(config.string()), config.string());
   if (several_processes) {
-    throw UsageError(by_itself ? "--recipe auto" : "--minutes", "plans runs of one process",
+    throw UsageError(by_itself     ? "--recipe auto"
+                     : finds_rate_ ? "--find-lr"
+                                   : "--minutes",
+                     "plans runs of one process",
                      "--dry-run says what it would choose: give that to all of them as --config");
   }
   if (minutes_ > 0 && is_set(app, "epochs")) {
     throw UsageError("--minutes", "decides the epochs, which --epochs or a file sets too", "give one of them");
   }
+  if (finds_rate_ && is_set(app, "lr")) {
+    throw UsageError("--find-lr", "decides the learning rate, which --lr or a file sets too", "give one of them");
+  }
   check_output_folder("--out", job.out, {job.data});
   task_.images = job.splits().train->size();
   task_.minutes = minutes_ > 0 ? minutes_ : kMinutes;
   if (by_itself) choose(app, job);
-  if (!is_set(app, "epochs")) fit_epochs(app, job, by_itself);
+  if (finds_rate_) find_rate(app, job);
+  if (!is_set(app, "epochs") && (by_itself || minutes_ > 0)) fit_epochs(app, job, by_itself);
   for (const ChosenOption& option : chosen_) {
     log_info(concat("--", option.key, " ", option.value, option.why.empty() ? "" : ": " + option.why));
   }
@@ -140,7 +150,18 @@ void TrainPlan::choose(CLI::App& app, const TrainJob& job) {
     const double timed = static_cast<double>(task_.images) / seconds * work(kTimedArch, kTimedSide);
     task_.images_per_second = [work, timed](const std::string& arch, int side) { return timed / work(arch, side); };
   }
-  chosen_ = set_unset(app, choose_recipe(task_));
+  std::vector<ChosenOption> recipe = choose_recipe(task_);
+  if (finds_rate_) std::erase_if(recipe, [](const ChosenOption& option) { return option.key == "lr"; });
+  chosen_ = set_unset(app, recipe);
+}
+
+void TrainPlan::find_rate(CLI::App& app, const TrainJob& job) {
+  rate_test_ = job.find_learning_rate();
+  const std::vector<ChosenOption> taken =
+      set_unset(app, {{"lr", concat(rate_test_->suggested),
+                       concat("in the middle of the rates at which the loss falls, by ", rate_test_->rates.size(),
+                              " steps of rising ones")}});
+  chosen_.insert(chosen_.end(), taken.begin(), taken.end());
 }
 
 void TrainPlan::fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself) {
@@ -181,6 +202,10 @@ TrainPlan::Description TrainPlan::describe(const CLI::App& app, const TrainJob& 
                       {"seconds_an_epoch", seconds},
                       {"seconds", total},
                       {"peak_memory_mib", peak_memory_mib()}};
+  if (rate_test_) {
+    description.json["find_lr"] = {
+        {"suggested", rate_test_->suggested}, {"rates", rate_test_->rates}, {"losses", rate_test_->losses}};
+  }
   description.text = format_table(
       {{"arch", "images", "classes", "crop", "parameters", "multiply-adds", "epochs", "an epoch", "all", "memory"},
        {options.arch, concat(train->size()), concat(train->classes()), concat(options.preprocessing.train_size),

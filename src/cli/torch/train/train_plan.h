@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `train` decides by itself: the recipe (`--recipe auto`) and the epochs that fit a time (`--minutes`).
+// What `train` decides by itself: the recipe (`--recipe auto`), the learning rate (`--find-lr`) and the epochs that fit
+// a time (`--minutes`).
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "torch/train/auto_recipe.h"
+#include "torch/train/find_lr.h"
 #include "torch/train/train_options.h"
 
 namespace assemble::cli {
@@ -33,10 +35,13 @@ class TrainPlan {
 
  private:
   void choose(CLI::App& app, const TrainJob& job);
+  void find_rate(CLI::App& app, const TrainJob& job);
   void fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself);
 
   double minutes_ = 0;
   bool dry_ = false;
+  bool finds_rate_ = false;
+  std::optional<LearningRateTest> rate_test_;
   TrainingTask task_;
   std::optional<double> seconds_an_epoch_;  ///< as measured
   std::vector<ChosenOption> chosen_;
