@@ -272,7 +272,11 @@ std::vector<std::string> mapped_names(const fs::path& class_map, const ClassList
 
 Sample PairedDataset::read(int64_t index) const {
   Sample sample = dataset_.read(index);
-  sample.label = pairing_.column(sample.label, sample.name);
+  if (multi_label()) {
+    for (int64_t& label : sample.labels) label = pairing_.column(label, sample.name);
+  } else {
+    sample.label = pairing_.column(sample.label, sample.name);
+  }
   sample.logits.clear();
   return sample;
 }
@@ -282,8 +286,9 @@ int64_t PairedDataset::label(int64_t index) const {
   return label < 0 ? label : pairing_.column(label, dataset_.where());
 }
 
-ClassRule rule_of(const PairingOptions& options) {
-  return options.label_offset ? ClassRule::kNumbered : ClassRule::kOfTraining;
+ClassRule rule_of(const PairingOptions& options, bool several) {
+  if (options.label_offset) return ClassRule::kNumbered;
+  return several ? ClassRule::kSeveral : ClassRule::kOfTraining;
 }
 
 }  // namespace assemble

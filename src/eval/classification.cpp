@@ -194,9 +194,8 @@ Matrix average_views(Matrix logits, int64_t views, LossType loss) {
   return averaged;
 }
 
-ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
-                                  const std::string& progress, NotFinite not_finite, const EvaluationWatch& watch) {
-  ClassificationMeter meter(outputs.classes, outputs.loss);
+void run_over(const Network& network, const Outputs& outputs, Loader& loader, const std::string& progress,
+              NotFinite not_finite, const EvaluationWatch& watch) {
   std::optional<Progress> bar;
   if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
   Batch batch;
@@ -206,11 +205,18 @@ ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs
     if (not_finite == NotFinite::kError) {
       require_finite(logits, outputs.network, [&](int64_t row) { return name_of(batch, row); });
     }
-    logits = average_views(std::move(logits), batch.views, outputs.loss);
-    meter.add(logits, batch.labels);
-    if (watch) watch(batch, logits);
+    watch(batch, average_views(std::move(logits), batch.views, outputs.loss));
     if (bar) bar->advance(batch.size);
   }
+}
+
+ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
+                                  const std::string& progress, NotFinite not_finite, const EvaluationWatch& watch) {
+  ClassificationMeter meter(outputs.classes, outputs.loss);
+  run_over(network, outputs, loader, progress, not_finite, [&](const Batch& batch, const Matrix& logits) {
+    meter.add(logits, batch.labels);
+    if (watch) watch(batch, logits);
+  });
   return meter;
 }
 

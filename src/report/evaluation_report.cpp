@@ -13,6 +13,7 @@
 #include "ladder_parts.h"
 #include "page.h"
 #include "report/assets.h"
+#include "training_section.h"
 
 namespace assemble {
 namespace {
@@ -31,33 +32,6 @@ std::string measures(const ClassificationResult& result) {
       {{"images", "top-1", "top-5", "balanced accuracy", "macro F1", "ECE", "loss"},
        {concat(result.images), percent(result.top1), percent(result.top5), percent(result.balanced_accuracy()),
         percent(result.macro_f1()), format_number(result.ece, 4), format_number(result.loss, 4)}});
-}
-
-/// A figure of each evaluation by its epoch. Of many evaluations some are left out, so that points stay apart.
-report::Chart curve(const EvaluationPage& page, const char* title, const char* unit,
-                    const std::function<double(const EvaluationPage::Point&)>& value) {
-  constexpr size_t kMostPoints = 60;
-  const size_t stride = page.training.size() / kMostPoints + 1;
-  report::Chart chart{title, unit, {}, {{title, {}}}, "epoch"};
-  for (size_t i = 0; i < page.training.size(); ++i) {
-    if (i % stride != 0 && i + 1 != page.training.size()) continue;
-    chart.labels.push_back(concat(page.training[i].evaluation.epoch));
-    chart.series[0].values.emplace_back(value(page.training[i]));
-  }
-  return chart;
-}
-
-std::string training(const EvaluationPage& page) {
-  if (page.training.empty()) return "";
-  std::string html =
-      "<h2>Training</h2>\n<p>At each evaluation: accuracy on the validation images, the mean loss of the "
-      "training steps since the one before, and the learning rate.</p>\n";
-  html += report::line_chart(curve(page, "Top-1 accuracy on the validation images", "%",
-                                   [](const auto& point) { return 100 * point.evaluation.top1; }));
-  html += report::line_chart(
-      curve(page, "Training loss", "", [](const auto& point) { return point.evaluation.train_loss; }));
-  html += report::line_chart(curve(page, "Learning rate", "", [](const auto& point) { return point.learning_rate; }));
-  return html + report::text_tables(page.tables);
 }
 
 std::string classes(const ClassificationResult& result, const Names& names) {
@@ -112,7 +86,7 @@ std::string evaluation_report(const EvaluationPage& page) {
       assets::kEvaluationHtml,
       {{"introduction", report::paragraphs(page.introduction)},
        {"measures", measures(page.result)},
-       {"training", training(page)},
+       {"training", report::training_section(page.training, "Top-1 accuracy", page.tables)},
        {"confusion_text",
         concat(
             "How many images of each class were taken for which",

@@ -21,7 +21,7 @@ torch::Tensor classification_loss(LossType type, const torch::Tensor& logits, co
   if (type == LossType::kSigmoid && sigmoid.divisor == SigmoidDivisor::kLabels) {
     const torch::Tensor losses =
         torch::binary_cross_entropy_with_logits(logits_f32, labels, weights, {}, at::Reduction::Sum);
-    return losses / labels.sum();
+    return losses / labels.sum().clamp_min(1);
   }
   const double classes = static_cast<double>(logits.size(1));
   torch::Tensor targets = smoothing > 0 ? labels * (1 - smoothing) + smoothing / classes : labels;

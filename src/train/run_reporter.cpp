@@ -12,12 +12,13 @@
 namespace assemble {
 namespace {
 
-std::vector<EvaluationPage::Point> points_of(const fs::path& folder) {
-  std::vector<EvaluationPage::Point> points;
+/// @param score the figure of evaluations that is shown, "top1"
+std::vector<TrainingPoint> points_of(const fs::path& folder, const std::string& score) {
+  std::vector<TrainingPoint> points;
   for (const EpochSummary& row : read_summary(folder)) {
-    const auto top1 = std::ranges::find(row.validation, "top1", [](const auto& figure) { return figure.first; });
-    if (top1 != row.validation.end()) {
-      points.push_back({{row.epoch, row.train_loss, top1->second}, row.learning_rate});
+    const auto found = std::ranges::find(row.validation, score, [](const auto& figure) { return figure.first; });
+    if (found != row.validation.end()) {
+      points.push_back({row.epoch, row.train_loss, found->second, row.learning_rate});
     }
   }
   return points;
@@ -52,18 +53,27 @@ std::string what_was_trained(const Trainer& trainer) {
 
 void RunReporter::on_end(Trainer& trainer) {
   const ValidationResult& last = trainer.last();
-  if (!last.classification) return;
-  const std::string run = folder_.string();
-  write_file(folder_ / "report.html",
-             evaluation_report(
-                 {.title = concat("The run ", folder_.lexically_normal().filename().string()),
-                  .introduction = {what_was_trained(trainer), concat("The same run once more: assemble train --config ",
-                                                                     run, "/config.toml --out ANOTHER_FOLDER")},
-                  .training = points_of(folder_),
-                  .tables = {times_of(trainer.times())},
-                  .result = *last.classification,
-                  .class_names = trainer.card().class_names,
-                  .mistakes = last.mistakes}));
+  if (!last.classification && !last.multi_label) return;
+  const std::string title = concat("The run ", folder_.lexically_normal().filename().string());
+  const std::vector<std::string> introduction{
+      what_was_trained(trainer), concat("The same run once more: assemble train --config ", folder_.string(),
+                                        "/config.toml --out ANOTHER_FOLDER")};
+  const std::vector<TrainingPoint> points = points_of(folder_, trainer.state().metric);
+  const std::vector<TextTable> tables{times_of(trainer.times())};
+  const std::vector<std::string>& classes = trainer.card().class_names;
+  write_file(folder_ / "report.html", last.multi_label ? multi_label_report({.title = title,
+                                                                             .introduction = introduction,
+                                                                             .training = points,
+                                                                             .tables = tables,
+                                                                             .result = *last.multi_label,
+                                                                             .class_names = classes})
+                                                       : evaluation_report({.title = title,
+                                                                            .introduction = introduction,
+                                                                            .training = points,
+                                                                            .tables = tables,
+                                                                            .result = *last.classification,
+                                                                            .class_names = classes,
+                                                                            .mistakes = last.mistakes}));
 }
 
 }  // namespace assemble

@@ -110,15 +110,21 @@ LabelledBatch Trainer::mixed(const LabelledBatch& batch, int64_t index) const {
   return mix(batch, options_.mixup, lambdas(batch.images.size(0), index));
 }
 
+/// [images, classes], on the device: 1 where a class is right.
+torch::Tensor Trainer::targets() {
+  if (train_.multi_label()) {
+    return torch::from_blob(batch_.targets.data(), {batch_.size, card_.classes()}).clone().to(options_.device);
+  }
+  const torch::Tensor labels = torch::from_blob(batch_.labels.data(), {batch_.size}, torch::kLong);
+  return one_hot_labels(labels.to(options_.device), card_.classes());
+}
+
 LabelledBatch Trainer::labelled_batch(int64_t index) {
   {
     const Timed timed(step_times_.data, "data");
     next_batch(batch_);
   }
-  const torch::Tensor labels = torch::from_blob(batch_.labels.data(), {batch_.size}, torch::kLong);
-  LabelledBatch labelled{to_tensor(images_of(batch_)).to(options_.device),
-                         one_hot_labels(labels.to(options_.device), card_.classes()),
-                         {}};
+  LabelledBatch labelled{to_tensor(images_of(batch_)).to(options_.device), targets(), {}};
   if (options_.kd_temperature > 0 && !teacher_) {
     const torch::Tensor logits = torch::from_blob(batch_.logits.data(), {batch_.size, card_.classes()});
     labelled.teacher_labels = torch::softmax(logits.to(options_.device) / options_.kd_temperature, 1);
@@ -189,7 +195,7 @@ void Trainer::pass(const LabelledBatch& batch, bool synchronise, StepReport& sum
   sum.loss += both;
   sum.cross_entropy += of_labels;
   (views.defined() ? sum.jensen_shannon : sum.distillation) += both - of_labels;
-  if (!options_.mixes_images()) sum.top1 = sum.top1.value_or(0) + top1(logits, batch.labels);
+  if (!options_.mixes_images() && !train_.multi_label()) sum.top1 = sum.top1.value_or(0) + top1(logits, batch.labels);
 }
 
 StepReport Trainer::train_step() {
@@ -267,7 +273,10 @@ void Trainer::require_finite_weights() const {
 
 void Trainer::evaluate_epoch(int64_t epoch) {
   last_ = validate_averaged();
-  if (last_.classification && !std::isfinite(last_.classification->loss)) explain_outputs();
+  const double loss = last_.classification ? last_.classification->loss
+                      : last_.multi_label  ? last_.multi_label->loss
+                                           : 0;
+  if (!std::isfinite(loss)) explain_outputs();
   const bool is_better = !best_ || last_.score() > *best_;
   if (is_better) best_ = last_.score();
   state_.evaluations_since_best = is_better ? 0 : state_.evaluations_since_best + 1;

@@ -151,6 +151,7 @@ Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOpt
   card_.preprocessing = options_.preprocessing;
   card_.loss = options_.loss;
   check_data();
+  check_labels(validation);
   const int64_t step_images = options_.batch_size * options_.accumulate * ranks_->world();
   steps_per_epoch_ = std::max<int64_t>(train.size() / step_images, 1);
   total_steps_ = steps_per_epoch_ * options_.epochs;
@@ -197,6 +198,43 @@ void Trainer::check_data() const {
       "`batch_size` 1",
       concat("a batch norm of ", options_.arch, " would see a single value a channel, which has no variance"),
       "use a `batch_size` of at least 2");
+}
+
+/// What suits images of one class each does not suit those of several, and the other way round.
+void Trainer::check_labels(const Dataset& validation) const {
+  const bool several = train_.multi_label();
+  if (several != validation.multi_label()) {
+    throw UsageError(several ? validation.where() : train_.where(),
+                     concat("its images have one class each, those of ", several ? train_.where() : validation.where(),
+                            " any number"));
+  }
+  const bool measures_several = options_.validation.metric == ValidationMetric::kMap;
+  if (measures_several && !several) {
+    throw UsageError("`validation.metric` map",
+                     concat("is of images with several classes, ", train_.where(), " has one an image"), "use top1");
+  }
+  if (!several) return;
+  if (options_.loss != LossType::kSigmoid) {
+    throw UsageError(
+        "`loss`", concat(kLossTypes.name(options_.loss), " is of one class an image, ", train_.where(), " has several"),
+        "use `loss` sigmoid, with `sigmoid.divisor` classes");
+  }
+  if (!measures_several) {
+    throw UsageError(
+        "`validation.metric`",
+        concat(metric_name(options_.validation.metric), " is of one class an image, ", train_.where(), " has several"),
+        "use map");
+  }
+  if (options_.balance != ClassBalance::kNone) {
+    throw UsageError("`balance`", concat("goes by the one class of an image, ", train_.where(), " has several"),
+                     "leave it out");
+  }
+  if (options_.kd_temperature > 0) {
+    throw UsageError("`kd_temperature`",
+                     concat("learns probabilities that add up to one, but any number of classes of ", train_.where(),
+                            " may be right"),
+                     "leave it out");
+  }
 }
 
 /// Goes through the network without an image, with each size that it will see.

@@ -31,6 +31,13 @@ void append_bytes(std::vector<T>& values, const std::string& bytes) {
   std::memcpy(values.data() + before, bytes.data(), bytes.size());
 }
 
+MultiLabelMeter with_other_parts(const MultiLabelMeter& part, int64_t classes, Communicator& ranks) {
+  if (!ranks.is_shared()) return part;
+  MultiLabelMeter all(classes);
+  for (const std::string& bytes : ranks.gather(part.part())) all.add_part(bytes, "evaluation");
+  return all;
+}
+
 EmbeddedImages with_other_parts(const EmbeddedImages& part, Communicator& ranks) {
   if (!ranks.is_shared()) return part;
   EmbeddedImages all{.embeddings = Matrix(0, part.embeddings.columns), .labels = {}};
@@ -48,6 +55,7 @@ const char* metric_name(ValidationMetric metric) { return kValidationMetrics.nam
 
 double ValidationResult::score() const {
   if (retrieval) return retrieval->recall.front().second;
+  if (multi_label) return multi_label->map;
   return classification ? classification->top1 : 0;
 }
 
@@ -58,6 +66,12 @@ std::vector<std::pair<std::string, double>> ValidationResult::metrics() const {
                {"top1", classification->top1},
                {"top5", classification->top5},
                {"ece", classification->ece}};
+  }
+  if (multi_label) {
+    metrics = {{"loss", multi_label->loss},
+               {"map", multi_label->map},
+               {"f1", multi_label->f1},
+               {"macro_f1", multi_label->macro_f1}};
   }
   if (retrieval) {
     for (const auto& [k, share] : retrieval->recall) metrics.emplace_back(concat("recall@", k), share);
@@ -76,7 +90,7 @@ Validator::Validator(const Dataset& dataset, const LoaderOptions& loader, const 
   Batch batch;
   loader_.start(0);
   if (!loader_.next(batch)) throw InputError(dataset.where(), "not one image can be read", "see the warnings above");
-  if (options_.metric == ValidationMetric::kTop1) return;
+  if (options_.metric != ValidationMetric::kRecallAt1) return;
   if (dataset.size() < 2) throw UsageError(dataset.where(), "retrieval needs at least 2 validation images");
   std::vector<int64_t>& recall_at = options_.recall_at;
   recall_at.push_back(1);
@@ -99,6 +113,11 @@ ValidationResult Validator::run(ClassifierImpl& model, torch::Device device, Pre
         [&](const Batch& batch, const Matrix& logits) { mistakes.add(batch, logits); });
     result.mistakes = mistakes.kept();
     result.classification = with_other_parts(part, classifier.classes, loss, ranks).result();
+  } else if (options_.metric == ValidationMetric::kMap) {
+    MultiLabelMeter part(model.options().classes);
+    run_over(borrow_network(model, device, precision), {model.options().classes, LossType::kSigmoid, arch}, loader_, "",
+             NotFinite::kWrong, [&](const Batch& batch, const Matrix& logits) { part.add(logits, batch.targets); });
+    result.multi_label = with_other_parts(part, model.options().classes, ranks).result();
   } else {
     const EmbeddedImages part = embed_images(borrow_embedder(model, device, precision), arch, loader_);
     result.retrieval = measure_retrieval(with_other_parts(part, ranks), options_.similarity, options_.recall_at);

@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "../image/sample_images.h"
 #include "assemble/core/error.h"
+#include "assemble/data/loader.h"
 #include "assemble/data/open_images.h"
+#include "assemble/image/encode.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -16,6 +19,7 @@ using test::TemporaryFolder;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Pair;
 
 class LabelFile : public ::testing::Test {
@@ -186,6 +190,101 @@ TEST_F(LabelFile, TakesThePlaceOfAFoldersParts) {
   EXPECT_THAT(files_of(*open_dataset(folder_.path(), Split::kTrain, {}, files)), ElementsAre("cat/a.jpg=0"));
   EXPECT_THAT(files_of(*open_dataset(folder_.path(), Split::kValidation, {}, files)), ElementsAre("cat/b.jpg=0"));
   EXPECT_EQ(open_splits(folder_.path(), files).size(), 2u);
+}
+
+TEST_F(LabelFile, SeveralLabelsAnImage) {
+  touch({"a/1.png", "a/2.png", "b/1.png", "b/2.png"});
+  const fs::path file = write("set.csv",
+                              "image,labels,split\na/1.png,sea; sky,train\na/2.png,,train\n"
+                              "b/1.png,sky;sky;,train\nb/2.png,sea,test\n");
+  const auto train = open_dataset(file, Split::kTrain, ClassRule::kSeveral);
+  EXPECT_TRUE(train->multi_label());
+  EXPECT_THAT(train->class_names(), ElementsAre("sea", "sky"));
+  EXPECT_EQ(train->label(0), -1);
+  EXPECT_THAT(train->read(0).labels, ElementsAre(0, 1));
+  EXPECT_THAT(train->read(1).labels, IsEmpty());
+  EXPECT_THAT(train->read(2).labels, ElementsAre(1));
+  EXPECT_TRUE(DatasetRange(*train, 1, 3).multi_label());
+  EXPECT_THAT(error_of<InputError>([&] { (void)open_dataset(file, Split::kTrain); }),
+              HasSubstr("any number of classes may be right"));
+  EXPECT_THAT(error_of<InputError>([&] { (void)open_splits(file); }), HasSubstr("any number of classes may be right"));
+  EXPECT_EQ(open_splits(file, {}, /*several=*/true).size(), 2u);
+  EXPECT_EQ(open_unlabelled(file)->size(), 1);
+}
+
+TEST_F(LabelFile, SeveralLabelsInJson) {
+  touch({"a.jpg", "b.jpg", "c.jpg"});
+  const auto labels_in = [&](const std::string& name, const std::string& text) {
+    const auto images = open_dataset(write(name, text), Split::kValidation, ClassRule::kSeveral);
+    EXPECT_TRUE(images->multi_label()) << text;
+    EXPECT_THAT(images->class_names(), ElementsAre("sea", "sky")) << text;
+    std::vector<std::vector<int64_t>> labels;
+    for (int64_t i = 0; i < images->size(); ++i) labels.push_back(images->read(i).labels);
+    return labels;
+  };
+  const auto expected = ElementsAre(ElementsAre(1, 0), IsEmpty(), ElementsAre(0));
+  EXPECT_THAT(labels_in("a.json", R"([{"image": "a.jpg", "labels": ["sky", "sea", "sky"]},
+                                      {"image": "b.jpg", "labels": []}, {"image": "c.jpg", "labels": ["sea"]}])"),
+              expected);
+  EXPECT_THAT(labels_in("b.json", R"({"a.jpg": ["sky", "sea"], "b.jpg": [], "c.jpg": ["sea"]})"), expected);
+  EXPECT_THAT(labels_in("c.jsonl",
+                        "{\"image\": \"a.jpg\", \"labels\": [\"sky\", \"sea\"]}\n"
+                        "{\"image\": \"b.jpg\", \"labels\": []}\n"
+                        "{\"image\": \"c.jpg\", \"labels\": [\"sea\"]}\n"),
+              expected);
+  EXPECT_THAT(labels_in("coco.json", R"({"categories": [{"id": 1, "name": "sea"}, {"id": 2, "name": "sky"}],
+                                         "annotations": [{"image_id": 7, "category_id": 2},
+                                                         {"image_id": 7, "category_id": 1},
+                                                         {"image_id": 7, "category_id": 1},
+                                                         {"image_id": 9, "category_id": 1}],
+                                         "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"},
+                                                    {"id": 9, "file_name": "c.jpg"}]})"),
+              expected);
+}
+
+TEST_F(LabelFile, OneLabelAndSeveralDoNotMix) {
+  EXPECT_THAT(problem("a.csv", "image,label,labels\na.jpg,x,y\n"), HasSubstr("a column 'labels' beside 'label'"));
+  EXPECT_THAT(problem("a.json", R"([{"image": "a.jpg", "label": "x"}, {"image": "b.jpg", "labels": ["x"]}])"),
+              HasSubstr("entry 2: has a list of labels, images before it have one label"));
+  EXPECT_THAT(problem("a.json", R"({"a.jpg": ["x"], "b.jpg": "x"})"), HasSubstr("has one label, images before it"));
+  EXPECT_THAT(problem("a.json", R"([{"image": "a.jpg", "labels": "x"}])"), HasSubstr("'labels' is no list"));
+  EXPECT_THAT(problem("a.json", R"([{"image": "a.jpg", "label": ["x"]}])"), HasSubstr("a list as the label"));
+  EXPECT_THAT(problem("a.json", R"([{"image": "a.jpg", "labels": ["x", ""]}])"), HasSubstr("an empty text"));
+  EXPECT_THAT(problem("a.csv", "image,labels\na.jpg,x\na.jpg,x;y\n"), HasSubstr("with another label"));
+}
+
+TEST_F(LabelFile, SeveralLabelsAreWrittenAsTheyAreRead) {
+  const std::vector<LabelRow> rows{{.path = "a.jpg", .label = "", .split = Split::kTrain, .labels = {"x", "y, z"}},
+                                   {.path = "b.jpg", .label = "", .split = Split::kTest}};
+  const LabelRows read = read_label_file(write("a.csv", label_file_text(rows, /*several=*/true)));
+  EXPECT_TRUE(read.several);
+  EXPECT_THAT(read.rows[0].labels, ElementsAre("x", "y, z"));
+  EXPECT_THAT(read.rows[1].labels, IsEmpty());
+  EXPECT_EQ(read.rows[1].split, Split::kTest);
+  EXPECT_THAT(error_of<InputError>(
+                  [] { (void)label_file_text({{.path = "a.jpg", .label = "", .labels = {"x;y"}}}, /*several=*/true); }),
+              HasSubstr("has a ';' in it"));
+}
+
+/// Rows of Batch::targets, without those of broken images.
+TEST_F(LabelFile, TheLoaderGivesTargets) {
+  for (const char* name : {"0.png", "1.png", "2.png"}) {
+    write_file(folder_ / name, encode_png(test::wavy_image(20, 20)));
+  }
+  const auto targets_of = [&](const std::string& text, ClassRule rule) {
+    const auto images = open_dataset(write("set.csv", text), Split::kValidation, rule);
+    LoaderOptions options;
+    options.batch_size = 3;
+    options.preprocessing = Preprocessing::from_type("imagenet_16");
+    Loader loader(*images, options);
+    loader.start(0);
+    std::vector<std::vector<float>> targets;
+    for (Batch batch; loader.next(batch);) targets.push_back(batch.targets);
+    return targets;
+  };
+  EXPECT_THAT(targets_of("image,labels\n0.png,a;c\ngone.png,b\n1.png,\n2.png,b\n", ClassRule::kSeveral),
+              ElementsAre(ElementsAre(1, 0, 1, 0, 0, 0), ElementsAre(0, 1, 0)));
+  EXPECT_THAT(targets_of("image,label\n0.png,a\n1.png,b\n", ClassRule::kOfTraining), ElementsAre(IsEmpty()));
 }
 
 }  // namespace

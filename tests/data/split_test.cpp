@@ -187,6 +187,26 @@ TEST_F(SplitTest, LabelFilesAreSplitIntoFoldersOfTheirClasses) {
   EXPECT_THAT(open_dataset(folder_ / "out", Split::kTrain)->class_names(), ElementsAre("cat", "dog"));
 }
 
+TEST_F(SplitTest, ImagesWithSeveralLabelsAreDrawnTogether) {
+  add("images", 20);
+  std::string list = "image,labels\n";
+  for (int i = 0; i < 20; ++i)
+    list += concat("images/", i, ".jpg,", i % 2 == 0 ? "sea;sky" : i % 3 == 0 ? "sky" : "", "\n");
+  const fs::path file = data_ / "labels.csv";
+  write_file(file, std::string_view(list));
+  const SplitPlan split = plan_split(file, open_splits(file, {}, /*several=*/true), {.validation = 0.2});
+  EXPECT_TRUE(split.several);
+  const auto train = open_planned(file, split, Split::kTrain),
+             validation = open_planned(file, split, Split::kValidation);
+  EXPECT_EQ(train->size(), 16);
+  EXPECT_EQ(validation->size(), 4);
+  EXPECT_TRUE(validation->multi_label());
+  EXPECT_EQ(split.counts[0][0] + split.counts[0][1], 10) << "sea";
+  EXPECT_EQ(split.counts[1][0] + split.counts[1][1], 13) << "sky";
+  EXPECT_THAT(error_of<UsageError>([&] { copy_split(file, split, folder_ / "out", CopyMethod::kCopy); }),
+              HasSubstr("has images with several classes"));
+}
+
 TEST_F(SplitTest, OpensWhatItMadeAsItsListDoes) {
   add("cat", 10);
   add("dog", 10);

@@ -18,10 +18,11 @@ namespace assemble {
 
 /// One labelled, still encoded image.
 struct Sample {
-  Bytes encoded;              ///< an image file
-  int64_t label = 0;          ///< 0 … classes - 1
-  std::string name;           ///< where it comes from: path, or shard and record; named in errors
-  std::vector<float> logits;  ///< teacher's logits, one a class; empty when there are none
+  Bytes encoded;                     ///< an image file
+  int64_t label = 0;                 ///< 0 … classes - 1; -1 where Dataset::multi_label()
+  std::vector<int64_t> labels = {};  ///< where Dataset::multi_label(): all that are right, each once; else empty
+  std::string name;                  ///< where it comes from: path, or shard and record; named in errors
+  std::vector<float> logits;         ///< teacher's logits, one a class; empty when there are none
   std::vector<BoundingBox> boxes;
 };
 
@@ -43,6 +44,8 @@ class Dataset {
   /// Outputs a classifier needs.
   int64_t classes() const { return static_cast<int64_t>(class_names().size()); }
   virtual const std::vector<std::string>& class_names() const = 0;
+  /// Whether any number of classes may be right for an image, none too.
+  virtual bool multi_label() const { return false; }
   /// Damage found when the data set was opened, by which samples were lost; each names file and offset. A loader logs
   /// and counts it as broken samples.
   virtual std::vector<std::string> defects() const { return {}; }
@@ -64,6 +67,7 @@ class DatasetRange : public Dataset {
   Example example(int64_t index) const override { return whole_.example(begin_ + index); }
   int64_t label(int64_t index) const override { return whole_.label(begin_ + index); }
   const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
+  bool multi_label() const override { return whole_.multi_label(); }
   /// The whole's, told once: by the range that begins at 0.
   std::vector<std::string> defects() const override {
     return begin_ == 0 ? whole_.defects() : std::vector<std::string>{};
@@ -86,6 +90,7 @@ class EvenlySpread : public Dataset {
   Example example(int64_t index) const override { return whole_.example(place(index)); }
   int64_t label(int64_t index) const override { return whole_.label(place(index)); }
   const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
+  bool multi_label() const override { return whole_.multi_label(); }
   std::vector<std::string> defects() const override { return whole_.defects(); }
   std::string where() const override { return whole_.where(); }
 
@@ -119,8 +124,10 @@ enum class ClassRule {
   kAny,         ///< any: retrieval compares labels with each other alone (zero-shot splits). A record's label may be
                 ///< any number, and -1 is a distractor
   kNumbered,    ///< as kOfTraining, but a record's label is a number of its own, from 0, and records have no names
-  kOwn,         ///< those of the split itself, also without images: of a data set that is looked over. Names of records
-                ///< are those of training all the same
+  kSeveral,  ///< as kOfTraining, and any number of classes may be right for an image (Dataset::multi_label()): without
+             ///< this rule such a data set is refused
+  kOwn,      ///< those of the split itself, also without images: of a data set that is looked over. Names of records
+             ///< are those of training all the same
 };
 
 /// What of a folder is of which split, where names of files and folders do not say it.
@@ -148,9 +155,10 @@ struct ArchivePart {
 /// or testing. In folders, and within zip and tar files: train/CLASS/IMAGE and validation/CLASS/IMAGE, whatever single
 /// folders stand around them. TFRecords (NAME-?????-of-?????) and tar files (see TarDataset) by a part of their names;
 /// where no tar file names a split, all are one archive. A .csv, .json or .jsonl file is a label file, as
-/// assemble/data/label_file.h has it: images without a split are a validation split. Class names of records from DIR/dataset.json or
-/// DIR/classes.txt (one a line), else from the records (see record_classes()). Folders or archives of classes alone are
-/// a validation split. Under ClassRule::kAny the classes of validation are its own, and records need no classes.txt.
+/// assemble/data/label_file.h has it: images without a split are a validation split. Class names of records from
+/// DIR/dataset.json or DIR/classes.txt (one a line), else from the records (see record_classes()). Folders or archives
+/// of classes alone are a validation split. Under ClassRule::kAny the classes of validation are its own, and records
+/// need no classes.txt.
 /// @throws InputError for an empty folder, a class without images, no such split, two names of one split, a missing
 /// file
 ///         of a numbered set (unless RecordFiles allows it), a pattern that no file has, classes of validation that
@@ -167,7 +175,8 @@ struct OpenSplit {
 /// Opens every split there is, in their order, each with the classes that it has itself (ClassRule::kOwn); folders or
 /// archives of classes alone, a folder of images and a single image are one part of no split.
 /// @throws InputError as open_dataset() and open_unlabelled() do
-std::vector<OpenSplit> open_splits(const fs::path& path, const RecordFiles& files = {});
+/// @param several take images for which any number of classes may be right, too
+std::vector<OpenSplit> open_splits(const fs::path& path, const RecordFiles& files = {}, bool several = false);
 
 /// Opens images whose labels do not matter: of TFRecords and archives the validation split, else the training split,
 /// else all; or an image file, or every image file below a folder (labels -1).

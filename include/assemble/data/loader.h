@@ -43,8 +43,9 @@ struct Batch {
   int64_t views = 1;  ///< of each image, one after the other: 10 under LoaderOptions::ten_crop, 3 of AugMix
   Pixels images;      ///< NHWC, size · views · side · side · 3: the memory of a channels_last NCHW tensor
   std::vector<int64_t> labels;
-  std::vector<float> logits;       ///< size · classes teacher logits; empty unless LoaderOptions::teacher_logits
-  std::vector<int64_t> indices;    ///< of the samples in the data set
+  std::vector<float> targets;    ///< size · classes, 1 for each of Sample::labels; empty unless Dataset::multi_label()
+  std::vector<float> logits;     ///< size · classes teacher logits; empty unless LoaderOptions::teacher_logits
+  std::vector<int64_t> indices;  ///< of the samples in the data set
   std::vector<std::string> names;  ///< Sample::name of each
 };
 

@@ -36,15 +36,17 @@ struct SplitOptions {
 /// Which image comes into which split.
 struct SplitPlan {
   std::vector<std::string> classes;
+  bool several = false;                        ///< any number of classes may be right for an image
   std::vector<LabelRow> rows;                  ///< every image, in the data set's order, its path below images_root()
   std::vector<std::array<int64_t, 3>> counts;  ///< images of each class in training, validation and test
   int64_t groups = 0;                          ///< of two images or more
 };
 
-/// Splits the images of each class, which are in no split yet. Of n images round(n · share) are drawn, at least one, by
-/// a hash of seed and path: the order of the files and other classes do not matter, and few images change their split
-/// when some are added. Training keeps one group of every class; validation has one of every class of two groups or
-/// more, test of three or more. A group counts for the class of most of its images.
+/// Splits the images of each class, which are in no split yet; all together where any number of classes may be right.
+/// Of n images round(n · share) are drawn, at least one, by a hash of seed and path: the order of the files and other
+/// classes do not matter, and few images change their split when some are added. Training keeps one group of every
+/// class; validation has one of every class of two groups or more, test of three or more. A group counts for the class
+/// of most of its images.
 /// @param data as given to open_splits(), from which `splits` are
 /// @throws UsageError for shares of 1 or more in all or none at all, a pattern that is none, images that are in splits,
 ///         have no classes or are no files of their own, and where nothing could be drawn

@@ -125,6 +125,7 @@ class PairedDataset : public Dataset {
   Sample read(int64_t index) const override;
   int64_t label(int64_t index) const override;
   const std::vector<std::string>& class_names() const override { return pairing_.names(); }
+  bool multi_label() const override { return dataset_.multi_label(); }
   std::vector<std::string> defects() const override { return dataset_.defects(); }
   std::string where() const override { return dataset_.where(); }
   std::string part() const override { return dataset_.part(); }
@@ -136,6 +137,7 @@ class PairedDataset : public Dataset {
 };
 
 /// How a data set must be opened for these options: with an offset, labels of records are numbers of their own.
-ClassRule rule_of(const PairingOptions& options);
+/// @param several whether images may have several classes, where there is no offset
+ClassRule rule_of(const PairingOptions& options, bool several = false);
 
 }  // namespace assemble

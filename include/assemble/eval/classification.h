@@ -67,6 +67,12 @@ enum class NotFinite {
 /// Sees the batches of an evaluation. @param logits [batch.size, classes], averaged over views
 using EvaluationWatch = std::function<void(const Batch& batch, const Matrix& logits)>;
 
+/// Runs the network over an evaluation loader (its epoch 0) and shows `watch` its batches.
+/// @param progress shown while it runs; empty for none
+/// @throws RunError as NotFinite says
+void run_over(const Network& network, const Outputs& outputs, Loader& loader, const std::string& progress,
+              NotFinite not_finite, const EvaluationWatch& watch);
+
 /// Runs the network over an evaluation loader (its epoch 0). Of several views of an image the probabilities are
 /// averaged.
 /// @param progress shown while it runs; empty for none

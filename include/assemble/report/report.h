@@ -11,6 +11,7 @@
 #include "assemble/eval/classification.h"
 #include "assemble/eval/corruption_robustness.h"
 #include "assemble/eval/mistakes.h"
+#include "assemble/eval/multi_label.h"
 #include "assemble/eval/perturbation_robustness.h"
 #include "assemble/eval/predict.h"
 
@@ -86,17 +87,19 @@ struct Comparison {
   Gallery clean;
 };
 
+/// An evaluation on the way of a training.
+struct TrainingPoint {
+  int64_t epoch = 0;
+  double train_loss = 0;  ///< mean since the evaluation before
+  double score = 0;       ///< in [0, 1]: top-1, or the mean average precision
+  double learning_rate = 0;
+};
+
 /// What evaluation_report() shows.
 struct EvaluationPage {
-  /// What an evaluation during the training found, with the rate that it was reached at.
-  struct Point {
-    ComparedNetwork::Evaluation evaluation;
-    double learning_rate = 0;
-  };
-
   std::string title;
   std::vector<std::string> introduction;  ///< paragraphs
-  std::vector<Point> training;            ///< empty: it is not known
+  std::vector<TrainingPoint> training;    ///< empty: it is not known
   std::vector<TextTable> tables;          ///< of the training
   ClassificationResult result;
   std::vector<std::string> class_names;
@@ -106,6 +109,19 @@ struct EvaluationPage {
 /// A page about one network: how its training went, where that is known; its measures, which classes it takes for
 /// which, each class' precision, recall and F1, its calibration, and the mistakes that it was surest of.
 std::string evaluation_report(const EvaluationPage& page);
+
+/// What multi_label_report() shows.
+struct MultiLabelPage {
+  std::string title;
+  std::vector<std::string> introduction;  ///< paragraphs
+  std::vector<TrainingPoint> training;    ///< empty: it is not known
+  std::vector<TextTable> tables;          ///< of the training
+  MultiLabelResult result;
+  std::vector<std::string> class_names;
+};
+
+/// The same about a network of images for which any number of classes may be right.
+std::string multi_label_report(const MultiLabelPage& page);
 
 /// What answers_report() shows.
 struct AnswersPage {

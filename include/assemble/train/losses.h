@@ -9,7 +9,7 @@ namespace assemble {
 
 /// What the sum of binary cross-entropies is divided by.
 enum class SigmoidDivisor {
-  kLabels,   ///< Σ labels: the original
+  kLabels,   ///< Σ labels, at least 1: the original
   kClasses,  ///< images · classes: timm's BinaryCrossEntropy
 };
 
@@ -33,7 +33,7 @@ torch::Tensor one_hot_labels(const torch::Tensor& labels, int64_t classes);
 /// batch and classes, divided as SigmoidOptions says; smoothing applies with SigmoidDivisor::kClasses alone, to the
 /// same t. Reference: losses/cls_losses.py, timm/loss/binary_cross_entropy.py.
 /// @param logits [N, C], any floating type
-/// @param labels [N, C], one-hot or mixed
+/// @param labels [N, C], one-hot, of several labels (sigmoid) or mixed
 /// @param class_weights [C]: each image's loss is multiplied by labels · class_weights (see class_weights());
 /// undefined:
 ///        all weigh 1

@@ -50,7 +50,8 @@ struct TrainResult {
 /// `sync_bn` has it over the images of all. Observers are rank 0's affair.
 class Trainer {
  public:
-  /// @param validation of the same classes, or of any under ValidationMetric::kRecallAt1
+  /// @param validation of the same classes, or of any under ValidationMetric::kRecallAt1. Where several classes may be
+  ///        right (Dataset::multi_label()), both are so, the loss is LossType::kSigmoid and the metric kMap
   /// @param observers told of what happens; they must outlive the trainer. RunObservers are those of a run folder
   /// @param ranks the processes that train together; this one alone by default
   /// @throws UsageError for options that do not fit the network, the data or the run to go on with; InputError for
@@ -103,6 +104,7 @@ class Trainer {
 
  private:
   void check_data() const;
+  void check_labels(const Dataset& validation) const;
   void check_sides();
   void start();
   void start_from_pretrained();
@@ -129,6 +131,7 @@ class Trainer {
   std::vector<int64_t> places(int64_t images) const;
   torch::Tensor lambdas(int64_t images, int64_t index) const;
   LabelledBatch mixed(const LabelledBatch& batch, int64_t index) const;
+  torch::Tensor targets();
   LabelledBatch labelled_batch(int64_t index);
   bool is_evaluated(int64_t epoch) const;
   void evaluate_epoch(int64_t epoch);

@@ -12,6 +12,7 @@
 #include "assemble/data/loader.h"
 #include "assemble/eval/classification.h"
 #include "assemble/eval/mistakes.h"
+#include "assemble/eval/multi_label.h"
 #include "assemble/eval/retrieval.h"
 #include "assemble/models/classifier.h"
 #include "assemble/train/communicator.h"
@@ -22,11 +23,13 @@ namespace assemble {
 enum class ValidationMetric {
   kTop1,       ///< classification; the best have the highest top-1
   kRecallAt1,  ///< retrieval, whose classes need not be those of training (zero-shot); the highest recall\@1
+  kMap,        ///< classes of which any number may be right; the highest mean average precision
 };
 inline constexpr auto kValidationMetrics = choices<ValidationMetric>(
-    "validation.metric", {{ValidationMetric::kTop1, "top1"}, {ValidationMetric::kRecallAt1, "recall@1"}});
+    "validation.metric",
+    {{ValidationMetric::kTop1, "top1"}, {ValidationMetric::kRecallAt1, "recall@1"}, {ValidationMetric::kMap, "map"}});
 
-/// "top1" or "recall\@1". @throws UsageError otherwise
+/// "top1", "recall\@1" or "map". @throws UsageError otherwise
 ValidationMetric parse_validation_metric(const std::string& name);
 const char* metric_name(ValidationMetric metric);
 
@@ -42,10 +45,11 @@ struct ValidationResult {
   std::optional<ClassificationResult> classification;
   std::vector<Mistake> mistakes;  ///< of it, in this process' part of the data set: the surest
   std::optional<RetrievalResult> retrieval;
+  std::optional<MultiLabelResult> multi_label;
 
   /// The figure that decides which model is best; 0 before the first validation.
   double score() const;
-  /// All figures by name: loss, top1, top5, ece; or recall\@1, recall\@2, … and map\@r.
+  /// All figures by name: loss, top1, top5, ece; or recall\@1, recall\@2, … and map\@r; or loss, map, f1, macro_f1.
   std::vector<std::pair<std::string, double>> metrics() const;
 };
 

@@ -57,11 +57,11 @@ class SplitCommand : public Subcommand {
       }
       prepare_output_file("--list", list_, {data_});
     }
-    const SplitPlan plan = plan_split(data_, open_splits(data_), options_);
+    const SplitPlan plan = plan_split(data_, open_splits(data_, {}, /*several=*/true), options_);
     ordered_json json = to_json(plan);
     std::string text = to_text(plan);
     if (!list_.empty()) {
-      write_file(list_, std::string_view(label_file_text(plan.rows)));
+      write_file(list_, std::string_view(label_file_text(plan.rows, plan.several)));
       json["list"] = list_;
       text += concat("\n", list_, ": use it with --data ", root.string(), " --split-file ", list_, "\n");
     } else {

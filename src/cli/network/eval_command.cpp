@@ -3,6 +3,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/eval/classification.h"
+#include "assemble/eval/multi_label.h"
 #include "assemble/eval/retrieval.h"
 #include "assemble/report/report.h"
 #include "common/choice_option.h"
@@ -76,7 +77,8 @@ class EvalCommand : public Subcommand {
       throw UsageError("--retrieval", "compares images with each other: no class meets an output",
                        "leave --label-offset, --class-map and --all-outputs out");
     }
-    const auto dataset = open_dataset(data_, split_, retrieval_ ? ClassRule::kAny : rule_of(pairing_), files_);
+    const auto dataset =
+        open_dataset(data_, split_, retrieval_ ? ClassRule::kAny : rule_of(pairing_, /*several=*/true), files_);
     loader_.memory = hooks_.memory_for(inference_);
     if (retrieval_) return retrieve(*dataset);
     const LoadedModel model = load_for_inference(inference_, loader_.batch_size, eval_size_);
@@ -88,6 +90,7 @@ class EvalCommand : public Subcommand {
     loader_.rank = ranks_.rank;
     loader_.world = ranks_.world;
     Loader loader(paired, loader_);
+    if (paired.multi_label()) return measure_several(model, pairing, loader);
     Mistakes mistakes(loader_.preprocessing, model.card.loss);
     ClassificationMeter meter = evaluate_part(
         pairing.measured(model.network), pairing.measured(outputs_of(model.card, inference_.model)), loader,
@@ -95,7 +98,9 @@ class EvalCommand : public Subcommand {
         report_.empty() ? EvaluationWatch()
                         : [&](const Batch& batch, const Matrix& logits) { mistakes.add(batch, logits); });
     warn_of_broken(loader);
-    if (ranks_.world > 1 && !add_other_parts(meter)) return;
+    if (!add_other_parts(meter.sums(),
+                         [&](const std::string& part, const std::string& rank) { meter.add_sums(part, rank); }))
+      return;
     const ClassificationResult result = meter.result();
     nlohmann::ordered_json json = to_json(result, pairing.names());
     json["class_pairing"] = pairing.to_json();
@@ -109,11 +114,8 @@ class EvalCommand : public Subcommand {
  private:
   EvaluationPage page(const ClassificationResult& result, const std::vector<std::string>& names,
                       const Mistakes& mistakes, const ModelCard& card) const {
-    return {.title = concat(fs::path(inference_.model).filename().string(), " on ",
-                            fs::path(data_).lexically_normal().filename().string()),
-            .introduction = {concat("The ", kSplits.name(split_), " images of ", data_, ", in crops of ",
-                                    loader_.preprocessing.eval_size, " pixels, as ", inference_.model, " (", card.arch,
-                                    ") classifies them.")},
+    return {.title = title(),
+            .introduction = introduction(card),
             .training = {},
             .tables = {},
             .result = result,
@@ -121,12 +123,57 @@ class EvalCommand : public Subcommand {
             .mistakes = mistakes.kept()};
   }
 
-  /// @return whether this process is the one that has the sums of all
-  bool add_other_parts(ClassificationMeter& meter) {
+  /// @param add takes what another process found, and the process' name
+  /// @return whether this process is the one that has what all found
+  bool add_other_parts(const std::string& own, const std::function<void(const std::string&, const std::string&)>& add) {
+    if (ranks_.world == 1) return true;
     ranks_.read_launcher();
-    const std::vector<std::string> parts = hooks_.gather(ranks_, "eval", meter.sums());
-    for (size_t rank = 1; rank < parts.size(); ++rank) meter.add_sums(parts[rank], concat("rank ", rank));
+    const std::vector<std::string> parts = hooks_.gather(ranks_, "eval", own);
+    for (size_t rank = 1; rank < parts.size(); ++rank) add(parts[rank], concat("rank ", rank));
     return !parts.empty();
+  }
+
+  /// Of images for which any number of classes may be right.
+  void measure_several(const LoadedModel& model, const ClassPairing& pairing, Loader& loader) {
+    if (model.card.loss != LossType::kSigmoid) {
+      throw InputError(inference_.model,
+                       concat("picks one class an image (its loss is ", kLossTypes.name(model.card.loss), "), ", data_,
+                              " has several"),
+                       "evaluate a model that was trained with --loss sigmoid");
+    }
+    const auto classes = static_cast<int64_t>(pairing.names().size());
+    MultiLabelMeter meter(classes);
+    run_over(pairing.measured(model.network), pairing.measured(outputs_of(model.card, inference_.model)), loader,
+             "evaluating", NotFinite::kError,
+             [&](const Batch& batch, const Matrix& logits) { meter.add(logits, batch.targets); });
+    warn_of_broken(loader);
+    if (!add_other_parts(meter.part(),
+                         [&](const std::string& part, const std::string& rank) { meter.add_part(part, rank); }))
+      return;
+    const MultiLabelResult result = meter.result();
+    nlohmann::ordered_json json = to_json(result, pairing.names());
+    json["class_pairing"] = pairing.to_json();
+    if (!report_.empty()) {
+      write_file(report_, multi_label_report({.title = title(),
+                                              .introduction = introduction(model.card),
+                                              .training = {},
+                                              .tables = {},
+                                              .result = result,
+                                              .class_names = pairing.names()}));
+      json["report"] = report_;
+    }
+    print(json, to_text(result, pairing.names()));
+  }
+
+  std::string title() const {
+    return concat(fs::path(inference_.model).filename().string(), " on ",
+                  fs::path(data_).lexically_normal().filename().string());
+  }
+
+  std::vector<std::string> introduction(const ModelCard& card) const {
+    return {concat("The ", kSplits.name(split_), " images of ", data_, ", in crops of ",
+                   loader_.preprocessing.eval_size, " pixels, as ", inference_.model, " (", card.arch,
+                   ") classifies them.")};
   }
 
   EmbeddedImages embed(const Network& embedder, const Dataset& dataset, const std::string& progress) const {

@@ -242,6 +242,7 @@ void Loader::State::prepare(int64_t batch) {
   slot.batch.indices.resize(static_cast<size_t>(images));
   slot.batch.names.resize(static_cast<size_t>(images));
   slot.batch.logits.resize(static_cast<size_t>(options.teacher_logits ? images * dataset.classes() : 0));
+  slot.batch.targets.assign(static_cast<size_t>(dataset.multi_label() ? images * dataset.classes() : 0), 0.0F);
 }
 
 void Loader::State::work() {
@@ -320,6 +321,11 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, int64_t re
     return false;
   }
   slot.batch.labels[static_cast<size_t>(position)] = sample.label;
+  if (dataset.multi_label()) {
+    for (const int64_t label : sample.labels) {
+      slot.batch.targets.at(static_cast<size_t>(position * dataset.classes() + label)) = 1;
+    }
+  }
   slot.batch.indices[static_cast<size_t>(position)] = index;
   if (options.teacher_logits) {
     require_logits(sample);
@@ -354,8 +360,8 @@ void Loader::State::leave_out_unfilled(Slot& slot, int64_t pixels, int64_t class
       batch.labels[static_cast<size_t>(kept)] = batch.labels[static_cast<size_t>(from)];
       batch.indices[static_cast<size_t>(kept)] = batch.indices[static_cast<size_t>(from)];
       batch.names[static_cast<size_t>(kept)] = std::move(batch.names[static_cast<size_t>(from)]);
-      if (!batch.logits.empty()) {
-        std::copy_n(batch.logits.begin() + from * classes, classes, batch.logits.begin() + kept * classes);
+      for (std::vector<float>* rows : {&batch.logits, &batch.targets}) {
+        if (!rows->empty()) std::copy_n(rows->begin() + from * classes, classes, rows->begin() + kept * classes);
       }
     }
     ++kept;
@@ -365,7 +371,9 @@ void Loader::State::leave_out_unfilled(Slot& slot, int64_t pixels, int64_t class
   batch.labels.resize(static_cast<size_t>(kept));
   batch.indices.resize(static_cast<size_t>(kept));
   batch.names.resize(static_cast<size_t>(kept));
-  if (!batch.logits.empty()) batch.logits.resize(static_cast<size_t>(kept * classes));
+  for (std::vector<float>* rows : {&batch.logits, &batch.targets}) {
+    if (!rows->empty()) rows->resize(static_cast<size_t>(kept * classes));
+  }
 }
 
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {

@@ -32,6 +32,7 @@ using Names = std::span<const std::string_view>;
 constexpr std::string_view kPathNames[] = {"image",    "path",       "file",       "file_name", "filename", "file_path",
                                            "filepath", "image_path", "image_name", "img",       "img_name", "image_id"};
 constexpr std::string_view kLabelNames[] = {"label", "class", "class_name", "category", "target"};
+constexpr std::string_view kSeveralName[] = {"labels"};
 constexpr std::string_view kSplitNames[] = {"split", "subset", "set", "partition"};
 
 /// The value whose name comes first among `names`; nullptr when there is none.
@@ -49,22 +50,20 @@ class RowCollector {
   explicit RowCollector(bool labels) : labels_(labels) {}
 
   void add(const std::string& path, const std::string& label, const std::string* split, const std::string& where) {
-    LabelRow row{checked_path(path, where), name_text(label), {}, where};
+    LabelRow row{checked_path(path, where), checked_label(label, where), {}, where};
     if (row.label.empty() && labels_) throw InputError(where, concat("'", one_line(path), "' has no label"), kForms);
-    if (!is_on_one_line(row.label)) throw InputError(where, "a label with control characters", "rename the class");
-    if (split != nullptr) {
-      result_.splits = true;
-      row.split = checked_split(*split, where);
+    add(std::move(row), split, /*several=*/false);
+  }
+
+  void add(const std::string& path, const std::vector<std::string>& labels, const std::string* split,
+           const std::string& where) {
+    LabelRow row{checked_path(path, where), "", {}, where};
+    for (const std::string& text : labels) {
+      std::string label = checked_label(text, where);
+      if (label.empty()) throw InputError(where, "an empty text among its labels", kForms);
+      if (std::ranges::find(row.labels, label) == row.labels.end()) row.labels.push_back(std::move(label));
     }
-    const auto [earlier, is_new] = places_.emplace(row.path, result_.rows.size());
-    if (!is_new) {
-      const LabelRow& first = result_.rows[earlier->second];
-      throw InputError(where,
-                       concat("names '", one_line(path), "', as ", first.where, " does",
-                              first.label == row.label ? "" : " with another label"),
-                       "an image has one line and one class: remove the others");
-    }
-    result_.rows.push_back(std::move(row));
+    add(std::move(row), split, /*several=*/true);
   }
 
   LabelRows take(const std::string& where) && {
@@ -73,6 +72,37 @@ class RowCollector {
   }
 
  private:
+  void add(LabelRow row, const std::string* split, bool several) {
+    const std::string where = row.where;
+    if (result_.rows.empty()) result_.several = several;
+    if (several != result_.several) {
+      throw InputError(where,
+                       several ? "has a list of labels, images before it have one label"
+                               : "has one label, images before it have lists of them",
+                       "give all of them \"label\", or all of them \"labels\"");
+    }
+    if (split != nullptr) {
+      result_.splits = true;
+      row.split = checked_split(*split, where);
+    }
+    const auto [earlier, is_new] = places_.emplace(row.path, result_.rows.size());
+    if (!is_new) {
+      const LabelRow& first = result_.rows[earlier->second];
+      throw InputError(where,
+                       concat("names '", one_line(row.path), "', as ", first.where, " does",
+                              first.label == row.label && first.labels == row.labels ? "" : " with another label"),
+                       several ? "an image has one line, with all its labels: remove the others"
+                               : "an image has one line and one class: remove the others");
+    }
+    result_.rows.push_back(std::move(row));
+  }
+
+  static std::string checked_label(const std::string& text, const std::string& where) {
+    std::string label = name_text(text);
+    if (!is_on_one_line(label)) throw InputError(where, "a label with control characters", "rename the class");
+    return label;
+  }
+
   static bool is_on_one_line(const std::string& text) {
     return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
   }
@@ -112,7 +142,19 @@ struct Columns {
   std::optional<size_t> label = 1, split;
   size_t count = 2;
   bool named = false;
+  bool several = false;
 };
+
+/// Labels between ';'.
+std::vector<std::string> labels_in(const std::string& cell) {
+  std::vector<std::string> labels;
+  for (std::string& label : split(cell, ';')) {
+    label.erase(label.find_last_not_of(' ') + 1);
+    label.erase(0, label.find_first_not_of(' '));
+    if (!label.empty()) labels.push_back(std::move(label));
+  }
+  return labels;
+}
 
 Columns find_columns(const std::vector<std::string>& first, const std::string& where) {
   std::map<std::string, size_t> places;
@@ -126,12 +168,21 @@ Columns find_columns(const std::vector<std::string>& first, const std::string& w
   if (path == nullptr && format_of_extension(first[0]) != ImageFormat::kUnknown) {
     const auto second = first.size() > 1 ? std::optional<size_t>(1) : std::nullopt;
     if (first.size() > 3) throw InputError(where, concat(first.size(), " columns without names"), kForms);
-    return {0, second, first.size() == 3 ? std::optional<size_t>(2) : std::nullopt, first.size(), false};
+    return {0, second, first.size() == 3 ? std::optional<size_t>(2) : std::nullopt, first.size(), false, false};
   }
   if (path == nullptr) throw InputError(where, "names no column 'image' (or 'path', 'file_name' …)", kForms);
   const auto optional = [](const size_t* place) { return place == nullptr ? std::nullopt : std::optional(*place); };
-  return {*path, optional(find_named(places, kLabelNames)), optional(find_named(places, kSplitNames)), first.size(),
-          true};
+  const size_t* label = find_named(places, kLabelNames);
+  const size_t* several = find_named(places, kSeveralName);
+  if (label != nullptr && several != nullptr) {
+    throw InputError(where, concat("has a column 'labels' beside '", first[*label], "'"), "remove one of them");
+  }
+  return {*path,
+          optional(several != nullptr ? several : label),
+          optional(find_named(places, kSplitNames)),
+          first.size(),
+          true,
+          several != nullptr};
 }
 
 void read_csv(const std::string& text, const std::string& where, bool labels, RowCollector& rows) {
@@ -152,8 +203,13 @@ void read_csv(const std::string& text, const std::string& where, bool labels, Ro
       throw InputError(here, concat(cells.size(), " cells, expected ", columns->count),
                        "a comma within a cell needs quotes around it");
     }
-    rows.add(cells[columns->path], columns->label ? cells[*columns->label] : "",
-             columns->split ? &cells[*columns->split] : nullptr, here);
+    const std::string label = columns->label ? cells[*columns->label] : "";
+    const std::string* split = columns->split ? &cells[*columns->split] : nullptr;
+    if (columns->several) {
+      rows.add(cells[columns->path], labels_in(label), split, here);
+    } else {
+      rows.add(cells[columns->path], label, split, here);
+    }
   }
 }
 
@@ -161,9 +217,16 @@ void read_csv(const std::string& text, const std::string& where, bool labels, Ro
 std::string scalar_text(const json& value, const std::string& what, const std::string& where) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_integer()) return value.dump();
-  if (value.is_array()) throw InputError(where, concat("a list as ", what), "an image has one class");
+  if (value.is_array()) throw InputError(where, concat("a list as ", what), "call it \"labels\" in all objects");
   throw InputError(where, concat(what, " is ", json_text(value).substr(0, 40), ", expected a text or a whole number"),
                    kForms);
+}
+
+std::vector<std::string> texts_in(const json& list, const std::string& where) {
+  if (!list.is_array()) throw InputError(where, "'labels' is no list", "call it \"label\" where each image has one");
+  std::vector<std::string> texts;
+  for (const json& value : list) texts.push_back(scalar_text(value, "a label", where));
+  return texts;
 }
 
 void add_object(const json& object, const std::string& path, const std::string& where, RowCollector& rows) {
@@ -175,9 +238,14 @@ void add_object(const json& object, const std::string& path, const std::string& 
   const json* const* split = find_named(values, kSplitNames);
   std::string split_text;
   if (split != nullptr && !(*split)->is_null()) split_text = scalar_text(**split, "the split", where);
+  const std::string image_text = image == nullptr ? path : scalar_text(**image, "the image", where);
+  const std::string* split_of_image = split == nullptr ? nullptr : &split_text;
+  if (const json* const* several = find_named(values, kSeveralName)) {
+    if (label != nullptr) throw InputError(where, "has 'labels' beside a label", "remove one of them");
+    return rows.add(image_text, texts_in(**several, where), split_of_image, where);
+  }
   const bool labelled = label != nullptr && !(*label)->is_null();
-  rows.add(image == nullptr ? path : scalar_text(**image, "the image", where),
-           labelled ? scalar_text(**label, "the label", where) : "", split == nullptr ? nullptr : &split_text, where);
+  rows.add(image_text, labelled ? scalar_text(**label, "the label", where) : "", split_of_image, where);
 }
 
 void read_json_lines(const std::string& text, const std::string& where, RowCollector& rows) {
@@ -204,25 +272,28 @@ std::unordered_map<std::string, std::string> by_id(const json& list, const char*
 
 void read_coco(const json& file, const std::string& where, RowCollector& rows) {
   const auto names = by_id(file.at("categories"), "name", where + " categories");
-  std::unordered_map<std::string, std::string> labels;
+  std::unordered_map<std::string, std::vector<std::string>> labels;
+  bool several = false;
   for (const json& annotation : file.at("annotations")) {
     const std::string image = scalar_text(annotation.at("image_id"), "an image_id", where + " annotations");
     const std::string category = scalar_text(annotation.at("category_id"), "a category_id", where + " annotations");
     const auto name = names.find(category);
     if (name == names.end())
       throw InputError(where + " annotations", concat("there is no category ", one_line(category)));
-    const auto [earlier, is_new] = labels.emplace(image, name->second);
-    if (!is_new && earlier->second != name->second) {
-      throw InputError(where + " annotations", concat("image ", one_line(image), " has several categories"),
-                       "an image has one class");
-    }
+    std::vector<std::string>& of_image = labels[image];
+    if (std::ranges::find(of_image, name->second) == of_image.end()) of_image.push_back(name->second);
+    several = several || of_image.size() > 1;
   }
   size_t number = 0;
   for (const json& image : file.at("images")) {
     const std::string here = concat(where, " images, entry ", ++number);
-    const auto label = labels.find(scalar_text(image.at("id"), "an id", here));
-    rows.add(scalar_text(image.at("file_name"), "file_name", here), label == labels.end() ? "" : label->second, nullptr,
-             here);
+    const std::vector<std::string>& of_image = labels[scalar_text(image.at("id"), "an id", here)];
+    const std::string path = scalar_text(image.at("file_name"), "file_name", here);
+    if (several) {
+      rows.add(path, of_image, nullptr, here);
+    } else {
+      rows.add(path, of_image.empty() ? "" : of_image.front(), nullptr, here);
+    }
   }
 }
 
@@ -237,6 +308,8 @@ void read_json(const std::string& text, const std::string& where, RowCollector& 
       const std::string here = concat(where, " entry ", ++number);
       if (value.is_object()) {
         add_object(value, file.is_object() ? key : "", here, rows);
+      } else if (file.is_object() && value.is_array()) {
+        rows.add(key, texts_in(value, here), nullptr, here);
       } else if (file.is_object()) {
         rows.add(key, scalar_text(value, "the label", here), nullptr, here);
       } else {
@@ -283,14 +356,19 @@ LabelRows read_label_file(const fs::path& file, bool labels) {
   return parse_labels(decode_text(read_file(file, kMaxLabelFile), where), form, labels, where);
 }
 
-std::string label_file_text(const std::vector<LabelRow>& rows) {
-  std::string text = "image,label,split\n";
+std::string label_file_text(const std::vector<LabelRow>& rows, bool several) {
+  std::string text = several ? "image,labels,split\n" : "image,label,split\n";
   for (const LabelRow& row : rows) {
-    for (const std::string& value : {row.path, row.label}) {
+    for (const std::string& label : row.labels) {
+      if (label.find(';') == std::string::npos) continue;
+      throw InputError(one_line(label), "has a ';' in it, which stands between labels in a list", "rename the class");
+    }
+    const std::string labels = several ? join(row.labels, ";") : row.label;
+    for (const std::string& value : {row.path, labels}) {
       if (is_utf8(value) && value.find_first_of("\r\n") == std::string::npos) continue;
       throw InputError(one_line(value), "has bytes in its name that a list cannot hold", "rename it in UTF-8");
     }
-    text += concat(csv_cell(row.path), ",", csv_cell(row.label), ",", row.split ? split_name(*row.split) : "", "\n");
+    text += concat(csv_cell(row.path), ",", csv_cell(labels), ",", row.split ? split_name(*row.split) : "", "\n");
   }
   return text;
 }

@@ -49,8 +49,8 @@ class LabelSource {
   }
 
   /// @param rows each with a split
-  LabelSource(std::vector<LabelRow> rows, const fs::path& root)
-      : file_("split"), root_(root), where_(one_line(root.string())), read_{std::move(rows), true} {}
+  LabelSource(std::vector<LabelRow> rows, bool several, const fs::path& root)
+      : file_("split"), root_(root), where_(one_line(root.string())), read_{std::move(rows), true, several} {}
 
   const std::string& where() const { return where_; }
   bool has_splits() const { return read_.splits; }
@@ -76,6 +76,7 @@ class LabelSource {
     std::set<std::string> labels;
     for (const LabelRow* row : rows) {
       if (!row->label.empty()) labels.insert(row->label);
+      labels.insert(row->labels.begin(), row->labels.end());
     }
     return in_order(labels);
   }
@@ -89,24 +90,38 @@ class LabelSource {
     for (const std::string& name : known) labels.emplace(name, static_cast<int64_t>(labels.size()));
     std::vector<LabelledFiles::File> files;
     files.reserve(rows.size());
-    for (const LabelRow* row : rows) files.push_back({row->path, label_of(*row, labels, known)});
+    for (const LabelRow* row : rows) {
+      LabelledFiles::File& file = files.emplace_back(LabelledFiles::File{row->path, -1});
+      if (!row->label.empty()) file.label = number_of(row->label, row->where, labels, known);
+      for (const std::string& label : row->labels) {
+        file.labels.push_back(number_of(label, row->where, labels, known));
+      }
+    }
     const auto of_none = std::ranges::count_if(read_.rows, [](const LabelRow& row) { return !row.split.has_value(); });
     PassedOver passed_over;
     if (read_.splits && of_none > 0) passed_over["in no split"] = of_none;
     return std::make_unique<LabelledFiles>(
         root_, split ? concat(file_.filename().string(), " ", split_name(*split)) : file_.filename().string(),
-        std::move(files), std::move(known), std::move(passed_over));
+        std::move(files), std::move(known), std::move(passed_over), read_.several);
+  }
+
+  /// @throws InputError where any number of labels may be right, which most work cannot do with
+  void require_one_label() const {
+    if (!read_.several) return;
+    throw InputError(where_,
+                     "any number of classes may be right for its images, which train, eval, predict and dataset split "
+                     "alone take",
+                     "give each image one, in a column or key 'label'");
   }
 
  private:
-  static int64_t label_of(const LabelRow& row, const std::map<std::string, int64_t>& labels,
-                          const std::vector<std::string>& known) {
-    if (row.label.empty()) return -1;
-    const auto found = labels.find(row.label);
-    if (found != labels.end()) return found->second;
-    const std::string near = nearest(row.label, known);
-    throw InputError(row.where,
-                     concat("'", row.label, "' is none of the ", known.size(), " classes of the training split",
+  static int64_t number_of(const std::string& label, const std::string& where,
+                           const std::map<std::string, int64_t>& numbers, const std::vector<std::string>& known) {
+    const auto found = numbers.find(label);
+    if (found != numbers.end()) return found->second;
+    const std::string near = nearest(label, known);
+    throw InputError(where,
+                     concat("'", label, "' is none of the ", known.size(), " classes of the training split",
                             near.empty() ? "" : concat("; the nearest is '", near, "'")),
                      "correct the label or remove the line");
   }
@@ -140,21 +155,25 @@ fs::path images_root(const fs::path& data) {
 }
 
 LabelledFiles::LabelledFiles(fs::path root, std::string part, std::vector<File> files,
-                             std::vector<std::string> class_names, PassedOver passed_over)
+                             std::vector<std::string> class_names, PassedOver passed_over, bool several)
     : root_(std::move(root)),
       part_(std::move(part)),
       files_(std::move(files)),
       class_names_(std::move(class_names)),
-      passed_over_(std::move(passed_over)) {}
+      passed_over_(std::move(passed_over)),
+      several_(several) {}
 
 Sample LabelledFiles::read(int64_t index) const {
   const File& file = files_.at(static_cast<size_t>(index));
-  return read_image_file(root_ / file.path, file.label);
+  Sample sample = read_image_file(root_ / file.path, file.label);
+  sample.labels = file.labels;
+  return sample;
 }
 
 std::unique_ptr<Dataset> open_label_file(const fs::path& file, const fs::path& root, const std::optional<Split>& split,
                                          ClassRule rule) {
   const LabelSource source(file, root, /*labels=*/split.has_value());
+  if (split && rule != ClassRule::kSeveral) source.require_one_label();
   if (!source.has_splits()) {
     if (split && *split != Split::kValidation) {
       throw NoSuchSplit(source.where(), concat("holds no ", split_name(*split), " split"),
@@ -175,13 +194,14 @@ std::unique_ptr<Dataset> open_label_file(const fs::path& file, const fs::path& r
   return dataset;
 }
 
-std::unique_ptr<Dataset> open_rows(const std::vector<LabelRow>& rows, const fs::path& root, Split split) {
-  const LabelSource source(rows, root);
+std::unique_ptr<Dataset> open_rows(const std::vector<LabelRow>& rows, bool several, const fs::path& root, Split split) {
+  const LabelSource source(rows, several, root);
   return source.open(split, LabelSource::classes_of(source.rows_of(Split::kTrain)));
 }
 
-std::vector<OpenSplit> open_label_splits(const fs::path& file, const fs::path& root) {
+std::vector<OpenSplit> open_label_splits(const fs::path& file, const fs::path& root, bool several) {
   const LabelSource source(file, root, /*labels=*/true);
+  if (!several) source.require_one_label();
   std::vector<OpenSplit> splits;
   for (const Split split : kAllSplits) {
     if (source.has_splits() && !source.rows_of(split).empty()) splits.push_back({split, source.open(split, {})});

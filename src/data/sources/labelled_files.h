@@ -21,8 +21,8 @@ std::unique_ptr<Dataset> open_label_file(const fs::path& file, const fs::path& r
                                          ClassRule rule);
 
 /// The rows of one split, with the classes of training.
-std::unique_ptr<Dataset> open_rows(const std::vector<LabelRow>& rows, const fs::path& root, Split split);
+std::unique_ptr<Dataset> open_rows(const std::vector<LabelRow>& rows, bool several, const fs::path& root, Split split);
 
-std::vector<OpenSplit> open_label_splits(const fs::path& file, const fs::path& root);
+std::vector<OpenSplit> open_label_splits(const fs::path& file, const fs::path& root, bool several);
 
 }  // namespace assemble

@@ -48,9 +48,9 @@ bool is_of_no_split(const Dataset& images, const fs::path& path) {
 
 }  // namespace
 
-std::vector<OpenSplit> open_splits(const fs::path& path, const RecordFiles& files) {
-  if (!files.split_file.empty()) return open_label_splits(files.split_file, images_root(path));
-  if (is_label_file(path) && !fs::is_directory(path)) return open_label_splits(path, images_root(path));
+std::vector<OpenSplit> open_splits(const fs::path& path, const RecordFiles& files, bool several) {
+  if (!files.split_file.empty()) return open_label_splits(files.split_file, images_root(path), several);
+  if (is_label_file(path) && !fs::is_directory(path)) return open_label_splits(path, images_root(path), several);
   std::vector<OpenSplit> splits;
   if (is_flat(path)) {
     splits.push_back({std::nullopt, open_unlabelled(path, files)});

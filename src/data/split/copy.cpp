@@ -27,6 +27,10 @@ fs::path path_in_split(const LabelRow& row) {
 
 CopiedFiles copy_split(const fs::path& data, const SplitPlan& plan, const fs::path& output, CopyMethod method) {
   const fs::path root = images_root(data);
+  if (plan.several) {
+    throw UsageError(one_line(data.string()), "has images with several classes, which no folder a class can hold",
+                     "write a list instead");
+  }
   check_apart(output, root);
   std::vector<FileToCopy> files;
   files.reserve(plan.rows.size());

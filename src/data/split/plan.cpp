@@ -56,9 +56,31 @@ std::vector<SplitImage> list_images(const fs::path& root, const Dataset& dataset
   images.reserve(static_cast<size_t>(dataset.size()));
   for (int64_t i = 0; i < dataset.size(); ++i) {
     const fs::path path = (fs::path(dataset.where()) / image_name(dataset, i)).lexically_relative(root);
-    images.push_back({path.string(), dataset.label(i)});
+    images.push_back({path.string(), dataset.multi_label() ? 0 : dataset.label(i)});
   }
   return images;
+}
+
+std::vector<int64_t> labels_of(const Dataset& dataset, int64_t index) {
+  const auto* listed = dynamic_cast<const LabelledFiles*>(&dataset);
+  return dataset.multi_label() && listed != nullptr ? listed->labels(index) : std::vector{dataset.label(index)};
+}
+
+/// All for training.
+std::vector<LabelRow> rows_of(const Dataset& dataset, const std::vector<SplitImage>& images) {
+  std::vector<LabelRow> rows;
+  for (size_t i = 0; i < images.size(); ++i) {
+    LabelRow& row = rows.emplace_back(LabelRow{images[i].path, "", Split::kTrain});
+    for (const int64_t label : labels_of(dataset, static_cast<int64_t>(i))) {
+      const std::string& name = dataset.class_names()[static_cast<size_t>(label)];
+      if (dataset.multi_label()) {
+        row.labels.push_back(name);
+      } else {
+        row.label = name;
+      }
+    }
+  }
+  return rows;
 }
 
 /// The class of most of the images, the first of several.
@@ -124,11 +146,11 @@ SplitPlan plan_split(const fs::path& data, const std::vector<OpenSplit>& splits,
   const std::vector<size_t> group_of = group_images(root, splits, images, options);
   SplitPlan plan;
   plan.classes = dataset.class_names();
+  plan.several = dataset.multi_label();
   plan.counts.resize(plan.classes.size());
-  for (const SplitImage& image : images) {
-    plan.rows.push_back({image.path, plan.classes[static_cast<size_t>(image.label)], Split::kTrain});
-  }
-  for (std::vector<Members>& groups : drawn_groups(images, group_of, plan.classes.size(), options.seed)) {
+  plan.rows = rows_of(dataset, images);
+  const size_t drawn_classes = plan.several ? 1 : plan.classes.size();
+  for (std::vector<Members>& groups : drawn_groups(images, group_of, drawn_classes, options.seed)) {
     int64_t all = 0;
     for (const Members& group : groups) {
       all += static_cast<int64_t>(group.size());
@@ -145,7 +167,9 @@ SplitPlan plan_split(const fs::path& data, const std::vector<OpenSplit>& splits,
   }
   bool is_split = false;
   for (size_t i = 0; i < images.size(); ++i) {
-    ++plan.counts[static_cast<size_t>(images[i].label)][static_cast<size_t>(*plan.rows[i].split)];
+    for (const int64_t label : labels_of(dataset, static_cast<int64_t>(i))) {
+      ++plan.counts[static_cast<size_t>(label)][static_cast<size_t>(*plan.rows[i].split)];
+    }
     is_split = is_split || plan.rows[i].split != Split::kTrain;
   }
   if (!is_split) {
@@ -162,7 +186,7 @@ bool can_be_split(const std::vector<OpenSplit>& splits) {
 }
 
 std::unique_ptr<Dataset> open_planned(const fs::path& data, const SplitPlan& plan, Split split) {
-  return open_rows(plan.rows, images_root(data), split);
+  return open_rows(plan.rows, plan.several, images_root(data), split);
 }
 
 }  // namespace assemble

@@ -86,7 +86,7 @@ TEST_F(TrainPlans, ContradictionsAreRefused) {
   EXPECT_THAT(several.standard_error, HasSubstr("--recipe auto: plans runs of one process"));
   const CommandResult retrieval = train({"--recipe", "auto", "--loss", "arcface"});
   EXPECT_EQ(retrieval.exit_code, 2);
-  EXPECT_THAT(retrieval.standard_error, HasSubstr("chooses for classes of which one is right"));
+  EXPECT_THAT(retrieval.standard_error, HasSubstr("chooses for classes, not for embeddings"));
   const CommandResult foreign = train({"--recipe", "auto", "--pretrained", "weights.pth"});
   EXPECT_EQ(foreign.exit_code, 2);
   EXPECT_THAT(foreign.standard_error, HasSubstr("convert --pretrained to a model file first"));

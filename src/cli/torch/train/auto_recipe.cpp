@@ -152,6 +152,14 @@ std::vector<ChosenOption> choose_scratch(const TrainingTask& task) {
 
 }  // namespace
 
+std::vector<ChosenOption> choose_for_several_labels() {
+  Choice choice;
+  choice.set("loss", quoted("sigmoid"), "any number of classes may be right for an image");
+  choice.set("sigmoid-divisor", quoted("classes"), "images without a class count as much as others");
+  choice.set("validation-metric", quoted("map"));
+  return std::move(choice).options();
+}
+
 std::vector<ChosenOption> choose_recipe(const TrainingTask& task) {
   return task.pretrained ? choose_tuning(task) : choose_scratch(task);
 }

@@ -34,6 +34,9 @@ struct ChosenOption {
 /// Evaluations of a run whose schedule was chosen, or a few more.
 inline constexpr int64_t kEvaluations = 20;
 
+/// What images for which any number of classes may be right call for.
+std::vector<ChosenOption> choose_for_several_labels();
+
 /// Network, size and techniques.
 std::vector<ChosenOption> choose_recipe(const TrainingTask& task);
 

@@ -75,13 +75,13 @@ void TrainJob::declare(CLI::App& app) {
 const TrainJob::Splits& TrainJob::splits() const {
   if (splits_.train) return splits_;
   const bool retrieves = options().validation.metric == ValidationMetric::kRecallAt1;
-  const ClassRule rule = retrieves ? ClassRule::kAny : ClassRule::kOfTraining;
+  const ClassRule rule = retrieves ? ClassRule::kOfTraining : ClassRule::kSeveral;
   try {
-    splits_ = {open_dataset(data, Split::kTrain, ClassRule::kOfTraining, files),
-               open_dataset(data, Split::kValidation, rule, files),
+    splits_ = {open_dataset(data, Split::kTrain, rule, files),
+               open_dataset(data, Split::kValidation, retrieves ? ClassRule::kAny : rule, files),
                {}};
   } catch (const NoSuchSplit&) {
-    const std::vector<OpenSplit> parts = open_splits(data, files);
+    const std::vector<OpenSplit> parts = open_splits(data, files, /*several=*/!retrieves);
     if (!can_be_split(parts)) throw;
     splits_ = split_whole(parts);
   }
@@ -93,13 +93,14 @@ TrainJob::Splits TrainJob::split_whole(const std::vector<OpenSplit>& whole) cons
   if (resume && fs::exists(recorded)) {
     const RecordFiles as_recorded{.split_file = recorded.string()};
     const fs::path root = images_root(data);
-    return {open_dataset(root, Split::kTrain, ClassRule::kOfTraining, as_recorded),
-            open_dataset(root, Split::kValidation, ClassRule::kOfTraining, as_recorded),
+    return {open_dataset(root, Split::kTrain, ClassRule::kSeveral, as_recorded),
+            open_dataset(root, Split::kValidation, ClassRule::kSeveral, as_recorded),
             {}};
   }
   // Of one seed: runs with several are measured with the same images.
   const SplitPlan plan = plan_split(data, whole, {.validation = validation_share_});
-  Splits made{open_planned(data, plan, Split::kTrain), open_planned(data, plan, Split::kValidation), plan.rows};
+  Splits made{open_planned(data, plan, Split::kTrain), open_planned(data, plan, Split::kValidation),
+              label_file_text(plan.rows, plan.several)};
   log_info(concat(one_line(data), ": has no splits; of each class ", format_number(100 * validation_share_, 1),
                   " % validate, ", made.validation->size(), " images (`validation_share`), and ", made.train->size(),
                   " train"));
@@ -166,7 +167,7 @@ TrainResult TrainJob::train(const CLI::App& app, bool overwrite, TrainOptions op
   folder.write_config(config);
   if (!made.empty()) {
     const fs::path file = RunFolder::split_file(folder.path());
-    write_file(file, std::string_view(label_file_text(made)));
+    write_file(file, std::string_view(made));
     log_info(concat(file.string(), " says which images validate; `assemble eval` takes it as --split-file"));
   }
   log_info(concat(options.arch, ": ", train->size(), " training and ", validation->size(), " validation images, ",

@@ -67,7 +67,7 @@ class TrainJob {
 
   struct Splits {
     std::unique_ptr<Dataset> train, validation;
-    std::vector<LabelRow> made;  ///< where the data set has none: what each image was drawn for
+    std::string made;  ///< where the data set has none: a label file that says what each image was drawn for
   };
   /// The data set, which is opened once. Images without splits are split, as the run that is resumed had them. @throws
   /// InputError, UsageError for data that cannot be used

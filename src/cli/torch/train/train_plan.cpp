@@ -128,9 +128,11 @@ void TrainPlan::make(CLI::App& app, const TrainJob& job, bool several_processes)
 
 void TrainPlan::choose(CLI::App& app, const TrainJob& job) {
   const Dataset& train = *job.splits().train;
+  if (train.multi_label()) take(app, choose_for_several_labels());
   const TrainOptions given = job.options();
-  if (given.loss != LossType::kSoftmax || given.validation.metric == ValidationMetric::kRecallAt1) {
-    throw UsageError("--recipe auto", "chooses for classes of which one is right",
+  if (given.loss != (train.multi_label() ? LossType::kSigmoid : LossType::kSoftmax) ||
+      given.validation.metric == ValidationMetric::kRecallAt1) {
+    throw UsageError("--recipe auto", "chooses for classes, not for embeddings",
                      "`assemble recipe list` has recipes of retrieval");
   }
   task_.side = median_side(train);
@@ -152,16 +154,19 @@ void TrainPlan::choose(CLI::App& app, const TrainJob& job) {
   }
   std::vector<ChosenOption> recipe = choose_recipe(task_);
   if (finds_rate_) std::erase_if(recipe, [](const ChosenOption& option) { return option.key == "lr"; });
-  chosen_ = set_unset(app, recipe);
+  take(app, recipe);
+}
+
+void TrainPlan::take(CLI::App& app, const std::vector<ChosenOption>& options) {
+  const std::vector<ChosenOption> taken = set_unset(app, options);
+  chosen_.insert(chosen_.end(), taken.begin(), taken.end());
 }
 
 void TrainPlan::find_rate(CLI::App& app, const TrainJob& job) {
   rate_test_ = job.find_learning_rate();
-  const std::vector<ChosenOption> taken =
-      set_unset(app, {{"lr", concat(rate_test_->suggested),
-                       concat("in the middle of the rates at which the loss falls, by ", rate_test_->rates.size(),
-                              " steps of rising ones")}});
-  chosen_.insert(chosen_.end(), taken.begin(), taken.end());
+  take(app, {{"lr", concat(rate_test_->suggested),
+              concat("in the middle of the rates at which the loss falls, by ", rate_test_->rates.size(),
+                     " steps of rising ones")}});
 }
 
 void TrainPlan::fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself) {
@@ -173,8 +178,7 @@ void TrainPlan::fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself) {
   const auto in_time = static_cast<int64_t>(std::max(trained, 1.));
   std::vector<ChosenOption> schedule{{"epochs", concat(in_time), concat("as many as fit ", task_.minutes, " minutes")}};
   if (by_itself) schedule = choose_schedule(task_, in_time);
-  const std::vector<ChosenOption> taken = set_unset(app, schedule);
-  chosen_.insert(chosen_.end(), taken.begin(), taken.end());
+  take(app, schedule);
 }
 
 TrainPlan::Description TrainPlan::describe(const CLI::App& app, const TrainJob& job) const {

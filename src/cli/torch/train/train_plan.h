@@ -35,6 +35,7 @@ class TrainPlan {
 
  private:
   void choose(CLI::App& app, const TrainJob& job);
+  void take(CLI::App& app, const std::vector<ChosenOption>& options);
   void find_rate(CLI::App& app, const TrainJob& job);
   void fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself);
 
