@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "assemble/core/error.h"
@@ -116,6 +118,52 @@ TEST(LabelScores, OfACheckSayWhichClassesAreAlike) {
   std::set<std::string> alike;
   for (const ClassFinding& finding : result.class_findings) alike.insert(finding.kind + " " + finding.class_name);
   EXPECT_THAT(alike, testing::ElementsAre("alike crimson", "alike red"));
+}
+
+TEST(LabelScores, PartsHoldEveryClassAndKeepCopiesTogether) {
+  std::vector<int64_t> labels, groups(90, -1);
+  for (int64_t i = 0; i < 90; ++i) labels.push_back(i % 3);
+  groups[0] = groups[3] = groups[4] = 1;
+  const std::vector<int> parts = spread_over_parts(labels, groups, 4, 0);
+  EXPECT_EQ(parts[0], parts[3]);
+  EXPECT_EQ(parts[0], parts[4]);
+  std::map<std::pair<int64_t, int>, int> counts;
+  for (size_t i = 0; i < 90; ++i) ++counts[{labels[i], parts[i]}];
+  EXPECT_EQ(counts.size(), 12U);
+  for (const auto& [place, count] : counts) {
+    EXPECT_GE(count, 5);
+    EXPECT_LE(count, 10);
+  }
+  EXPECT_EQ(parts, spread_over_parts(labels, groups, 4, 0));
+  EXPECT_NE(parts, spread_over_parts(labels, groups, 4, 1));
+}
+
+TEST(LabelScores, OfHeldOutImagesAreMargins) {
+  std::vector<OpenSplit> splits;
+  splits.push_back({std::nullopt, std::make_unique<Colours>()});
+  CheckResult result;
+  result.classes = splits[0].images->class_names();
+  for (int64_t i = 0; i < 60; ++i) {
+    const int64_t label = i == 9 ? 2 : i % 3;
+    result.images.push_back({.split = 0, .index = i, .label = label, .height = i == 7 ? 0 : 32, .width = 32});
+  }
+  score_labels(result, splits, 5, [](const Dataset& images, const std::vector<int>& parts) {
+    EXPECT_EQ(images.size(), 59);
+    EXPECT_EQ(images.label(8), 2) << "the image that cannot be read is passed over";
+    EXPECT_EQ(images.read(8).label, 2);
+    EXPECT_EQ(*std::ranges::max_element(parts), 4);
+    Matrix logits(images.size(), 3);
+    for (int64_t i = 0; i < images.size(); ++i) {
+      logits.row(i)[static_cast<size_t>((i < 7 ? i : i + 1) % 3)] = std::log(8.0F);
+    }
+    logits.row(0)[1] = std::nanf("");
+    return logits;
+  });
+  ASSERT_EQ(result.label_scores.size(), 58U) << "one row is not finite";
+  EXPECT_EQ(result.label_scores[0].image, 9);
+  EXPECT_NEAR(result.label_scores[0].score, -0.7, 1e-6);
+  EXPECT_EQ(result.label_scores[0].suggested, 0);
+  EXPECT_NEAR(result.label_scores[1].score, 0.7, 1e-6);
 }
 
 TEST(LabelScores, FewRows) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,21 @@ struct LabelScoreOptions {
 /// @throws UsageError when the sizes differ; InputError for embeddings that are not finite
 std::vector<LabelScore> score_labels(const Matrix& embeddings, std::span<const int64_t> labels,
                                      std::span<const int64_t> groups, const LabelScoreOptions& options = {});
+
+/// Parts of images for networks that are each trained without one: every class is spread over all of them, and copies
+/// stay together.
+/// @param labels, groups one an image, as score_labels() takes them
+/// @return the part of each, 0 … parts - 1; the same for the same seed
+std::vector<int> spread_over_parts(std::span<const int64_t> labels, std::span<const int64_t> groups, int parts,
+                                   uint64_t seed);
+
+/// Logits [N, classes] of every image by a network that was trained on the images of the other parts alone; not finite
+/// where the image cannot be read.
+using HeldOutLogits = std::function<Matrix(const Dataset& images, const std::vector<int>& part_of_each)>;
+
+/// Fills in CheckResult::label_scores by what networks say that have not seen the image: the probability of its label
+/// less that of the most probable other class. Adds classes that are alike, as below.
+void score_labels(CheckResult& result, const std::vector<OpenSplit>& splits, int parts, const HeldOutLogits& logits);
 
 /// Fills in CheckResult::label_scores for every image that has a label and can be read, and adds classes that the model
 /// does not tell apart to the findings ("alike": a quarter of a class's images score below 0 for the same other one).

@@ -25,7 +25,7 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
     const Hooks& hooks, const std::function<std::unique_ptr<Subcommand>(const std::string& name)>& torch_command) {
   std::vector<std::unique_ptr<Subcommand>> commands;
   commands.push_back(torch_command("demo"));
-  commands.push_back(make_dataset_command());
+  commands.push_back(make_dataset_command(hooks));
   commands.push_back(torch_command("train"));
   commands.push_back(torch_command("ablate"));
   commands.push_back(make_recipe_command(hooks));

@@ -25,7 +25,7 @@ std::unique_ptr<Subcommand> make_benchmark_command();
 std::unique_ptr<Subcommand> make_calibrate_command();
 std::unique_ptr<Subcommand> make_compare_command();
 std::unique_ptr<Subcommand> make_corrupt_command();
-std::unique_ptr<Subcommand> make_dataset_command();
+std::unique_ptr<Subcommand> make_dataset_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_embed_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_eval_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_export_command();

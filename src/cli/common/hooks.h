@@ -26,6 +26,9 @@ struct Hooks {
   }
   /// A teacher on LibTorch, whose logits do not depend on the number of threads.
   std::function<LoadedModel(const InferenceOptions& options)> load_teacher = {};
+  /// Logits of images by networks that were trained, for so many minutes together, on the other parts of them alone.
+  std::function<Matrix(const Dataset& images, const std::vector<int>& part_of_each, double minutes)> held_out_logits =
+      {};
   /// Whether `train` takes a recipe. @throws UsageError otherwise
   std::function<void(const fs::path& recipe)> check_training = {};
 };

@@ -30,7 +30,9 @@ constexpr auto kFixes = choices<Fix>("fix", {{Fix::kList, "list"}, {Fix::kCopy, 
 
 class CheckCommand : public Subcommand {
  public:
-  CheckCommand() : Subcommand("check", "Find duplicates, leaks, broken and odd images, small classes, wrong labels") {}
+  explicit CheckCommand(const Hooks& hooks)
+      : Subcommand("check", "Find duplicates, leaks, broken and odd images, small classes, wrong labels"),
+        hooks_(hooks) {}
 
   void declare(CLI::App& app) override {
     app.add_option("data,--data", data_, "Data set: folders of classes, a folder of images, a label file, TFRecords, tar or zip")
@@ -45,8 +47,16 @@ class CheckCommand : public Subcommand {
     app.add_option("--loader-threads", options_.threads, "Threads that read images; 0: every core")
         ->transform(thread_count());
     declare_record_files(app, files_);
-    app.add_option("--model", inference_.model,
-                   "Model file, or .onnx file of `assemble export --embedding`, whose embeddings tell wrong labels");
+    CLI::Option* model = app.add_option(
+        "--model", inference_.model,
+        "Model file, or .onnx file of `assemble export --embedding`, whose embeddings tell wrong labels");
+    CLI::Option* folds =
+        app.add_option(
+               "--folds", folds_,
+               "Trains so many networks, each without a part of the images, whose labels it then judges; 0: none")
+            ->transform(whole(0, 20))
+            ->excludes(model);
+    app.add_option("--minutes", minutes_, "Time of those trainings")->transform(positive())->needs(folds);
     inference_.declare(app);
   }
 
@@ -54,11 +64,18 @@ class CheckCommand : public Subcommand {
     if (!report_.empty()) prepare_output_file("--report", report_, {data_, inference_.model});
     if (fix_ == Fix::kList) prepare_output_file("--out", out_, {data_, inference_.model, report_});
     if (fix_ == Fix::kCopy) check_output_folder("--out", out_, {data_});
+    if (folds_ == 1) throw UsageError("--folds", "1 leaves no images to train on", "use 2 to 20");
+    if (folds_ > 0 && !hooks_.held_out_logits) throw NeedsTorch("dataset check --folds");
     std::optional<LoadedModel> model;
     if (!inference_.model.empty()) model = load_embedder(inference_, LoaderOptions().batch_size);
     const std::vector<OpenSplit> splits = open_splits(data_, files_);
     CheckResult result = check_dataset(images_root(data_), splits, options_);
     if (model) score_labels(result, splits, model->network, inference_.model, loader_options(*model));
+    if (folds_ > 0) {
+      score_labels(result, splits, folds_, [&](const Dataset& images, const std::vector<int>& part_of_each) {
+        return hooks_.held_out_logits(images, part_of_each, minutes_);
+      });
+    }
     ordered_json json = to_json(result);
     std::string text = to_text(result);
     if (fix_) write_fixed(splits, result, json, text);
@@ -134,16 +151,19 @@ class CheckCommand : public Subcommand {
     text += concat("\n", report_, " shows them\n");
   }
 
+  Hooks hooks_;
   std::string data_, report_, out_;
   std::optional<Fix> fix_;
   std::vector<std::string> leave_out_{"broken", "duplicates", "near_duplicates"};
   RecordFiles files_;
   CheckOptions options_;
+  int folds_ = 0;
+  double minutes_ = 5;
   InferenceOptions inference_;
 };
 
 }  // namespace
 
-std::unique_ptr<Subcommand> make_check_command() { return std::make_unique<CheckCommand>(); }
+std::unique_ptr<Subcommand> make_check_command(const Hooks& hooks) { return std::make_unique<CheckCommand>(hooks); }
 
 }  // namespace assemble::cli

@@ -4,11 +4,11 @@
 
 namespace assemble::cli {
 
-std::unique_ptr<Subcommand> make_dataset_command() {
+std::unique_ptr<Subcommand> make_dataset_command(const Hooks& hooks) {
   auto command = std::make_unique<SubcommandGroup>("dataset", "Build, inspect, check, split and draw data sets");
   command->add(make_build_command());
   command->add(make_inspect_command());
-  command->add(make_check_command());
+  command->add(make_check_command(hooks));
   command->add(make_split_command());
   command->add(make_draw_command());
   return command;

@@ -6,7 +6,9 @@
 #include "assemble/train/batch_memory.h"
 #include "assemble/train/ranks.h"
 #include "common/config.h"
+#include "common/interrupt.h"
 #include "torch/commands.h"
+#include "torch/train/held_out.h"
 #include "torch/train/train_options.h"
 
 namespace assemble::cli {
@@ -35,6 +37,11 @@ Hooks torch_hooks() {
                        const std::string& text) { return gather(ranks, name, text); },
           .batch_memory = [](const std::string& device) { return batch_memory(parse_device(device)); },
           .load_teacher = load_teacher,
+          .held_out_logits =
+              [](const Dataset& images, const std::vector<int>& part_of_each, double minutes) {
+                const InterruptGuard interrupt;
+                return held_out_logits(images, part_of_each, minutes, interrupt.token());
+              },
           .check_training = check_training};
 }
 

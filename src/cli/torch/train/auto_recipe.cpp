@@ -152,6 +152,12 @@ std::vector<ChosenOption> choose_scratch(const TrainingTask& task) {
 
 }  // namespace
 
+std::string to_toml(const std::vector<ChosenOption>& options) {
+  std::string text;
+  for (const ChosenOption& option : options) text += concat(option.key, " = ", option.value, "\n");
+  return text;
+}
+
 std::vector<ChosenOption> choose_for_several_labels() {
   Choice choice;
   choice.set("loss", quoted("sigmoid"), "any number of classes may be right for an image");

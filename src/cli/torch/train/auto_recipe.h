@@ -31,6 +31,9 @@ struct ChosenOption {
   std::string why;    ///< empty where it goes with the one before
 };
 
+/// As a configuration file has them.
+std::string to_toml(const std::vector<ChosenOption>& options);
+
 /// Evaluations of a run whose schedule was chosen, or a few more.
 inline constexpr int64_t kEvaluations = 20;
 

@@ -18,6 +18,7 @@
 #include "common/outputs.h"
 #include "torch/train/epoch_time.h"
 #include "torch/train/ranks_options.h"
+#include "torch/train/survey.h"
 #include "torch/train/train_options.h"
 
 namespace assemble::cli {
@@ -119,19 +120,22 @@ TrainOptions TrainJob::options_of(const Communicator& ranks, int on_this_machine
   return options;
 }
 
-double TrainJob::seconds_an_epoch(const std::function<void(TrainOptions&)>& change) const {
-  const auto& [train, validation, made] = splits();
-  TrainOptions options = options_of(Communicator(), /*on_this_machine=*/1);
-  if (change) change(options);
+double TrainJob::seconds_an_epoch() const {
+  const Splits& data = splits();
   const InterruptGuard interrupt;
-  return cli::seconds_an_epoch(*train, *validation, options, interrupt.token());
+  return cli::seconds_an_epoch(*data.train, *data.validation, alone(), interrupt.token());
+}
+
+std::function<double(const std::string& arch, int side)> TrainJob::training_speed() const {
+  const Splits& data = splits();
+  const InterruptGuard interrupt;
+  return cli::training_speed(*data.train, *data.validation, alone(), interrupt.token());
 }
 
 LearningRateTest TrainJob::find_learning_rate() const {
   const Splits& data = splits();
   const InterruptGuard interrupt;
-  return cli::find_learning_rate(*data.train, *data.validation, options_of(Communicator(), /*on_this_machine=*/1),
-                                 interrupt.token());
+  return cli::find_learning_rate(*data.train, *data.validation, alone(), interrupt.token());
 }
 
 TrainResult TrainJob::run(const CLI::App& app, bool overwrite, const std::shared_ptr<Communicator>& ranks,

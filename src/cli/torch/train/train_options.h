@@ -75,8 +75,10 @@ class TrainJob {
   /// The options as parsed. @throws UsageError for values that do not fit
   TrainOptions options() const { return flags_.options(); }
   /// Seconds that an epoch takes on this machine, alone; evaluations come on top. Nothing is written.
-  /// @param change of the options before. @throws RunError when it is interrupted
-  double seconds_an_epoch(const std::function<void(TrainOptions&)>& change = {}) const;
+  /// @throws RunError when it is interrupted
+  double seconds_an_epoch() const;
+  /// Images a second of networks at sides of their crops. Nothing is written. @throws RunError when it is interrupted
+  std::function<double(const std::string& arch, int side)> training_speed() const;
   /// The learning rate that suits the run. Nothing is written. @throws RunError when it is interrupted, or none does
   LearningRateTest find_learning_rate() const;
 
@@ -89,6 +91,7 @@ class TrainJob {
   /// @param whole of open_splits(), which can be split
   Splits split_whole(const std::vector<OpenSplit>& whole) const;
   TrainOptions options_of(const Communicator& ranks, int on_this_machine) const;
+  TrainOptions alone() const { return options_of(Communicator(), /*on_this_machine=*/1); }
   TrainResult train(const CLI::App& app, bool overwrite, TrainOptions options,
                     const std::shared_ptr<Communicator>& ranks) const;
 

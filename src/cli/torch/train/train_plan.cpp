@@ -8,12 +8,12 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
-#include "assemble/image/decode.h"
 #include "assemble/models/classifier.h"
 #include "common/config.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
 #include "common/recipes.h"
+#include "torch/train/survey.h"
 
 namespace assemble::cli {
 namespace {
@@ -22,10 +22,6 @@ using nlohmann::ordered_json;
 
 constexpr double kMinutes = 30;           // of a plan without --minutes
 constexpr double kForwardShare = 1. / 3;  // of the work of a step
-constexpr int64_t kSurveyed = 64;         // images whose sizes are looked at
-/// Whose speed tells that of the others, by their multiply-adds.
-constexpr const char* kTimedArch = "resnet50+d+sk+w16";
-constexpr int kTimedSide = 64;
 
 bool is_set(const CLI::App& app, const std::string& option) { return !app.get_option("--" + option)->empty(); }
 
@@ -33,23 +29,6 @@ bool wants_auto(const CLI::App& app) {
   const CLI::Option& files = *app.get_option("--recipe");
   if (files.empty()) return !is_set(app, "arch");
   return std::ranges::find(files.results(), kAutoRecipe) != files.results().end();
-}
-
-int median_side(const Dataset& dataset) {
-  const EvenlySpread surveyed(dataset, std::min(kSurveyed, dataset.size()));
-  std::vector<int> sides;
-  for (int64_t i = 0; i < surveyed.size(); ++i) {
-    try {
-      const Sample sample = surveyed.read(i);
-      const ImageSize size = read_image_size(sample.encoded, sample.name);
-      sides.push_back(std::min(size.height, size.width));
-    } catch (const InputError&) {  // training counts and names what is broken
-    }
-  }
-  if (sides.empty()) throw InputError(dataset.where(), "none of its images can be read");
-  const auto middle = sides.begin() + static_cast<std::ptrdiff_t>(sides.size() / 2);
-  std::nth_element(sides.begin(), middle, sides.end());
-  return *middle;
 }
 
 ModelCard card_of(const std::string& pretrained) {
@@ -61,18 +40,12 @@ ModelCard card_of(const std::string& pretrained) {
   }
 }
 
-std::string as_toml(const std::vector<ChosenOption>& options) {
-  std::string text;
-  for (const ChosenOption& option : options) text += concat(option.key, " = ", option.value, "\n");
-  return text;
-}
-
 /// Those of `options` that are in effect.
 std::vector<ChosenOption> set_unset(CLI::App& app, const std::vector<ChosenOption>& options) {
   std::vector<ChosenOption> taken;
   std::ranges::copy_if(options, std::back_inserter(taken),
                        [&](const ChosenOption& option) { return !is_set(app, option.key); });
-  apply_entries(app, read_toml(as_toml(taken), "--recipe auto"), "--recipe auto");
+  apply_entries(app, read_toml(to_toml(taken), "--recipe auto"), "--recipe auto");
   return taken;
 }
 
@@ -140,17 +113,7 @@ void TrainPlan::choose(CLI::App& app, const TrainJob& job) {
   if (is_set(app, "preprocessing") || is_set(app, "train-size")) task_.train_size = given.preprocessing.train_size;
   if (!given.pretrained.empty()) task_.pretrained = card_of(given.pretrained);
   if (!task_.pretrained) {
-    const int64_t classes = train.classes();
-    const auto work = [classes](const std::string& arch, int side) {
-      return static_cast<double>(measure_cost(Arch::parse(arch), classes, side).multiply_adds);
-    };
-    const double seconds = job.seconds_an_epoch([](TrainOptions& options) {
-      options.arch = kTimedArch;
-      options.preprocessing.train_size = kTimedSide;
-      options.small_size = 0;
-    });
-    const double timed = static_cast<double>(task_.images) / seconds * work(kTimedArch, kTimedSide);
-    task_.images_per_second = [work, timed](const std::string& arch, int side) { return timed / work(arch, side); };
+    task_.images_per_second = job.training_speed();
   }
   std::vector<ChosenOption> recipe = choose_recipe(task_);
   if (finds_rate_) std::erase_if(recipe, [](const ChosenOption& option) { return option.key == "lr"; });
