@@ -121,21 +121,21 @@ TrainOptions TrainJob::options_of(const Communicator& ranks, int on_this_machine
 }
 
 double TrainJob::seconds_an_epoch() const {
-  const Splits& data = splits();
+  const Splits& images = splits();
   const InterruptGuard interrupt;
-  return cli::seconds_an_epoch(*data.train, *data.validation, alone(), interrupt.token());
+  return cli::seconds_an_epoch(*images.train, *images.validation, alone(), interrupt.token());
 }
 
 std::function<double(const std::string& arch, int side)> TrainJob::training_speed() const {
-  const Splits& data = splits();
+  const Splits& images = splits();
   const InterruptGuard interrupt;
-  return cli::training_speed(*data.train, *data.validation, alone(), interrupt.token());
+  return cli::training_speed(*images.train, *images.validation, alone(), interrupt.token());
 }
 
 LearningRateTest TrainJob::find_learning_rate() const {
-  const Splits& data = splits();
+  const Splits& images = splits();
   const InterruptGuard interrupt;
-  return cli::find_learning_rate(*data.train, *data.validation, alone(), interrupt.token());
+  return cli::find_learning_rate(*images.train, *images.validation, alone(), interrupt.token());
 }
 
 TrainResult TrainJob::run(const CLI::App& app, bool overwrite, const std::shared_ptr<Communicator>& ranks,
