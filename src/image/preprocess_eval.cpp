@@ -120,10 +120,56 @@ Window glimpse(ImageSize size, int side) {
   return {middle(size.height), middle(size.width), side, side};
 }
 
-/// The corners, then the middle.
-std::array<Window, kTenCrops / 2> five_crops(ImageSize scaled, int side, const Window& middle) {
+/// A crop of the image once that is scaled.
+struct ScaledCrop {
+  ImageSize scaled;
+  Window crop;
+};
+
+/// Crops of the whole image with its short side at `short_side`: the middle, `corners` before it.
+void add_crops(std::vector<ScaledCrop>& crops, ImageSize size, int short_side, bool corners,
+               const Preprocessing& preprocessing, const std::string& where) {
+  const int side = preprocessing.eval_size;
+  const bool as_torchvision = preprocessing.family == PreprocessingFamily::kTorchvision;
+  const ImageSize scaled =
+      as_torchvision ? torchvision_resize(size, short_side, where) : scaled_size(size, short_side, side, where);
   const int bottom = scaled.height - side, right = scaled.width - side;
-  return {{{0, 0, side, side}, {0, right, side, side}, {bottom, 0, side, side}, {bottom, right, side, side}, middle}};
+  if (corners) {
+    for (const int y : {0, bottom}) {
+      for (const int x : {0, right}) crops.push_back({scaled, {y, x, side, side}});
+    }
+  }
+  crops.push_back({scaled, as_torchvision ? torchvision_center_crop(scaled, side) : glimpse(scaled, side)});
+}
+
+/// Short sides of the image for its views, the largest last.
+std::vector<int> short_sides(TestViews views, const Preprocessing& preprocessing) {
+  constexpr double kLargest = 1.15;
+  const int usual = preprocessing.ten_crop_resize();
+  if (views != TestViews::kScales) return {usual};
+  return {preprocessing.eval_size, usual, static_cast<int>(kLargest * usual)};
+}
+
+/// Writes the crops of the whole image, one behind the other.
+void write_crops(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
+                 TestViews views, Decoding decoding, std::span<float> output) {
+  const std::vector<int> sides = short_sides(views, preprocessing);
+  ImageSize size;
+  const auto whole = [&](ImageSize stored) {
+    size = stored;
+    return Window{0, 0, size.height, size.width};
+  };
+  Image image = decode_window(encoded, where, whole, decode_options(preprocessing, decoding, sides.back()));
+  if (preprocessing.pad_to_square) {
+    image = pad_to_square(image, where);
+    size = {image.height, image.width};
+  }
+  std::vector<ScaledCrop> crops;
+  for (const int side : sides) add_crops(crops, size, side, views != TestViews::kScales, preprocessing, where);
+  for (size_t i = 0; i < crops.size(); ++i) {
+    const size_t pixels = output.size() / crops.size();
+    resize_evaluated(image, crops[i].scaled, crops[i].crop, preprocessing, output.subspan(i * pixels, pixels));
+  }
 }
 
 }  // namespace
@@ -147,31 +193,35 @@ void preprocess_eval(Image image, const Preprocessing& preprocessing, std::span<
   divide(output, preprocessing.deviation);
 }
 
-void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                         std::span<float> output, Decoding decoding) {
-  const int side = preprocessing.eval_size;
-  check_output(output.size(), side, kTenCrops);
-  const int short_side = preprocessing.ten_crop_resize();
-  ImageSize size;
-  const auto whole = [&](ImageSize stored) {
-    size = stored;
-    return Window{0, 0, size.height, size.width};
-  };
-  Image image = decode_window(encoded, where, whole, decode_options(preprocessing, decoding, short_side));
-  if (preprocessing.pad_to_square) {
-    image = pad_to_square(image, where);
-    size = {image.height, image.width};
+int view_count(TestViews views) {
+  switch (views) {
+    case TestViews::kOne:
+      return 1;
+    case TestViews::kMirror:
+      return 2;
+    case TestViews::kFiveCrop:
+      return 5;
+    case TestViews::kTenCrop:
+      return 10;
+    case TestViews::kScales:
+      return 6;
   }
-  const bool as_torchvision = preprocessing.family == PreprocessingFamily::kTorchvision;
-  const ImageSize scaled =
-      as_torchvision ? torchvision_resize(size, short_side, where) : scaled_size(size, short_side, side, where);
-  const Window middle = as_torchvision ? torchvision_center_crop(scaled, side) : glimpse(scaled, side);
-  const size_t pixels = size_t{Image::kChannels} * side * side;
-  std::span<float> view = output;
-  for (const Window& crop : five_crops(scaled, side, middle)) {
-    resize_evaluated(image, scaled, crop, preprocessing, view.first(pixels));
-    mirror_copy(view.first(pixels), view.subspan(pixels * kTenCrops / 2, pixels), side);
-    view = view.subspan(pixels);
+  return 1;
+}
+
+void preprocess_views(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
+                      TestViews views, std::span<float> output, Decoding decoding) {
+  const int side = preprocessing.eval_size, count = view_count(views);
+  check_output(output.size(), side, count);
+  const bool mirrored = views != TestViews::kOne && views != TestViews::kFiveCrop;
+  const size_t pixels = size_t{Image::kChannels} * side * side, plain = (mirrored ? count / 2 : count) * pixels;
+  if (views == TestViews::kOne || views == TestViews::kMirror) {
+    evaluate_crop(encoded, where, preprocessing, decoding, output.first(plain));
+  } else {
+    write_crops(encoded, where, preprocessing, views, decoding, output.first(plain));
+  }
+  for (size_t begin = plain; begin < output.size(); begin += pixels) {
+    mirror_copy(output.subspan(begin - plain, pixels), output.subspan(begin, pixels), side);
   }
   divide(output, preprocessing.deviation);
 }
