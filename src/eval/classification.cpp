@@ -194,9 +194,8 @@ Matrix average_views(Matrix logits, int64_t views, LossType loss) {
   return averaged;
 }
 
-ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
-                                  const std::string& progress, NotFinite not_finite, const EvaluationWatch& watch) {
-  ClassificationMeter meter(outputs.classes, outputs.loss);
+void for_each_batch(const Network& network, const Outputs& outputs, Loader& loader, const std::string& progress,
+                    NotFinite not_finite, const std::function<void(Batch& batch, Matrix& logits)>& see) {
   std::optional<Progress> bar;
   if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
   Batch batch;
@@ -207,10 +206,18 @@ ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs
       require_finite(logits, outputs.network, [&](int64_t row) { return name_of(batch, row); });
     }
     logits = average_views(std::move(logits), batch.views, outputs.loss);
-    meter.add(logits, batch.labels);
-    if (watch) watch(batch, logits);
+    see(batch, logits);
     if (bar) bar->advance(batch.size);
   }
+}
+
+ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
+                                  const std::string& progress, NotFinite not_finite, const EvaluationWatch& watch) {
+  ClassificationMeter meter(outputs.classes, outputs.loss);
+  for_each_batch(network, outputs, loader, progress, not_finite, [&](const Batch& batch, const Matrix& logits) {
+    meter.add(logits, batch.labels);
+    if (watch) watch(batch, logits);
+  });
   return meter;
 }
 
