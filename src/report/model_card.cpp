@@ -9,10 +9,13 @@
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/eval/class_pairing.h"
 #include "assemble/report/package.h"
+#include "page.h"
 #include "serving.h"
 
 namespace assemble {
 namespace {
+
+using report::percent;
 
 constexpr size_t kShownClasses = 20, kWorstClasses = 5, kLongestValue = 200;
 
@@ -39,8 +42,6 @@ std::string md_table(const Rows& rows) {
 }
 
 std::string section(const char* title, const std::string& text) { return concat("\n## ", title, "\n\n", text); }
-
-std::string percent(double share) { return format_number(100 * share, 2) + " %"; }
 
 std::string in_groups(int64_t number) {
   std::string digits = std::to_string(number);

@@ -55,12 +55,12 @@ TEST(ModelCardPage, ShowsFiguresOrSaysThatThereAreNone) {
   EXPECT_THAT(card(test::packaged_model()), AllOf(HasSubstr("Nothing was measured"), Not(HasSubstr("top-1"))));
   PackagedModel model = measured_model();
   EXPECT_THAT(card(model), AllOf(HasSubstr("On 1,200 images (the validation images of flowers)"),
-                                 HasSubstr("| 87.50 % | 100.00 % | 86.00 % | 85.00 % | 0.0321 | 0.4567 |"),
-                                 HasSubstr("Least often right: tulip (50.00 %), rose (90.00 %), daisy (100.00 %)")));
+                                 HasSubstr("| 87.5 % | 100.0 % | 86.0 % | 85.0 % | 0.0321 | 0.4567 |"),
+                                 HasSubstr("Least often right: tulip (50.0 %), rose (90.0 %), daisy (100.0 %)")));
   model.precision = Precision::kInt8;
   model.f32_top1 = 0.88;
   model.calibration_images = 128;
-  EXPECT_THAT(card(model), AllOf(HasSubstr("Before it was brought to 8 bits, top-1 was 88.00 %"),
+  EXPECT_THAT(card(model), AllOf(HasSubstr("Before it was brought to 8 bits, top-1 was 88.0 %"),
                                  HasSubstr("ranges measured on 128 images")));
 }
 
