@@ -6,6 +6,7 @@ find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(MD REQUIRED IMPORTED_TARGET libmd)
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 # Archives, names and foreign annotations of data sets; by name where there is no package file.
 pkg_check_modules(ARCHIVES REQUIRED IMPORTED_TARGET libarchive libzip zlib)
@@ -22,7 +23,7 @@ find_library(OPENCV_IMGPROC_LIBRARY opencv_imgproc REQUIRED)
 add_library(assemble::base_dependencies INTERFACE IMPORTED)
 target_include_directories(assemble::base_dependencies SYSTEM INTERFACE "${PROTOZERO_INCLUDE_DIR}" "${OPENCV_INCLUDE_DIR}")
 target_link_libraries(assemble::base_dependencies
-                      INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::HWY
+                      INTERFACE Threads::Threads JPEG::JPEG PNG::PNG PkgConfig::WEBP PkgConfig::ISAL PkgConfig::MD PkgConfig::HWY
                                 PkgConfig::ARCHIVES
                                 leveldb::leveldb nlohmann_json::nlohmann_json "${PUGIXML_LIBRARY}"
                                 "${UTF8PROC_LIBRARY}" "${OPENCV_IMGPROC_LIBRARY}" "${OPENCV_CORE_LIBRARY}")

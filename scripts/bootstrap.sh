@@ -17,7 +17,8 @@ readonly kTorch=(torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==1
 readonly kOpenvino=(openvino==2026.4.1)
 
 readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config
-                         libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libtiff-dev libheif-dev libisal-dev libleveldb-dev libsnappy-dev
+                         libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libtiff-dev libheif-dev libisal-dev
+                         libmd-dev libleveldb-dev libsnappy-dev
                          libavformat-dev libavcodec-dev libswscale-dev libopencv-core-dev libopencv-imgproc-dev
                          libarchive-dev libzip-dev zlib1g-dev libhwy-dev libpugixml-dev libutf8proc-dev
                          libprotozero-dev libtomlplusplus-dev libxxhash-dev libcli11-dev nlohmann-json3-dev

@@ -23,10 +23,10 @@ quietly() {
   "$@" >"$log" 2>&1 || { cat "$log"; exit 1; }
 }
 
-# build SOURCES: against the installed package, in a folder named like the sources'.
+# build SOURCES [NAME]: against the installed package, in a folder of that name, else named like the sources'.
 build() {
   local name
-  name=$(basename "$1")
+  name=${2:-$(basename "$1")}
   quietly "configure-$name" cmake -S "$1" -B "$kWork/$name" "${generator[@]}" "${launcher[@]}" \
     -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"
   quietly "build-$name" cmake --build "$kWork/$name"
@@ -83,6 +83,14 @@ top1=$("$prefix/bin/assemble" eval --quiet --model "$model" --data "$kWork/data"
          python3 -c 'import json, sys; print(json.load(sys.stdin)["top1"])')
 awk -v top1="$top1" '/^top-1/ { found = ($3 - top1) ^ 2 < 1e-8 } END { exit !found }' "$kWork/deploy.log"
 "$prefix/bin/assemble" predict --quiet --model "$kWork/int8.onnx" --cache "" "${images[0]}" >/dev/null
+# A package's examples compile where it is, and say what the others do.
+"$prefix/bin/assemble" export --quiet --model "$model" --out "$kWork/shipped" --package >/dev/null
+build "$kWork/shipped/examples" shipped-examples
+for program in classify predict; do
+  "$kWork/shipped-examples/$program" "$kWork/shipped/models/shipped/1/model.onnx" "${images[@]}" >"$kWork/found" 2>/dev/null
+  paste "$kWork/expected" "$kWork/found" |
+    awk -F '\t' '$1 != $4 || $3 != $6 || ($2 - $5) ^ 2 > 1e-7 { print; wrong = 1 } END { exit wrong || NR < 10 }'
+done
 # Fine-tunes the model above.
 quietly train "$kWork/examples/train" "$kWork/data" "$kWork/tuned" "$model"
 "$prefix/bin/assemble" predict --quiet --model "$kWork/tuned/best.safetensors" --cache "" "${images[0]}" >/dev/null

@@ -12,7 +12,6 @@
 namespace assemble {
 namespace {
 
-constexpr const char* kTemperature = "temperature";
 
 bool is_of_classifier(const std::string& tensor) { return tensor == "fc.weight" || tensor == "fc.bias"; }
 

@@ -27,7 +27,8 @@ class Exporter {
     model_.name = "assemble";
     model_.metadata = metadata;
     const bool pixels = graph_.input().as<ops::Input>()->pixels;
-    model_.inputs.push_back({"images", pixels ? OnnxType::kUint8 : OnnxType::kFloat, with_batch(graph_.input().shape)});
+    model_.inputs.push_back(
+        {kImagesInput, pixels ? OnnxType::kUint8 : OnnxType::kFloat, with_batch(graph_.input().shape)});
     for (NodeId id = 0; id < graph_.nodes().size(); ++id) {
       current_ = id;
       Inputs inputs;
@@ -90,7 +91,7 @@ class Exporter {
 
   std::string relu_if(bool relu, const std::string& value) { return relu ? emit("Relu", {value}, {}, "/relu") : value; }
 
-  std::string lower(const ops::Input&, const Inputs&) { return "images"; }
+  std::string lower(const ops::Input&, const Inputs&) { return kImagesInput; }
 
   std::string lower(const ops::Normalise& normalise, const Inputs& in) {
     std::string value = emit("Cast", in, {{"to", static_cast<int64_t>(OnnxType::kFloat)}}, "/float");

@@ -15,9 +15,6 @@ namespace assemble {
 std::optional<int64_t> find_class(const std::vector<std::string>& names, const std::string& name,
                                   const std::string& where);
 
-/// Are the names the numbers 0, 1, 2 … that stand where a model or data set has none?
-bool are_numbers(const std::vector<std::string>& names);
-
 bool is_background(const std::string& name);
 
 /// A line of a class map (PairingOptions::class_map).

@@ -194,8 +194,8 @@ Matrix average_views(Matrix logits, int64_t views, LossType loss) {
   return averaged;
 }
 
-void run_over(const Network& network, const Outputs& outputs, Loader& loader, const std::string& progress,
-              NotFinite not_finite, const EvaluationWatch& watch) {
+void for_each_batch(const Network& network, const Outputs& outputs, Loader& loader, const std::string& progress,
+                    NotFinite not_finite, const std::function<void(Batch& batch, Matrix& logits)>& see) {
   std::optional<Progress> bar;
   if (!progress.empty()) bar.emplace(progress, loader.images(), "images");
   Batch batch;
@@ -205,7 +205,8 @@ void run_over(const Network& network, const Outputs& outputs, Loader& loader, co
     if (not_finite == NotFinite::kError) {
       require_finite(logits, outputs.network, [&](int64_t row) { return name_of(batch, row); });
     }
-    watch(batch, average_views(std::move(logits), batch.views, outputs.loss));
+    logits = average_views(std::move(logits), batch.views, outputs.loss);
+    see(batch, logits);
     if (bar) bar->advance(batch.size);
   }
 }
@@ -213,7 +214,7 @@ void run_over(const Network& network, const Outputs& outputs, Loader& loader, co
 ClassificationMeter evaluate_part(const Network& network, const Outputs& outputs, Loader& loader,
                                   const std::string& progress, NotFinite not_finite, const EvaluationWatch& watch) {
   ClassificationMeter meter(outputs.classes, outputs.loss);
-  run_over(network, outputs, loader, progress, not_finite, [&](const Batch& batch, const Matrix& logits) {
+  for_each_batch(network, outputs, loader, progress, not_finite, [&](const Batch& batch, const Matrix& logits) {
     meter.add(logits, batch.labels);
     if (watch) watch(batch, logits);
   });

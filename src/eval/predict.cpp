@@ -18,21 +18,43 @@ namespace {
 
 /// By the logits: probabilities near 1 may be equal where logits are not.
 std::vector<Prediction::Class> classes_of(std::span<const float> logits, std::span<const float> probabilities,
-                                          const ModelCard& card, int64_t top) {
+                                          const std::vector<std::string>& names, int64_t top) {
   std::vector<Prediction::Class> classes;
-  for (const int64_t label : best_classes(logits, std::min(top, card.classes()))) {
+  for (const int64_t label : best_classes(logits, std::min(top, static_cast<int64_t>(names.size())))) {
     const auto place = static_cast<size_t>(label);
-    classes.push_back({label, card.class_names[place], static_cast<double>(probabilities[place])});
+    classes.push_back({label, names[place], static_cast<double>(probabilities[place])});
   }
   return classes;
+}
+
+std::vector<Prediction> to_predictions(const BatchOutputs& outputs, LossType loss,
+                                       const std::vector<std::string>& names, int64_t top) {
+  const Matrix probabilities = to_probabilities(outputs.values, loss);
+  std::vector<Prediction> predictions(outputs.errors.size());
+  for (size_t i = 0; i < predictions.size(); ++i) {
+    predictions[i].error = outputs.errors[i];
+    if (!predictions[i].error.empty()) continue;
+    const auto row = static_cast<int64_t>(i);
+    predictions[i].classes = classes_of(outputs.values.row(row), probabilities.row(row), names, top);
+  }
+  return predictions;
+}
+
+/// Adds a network's outputs to the mean of those before it.
+void add_to_mean(BatchOutputs& mean, const BatchOutputs& outputs, double share, LossType loss) {
+  for (size_t i = 0; i < mean.errors.size(); ++i) {
+    if (mean.errors[i].empty()) mean.errors[i] = outputs.errors[i];
+  }
+  // Outputs without values are errors of all images.
+  if (mean.values.rows > 0 && outputs.values.rows > 0) mix_in(mean.values, outputs.values, share, loss);
 }
 
 }  // namespace
 
 BatchOutputs run_batch(const Network& network, const Preprocessing& preprocessing, int64_t count,
-                       const PrepareImage& prepare, ThreadPool& pool) {
+                       const PrepareImage& prepare, ThreadPool& pool, int64_t views) {
   const int64_t side = preprocessing.eval_size;
-  const int64_t pixels = side * side * 3;
+  const int64_t pixels = views * side * side * 3;
   BatchOutputs outputs{{}, std::vector<std::string>(static_cast<size_t>(count))};
   std::vector<float> images(static_cast<size_t>(count * pixels));
   pool.parallel_for(count, [&](int64_t i) {
@@ -43,10 +65,10 @@ BatchOutputs run_batch(const Network& network, const Preprocessing& preprocessin
     }
   });
   if (std::ranges::none_of(outputs.errors, &std::string::empty)) return outputs;
-  outputs.values = network({count, side, side, images.data()});
-  for (int64_t i = 0; i < count; ++i) {
-    std::string& error = outputs.errors[static_cast<size_t>(i)];
-    if (error.empty() && !all_finite(outputs.values.row(i))) {
+  outputs.values = network({count * views, side, side, images.data()});
+  for (int64_t row = 0; row < outputs.values.rows; ++row) {
+    std::string& error = outputs.errors[static_cast<size_t>(row / views)];
+    if (error.empty() && !all_finite(outputs.values.row(row))) {
       error = "the network's outputs are not finite (its training diverged, or the file is damaged)";
     }
   }
@@ -55,16 +77,7 @@ BatchOutputs run_batch(const Network& network, const Preprocessing& preprocessin
 
 std::vector<Prediction> classify_batch(const Network& network, const ModelCard& card, int64_t count,
                                        const PrepareImage& prepare, int64_t top, ThreadPool& pool) {
-  const BatchOutputs outputs = run_batch(network, card.preprocessing, count, prepare, pool);
-  const Matrix probabilities = to_probabilities(outputs.values, card.loss);
-  std::vector<Prediction> predictions(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) {
-    Prediction& prediction = predictions[static_cast<size_t>(i)];
-    prediction.error = outputs.errors[static_cast<size_t>(i)];
-    if (!prediction.error.empty()) continue;
-    prediction.classes = classes_of(outputs.values.row(i), probabilities.row(i), card, top);
-  }
-  return predictions;
+  return to_predictions(run_batch(network, card.preprocessing, count, prepare, pool), card.loss, card.class_names, top);
 }
 
 std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<fs::path>& files,
@@ -76,16 +89,37 @@ std::vector<Prediction> predict(const Network& network, const ModelCard& card, c
 
 std::vector<Prediction> predict(const Network& network, const ModelCard& card, const std::vector<std::string>& names,
                                 const std::function<Bytes(int64_t)>& read, const PredictOptions& options) {
-  const int64_t count = static_cast<int64_t>(names.size());
+  return predict({{network, outputs_of(card, "the network"), card.preprocessing}}, card.class_names, names, read,
+                 options);
+}
+
+std::vector<Prediction> predict(const std::vector<EnsembleMember>& members, const std::vector<std::string>& class_names,
+                                const std::vector<std::string>& names, const std::function<Bytes(int64_t)>& read,
+                                const PredictOptions& options) {
+  const int64_t count = static_cast<int64_t>(names.size()), views = view_count(options.views);
+  const LossType loss = members.front().outputs.loss;
   std::vector<Prediction> predictions;
   ThreadPool pool(available_cores());
   Progress progress("classifying", count, "images");
   for (int64_t begin = 0; begin < count; begin += options.batch_size) {
     const int64_t size = std::min(options.batch_size, count - begin);
-    const auto prepare = [&](int64_t i, std::span<float> input) {
-      preprocess_eval(read(begin + i), names[static_cast<size_t>(begin + i)], card.preprocessing, input);
-    };
-    for (Prediction& prediction : classify_batch(network, card, size, prepare, options.top, pool)) {
+    BatchOutputs mean;
+    double weights = 0;
+    for (const EnsembleMember& member : members) {
+      const auto prepare = [&](int64_t i, std::span<float> input) {
+        preprocess_views(read(begin + i), names[static_cast<size_t>(begin + i)], member.preprocessing, options.views,
+                         input);
+      };
+      BatchOutputs outputs = run_batch(member.network, member.preprocessing, size, prepare, pool, views);
+      outputs.values = average_views(std::move(outputs.values), views, loss);
+      weights += member.weight;
+      if (mean.errors.empty()) {
+        mean = std::move(outputs);
+      } else {
+        add_to_mean(mean, outputs, member.weight / weights, loss);
+      }
+    }
+    for (Prediction& prediction : to_predictions(mean, loss, class_names, options.top)) {
       prediction.image = to_utf8(names[predictions.size()]);
       predictions.push_back(std::move(prediction));
     }

@@ -2,98 +2,19 @@
 #include "assemble/image/preprocess.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/image/fractals.h"
-#include "assemble/image/resize.h"
 #include "augment/color_jitter.h"
-#include "made_size.h"
+#include "preprocess_parts.h"
 #include "preprocessing_type.h"
-#include "resize/resize_axis.h"
 
 namespace assemble {
 namespace {
 
 const std::vector<BoundingBox> kNoBoxes;
-
-void check_output(size_t size, int side, int views = 1) {
-  const size_t expected = size_t{Image::kChannels} * views * side * side;
-  if (side < 1 || size != expected) {
-    throw UsageError("preprocess",
-                     concat("output of ", size, " floats, expected ", expected, " for ", side, "×", side));
-  }
-}
-
-using Colour = std::array<float, Image::kChannels>;
-
-void subtract(std::span<float> pixels, const Colour& mean) {
-  if (mean == Colour{}) return;
-  for (size_t i = 0; i < pixels.size(); i += 3) {
-    for (size_t c = 0; c < 3; ++c) pixels[i + c] -= mean[c];
-  }
-}
-
-void divide(std::span<float> pixels, const Colour& deviation) {
-  if (deviation == Colour{1.f, 1.f, 1.f}) return;
-  for (size_t i = 0; i < pixels.size(); i += 3) {
-    for (size_t c = 0; c < 3; ++c) pixels[i + c] /= deviation[c];
-  }
-}
-
-DecodeOptions decode_options(const Preprocessing& preprocessing, Decoding decoding, int wanted_side) {
-  DecodeOptions options;
-  options.apply_exif_orientation = preprocessing.apply_exif_orientation;
-  options.fast_dct = preprocessing.family == PreprocessingFamily::kInception;
-  options.decoding = decoding;
-  options.wanted_side = wanted_side;
-  return options;
-}
-
-Image pad_to_square(const Image& image, const std::string& where) {
-  const int side = std::max(image.height, image.width);
-  check_made_size(side, side, where);
-  Image result = Image::create(side, side);
-  const int top = (side - image.height) / 2, left = (side - image.width) / 2;
-  for (int y = 0; y < image.height; ++y) {
-    std::copy_n(image.row(y), image.width * Image::kChannels, result.row(top + y) + left * Image::kChannels);
-  }
-  return result;
-}
-
-/// Mirroring before the resize is not the same as after: the grid of the plain bilinear resize is not symmetric.
-enum class Mirror { kNo, kBefore, kAfter };
-
-/// @param mean subtracted from the result
-void resize_crop(const Image& image, ImageSize scaled, const Window& crop, Mirror mirror,
-                 const Preprocessing& preprocessing, const Colour& mean, std::span<float> output) {
-  if (preprocessing.antialias) {
-    const ResizeFilter filter = preprocessing.bicubic ? ResizeFilter::kBicubic : ResizeFilter::kBilinear;
-    resize_antialiased_crop(image, scaled.height, scaled.width, crop, mirror != Mirror::kNo, output, filter);
-    subtract(output, mean);
-    return;
-  }
-  const Axis rows = make_axis(image.height, scaled.height, crop.y, crop.height, false);
-  Axis columns = make_axis(image.width, scaled.width, crop.x, crop.width, mirror == Mirror::kBefore);
-  if (mirror == Mirror::kAfter) std::reverse(columns.begin(), columns.end());
-  resize_along(image, rows, columns, mean, output);
-}
-
-/// The same for evaluation.
-void evaluate_crop(const Image& image, ImageSize scaled, const Window& crop, const Preprocessing& preprocessing,
-                   std::span<float> output) {
-  if (preprocessing.family != PreprocessingFamily::kTorchvision) {
-    return resize_crop(image, scaled, crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
-  }
-  const ResizeFilter filter = preprocessing.bicubic ? ResizeFilter::kBicubic : ResizeFilter::kBilinear;
-  thread_local std::vector<uint8_t> bytes;
-  bytes.resize(output.size());
-  resize_as_pillow(image, scaled.height, scaled.width, crop, bytes, filter);
-  std::ranges::copy(bytes, output.begin());
-  subtract(output, preprocessing.mean);
-}
 
 /// Everything of training that moves pixels; the output is RGB in [0, 255] less `mean`.
 class TrainingCrop {
@@ -174,129 +95,13 @@ void augment_bytes(std::span<float> views, int side, const Augmentation& augment
   }
 }
 
-/// Short side `short_side`, sizes truncated in float arithmetic as the original does; never below `least`.
-ImageSize scaled_size(ImageSize size, int short_side, int least, const std::string& where) {
-  const float height = static_cast<float>(size.height);
-  const float width = static_cast<float>(size.width);
-  const float ratio = static_cast<float>(short_side) / std::min(height, width);
-  check_made_size(static_cast<int64_t>(height * ratio), static_cast<int64_t>(width * ratio), {0, 0, least, least},
-                  where);
-  return {std::max(static_cast<int>(height * ratio), least), std::max(static_cast<int>(width * ratio), least)};
-}
-
-/// Evaluation scales a part of the image and takes a crop of it.
-struct EvaluationGeometry {
-  Window source;
-  ImageSize scaled;
-  Window crop;
-};
-
-Window central_window(ImageSize size) {
-  const auto margin = [](int length) { return static_cast<int>((length - length * kCentralShare) / 2); };
-  const int y = margin(size.height), x = margin(size.width);
-  return {y, x, size.height - 2 * y, size.width - 2 * x};
-}
-
-EvaluationGeometry evaluation_geometry(ImageSize size, const Preprocessing& preprocessing, const std::string& where) {
-  const int side = preprocessing.eval_size;
-  const Window whole{0, 0, size.height, size.width};
-  switch (preprocessing.family) {
-    case PreprocessingFamily::kImagenet: {
-      const ImageSize scaled = scaled_size(size, preprocessing.eval_resize, side, where);
-      return {whole, scaled, {(scaled.height - side) / 2, (scaled.width - side) / 2, side, side}};
-    }
-    case PreprocessingFamily::kTorchvision: {
-      const ImageSize scaled = torchvision_resize(size, preprocessing.eval_resize, where);
-      return {whole, scaled, torchvision_center_crop(scaled, side)};
-    }
-    case PreprocessingFamily::kReid:
-      return {whole, {side, side}, {0, 0, side, side}};
-    case PreprocessingFamily::kInception:
-      return {central_window(size), {side, side}, {0, 0, side, side}};
-  }
-  return {};
-}
-
-/// Decodes no more than what plain bilinear interpolation reads.
-void evaluate_plainly(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                      Decoding decoding, std::span<float> output) {
-  Axis rows, columns;
-  Window asked;
-  const auto read_by_resize = [&](ImageSize size) {
-    const auto [source, scaled, crop] = evaluation_geometry(size, preprocessing, where);
-    rows = make_axis(source.height, scaled.height, crop.y, crop.height, false);
-    columns = make_axis(source.width, scaled.width, crop.x, crop.width, false);
-    const AxisRange y = range_of(rows), x = range_of(columns);
-    return asked = Window{source.y + y.begin, source.x + x.begin, y.count, x.count};
-  };
-  const DecodeOptions options = decode_options(preprocessing, decoding, preprocessing.eval_size);
-  const Image window = decode_window(encoded, where, read_by_resize, options);
-  move_to_zero(rows);
-  move_to_zero(columns);
-  if (const int reduction = decode_reduction(asked, options); reduction > 1 && window.height < asked.height) {
-    reduce_axis(rows, reduction, window.height);
-    reduce_axis(columns, reduction, window.width);
-  }
-  resize_along(window, rows, columns, preprocessing.mean, output);
-}
-
-void evaluate_image(Image image, const std::string& where, const Preprocessing& preprocessing,
-                    std::span<float> output) {
-  if (preprocessing.pad_to_square) image = pad_to_square(image, where);
-  const EvaluationGeometry geometry = evaluation_geometry({image.height, image.width}, preprocessing, where);
-  if (geometry.source != Window{0, 0, image.height, image.width}) image = crop(image, geometry.source);
-  evaluate_crop(image, geometry.scaled, geometry.crop, preprocessing, output);
-}
-
-/// The same from the whole part of the image, for what plain interpolation cannot do.
-void evaluate_from_part(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                        Decoding decoding, std::span<float> output) {
-  const int wanted = preprocessing.resizes_short_side() ? preprocessing.eval_resize : preprocessing.eval_size;
-  EvaluationGeometry geometry;
-  const auto part = [&](ImageSize size) {
-    if (preprocessing.pad_to_square) return Window{0, 0, size.height, size.width};
-    geometry = evaluation_geometry(size, preprocessing, where);
-    return geometry.source;
-  };
-  const Image image = decode_window(encoded, where, part, decode_options(preprocessing, decoding, wanted));
-  if (preprocessing.pad_to_square) return evaluate_image(image, where, preprocessing, output);
-  evaluate_crop(image, geometry.scaled, geometry.crop, preprocessing, output);
-}
-
-/// The crop before the deviation divides.
-void evaluate(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-              Decoding decoding, std::span<float> output) {
-  const bool plain = !preprocessing.antialias && !preprocessing.pad_to_square;
-  (plain ? evaluate_plainly : evaluate_from_part)(encoded, where, preprocessing, decoding, output);
-}
-
-/// Middle window of ten-crop as TensorFlow's extract_glimpse rounds it.
-Window glimpse(ImageSize size, int side) {
-  const auto middle = [side](int length) { return std::max(length / 2 - (side + 1) / 2, 0); };
-  return {middle(size.height), middle(size.width), side, side};
-}
-
-/// The corners, then the middle.
-std::array<Window, kTenCrops / 2> five_crops(ImageSize scaled, int side, const Window& middle) {
-  const int bottom = scaled.height - side, right = scaled.width - side;
-  return {{{0, 0, side, side}, {0, right, side, side}, {bottom, 0, side, side}, {bottom, right, side, side}, middle}};
-}
-
-void mirror_copy(std::span<const float> from, std::span<float> to, int side) {
-  for (int y = 0; y < side; ++y) {
-    for (int x = 0; x < side; ++x) {
-      std::copy_n(&from[(size_t{1} * y * side + x) * 3], 3, &to[(size_t{1} * y * side + side - 1 - x) * 3]);
-    }
-  }
-}
-
 /// Evaluation's crop at the side of training, mirrored or not. @param mean subtracted from the result
 void make_evaluation_crop(std::span<const uint8_t> encoded, const std::string& where, Preprocessing preprocessing,
                           double flip_probability, Random& random, Decoding decoding, const Colour& mean,
                           std::span<float> output) {
   preprocessing.eval_size = preprocessing.train_size;
   preprocessing.mean = mean;
-  evaluate(encoded, where, preprocessing, decoding, output);
+  evaluate_crop(encoded, where, preprocessing, decoding, output);
   if (!random.bernoulli(flip_probability)) return;
   const std::vector<float> plain(output.begin(), output.end());
   mirror_copy(plain, output, preprocessing.train_size);
@@ -362,55 +167,6 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
       if (const auto erased = draw_erased(side, side, augmentation.erasing, random)) erase(view, side, *erased);
     }
   }
-}
-
-void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                     std::span<float> output, Decoding decoding) {
-  check_output(output.size(), preprocessing.eval_size);
-  evaluate(encoded, where, preprocessing, decoding, output);
-  divide(output, preprocessing.deviation);
-}
-
-void preprocess_eval(Image image, const Preprocessing& preprocessing, std::span<float> output) {
-  check_output(output.size(), preprocessing.eval_size);
-  evaluate_image(std::move(image), "image", preprocessing, output);
-  divide(output, preprocessing.deviation);
-}
-
-void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                         std::span<float> output, Decoding decoding) {
-  const int side = preprocessing.eval_size;
-  check_output(output.size(), side, kTenCrops);
-  const int short_side = preprocessing.ten_crop_resize();
-  ImageSize size;
-  const auto whole = [&](ImageSize stored) {
-    size = stored;
-    return Window{0, 0, size.height, size.width};
-  };
-  Image image = decode_window(encoded, where, whole, decode_options(preprocessing, decoding, short_side));
-  if (preprocessing.pad_to_square) {
-    image = pad_to_square(image, where);
-    size = {image.height, image.width};
-  }
-  const bool as_torchvision = preprocessing.family == PreprocessingFamily::kTorchvision;
-  const ImageSize scaled =
-      as_torchvision ? torchvision_resize(size, short_side, where) : scaled_size(size, short_side, side, where);
-  const Window middle = as_torchvision ? torchvision_center_crop(scaled, side) : glimpse(scaled, side);
-  const size_t pixels = size_t{Image::kChannels} * side * side;
-  std::span<float> view = output;
-  for (const Window& crop : five_crops(scaled, side, middle)) {
-    evaluate_crop(image, scaled, crop, preprocessing, view.first(pixels));
-    mirror_copy(view.first(pixels), view.subspan(pixels * kTenCrops / 2, pixels), side);
-    view = view.subspan(pixels);
-  }
-  divide(output, preprocessing.deviation);
-}
-
-void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output) {
-  const int side = preprocessing.eval_size;
-  check_output(output.size(), side);
-  evaluate_crop(frame, {side, side}, {0, 0, side, side}, preprocessing, output);
-  divide(output, preprocessing.deviation);
 }
 
 }  // namespace assemble

@@ -115,8 +115,9 @@ ValidationResult Validator::run(ClassifierImpl& model, torch::Device device, Pre
     result.classification = with_other_parts(part, classifier.classes, loss, ranks).result();
   } else if (options_.metric == ValidationMetric::kMap) {
     MultiLabelMeter part(model.options().classes);
-    run_over(borrow_network(model, device, precision), {model.options().classes, LossType::kSigmoid, arch}, loader_, "",
-             NotFinite::kWrong, [&](const Batch& batch, const Matrix& logits) { part.add(logits, batch.targets); });
+    for_each_batch(borrow_network(model, device, precision), {model.options().classes, LossType::kSigmoid, arch},
+                   loader_, "", NotFinite::kWrong,
+                   [&](const Batch& batch, const Matrix& logits) { part.add(logits, batch.targets); });
     result.multi_label = with_other_parts(part, model.options().classes, ranks).result();
   } else {
     const EmbeddedImages part = embed_images(borrow_embedder(model, device, precision), arch, loader_);

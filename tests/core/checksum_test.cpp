@@ -50,5 +50,19 @@ TEST(ContentHash, DependsOnEachByteAndOnNothingElse) {
   EXPECT_THROW(content_hash(folder / "absent"), InputError);
 }
 
+/// The standard's examples, and what sha256sum prints of a file of several parts.
+TEST(Sha256, IsThatOfSha256sum) {
+  const test::TemporaryFolder folder;
+  const auto hash_of = [&](const std::string& text) {
+    write_file(folder / "file", text);
+    return sha256(folder / "file");
+  };
+  EXPECT_EQ(hash_of(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(hash_of("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(hash_of(std::string((size_t{3} << 20) + 1, 'a')),
+            "2b98b70051781969f52a33c9cd0e8392bb7a634a92a3be4597b25e13feb41ee6");
+  EXPECT_THROW(sha256(folder / "absent"), InputError);
+}
+
 }  // namespace
 }  // namespace assemble

@@ -58,7 +58,7 @@ TEST(Loader, AnyNumberOfBrokenImagesMayBeAllowed) {
 TEST(Loader, TenCropGivesTenViewsOfEachImage) {
   const MemoryDataset data(5);
   LoaderOptions options = options_for(false);
-  options.ten_crop = true;
+  options.views = TestViews::kTenCrop;
   const std::vector<Batch> batches = load(data, options, 0);
   ASSERT_EQ(batches.size(), 2u);
   EXPECT_EQ(batches[0].views, 10);
@@ -66,7 +66,7 @@ TEST(Loader, TenCropGivesTenViewsOfEachImage) {
   constexpr size_t kPixels = 10u * 16 * 16 * 3;
   ASSERT_EQ(batches[0].images.size(), 4 * kPixels);
   std::vector<float> expected(kPixels);
-  preprocess_ten_crop(data.read(2).encoded, "2", options.preprocessing, expected);
+  preprocess_views(data.read(2).encoded, "2", options.preprocessing, TestViews::kTenCrop, expected);
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), batches[0].images.begin() + 2 * kPixels));
   EXPECT_EQ(load(data, options_for(false), 0)[0].views, 1);
 }
@@ -333,7 +333,8 @@ TEST(Loader, RefusesWrongOptions) {
   EXPECT_THAT(refuse([](LoaderOptions& o) { o.augmentation.box.min_aspect = 0; }), HasSubstr("crop aspect"));
   EXPECT_THAT(refuse([](LoaderOptions& o) { o.augmentation.box.max_area = 2; }), HasSubstr("crop area"));
   EXPECT_THAT(refuse([](LoaderOptions& o) { o.augmentation.erasing.probability = 2; }), HasSubstr("random erasing"));
-  EXPECT_THAT(refuse([](LoaderOptions& o) { o.training = o.ten_crop = true; }), HasSubstr("evaluation alone"));
+  EXPECT_THAT(refuse([](LoaderOptions& o) { o.training = true, o.views = TestViews::kMirror; }),
+              HasSubstr("evaluation alone"));
   EXPECT_THAT(error_of<InputError>([&] { Loader loader(MemoryDataset(0), options_for(false)); }),
               HasSubstr("holds no images"));
   Loader loader(data, options_for(false));

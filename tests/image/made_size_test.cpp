@@ -52,10 +52,12 @@ TEST(MadeSize, BoundsAPaddedLine) {
   const Bytes line = encode_png(gray(1, kLong));
   Preprocessing padded = Preprocessing::from_type("reid_32");
   padded.pad_to_square = true;
-  std::vector<float> output(size_t{3} * 32 * 32), views(kTenCrops * output.size());
+  std::vector<float> output(size_t{3} * 32 * 32), views(view_count(TestViews::kTenCrop) * output.size());
   const auto says = AllOf(HasSubstr("line.png"), HasSubstr("65535×65535"));
   EXPECT_THAT(test::error_of<InputError>([&] { preprocess_eval(line, "line.png", padded, output); }), says);
-  EXPECT_THAT(test::error_of<InputError>([&] { preprocess_ten_crop(line, "line.png", padded, views); }), says);
+  EXPECT_THAT(
+      test::error_of<InputError>([&] { preprocess_views(line, "line.png", padded, TestViews::kTenCrop, views); }),
+      says);
   EXPECT_THAT(test::error_of<InputError>([&] {
                 Random random(0, RandomPurpose::kAugment);
                 preprocess_train(line, "line.png", {}, padded, {}, random, output);

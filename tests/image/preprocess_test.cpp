@@ -123,8 +123,9 @@ std::vector<float> compute(const std::string& key, const fs::path& jpegs) {
   }
   if (parts[0] == "ten_crop") {
     const Preprocessing preprocessing = Preprocessing::from_type(parts[1]);
-    std::vector<float> output(size_t{3} * kTenCrops * preprocessing.eval_size * preprocessing.eval_size);
-    preprocess_ten_crop(bytes, key, preprocessing, output);
+    std::vector<float> output(size_t{3} * view_count(TestViews::kTenCrop) * preprocessing.eval_size *
+                              preprocessing.eval_size);
+    preprocess_views(bytes, key, preprocessing, TestViews::kTenCrop, output);
     return output;
   }
   if (parts[0] != "crop") throw UsageError(key, "is no known kind of case");
@@ -419,8 +420,8 @@ TEST(PreprocessTenCrop, CoversTheCornersAndTheCentreAndMirrors) {
   preprocessing.eval_size = 32;
   preprocessing.eval_resize = 40;
   preprocessing.mean = {0, 0, 0};
-  std::vector<float> output(kTenCrops * 32 * 32 * 3);
-  preprocess_ten_crop(encode_png(ramp), "ramp", preprocessing, output);
+  std::vector<float> output(view_count(TestViews::kTenCrop) * 32 * 32 * 3);
+  preprocess_views(encode_png(ramp), "ramp", preprocessing, TestViews::kTenCrop, output);
   const std::pair<int, int> corners[] = {{0, 0}, {0, 16}, {8, 0}, {8, 16}, {4, 8}};
   for (int view = 0; view < 5; ++view) {
     const float* plain = &output[view * 32 * 32 * 3];
@@ -497,10 +498,10 @@ TEST(Preprocess, FastDecodingKeepsTheGeometryOfEveryFamily) {
       preprocess_eval(bytes, "fast", preprocessing, fast, Decoding::kFast);
       const double scale = preprocessing.deviation[0];
       EXPECT_LT(mean_difference(exact, fast) * scale, 6) << type << antialias;
-      exact.resize(kTenCrops * eval_pixels);
+      exact.resize(view_count(TestViews::kTenCrop) * eval_pixels);
       fast.resize(exact.size());
-      preprocess_ten_crop(bytes, "exact", preprocessing, exact);
-      preprocess_ten_crop(bytes, "fast", preprocessing, fast, Decoding::kFast);
+      preprocess_views(bytes, "exact", preprocessing, TestViews::kTenCrop, exact);
+      preprocess_views(bytes, "fast", preprocessing, TestViews::kTenCrop, fast, Decoding::kFast);
       EXPECT_LT(mean_difference(exact, fast) * scale, 6) << type << antialias;
     }
   }

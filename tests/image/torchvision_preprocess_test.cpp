@@ -76,8 +76,8 @@ TEST(TorchvisionPreprocessing, TenCropTakesItsCentre) {
   preprocessing.mean = {0, 0, 0};
   preprocessing.deviation = {1, 1, 1};
   const Image image = torchvision_pattern(18, 27);
-  std::vector<float> views(kTenCrops * 15 * 15 * 3);
-  preprocess_ten_crop(encode_png(image), "image", preprocessing, views);
+  std::vector<float> views(view_count(TestViews::kTenCrop) * 15 * 15 * 3);
+  preprocess_views(encode_png(image), "image", preprocessing, TestViews::kTenCrop, views);
   EXPECT_EQ(views[4 * 15 * 15 * 3], image.row(2)[6 * 3]);
 }
 

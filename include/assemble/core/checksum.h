@@ -21,4 +21,8 @@ std::string content_hash(const fs::path& file);
 /// The same of bytes in memory.
 std::string content_hash(std::span<const uint8_t> bytes);
 
+/// SHA-256 (FIPS 180-4) of a file, as 64 hexadecimal digits: what `sha256sum` prints.
+/// @throws InputError when it cannot be read
+std::string sha256(const fs::path& file);
+
 }  // namespace assemble

@@ -40,7 +40,7 @@ using Pixels = std::vector<float, PixelAllocator<float>>;
 struct Batch {
   int64_t size = 0;   ///< images
   int64_t side = 0;   ///< height and width, pixels
-  int64_t views = 1;  ///< of each image, one after the other: 10 under LoaderOptions::ten_crop, 3 of AugMix
+  int64_t views = 1;  ///< of each image, one after the other: view_count() of LoaderOptions::views, or 3 of AugMix
   Pixels images;      ///< NHWC, size · views · side · side · 3: the memory of a channels_last NCHW tensor
   std::vector<int64_t> labels;
   std::vector<float> targets;    ///< size · classes, 1 for each of Sample::labels; empty unless Dataset::multi_label()
@@ -56,9 +56,9 @@ struct LoaderOptions {
   bool training = false;  ///< shuffle, augment, train_size, drop the last partial batch
   /// Training: so many places of the order in a row are of one image, each augmented by itself (repeated augmentation).
   /// An epoch has as many images as ever, and sees that part of the data set.
-  int64_t repeats = 1;    ///< at most batch_size
-  bool balanced = false;  ///< training: every class is shown as often as any other, see balanced_order()
-  bool ten_crop = false;  ///< evaluation: ten views of every image
+  int64_t repeats = 1;                ///< at most batch_size
+  bool balanced = false;              ///< training: every class is shown as often as any other, see balanced_order()
+  TestViews views = TestViews::kOne;  ///< evaluation: of every image
   /// This process' place among `world` that share each epoch. Training: batch b of all of them together is
   /// world · batch_size images of the order, of which each takes its part. Evaluation: each takes its part of the data
   /// set, as equal as they can be without reading an image twice, so that counts of all add up exactly.

@@ -5,6 +5,9 @@
 
 namespace assemble {
 
+/// What a card's training says of it.
+inline constexpr const char* kTemperature = "temperature";
+
 /// Whether write_calibrated() takes a file.
 /// @throws InputError when it is no model file, UsageError for a network with a cosine softmax, whose scale does the
 /// same

@@ -9,6 +9,7 @@
 
 namespace assemble {
 
+inline constexpr const char* kImagesInput = "images";
 inline constexpr const char* kLogitsOutput = "logits";
 inline constexpr const char* kEmbeddingOutput = "embedding";
 

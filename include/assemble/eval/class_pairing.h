@@ -42,6 +42,9 @@ struct ClassList {
 /// What a teacher's logit is for a class that the teacher has no output for, the background: next to no probability.
 inline constexpr float kNoLogit = -1e4f;
 
+/// Are the names the numbers 0, 1, 2 … that stand where a model or data set has none?
+bool are_numbers(const std::vector<std::string>& names);
+
 /// Which output each class of a data set is.
 ///
 /// By the names where both sides have them: two names meet that are equal, or mean the same synset ("n01440764" and

@@ -64,14 +64,14 @@ enum class NotFinite {
   kWrong,  ///< the image counts as wrong: until the running statistics of batch norms have settled, they may overflow
 };
 
-/// Sees the batches of an evaluation. @param logits [batch.size, classes], averaged over views
+/// Sees the batches of an evaluation. @param logits [batch.size, classes], averaged over views and networks
 using EvaluationWatch = std::function<void(const Batch& batch, const Matrix& logits)>;
 
-/// Runs the network over an evaluation loader (its epoch 0) and shows `watch` its batches.
-/// @param progress shown while it runs; empty for none
+/// Runs the network over an evaluation loader (its epoch 0) and shows each batch with its logits, [batch.size,
+/// classes], of which those of an image's views are averaged.
 /// @throws RunError as NotFinite says
-void run_over(const Network& network, const Outputs& outputs, Loader& loader, const std::string& progress,
-              NotFinite not_finite, const EvaluationWatch& watch);
+void for_each_batch(const Network& network, const Outputs& outputs, Loader& loader, const std::string& progress,
+                    NotFinite not_finite, const std::function<void(Batch& batch, Matrix& logits)>& see);
 
 /// Runs the network over an evaluation loader (its epoch 0). Of several views of an image the probabilities are
 /// averaged.

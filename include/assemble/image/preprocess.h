@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/choice.h"
 #include "assemble/core/random.h"
 #include "assemble/image/aug_mix.h"
 #include "assemble/image/auto_augment.h"
@@ -72,7 +73,7 @@ struct Preprocessing {
   SampleBoxOptions training_box() const;
   /// Whether evaluation resizes the short side to eval_resize and crops.
   bool resizes_short_side() const;
-  /// Short side before ten-crop: eval_resize, or int(eval_size / 0.875) in families that have none.
+  /// Short side before the crops of TestViews: eval_resize, or int(eval_size / 0.875) in families that have none.
   int ten_crop_resize() const;
   /// JSON text for a model file's metadata, and back; family, pad_to_square and bicubic may be missing.
   /// @throws InputError on a missing or wrong key
@@ -134,13 +135,29 @@ void preprocess_eval(Image image, const Preprocessing& preprocessing, std::span<
 /// @param output exactly eval_size² · 3 floats
 void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output);
 
-/// Views of an image under ten-crop evaluation.
-constexpr int kTenCrops = 10;
+/// Which views of an image evaluation looks at: under test-time augmentation it averages their probabilities.
+enum class TestViews {
+  kOne,     ///< preprocess_eval()'s
+  kMirror,  ///< that and its mirror image: 2 views
+  /// Short side to ten_crop_resize(), then crops of eval_size at the upper left, upper right, lower left, lower right
+  /// and in the centre: 5 views.
+  kFiveCrop,
+  kTenCrop,  ///< those, then the same mirrored: 10 views
+  /// Crops of eval_size in the centre of the image with its short side at eval_size, at ten_crop_resize() and at that
+  /// times 1.15, then the same mirrored: 6 views.
+  kScales,
+};
+inline constexpr auto kTestViews = choices<TestViews>("tta", {{TestViews::kOne, "none"},
+                                                              {TestViews::kMirror, "mirror"},
+                                                              {TestViews::kFiveCrop, "five-crop"},
+                                                              {TestViews::kTenCrop, "ten-crop"},
+                                                              {TestViews::kScales, "scales"}});
 
-/// Short side to ten_crop_resize(), then crops of eval_size at the upper left, upper right, lower left, lower right and
-/// in the centre, then the same mirrored.
-/// @param output exactly 10 · eval_size² · 3 floats
-void preprocess_ten_crop(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
-                         std::span<float> output, Decoding decoding = Decoding::kExact);
+/// How many views that are.
+int view_count(TestViews views);
+
+/// @param output exactly view_count() · eval_size² · 3 floats, one view after the other
+void preprocess_views(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
+                      TestViews views, std::span<float> output, Decoding decoding = Decoding::kExact);
 
 }  // namespace assemble

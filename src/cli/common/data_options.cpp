@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/data_options.h"
 
+#include "common/choice_option.h"
 #include "common/numbers.h"
 
 namespace assemble::cli {
@@ -38,6 +39,15 @@ void declare_competition(CLI::App& app, PairingOptions& pairing) {
   app.add_flag("--all-outputs", pairing.all_outputs,
                "All outputs compete, also those of classes that the data has no images of")
       ->group(kPairing);
+}
+
+std::array<CLI::Option*, 2> declare_views(CLI::App& app, TestViews& views) {
+  CLI::Option* tta = add_choice(app, "--tta", views, kTestViews,
+                                "Test-time augmentation, views of every image: mirror (2), five-crop, ten-crop, or "
+                                "scales (3 sizes, mirrored too: 6)");
+  CLI::Option* ten_crop = app.add_flag_function(
+      "--ten-crop", [&views](int64_t) { views = TestViews::kTenCrop; }, "The same as --tta ten-crop");
+  return {tta, ten_crop->excludes(tta)};
 }
 
 }  // namespace assemble::cli

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <array>
 
 #include "assemble/eval/class_pairing.h"
+#include "assemble/image/preprocess.h"
 
 namespace assemble::cli {
 
@@ -16,5 +18,8 @@ void declare_pairing(CLI::App& app, PairingOptions& pairing);
 
 /// --all-outputs, of commands that measure.
 void declare_competition(CLI::App& app, PairingOptions& pairing);
+
+/// --tta, and --ten-crop for one of its words.
+std::array<CLI::Option*, 2> declare_views(CLI::App& app, TestViews& views);
 
 }  // namespace assemble::cli

@@ -20,25 +20,28 @@ void EvaluationOptions::declare(CLI::App& app) {
   declare_competition(app, pairing);
 }
 
-PairedModel load_paired(const EvaluationOptions& options, const Dataset& dataset, const std::string& name) {
-  const std::string& file = options.inference.model;
-  LoadedModel loaded = load_for_inference(options.inference, options.loader.batch_size);
-  ClassPairing pairing({loaded.card.class_names, file}, {dataset.class_names(), options.data}, options.pairing);
+PairedModels load_paired(const EvaluationOptions& options, const EnsembleOptions& models, const Dataset& dataset,
+                         const std::string& name) {
+  LoadedEnsemble loaded = load_ensemble(models, options.inference, options.loader.batch_size, options.eval_size);
+  ClassPairing pairing({loaded.card.class_names, models.models.front()}, {dataset.class_names(), options.data},
+                       options.pairing);
   if (!pairing.same()) log_info(name.empty() ? pairing.to_text() : concat(name, ": ", pairing.to_text()));
-  return {std::move(loaded), std::move(pairing)};
+  for (EnsembleMember& member : loaded.members) {
+    member.network = pairing.measured(member.network);
+    member.outputs = pairing.measured(member.outputs);
+  }
+  return {std::move(loaded.members), std::move(loaded.card), std::move(pairing)};
 }
 
-ClassificationResult evaluate_paired(const EvaluationOptions& options, const Dataset& dataset, const PairedModel& model,
-                                     const std::string& label, const EvaluationWatch& watch) {
-  const PairedDataset paired(dataset, model.pairing);
-  LoaderOptions loading = options.loader;
-  loading.preprocessing = model.loaded.card.preprocessing;
-  Loader loader(paired, loading);
-  const ClassificationMeter meter =
-      evaluate_part(model.pairing.measured(model.loaded.network), model.outputs(options.inference.model), loader, label,
-                    NotFinite::kError, watch);
-  warn_of_broken(loader);
-  return meter.result();
+void run_paired(const EvaluationOptions& options, const Dataset& dataset, const PairedModels& models,
+                const std::string& label, const EvaluationWatch& see) {
+  run_ensemble(models.members, PairedDataset(dataset, models.pairing), options.loader, label, see);
+}
+
+ClassificationMeter evaluate_paired(const EvaluationOptions& options, const Dataset& dataset,
+                                    const PairedModels& models, const std::string& label,
+                                    const EvaluationWatch& watch) {
+  return evaluate_ensemble(models.members, PairedDataset(dataset, models.pairing), options.loader, label, watch);
 }
 
 }  // namespace assemble::cli

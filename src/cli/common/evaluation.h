@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model's answers to labelled images: options and work that commands share which hold on to the single answers.
+// Models' answers to labelled images: options and work of the commands that look at them.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -7,38 +7,44 @@
 
 #include "assemble/eval/class_pairing.h"
 #include "assemble/eval/classification.h"
-#include "common/inference.h"
+#include "common/ensemble.h"
 
 namespace assemble::cli {
 
 struct EvaluationOptions {
   std::string data;
   Split split = Split::kValidation;
+  int eval_size = 0;  ///< side of the crop; 0: the model's own
   InferenceOptions inference;
   RecordFiles files;
   PairingOptions pairing;
   LoaderOptions loader;
 
-  /// Declares all but --data and the model.
+  /// Declares all but --data, the model and --eval-size.
   void declare(CLI::App& app);
-  std::unique_ptr<Dataset> open() const { return open_dataset(data, split, rule_of(pairing), files); }
+  /// @param several images may have any number of classes
+  std::unique_ptr<Dataset> open(bool several = false) const {
+    return open_dataset(data, split, rule_of(pairing, several), files);
+  }
 };
 
-/// A model and how its outputs meet the classes of a data set.
-struct PairedModel {
-  LoadedModel loaded;
+/// Models whose probabilities are averaged, or one, and how their outputs meet the classes of a data set.
+struct PairedModels {
+  std::vector<EnsembleMember> members;  ///< of the outputs that are measured
+  ModelCard card;                       ///< the first one's
   ClassPairing pairing;
-
-  /// Of the outputs that are measured. @param file the model's
-  Outputs outputs(const std::string& file) const { return pairing.measured(outputs_of(loaded.card, file)); }
 };
 
-/// Opens options.inference.model. @param name what the log calls it; empty: nothing
-PairedModel load_paired(const EvaluationOptions& options, const Dataset& dataset, const std::string& name = "");
+/// @param name what the log calls them; empty: nothing
+PairedModels load_paired(const EvaluationOptions& options, const EnsembleOptions& models, const Dataset& dataset,
+                         const std::string& name = "");
 
-/// Runs it over the data set, whose images it sees as its card says.
-/// @param label what the progress says; `watch` sees each batch with its logits
-ClassificationResult evaluate_paired(const EvaluationOptions& options, const Dataset& dataset, const PairedModel& model,
-                                     const std::string& label, const EvaluationWatch& watch);
+/// Runs them over the data set, whose images each sees as its card says.
+/// @param label what the progress says; `see` gets each batch with its logits
+void run_paired(const EvaluationOptions& options, const Dataset& dataset, const PairedModels& models,
+                const std::string& label, const EvaluationWatch& see);
+/// The same, and measures them.
+ClassificationMeter evaluate_paired(const EvaluationOptions& options, const Dataset& dataset,
+                                    const PairedModels& models, const std::string& label, const EvaluationWatch& watch);
 
 }  // namespace assemble::cli

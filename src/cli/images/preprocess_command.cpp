@@ -12,6 +12,7 @@
 #include "assemble/io/safetensors.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
+#include "common/data_options.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
 
@@ -44,7 +45,7 @@ class PreprocessCommand : public Subcommand {
            "--auto-augment", auto_augment_,
            "AutoAugment policy, TrivialAugment or RandAugment: " + Augmentation::operation_names() + "; or none")
         ->needs(train);
-    app.add_flag("--ten-crop", ten_crop_, "Ten views of every image, as `eval --ten-crop` sees them")->excludes(train);
+    for (CLI::Option* option : declare_views(app, views_)) option->excludes(train);
   }
 
   void run() override {
@@ -57,8 +58,9 @@ class PreprocessCommand : public Subcommand {
     if (exif_) preprocessing.apply_exif_orientation = *exif_ == ExifRule::kTurn;
     const int64_t side = train_ ? preprocessing.train_size : preprocessing.eval_size;
     std::vector<int64_t> shape{side, side, Image::kChannels};
-    if (ten_crop_) shape.insert(shape.begin(), kTenCrops);
-    const size_t floats = static_cast<size_t>(side * side * Image::kChannels * (ten_crop_ ? kTenCrops : 1));
+    const int64_t views = view_count(views_);
+    if (views > 1) shape.insert(shape.begin(), views);
+    const size_t floats = static_cast<size_t>(views * side * side * Image::kChannels);
     std::vector<std::vector<float>> outputs(names.size(), std::vector<float>(floats));
     const Augmentation augmentation = choose_augmentation(preprocessing);
     ThreadPool pool(available_cores());
@@ -106,10 +108,8 @@ class PreprocessCommand : public Subcommand {
     if (train_) {
       Random random(seed_, RandomPurpose::kAugment, epoch_, static_cast<uint64_t>(sample));
       preprocess_train(encoded, image, {}, preprocessing, augmentation, random, output);
-    } else if (ten_crop_) {
-      preprocess_ten_crop(encoded, image, preprocessing, output);
     } else {
-      preprocess_eval(encoded, image, preprocessing, output);
+      preprocess_views(encoded, image, preprocessing, views_, output);
     }
   }
 
@@ -142,7 +142,7 @@ class PreprocessCommand : public Subcommand {
   uint64_t seed_ = 0;
   uint32_t epoch_ = 0;
   bool train_ = false;
-  bool ten_crop_ = false;
+  TestViews views_ = TestViews::kOne;
 };
 
 }  // namespace

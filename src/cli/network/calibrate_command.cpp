@@ -20,7 +20,7 @@ class CalibrateCommand : public Subcommand {
       : Subcommand("calibrate", "Make a model as sure as it is right: fit a temperature, keep it in the file") {}
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", options_.inference.model, "Model file")->required();
+    app.add_option("--model", model_, "Model file")->required();
     app.add_option("--data", options_.data, "Data set whose images the model was not trained on")->required();
     app.add_option("--out", out_, "Model file to write")->required();
     options_.declare(app);
@@ -28,18 +28,17 @@ class CalibrateCommand : public Subcommand {
 
   void run() override {
     keep_freed_memory();
-    const std::string& file = options_.inference.model;
-    prepare_output_file("--out", out_, {file, options_.data});
-    require_calibratable(file);
+    prepare_output_file("--out", out_, {model_, options_.data});
+    require_calibratable(model_);
     const auto dataset = options_.open();
-    const PairedModel model = load_paired(options_, *dataset);
+    const PairedModels model = load_paired(options_, {.models = {model_}}, *dataset);
     Matrix logits;
     std::vector<int64_t> labels;
     evaluate_paired(options_, *dataset, model, "evaluating", [&](const Batch& batch, const Matrix& of_batch) {
       logits.append(of_batch);
       labels.insert(labels.end(), batch.labels.begin(), batch.labels.end());
     });
-    const LossType loss = model.loaded.card.loss;
+    const LossType loss = model.card.loss;
     const double temperature = fit_temperature(logits, labels, loss);
     const Calibration before = measure_calibration(logits, labels, loss);
     const Calibration after = cross_fitted(logits, labels, loss);
@@ -48,7 +47,7 @@ class CalibrateCommand : public Subcommand {
           "the temperature is at the end of what is looked for: were the images in the training, or are the "
           "answers next to random?");
     }
-    write_calibrated(file, out_, temperature);
+    write_calibrated(model_, out_, temperature);
     print({{"images", labels.size()},
            {"temperature", temperature},
            {"ece_before", before.ece},
@@ -65,7 +64,7 @@ class CalibrateCommand : public Subcommand {
 
  private:
   EvaluationOptions options_;
-  std::string out_;
+  std::string model_, out_;
 };
 
 }  // namespace

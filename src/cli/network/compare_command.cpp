@@ -17,6 +17,7 @@
 #include "assemble/image/resize.h"
 #include "assemble/report/report.h"
 #include "common/commands.h"
+#include "common/data_options.h"
 #include "common/evaluation.h"
 #include "common/outputs.h"
 
@@ -61,6 +62,7 @@ class CompareCommand : public Subcommand {
     app.add_option("--data", options_.data, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--report", report_, "Page that shows it, with images about which they differ");
     options_.declare(app);
+    declare_views(app, options_.loader.views);
   }
 
   void run() override {
@@ -102,29 +104,28 @@ class CompareCommand : public Subcommand {
   }
 
   Answers ask(const Dataset& dataset, const std::string& file, const std::string& name) {
-    options_.inference.model = file;
-    PairedModel model = load_paired(options_, dataset, name);
+    PairedModels model = load_paired(options_, {.models = {file}}, dataset, name);
+    EnsembleMember& member = model.members.front();
     Answers answers{.name = name,
                     .file = file,
-                    .arch = model.loaded.card.arch,
+                    .arch = model.card.arch,
                     .bytes = static_cast<int64_t>(fs::file_size(file)),
                     .class_names = model.pairing.names()};
-    model.loaded.network = [&answers, network = model.loaded.network](const Images& images) {
+    member.network = [&answers, network = member.network](const Images& images) {
       const auto start = Clock::now();
       Matrix logits = network(images);
       answers.seconds += seconds_since(start);
       return logits;
     };
-    const LossType loss = model.outputs(file).loss;
-    answers.result =
-        evaluate_paired(options_, dataset, model, "evaluating " + name, [&](const Batch& batch, const Matrix& logits) {
-          const Matrix probabilities = to_probabilities(logits, loss);
-          for (int64_t i = 0; i < batch.size; ++i) {
-            const int64_t best = best_classes(logits.row(i), 1).front();
-            answers.of[batch.indices[static_cast<size_t>(i)]] = {batch.labels[static_cast<size_t>(i)], best,
-                                                                 probabilities.row(i)[static_cast<size_t>(best)]};
-          }
-        });
+    const auto watch = [&](const Batch& batch, const Matrix& logits) {
+      const Matrix probabilities = to_probabilities(logits, member.outputs.loss);
+      for (int64_t i = 0; i < batch.size; ++i) {
+        const int64_t best = best_classes(logits.row(i), 1).front();
+        answers.of[batch.indices[static_cast<size_t>(i)]] = {batch.labels[static_cast<size_t>(i)], best,
+                                                             probabilities.row(i)[static_cast<size_t>(best)]};
+      }
+    };
+    answers.result = evaluate_paired(options_, dataset, model, "evaluating " + name, watch).result();
     return answers;
   }
 
@@ -181,8 +182,10 @@ class CompareCommand : public Subcommand {
   }
 
   ordered_json to_json(const std::vector<Answers>& all, const std::vector<PairedAnswers>& pairs) const {
-    ordered_json json{
-        {"data", options_.data}, {"split", kSplits.name(options_.split)}, {"images", all.front().of.size()}};
+    ordered_json json{{"data", options_.data},
+                      {"split", kSplits.name(options_.split)},
+                      {"images", all.front().of.size()},
+                      {"views", kTestViews.name(options_.loader.views)}};
     for (const Answers& answers : all) {
       json["models"].push_back({{"name", answers.name},
                                 {"file", answers.file},

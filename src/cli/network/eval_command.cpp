@@ -8,9 +8,8 @@
 #include "assemble/report/report.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
-#include "common/data_options.h"
+#include "common/evaluation.h"
 #include "common/hooks.h"
-#include "common/inference.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
 
@@ -24,20 +23,14 @@ class EvalCommand : public Subcommand {
         hooks_(hooks) {}
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export`")->required();
-    app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
-    add_choice(app, "--split", split_, kSplits, "Part of the data set");
-    app.add_option("--batch-size", loader_.batch_size, "Images a batch")->transform(at_least(1));
-    app.add_option("--eval-size", eval_size_, "Side of the crop; 0: the model's own")->transform(side(0));
-    app.add_flag("--ten-crop", loader_.ten_crop, "Average the probabilities of ten crops of every image");
+    models_.declare(app);
+    app.add_option("--data", options_.data, "Data set: folders of classes, or TFRecords")->required();
+    options_.declare(app);
+    app.add_option("--eval-size", options_.eval_size, "Side of the crop; 0: the model's own")->transform(side(0));
     app.add_option("--report", report_, "Page that shows it: classes, confusion, calibration, the surest mistakes");
-    inference_.declare(app);
-    app.add_option("--loader-threads", loader_.threads, "Threads that decode; 0: every core")
-        ->transform(thread_count());
-    add_choice(app, "--decode", loader_.decoding, kDecodings,
+    add_choice(app, "--decode", options_.loader.decoding, kDecodings,
                "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large images "
                "decoded at 1/2, 1/4 or 1/8 size: measures change in the third digit)");
-    app.add_option("--max-broken", loader_.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
     const char* shared = "Several processes (torchrun sets these in the environment)";
     app.add_option("--rank", ranks_.rank, "This process; rank 0 prints the result")
         ->transform(at_least(0))
@@ -52,9 +45,6 @@ class EvalCommand : public Subcommand {
         ->transform(whole(1, 65535))
         ->envname("MASTER_PORT")
         ->group(shared);
-    declare_record_files(app, files_);
-    declare_pairing(app, pairing_);
-    declare_competition(app, pairing_);
     const char* group = "Retrieval";
     CLI::Option* retrieval =
         app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k, map@r; the classes may be any")
@@ -70,56 +60,97 @@ class EvalCommand : public Subcommand {
     keep_freed_memory();
     if (!report_.empty()) {
       if (retrieval_) throw UsageError("--report", "is of classes, which --retrieval has none of");
-      prepare_output_file("--report", report_, {inference_.model, data_});
+      std::vector<std::string> inputs = models_.models;
+      inputs.push_back(options_.data);
+      prepare_output_file("--report", report_, inputs);
     }
     if (ranks_.world > 1 && !hooks_.gather) throw NeedsTorch("--world above 1");
-    if (retrieval_ && (pairing_.given() || pairing_.all_outputs)) {
-      throw UsageError("--retrieval", "compares images with each other: no class meets an output",
-                       "leave --label-offset, --class-map and --all-outputs out");
-    }
-    const auto dataset =
-        open_dataset(data_, split_, retrieval_ ? ClassRule::kAny : rule_of(pairing_, /*several=*/true), files_);
-    loader_.memory = hooks_.memory_for(inference_);
-    if (retrieval_) return retrieve(*dataset);
-    const LoadedModel model = load_for_inference(inference_, loader_.batch_size, eval_size_);
-    const ClassPairing pairing({model.card.class_names, inference_.model}, {dataset->class_names(), data_}, pairing_);
-    if (!pairing.same()) log_info(pairing.to_text());
-    const PairedDataset paired(*dataset, pairing);
-    loader_.preprocessing = at_size(model.card.preprocessing, eval_size_);
+    LoaderOptions& loader = options_.loader;
+    loader.memory = hooks_.memory_for(options_.inference);
+    if (retrieval_) return retrieve();
+    loader.views = models_.views;
+    const auto dataset = options_.open(/*several=*/true);
+    const PairedModels models = load_paired(options_, models_, *dataset);
     ranks_.check();
-    loader_.rank = ranks_.rank;
-    loader_.world = ranks_.world;
-    Loader loader(paired, loader_);
-    if (paired.multi_label()) return measure_several(model, pairing, loader);
-    Mistakes mistakes(loader_.preprocessing, model.card.loss);
-    ClassificationMeter meter = evaluate_part(
-        pairing.measured(model.network), pairing.measured(outputs_of(model.card, inference_.model)), loader,
-        "evaluating", NotFinite::kError,
+    loader.rank = ranks_.rank;
+    loader.world = ranks_.world;
+    if (dataset->multi_label()) return measure_several(*dataset, models);
+    Mistakes mistakes(models.members.back().preprocessing, models.card.loss);
+    ClassificationMeter meter = evaluate_paired(
+        options_, *dataset, models, "evaluating",
         report_.empty() ? EvaluationWatch()
                         : [&](const Batch& batch, const Matrix& logits) { mistakes.add(batch, logits); });
-    warn_of_broken(loader);
-    if (!add_other_parts(meter.sums(),
-                         [&](const std::string& part, const std::string& rank) { meter.add_sums(part, rank); }))
-      return;
-    const ClassificationResult result = meter.result();
-    nlohmann::ordered_json json = to_json(result, pairing.names());
-    json["class_pairing"] = pairing.to_json();
-    if (!report_.empty()) {
-      write_file(report_, evaluation_report(page(result, pairing.names(), mistakes, model.card)));
-      json["report"] = report_;
-    }
-    print(json, to_text(result, pairing.names()) + (pairing.same() ? "" : "\n" + pairing.to_text() + "\n"));
+    const bool has_all = add_other_parts(
+        meter.sums(), [&](const std::string& part, const std::string& rank) { meter.add_sums(part, rank); });
+    if (!has_all) return;
+    report(meter.result(), models, mistakes);
   }
 
  private:
-  EvaluationPage page(const ClassificationResult& result, const std::vector<std::string>& names,
-                      const Mistakes& mistakes, const ModelCard& card) const {
+  void report(const ClassificationResult& result, const PairedModels& models, const Mistakes& mistakes) const {
+    if (!report_.empty()) write_file(report_, evaluation_report(page(result, models, mistakes)));
+    show(to_json(result, models.pairing.names()), to_text(result, models.pairing.names()), models.pairing);
+  }
+
+  /// With how classes met outputs, what was averaged and where the page is.
+  void show(nlohmann::ordered_json json, std::string text, const ClassPairing& pairing) const {
+    json["class_pairing"] = pairing.to_json();
+    if (!pairing.same()) text += "\n" + pairing.to_text() + "\n";
+    if (models_.averages()) {
+      json["averaged"] = models_.to_json();
+      text += "\n" + models_.to_text() + "\n";
+    }
+    if (!report_.empty()) json["report"] = report_;
+    print(json, text);
+  }
+
+  /// Of images for which any number of classes may be right.
+  void measure_several(const Dataset& dataset, const PairedModels& models) {
+    if (models.card.loss != LossType::kSigmoid) {
+      throw InputError(models_.names(),
+                       concat("picks one class an image (its loss is ", kLossTypes.name(models.card.loss), "), ",
+                              options_.data, " has several"),
+                       "evaluate a model that was trained with --loss sigmoid");
+    }
+    const std::vector<std::string>& names = models.pairing.names();
+    MultiLabelMeter meter(static_cast<int64_t>(names.size()));
+    run_paired(options_, dataset, models, "evaluating",
+               [&](const Batch& batch, const Matrix& logits) { meter.add(logits, batch.targets); });
+    const bool has_all = add_other_parts(
+        meter.part(), [&](const std::string& part, const std::string& rank) { meter.add_part(part, rank); });
+    if (!has_all) return;
+    const MultiLabelResult result = meter.result();
+    if (!report_.empty()) {
+      write_file(report_, multi_label_report({.title = title(),
+                                              .introduction = introduction(models),
+                                              .training = {},
+                                              .tables = {},
+                                              .result = result,
+                                              .class_names = names}));
+    }
+    show(to_json(result, names), to_text(result, names), models.pairing);
+  }
+
+  std::string title() const {
+    return concat(models_.names(), " on ", fs::path(options_.data).lexically_normal().filename().string());
+  }
+
+  std::vector<std::string> introduction(const PairedModels& models) const {
+    std::vector<std::string> introduction{concat("The ", kSplits.name(options_.split), " images of ", options_.data,
+                                                 ", in crops of ", models.members.back().preprocessing.eval_size,
+                                                 " pixels, as ", join(models_.models, " and "), " (", models.card.arch,
+                                                 models.members.size() > 1 ? " …" : "", ") classifies them.")};
+    if (models_.averages()) introduction.push_back(models_.to_text());
+    return introduction;
+  }
+
+  EvaluationPage page(const ClassificationResult& result, const PairedModels& models, const Mistakes& mistakes) const {
     return {.title = title(),
-            .introduction = introduction(card),
+            .introduction = introduction(models),
             .training = {},
             .tables = {},
             .result = result,
-            .class_names = names,
+            .class_names = models.pairing.names(),
             .mistakes = mistakes.kept()};
   }
 
@@ -133,65 +164,36 @@ class EvalCommand : public Subcommand {
     return !parts.empty();
   }
 
-  /// Of images for which any number of classes may be right.
-  void measure_several(const LoadedModel& model, const ClassPairing& pairing, Loader& loader) {
-    if (model.card.loss != LossType::kSigmoid) {
-      throw InputError(inference_.model,
-                       concat("picks one class an image (its loss is ", kLossTypes.name(model.card.loss), "), ", data_,
-                              " has several"),
-                       "evaluate a model that was trained with --loss sigmoid");
-    }
-    const auto classes = static_cast<int64_t>(pairing.names().size());
-    MultiLabelMeter meter(classes);
-    run_over(pairing.measured(model.network), pairing.measured(outputs_of(model.card, inference_.model)), loader,
-             "evaluating", NotFinite::kError,
-             [&](const Batch& batch, const Matrix& logits) { meter.add(logits, batch.targets); });
-    warn_of_broken(loader);
-    if (!add_other_parts(meter.part(),
-                         [&](const std::string& part, const std::string& rank) { meter.add_part(part, rank); }))
-      return;
-    const MultiLabelResult result = meter.result();
-    nlohmann::ordered_json json = to_json(result, pairing.names());
-    json["class_pairing"] = pairing.to_json();
-    if (!report_.empty()) {
-      write_file(report_, multi_label_report({.title = title(),
-                                              .introduction = introduction(model.card),
-                                              .training = {},
-                                              .tables = {},
-                                              .result = result,
-                                              .class_names = pairing.names()}));
-      json["report"] = report_;
-    }
-    print(json, to_text(result, pairing.names()));
-  }
-
-  std::string title() const {
-    return concat(fs::path(inference_.model).filename().string(), " on ",
-                  fs::path(data_).lexically_normal().filename().string());
-  }
-
-  std::vector<std::string> introduction(const ModelCard& card) const {
-    return {concat("The ", kSplits.name(split_), " images of ", data_, ", in crops of ",
-                   loader_.preprocessing.eval_size, " pixels, as ", inference_.model, " (", card.arch,
-                   ") classifies them.")};
-  }
-
   EmbeddedImages embed(const Network& embedder, const Dataset& dataset, const std::string& progress) const {
-    Loader loader(dataset, loader_);
-    EmbeddedImages images = embed_images(embedder, inference_.model, loader, progress);
+    Loader loader(dataset, options_.loader);
+    EmbeddedImages images = embed_images(embedder, options_.inference.model, loader, progress);
     warn_of_broken(loader);
     return images;
   }
 
-  void retrieve(const Dataset& dataset) {
+  void check_retrieval() const {
+    if (options_.pairing.given() || options_.pairing.all_outputs) {
+      throw UsageError("--retrieval", "compares images with each other: no class meets an output",
+                       "leave --label-offset, --class-map and --all-outputs out");
+    }
+    if (models_.averages()) {
+      throw UsageError("--retrieval", "compares embeddings: there are no probabilities to average",
+                       "give one --model, and leave --tta out");
+    }
     if (ranks_.world > 1) {
       throw UsageError("--world", "retrieval compares all images with each other in one process");
     }
-    const LoadedModel model = load_embedder(inference_, loader_.batch_size, eval_size_);
-    loader_.preprocessing = at_size(model.card.preprocessing, eval_size_);
-    EmbeddedImages images = embed(model.network, dataset, "embedding");
+  }
+
+  void retrieve() {
+    check_retrieval();
+    const auto dataset = open_dataset(options_.data, options_.split, ClassRule::kAny, options_.files);
+    options_.inference.model = models_.models.front();
+    const LoadedModel model = load_embedder(options_.inference, options_.loader.batch_size, options_.eval_size);
+    options_.loader.preprocessing = at_size(model.card.preprocessing, options_.eval_size);
+    EmbeddedImages images = embed(model.network, *dataset, "embedding");
     if (!distractors_.empty()) {
-      const auto others = open_unlabelled(distractors_, {.allow_missing_shards = files_.allow_missing_shards});
+      const auto others = open_unlabelled(distractors_, {.allow_missing_shards = options_.files.allow_missing_shards});
       images = with_distractors(std::move(images), embed(model.network, *others, "embedding distractors").embeddings);
     }
     const RetrievalResult result = measure_retrieval(images, similarity_, recall_at_);
@@ -202,17 +204,13 @@ class EvalCommand : public Subcommand {
   }
 
   Hooks hooks_;
-  InferenceOptions inference_;
-  std::string data_, report_;
-  Split split_ = Split::kValidation;
-  int eval_size_ = 0;
+  EnsembleOptions models_;
+  EvaluationOptions options_;
+  std::string report_;
   bool retrieval_ = false;
   Similarity similarity_ = Similarity::kCosine;
   std::vector<int64_t> recall_at_{1, 2, 4, 8};
   std::string distractors_;
-  RecordFiles files_;
-  PairingOptions pairing_;
-  LoaderOptions loader_;
   Ranks ranks_;
 };
 

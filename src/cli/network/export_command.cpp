@@ -13,9 +13,10 @@
 #include "common/choice_option.h"
 #include "common/commands.h"
 #include "common/data_options.h"
-#include "common/inference.h"
+#include "common/evaluation.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
+#include "network/package.h"
 
 namespace assemble::cli {
 namespace {
@@ -33,7 +34,7 @@ class ExportCommand : public Subcommand {
 
   void declare(CLI::App& app) override {
     app.add_option("--model", model_file_, "Model file")->required();
-    app.add_option("--out", out_, "The .onnx file")->required();
+    app.add_option("--out", out_, "The .onnx file, or with --package the folder")->required();
     app.add_option("--image-size", image_size_, "Side of the input, pixels; 0: the model's own")->transform(side(0));
     app.add_flag("--preprocess", preprocess_, "The graph takes bytes [N, H, W, 3] and subtracts the mean itself");
     app.add_flag("--embedding", embedding_, "The graph gives embeddings too: an output 'embedding' beside 'logits'");
@@ -54,17 +55,17 @@ class ExportCommand : public Subcommand {
         ->group(group);
     app.add_flag("!--no-bias-correction", options_.correct_bias, "Leave biases as they are")->needs(int8)->group(group);
     app.add_option("--keep", keep_, "Layers that stay in f32, by name")->needs(int8)->group(group);
-    app.add_option("--data", data_, "Data set whose validation split measures what 8 bits cost")
-        ->needs(int8)
-        ->group(group);
     app.add_option("--max-drop", max_drop_,
                    "Keep layers in f32 until top-1 drops by at most so many points; needs --data")
         ->transform(not_negative())
         ->needs(int8)
         ->group(group);
-    declare_record_files(app, files_);
-    declare_pairing(app, pairing_);
-    declare_competition(app, pairing_);
+    package_.declare(app);
+    app.add_option("--data", evaluation_.data,
+                   "Data set whose validation split measures what 8 bits cost, and what a package says of the model");
+    declare_record_files(app, evaluation_.files);
+    declare_pairing(app, evaluation_.pairing);
+    declare_competition(app, evaluation_.pairing);
   }
 
   void run() override {
@@ -72,6 +73,7 @@ class ExportCommand : public Subcommand {
     check_flags();
     card_ = read_model_card(model_file_);
     card_.preprocessing = at_size(card_.preprocessing, image_size_);
+    const ModelCard as_trained = card_;
     const Graph traced = read_graph(model_file_, card_.preprocessing.eval_size);
     const Graph wanted = embedding_ ? with_embedding(traced) : traced;
     Graph graph = plain_ ? wanted : optimise(wanted);
@@ -87,7 +89,11 @@ class ExportCommand : public Subcommand {
     metadata["multiply_adds"] = std::to_string(traced.multiply_adds());
     if (embedding_) metadata[kEmbeddingSize] = std::to_string(embedding_of(traced).output().shape[0]);
     const std::string bytes = serialise(to_onnx(graph, metadata));
-    write_file(out_, bytes);
+    if (package_.wanted) {
+      report_["package"] = package_.write(packed(traced, precision, as_trained), bytes, model_file_, evaluation_);
+    } else {
+      write_file(out_, bytes);
+    }
     ordered_json result{{"out", out_},
                         {"arch", card_.arch},
                         {"image_size", card_.preprocessing.eval_size},
@@ -95,29 +101,50 @@ class ExportCommand : public Subcommand {
                         {"bytes", bytes.size()},
                         {"nodes", graph.nodes().size()}};
     result.update(report_);
-    print(result,
-          concat(text_, out_, ": ", card_.arch, " at ", card_.preprocessing.eval_size, ", ", precision_name(precision),
-                 ", ", format_number(static_cast<double>(bytes.size()) / 1048576, 1), " MiB\n"));
+    print(result, concat(text_, out_, ": ", card_.arch, " at ", card_.preprocessing.eval_size, ", ",
+                         precision_name(precision), ", ", format_number(static_cast<double>(bytes.size()) / 1048576, 1),
+                         " MiB\n", package_.wanted ? package_.summary() : ""));
   }
 
  private:
+  /// What the export tells a package.
+  PackagedModel packed(const Graph& traced, Precision precision, const ModelCard& as_trained) const {
+    PackagedModel model;
+    model.card = as_trained;
+    model.multiply_adds = traced.multiply_adds();
+    model.precision = precision;
+    model.pixels = preprocess_;
+    if (embedding_) model.embedding = embedding_of(traced).output().shape[0];
+    if (report_.contains("top1_f32")) model.f32_top1 = report_["top1_f32"].get<double>() / 100;
+    if (int8_) model.calibration_images = report_["calibration_images"].get<int64_t>();
+    return model;
+  }
+
   void check_flags() {
-    if (fs::path(out_).extension() != ".onnx") {
-      throw UsageError("--out", concat("'", out_, "' does not end in .onnx"), "name the file NAME.onnx");
+    if (!package_.wanted && fs::path(out_).extension() != ".onnx") {
+      throw UsageError("--out", concat("'", out_, "' does not end in .onnx"),
+                       "name the file NAME.onnx, or make a folder of it with --package");
     }
     if (int8_ && calibration_.empty()) {
       throw UsageError("--int8", "needs images to measure activations on", "add --calibration FOLDER");
     }
     if (int8_ && plain_) throw UsageError("--plain", "cannot be quantised", "leave one of --plain and --int8 out");
-    if (max_drop_ >= 0 && data_.empty()) {
+    if (max_drop_ >= 0 && evaluation_.data.empty()) {
       throw UsageError("--max-drop", "needs labelled images", "add --data with the data set to measure on");
     }
-    prepare_output_file("--out", out_, {model_file_, calibration_, data_});
+    if (!evaluation_.data.empty() && !int8_ && !package_.wanted) {
+      throw UsageError("--data", "measures what 8 bits cost, or what a package says", "add --int8 or --package");
+    }
+    if (package_.wanted) {
+      package_.prepare(out_, evaluation_);
+    } else {
+      prepare_output_file("--out", out_, {model_file_, calibration_, evaluation_.data});
+    }
     options_.keep.insert(keep_.begin(), keep_.end());
   }
 
   std::vector<Batch> calibration_images() const {
-    const auto all = open_unlabelled(calibration_, {.allow_missing_shards = files_.allow_missing_shards});
+    const auto all = open_unlabelled(calibration_, {.allow_missing_shards = evaluation_.files.allow_missing_shards});
     const int64_t wanted = calibration_images_ == 0 ? all->size() : std::min(calibration_images_, all->size());
     if (wanted < kFewestImages) {
       throw InputError(calibration_, concat("holds ", all->size(), " images, at least ", kFewestImages, " are needed"),
@@ -140,8 +167,9 @@ class ExportCommand : public Subcommand {
 
   /// Share of the validation images that a graph classifies right, in per cent.
   double accuracy(const Graph& graph, Precision precision) const {
-    const auto dataset = open_dataset(data_, Split::kValidation, rule_of(pairing_), files_);
-    const ClassPairing pairing({card_.class_names, model_file_}, {dataset->class_names(), data_}, pairing_);
+    const auto dataset = evaluation_.open();
+    const ClassPairing pairing({card_.class_names, model_file_}, {dataset->class_names(), evaluation_.data},
+                               evaluation_.pairing);
     const PairedDataset paired(*dataset, pairing);
     LoaderOptions options;
     options.preprocessing = card_.preprocessing;
@@ -171,7 +199,7 @@ class ExportCommand : public Subcommand {
     }
     report_["calibration_images"] = count;
     report_["distance_from_training"] = distance;
-    if (data_.empty()) return reported(quantise(graph, images, options_)).graph;
+    if (evaluation_.data.empty()) return reported(quantise(graph, images, options_)).graph;
     const double reference = accuracy(graph, Precision::kF32);
     double measured = 0;
     const auto measure = [&](const Graph& candidate) { return measured = accuracy(candidate, Precision::kInt8); };
@@ -214,15 +242,15 @@ class ExportCommand : public Subcommand {
     return result;
   }
 
-  std::string model_file_, out_, calibration_, data_;
+  std::string model_file_, out_, calibration_;
   std::vector<std::string> keep_;
   int image_size_ = 0;
   bool preprocess_ = false, embedding_ = false, plain_ = false, int8_ = false;
   int64_t calibration_images_ = 128;
   double max_drop_ = -1;
   QuantiseOptions options_;
-  RecordFiles files_;
-  PairingOptions pairing_;
+  EvaluationOptions evaluation_;
+  PackageOptions package_;
   ModelCard card_;
   ordered_json report_ = ordered_json::object();
   std::string text_;

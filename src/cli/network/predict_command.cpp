@@ -10,7 +10,7 @@
 #include "common/choice_option.h"
 #include "common/commands.h"
 #include "common/data_options.h"
-#include "common/inference.h"
+#include "common/ensemble.h"
 #include "common/numbers.h"
 
 namespace assemble::cli {
@@ -25,7 +25,7 @@ class PredictCommand : public Subcommand {
   PredictCommand() : Subcommand("predict", "Classify image files and folders") {}
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export`")->required();
+    models_.declare(app);
     app.add_option("images", images_, "Image files, folders and archives")->required();
     app.add_option("--top", options_.top, "Classes to name for each image")->transform(at_least(1));
     add_choice(app, "--format", format_, kFormats, "How the result is written");
@@ -41,12 +41,12 @@ class PredictCommand : public Subcommand {
     std::vector<std::string> names;
     for (int64_t i = 0; i < images.size(); ++i) names.push_back(images.path(i));
     options_.batch_size = std::min(options_.batch_size, images.size());
-    LoadedModel model = load_for_inference(inference_, options_.batch_size);
-    if (!class_map_.empty()) {
-      model.card.class_names = mapped_names(class_map_, {model.card.class_names, inference_.model});
-    }
+    const LoadedEnsemble models = load_ensemble(models_, inference_, options_.batch_size);
+    std::vector<std::string> classes = models.card.class_names;
+    if (!class_map_.empty()) classes = mapped_names(class_map_, {classes, models_.models.front()});
+    options_.views = models_.views;
     const auto read = [&](int64_t i) { return images.read(i).encoded; };
-    const std::vector<Prediction> predictions = predict(model.network, model.card, names, read, options_);
+    const std::vector<Prediction> predictions = predict(models.members, classes, names, read, options_);
     write(predictions);
     const auto broken = std::count_if(predictions.begin(), predictions.end(),
                                       [](const Prediction& prediction) { return !prediction.error.empty(); });
@@ -58,10 +58,20 @@ class PredictCommand : public Subcommand {
 
  private:
   void write(const std::vector<Prediction>& predictions) const {
-    if (output().json || format_ == Format::kJson) return output().print_json(predictions_to_json(predictions));
-    output().print_text(format_ == Format::kCsv ? predictions_to_csv(predictions) : predictions_to_table(predictions));
+    if (output().json || format_ == Format::kJson) {
+      nlohmann::ordered_json json = predictions_to_json(predictions);
+      if (models_.averages()) json["averaged"] = models_.to_json();
+      return output().print_json(json);
+    }
+    if (format_ == Format::kCsv) {
+      if (models_.averages()) log_info(models_.to_text());
+      return output().print_text(predictions_to_csv(predictions));
+    }
+    output().print_text(predictions_to_table(predictions) +
+                        (models_.averages() ? "\n" + models_.to_text() + "\n" : ""));
   }
 
+  EnsembleOptions models_;
   InferenceOptions inference_;
   std::vector<std::string> images_;
   std::string class_map_;

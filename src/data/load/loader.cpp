@@ -61,7 +61,7 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
   require(mix.severity >= 0 && mix.severity <= 10, "AugMix", "expected a severity of 1 to 10, or 0");
   require(mix.width >= 1 && mix.max_depth >= 1 && mix.alpha > 0 && (mix.views == 1 || mix.views == 3), "AugMix",
           "expected chains, operations, α > 0, and 1 or 3 views");
-  require(!(options.training && options.ten_crop), "ten crops", "are for evaluation alone");
+  require(!options.training || options.views == TestViews::kOne, "views", "are for evaluation alone");
   require(options.world >= 1 && options.rank >= 0 && options.rank < options.world, "rank",
           concat("expected 0 <= rank < world, not ", options.rank, " of ", options.world));
   require(!options.mirrored || options.batch_size % 4 == 0, "`batch_size`", "must be a multiple of 4");
@@ -86,7 +86,7 @@ struct Loader::State {
   int64_t side() const { return options.training ? options.preprocessing.train_size : options.preprocessing.eval_size; }
   int64_t views() const {
     if (options.training) return options.augmentation.views();
-    return options.ten_crop ? kTenCrops : 1;
+    return view_count(options.views);
   }
   int64_t pixels() const { return views() * side() * side() * Image::kChannels; }
   /// Evaluation: the part of the data set that begins here and ends where the next rank's begins.
@@ -311,10 +311,8 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, int64_t re
       Random random(options.seed, RandomPurpose::kAugment, static_cast<uint32_t>(epoch), sample_key);
       preprocess_train(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation, random,
                        output, options.decoding);
-    } else if (options.ten_crop) {
-      preprocess_ten_crop(sample.encoded, sample.name, options.preprocessing, output, options.decoding);
     } else {
-      preprocess_eval(sample.encoded, sample.name, options.preprocessing, output, options.decoding);
+      preprocess_views(sample.encoded, sample.name, options.preprocessing, options.views, output, options.decoding);
     }
   } catch (const InputError& error) {
     failure.message = error.what();

@@ -111,14 +111,14 @@ Matrix held_out_logits(const Dataset& images, const std::vector<int>& part_of_ea
     loading.preprocessing = options->preprocessing;
     loading.max_broken = rest.size();
     Loader loader(rest, loading);
-    run_over(borrow_network(trainer.model(), options->device, options->precision),
-             {images.classes(), LossType::kSoftmax, options->arch}, loader, "", NotFinite::kWrong,
-             [&](const Batch& batch, const Matrix& logits) {
-               for (int64_t i = 0; i < batch.size; ++i) {
-                 const int64_t place = rest.place(batch.indices[static_cast<size_t>(i)]);
-                 std::ranges::copy(logits.row(i), all.row(place).begin());
-               }
-             });
+    for_each_batch(borrow_network(trainer.model(), options->device, options->precision),
+                   {images.classes(), LossType::kSoftmax, options->arch}, loader, "", NotFinite::kWrong,
+                   [&](const Batch& batch, const Matrix& logits) {
+                     for (int64_t i = 0; i < batch.size; ++i) {
+                       const int64_t place = rest.place(batch.indices[static_cast<size_t>(i)]);
+                       std::ranges::copy(logits.row(i), all.row(place).begin());
+                     }
+                   });
   }
   return all;
 }
