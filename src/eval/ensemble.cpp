@@ -10,24 +10,6 @@
 namespace assemble {
 namespace {
 
-/// Samples of a data set, by their places in it.
-class ChosenSamples : public Dataset {
- public:
-  ChosenSamples(const Dataset& whole, const std::vector<int64_t>& places) : whole_(whole), places_(places) {}
-  int64_t size() const override { return static_cast<int64_t>(places_.size()); }
-  Sample read(int64_t index) const override { return whole_.read(place(index)); }
-  int64_t label(int64_t index) const override { return whole_.label(place(index)); }
-  const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
-  bool multi_label() const override { return whole_.multi_label(); }
-  std::string where() const override { return whole_.where(); }
-
- private:
-  int64_t place(int64_t index) const { return places_[static_cast<size_t>(index)]; }
-
-  const Dataset& whole_;
-  const std::vector<int64_t>& places_;
-};
-
 /// What the networks so far say of the samples that all of them could read.
 struct Answers {
   std::vector<int64_t> samples;

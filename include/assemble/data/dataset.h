@@ -101,6 +101,26 @@ class EvenlySpread : public Dataset {
   int64_t count_;
 };
 
+/// Some samples of another data set, which must outlive them.
+class ChosenSamples : public Dataset {
+ public:
+  /// @param places of the samples in it
+  ChosenSamples(const Dataset& whole, std::vector<int64_t> places) : whole_(whole), places_(std::move(places)) {}
+  int64_t size() const override { return static_cast<int64_t>(places_.size()); }
+  Sample read(int64_t index) const override { return whole_.read(place(index)); }
+  Example example(int64_t index) const override { return whole_.example(place(index)); }
+  int64_t label(int64_t index) const override { return whole_.label(place(index)); }
+  const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
+  bool multi_label() const override { return whole_.multi_label(); }
+  std::string where() const override { return whole_.where(); }
+  /// Of a sample in the other data set.
+  int64_t place(int64_t index) const { return places_.at(static_cast<size_t>(index)); }
+
+ private:
+  const Dataset& whole_;
+  std::vector<int64_t> places_;
+};
+
 /// A sample as a record of the original's layout: image/encoded, /filename, /format, /height, /width, /class/label and
 /// /class/text. @throws InputError when the image's header cannot be read
 Example make_example(const Sample& sample, const std::string& class_name);

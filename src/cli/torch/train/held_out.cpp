@@ -20,23 +20,7 @@ namespace {
 
 constexpr int64_t kFewestImages = 64;
 
-/// Some samples of another data set, which must outlive them.
-class Selected : public Dataset {
- public:
-  Selected(const Dataset& whole, std::vector<int64_t> chosen) : whole_(whole), chosen_(std::move(chosen)) {}
-  int64_t size() const override { return static_cast<int64_t>(chosen_.size()); }
-  Sample read(int64_t index) const override { return whole_.read(place(index)); }
-  int64_t label(int64_t index) const override { return whole_.label(place(index)); }
-  const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
-  std::string where() const override { return whole_.where(); }
-  int64_t place(int64_t index) const { return chosen_.at(static_cast<size_t>(index)); }
-
- private:
-  const Dataset& whole_;
-  std::vector<int64_t> chosen_;
-};
-
-Selected chosen(const Dataset& images, const std::vector<int>& part_of_each, int part, bool inside) {
+ChosenSamples chosen(const Dataset& images, const std::vector<int>& part_of_each, int part, bool inside) {
   std::vector<int64_t> chosen;
   for (int64_t i = 0; i < images.size(); ++i) {
     if ((part_of_each[static_cast<size_t>(i)] == part) == inside) chosen.push_back(i);
@@ -66,7 +50,8 @@ TrainOptions options_of(const std::vector<ChosenOption>& chosen) {
 }
 
 /// The recipe for a part of the time. @param train the images of one training
-TrainOptions planned(const Selected& train, const Selected& rest, double minutes, const std::stop_token& stop) {
+TrainOptions planned(const ChosenSamples& train, const ChosenSamples& rest, double minutes,
+                     const std::stop_token& stop) {
   TrainingTask task{.images = train.size(), .side = median_side(train), .minutes = minutes, .images_per_second = {}};
   task.images_per_second = training_speed(train, rest, options_of({}), stop);
   std::vector<ChosenOption> chosen = choose_recipe(task);
@@ -94,8 +79,8 @@ Matrix held_out_logits(const Dataset& images, const std::vector<int>& part_of_ea
   std::optional<TrainOptions> options;
   std::optional<Progress> progress;
   for (int part = 0; part < parts; ++part) {
-    const Selected train = chosen(images, part_of_each, part, /*inside=*/false);
-    const Selected rest = chosen(images, part_of_each, part, /*inside=*/true);
+    const ChosenSamples train = chosen(images, part_of_each, part, /*inside=*/false);
+    const ChosenSamples rest = chosen(images, part_of_each, part, /*inside=*/true);
     if (!options) {
       options = planned(train, rest, minutes / parts, stop);
       log_info(concat("each of ", parts, " networks, ", options->arch, ", trains for ", options->epochs,
