@@ -28,9 +28,11 @@ report_script() {
   count "$1" "$(<"$kReports/$(basename "$1").status")"
 }
 
-# Under the sanitizers a program runs on one core, so the next build goes on beside it.
+# Under the sanitizers a program runs on one core, so the other half is built beside it.
+built=true
+build release scripts/build.sh release assemble_command assemble_runtime_tests || built=false
 sanitized=
-if build base-asan scripts/build.sh base-asan; then
+if $built && build base-asan scripts/build.sh base-asan; then
   for name in $(programs_of base-asan); do
     program=build-base-asan/tests/assemble_${name}_tests
     if [ "$filter" = '*' ]; then
@@ -42,8 +44,7 @@ if build base-asan scripts/build.sh base-asan; then
   done &
   sanitized=$!
 fi
-built=true
-build release scripts/build.sh release || built=false
+! $built || build release scripts/build.sh release || built=false
 if [ -n "$sanitized" ]; then
   wait "$sanitized"
   for name in $(programs_of base-asan); do

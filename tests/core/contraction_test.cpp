@@ -12,7 +12,7 @@ namespace assemble {
 namespace {
 
 TEST(Contraction, IsOffInEverySourceOfNumbersAndPixels) {
-  const test::fs::path commands = test::fs::path(ASSEMBLE_BUILD_DIR) / "compile_commands.json";
+  const test::fs::path commands = test::build_folder() / "compile_commands.json";
   if (!test::fs::exists(commands)) GTEST_SKIP() << "this generator writes no " << commands;
   std::map<std::string, int> objects;  // a room; several sources may be compiled to one
   for (const auto& entry : nlohmann::json::parse(test::read_text(commands))) {

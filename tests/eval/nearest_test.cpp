@@ -187,9 +187,7 @@ TEST(NearestOthers, FollowsAPermutation) {
 
 /// 4,000 × 50,000 similarities would take 760 MiB.
 TEST(NearestOthers, TakesBoundedMemory) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers take memory of their own";
-#endif
+  if (test::is_sanitized()) GTEST_SKIP() << "sanitizers take memory of their own";
   const Matrix embeddings = test::normal_matrix(50000, 128, 8);
   Rows queries(4000);
   std::iota(queries.begin(), queries.end(), 0);

@@ -27,7 +27,7 @@ TEST(CudaRuntime, DevicesAreThoseThatAreThere) {
 
 /// Linked whole: nothing but other libraries' symbols may be missing.
 TEST(CudaRuntime, ItsLibraryLacksLibrariesOfNvidiaAlone) {
-  const fs::path library = fs::path(ASSEMBLE_BUILD_DIR) / "libassemble_cuda.so";
+  const fs::path library = test::build_folder() / "libassemble_cuda.so";
   if (!fs::exists(library)) GTEST_SKIP() << "not built";
   void* const handle = dlopen(library.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (handle == nullptr) {

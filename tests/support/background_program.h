@@ -13,7 +13,7 @@ namespace assemble::test {
 class BackgroundCommand {
  public:
   explicit BackgroundCommand(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), std::string(ASSEMBLE_BUILD_DIR) + "/assemble");
+    arguments.insert(arguments.begin(), command_program());
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);

@@ -8,11 +8,12 @@
 
 #include "assemble/deploy/engine.h"
 #include "assemble/deploy/torch_backend.h"
+#include "test_support.h"
 
 namespace assemble::test {
 
 // Commands keep compiled models in the user's cache: the tests have one of their own.
-inline const int kOwnCache = setenv("XDG_CACHE_HOME", ASSEMBLE_BUILD_DIR "/test-cache", 1);
+inline const int kOwnCache = setenv("XDG_CACHE_HOME", (build_folder() / "test-cache").c_str(), 1);
 
 /// Whether this build has the engine openvino.
 inline bool has_openvino() { return default_engine("cpu") == EngineKind::kOpenvino; }

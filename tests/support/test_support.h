@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
@@ -26,6 +27,15 @@
 namespace assemble::test {
 
 namespace fs = std::filesystem;
+
+/// The build that the test program is of: it lies in BUILD/tests.
+inline fs::path build_folder() { return fs::read_symlink("/proc/self/exe").parent_path().parent_path(); }
+/// Whether the program runs under a sanitizer, also where this source was compiled without.
+inline bool is_sanitized() {
+  return dlsym(RTLD_DEFAULT, "__asan_init") != nullptr || dlsym(RTLD_DEFAULT, "__tsan_init") != nullptr;
+}
+/// The `assemble` command of this build.
+inline std::string command_program() { return (build_folder() / "assemble").string(); }
 
 /// A new empty folder, removed with all it holds at the end of the scope.
 class TemporaryFolder {
@@ -123,7 +133,7 @@ inline CommandResult run_program(std::vector<std::string> arguments) {
 
 /// Runs the `assemble` command of this build.
 inline CommandResult run_command(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), std::string(ASSEMBLE_BUILD_DIR) + "/assemble");
+  arguments.insert(arguments.begin(), command_program());
   return run_program(std::move(arguments));
 }
 

@@ -22,7 +22,7 @@ class HandOver : public testing::Test {
   HandOver() {
     unsetenv("ASSEMBLE_EXEC_PATH");
     fs::create_directories(folder_ / "bin");
-    fs::copy_file(fs::path(ASSEMBLE_BUILD_DIR) / "assemble", program());
+    fs::copy_file(test::command_program(), program());
   }
   ~HandOver() override { unsetenv("ASSEMBLE_EXEC_PATH"); }
 

@@ -136,7 +136,7 @@ TEST_F(ProcessesTest, OtherOptionsOfARankAreNamed) {
   const auto start = [&](int rank, int batch) {
     std::vector<std::string> words = arguments("differs", batch, {"--epochs", "1"});
     words.insert(words.begin(), {"/usr/bin/env", concat("RANK=", rank), "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1",
-                                 "MASTER_PORT=" + port, std::string(ASSEMBLE_BUILD_DIR) + "/assemble"});
+                                 "MASTER_PORT=" + port, test::command_program()});
     return std::async(std::launch::async, [words] { return test::run_program(words); });
   };
   auto first = start(0, 8), second = start(1, 4);
@@ -150,7 +150,7 @@ TEST_F(ProcessesTest, AnAddressThatDoesNotAnswerIsNamed) {
   const std::string port = std::to_string(test::free_port());
   std::vector<std::string> words = arguments("alone", 8, {"--start-timeout", "1"});
   words.insert(words.begin(), {"/usr/bin/env", "RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + port,
-                               std::string(ASSEMBLE_BUILD_DIR) + "/assemble"});
+                               test::command_program()});
   const CommandResult result = test::run_program(words);
   EXPECT_EQ(result.exit_code, 4);
   EXPECT_THAT(result.standard_error, HasSubstr("127.0.0.1:" + port));
