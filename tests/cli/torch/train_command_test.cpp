@@ -54,8 +54,8 @@ TEST(TrainCommand, WithoutAFolderItTakesANewOneNamedAsTheData) {
   const test::TemporaryFolder folder;
   const auto train = [&](const std::string& more) {
     return test::run_program({"/bin/sh", "-c",
-                              "cd " + folder.path().string() + " && exec " + ASSEMBLE_BUILD_DIR +
-                                  "/assemble train --data " + test::drawn_data().string() +
+                              "cd " + folder.path().string() + " && exec " + test::command_program() +
+                                  " train --data " + test::drawn_data().string() +
                                   "/ --arch resnet50+w4 --epochs 1 --max-steps 1 --batch-size 4 "
                                   "--preprocessing imagenet_32a --threads 1 " +
                                   more});
