@@ -103,5 +103,15 @@ TEST(Losses, GradientOfTheSoftmaxLossIsProbabilityMinusLabel) {
 
 TEST(Losses, UnknownNameIsAnError) { EXPECT_THROW(parse_loss_type("hinge"), UsageError); }
 
+/// Images without any class are all that a batch may hold.
+TEST(Losses, SigmoidTakesImagesWithoutAClass) {
+  const torch::Tensor logits = torch::tensor({{-1.0F, 0.5F}, {2.0F, -3.0F}}), none = torch::zeros({2, 2});
+  const double sum = torch::binary_cross_entropy_with_logits(logits, none, {}, {}, at::Reduction::Sum).item<double>();
+  EXPECT_NEAR(classification_loss(LossType::kSigmoid, logits, none, 0).item<double>(), sum, 1e-6);
+  EXPECT_NEAR(
+      classification_loss(LossType::kSigmoid, logits, none, 0, {.divisor = SigmoidDivisor::kClasses}).item<double>(),
+      sum / 4, 1e-6);
+}
+
 }  // namespace
 }  // namespace assemble
