@@ -93,8 +93,8 @@ class TiffReader {
     tiff_.set_most_memory(options.get(), kMostMemory);
     tiff_.set_error_handler(options.get(), TiffMemory::keep_error, &memory_);
     tiff_.set_warning_handler(options.get(), TiffMemory::drop_warning, nullptr);
-    // r: no memory map; h: the first page's header at once
-    file_.reset(tiff_.open(where_.c_str(), "rmh", &memory_, TiffMemory::read, TiffMemory::write, TiffMemory::seek,
+    constexpr const char* kMode = "rm";  // no memory map
+    file_.reset(tiff_.open(where_.c_str(), kMode, &memory_, TiffMemory::read, TiffMemory::write, TiffMemory::seek,
                            TiffMemory::close, TiffMemory::size, nullptr, nullptr, options.get()));
     if (!file_) fail();
     uint32_t width = 0, height = 0;
