@@ -201,6 +201,10 @@ fs::path find_recipe(const std::string& name) {
     names.push_back(file.stem().string());
   }
   if (fs::is_regular_file(name)) return name;
+  if (name == kAutoRecipe) {
+    throw UsageError("recipe auto", "is no file: `train` chooses it by the data",
+                     "`assemble train --data DIR --dry-run` shows it");
+  }
   const std::string match = nearest(name, names);
   throw UsageError(concat("recipe ", name), "is neither a file nor a recipe that comes along",
                    match.empty() ? "`assemble recipe list` shows them" : concat("did you mean ", match, "?"));

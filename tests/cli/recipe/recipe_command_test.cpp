@@ -191,6 +191,12 @@ TEST(RecipeCommand, DiffNamesWhatARowChanges) {
   EXPECT_EQ(run_command({"recipe", "diff", "E6", "E6"}).standard_output, "The same.\n");
 }
 
+TEST(RecipeCommand, TheRecipeOfTheDataIsNoFile) {
+  const test::CommandResult result = test::run_command({"recipe", "show", "auto"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.standard_error, testing::HasSubstr("`assemble train --data DIR --dry-run` shows it"));
+}
+
 TEST(RecipeCommand, AnUnknownNameHasASuggestion) {
   const CommandResult result = run_command({"recipe", "show", "food101_asembled"});
   EXPECT_EQ(result.exit_code, 2);
