@@ -2,7 +2,8 @@
 # The one entry point for development. CMake does the building (CMakePresets.json); scripts/ holds the steps.
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build runtime demo test ci docs format lint lint-changed lint-all races fuzz bench install clean
+.PHONY: help bootstrap build runtime demo test ci docs site format lint lint-changed lint-all races fuzz bench install \
+        clean
 
 prefix ?= /usr/local
 OUT ?= runs/demo
@@ -25,6 +26,7 @@ demo: build  ## Draw a data set, climb from a vanilla to an assembled network, s
 	build/assemble demo --out $(OUT)
 
 test: bootstrap  ## Build and run every test; the last line counts them
+	-@scripts/bootstrap.sh site
 	@scripts/run_tests.sh
 
 ci:  ## What continuous integration runs: manual, lint, races, fuzzing, tests; warnings are errors
@@ -33,6 +35,10 @@ ci:  ## What continuous integration runs: manual, lint, races, fuzzing, tests; w
 docs:  ## Build the manual of the library in build/docs/html; warnings are errors
 	@scripts/bootstrap.sh docs
 	@scripts/docs.sh
+
+site: build  ## Build the site of docs/ and the commands' pages in build/site; warnings are errors
+	@scripts/bootstrap.sh site
+	@scripts/site.sh
 
 format:  ## Format the sources
 	@scripts/bootstrap.sh lint

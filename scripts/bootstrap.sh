@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the build needs: Debian packages, and LibTorch and OpenVINO in a virtual environment (.venv).
-# Does nothing where everything is there already. Usage: scripts/bootstrap.sh [packages|openvino|torch|cuda|docs|lint|fuzz]...
-# (without an argument: packages, openvino and torch, which is all that building and testing needs; the runtime half does
-# without torch; cuda: what LibTorch needs to compute on NVIDIA GPUs, beside their driver)
+# Does nothing where everything is there already.
+# Usage: scripts/bootstrap.sh [packages|openvino|torch|cuda|docs|site|lint|fuzz]...
+# (without an argument: packages, openvino and torch, which is all that building and testing needs; the runtime half
+# does without torch; cuda: what LibTorch needs to compute on NVIDIA GPUs, beside their driver; site: what makes a site
+# of docs/, in an environment of its own, .venv-docs)
 #
 #   ASSEMBLE_TORCH_DIR=DIR    use the LibTorch in DIR (include/torch, lib/libtorch_cpu.so) and download none
 #   ASSEMBLE_OPENVINO=OFF     leave OpenVINO out
@@ -11,10 +13,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly kVenv=.venv
+venv=.venv
 # The CUDA packages are the two that libtorch_cpu.so is linked with, in the versions that this torch asks for.
 readonly kTorch=(torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 readonly kOpenvino=(openvino==2026.4.1)
+readonly kSite=(mkdocs-material==9.8.2 mkdocs==1.6.1)
 
 readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config
                          libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libtiff-dev libheif-dev libisal-dev
@@ -107,11 +110,11 @@ find_python() {
 }
 
 make_venv() {
-  if [ ! -x "$kVenv/bin/python" ]; then
+  if [ ! -x "$venv/bin/python" ]; then
     local python
     python=$(find_python)
-    say "making a virtual environment in $kVenv with $python"
-    quietly "$python" -m venv "$kVenv" || fail "cannot make $kVenv (output above)" "Is the disk full or read-only?"
+    say "making a virtual environment in $venv with $python"
+    quietly "$python" -m venv "$venv" || fail "cannot make $venv (output above)" "Is the disk full or read-only?"
   fi
 }
 
@@ -123,15 +126,15 @@ install_wheels() {
   local requirements=()
   while [ "$1" != -- ]; do requirements+=("$1"); shift; done
   shift
-  local stamp="$kVenv/.assemble-$name"
+  local stamp="$venv/.assemble-$name"
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "${requirements[*]}" ]; then
     say "$name: already there (${requirements[*]})"
     return
   fi
   make_venv
-  say "$name: installing ${requirements[*]} from PyPI into $kVenv ($size)"
+  say "$name: installing ${requirements[*]} from PyPI into $venv ($size)"
   rm -f "$stamp"
-  if ! quietly "$kVenv/bin/python" -m pip --disable-pip-version-check install "$@" "${requirements[@]}"; then
+  if ! quietly "$venv/bin/python" -m pip --disable-pip-version-check install "$@" "${requirements[@]}"; then
     local hints=("Is there a network, and is https://pypi.org (or the index in pip's configuration) reachable?"
                  "Is there room on the disk? The environment needs 3 GB.")
     case $name in
@@ -171,8 +174,13 @@ install_openvino() {
   fi
 }
 
+install_site() {
+  local venv=.venv-docs
+  install_wheels site "20 MB to download" "${kSite[@]}" --
+}
+
 packages=()
-torch=no openvino=no cuda=no
+torch=no openvino=no cuda=no site=no
 [ "$#" -gt 0 ] || set -- packages openvino torch
 for group in "$@"; do
   case $group in
@@ -181,12 +189,14 @@ for group in "$@"; do
     torch) torch=yes ;;
     cuda) torch=yes cuda=yes ;;
     docs) packages+=("${kDocsPackages[@]}") ;;
+    site) site=yes ;;
     lint) packages+=("${kLintPackages[@]}") ;;
     fuzz) packages+=("${kFuzzPackages[@]}") ;;
-    *) fail "unknown group '$group'" "Groups: packages, openvino, torch, cuda, docs, lint, fuzz" ;;
+    *) fail "unknown group '$group'" "Groups: packages, openvino, torch, cuda, docs, site, lint, fuzz" ;;
   esac
 done
 [ "${#packages[@]}" -eq 0 ] || install_packages "${packages[@]}"
 [ "$torch" = no ] || install_torch
 [ "$cuda" = no ] || install_cuda
 [ "$openvino" = no ] || install_openvino
+[ "$site" = no ] || install_site

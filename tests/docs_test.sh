@@ -35,6 +35,22 @@ for room in src/*/; do
   name=$(basename "$room")
   grep -qE "^\| $name \|" docs/library.md || { echo "docs/library.md lacks the room $name"; missing=$((missing + 1)); }
 done
+# The messages that docs/troubleshooting.md quotes are ones that the program prints; "…" stands for what differs.
+python3 - <<'END' || missing=$((missing + 1))
+import pathlib, re, sys
+literals = []
+for source in pathlib.Path("src").rglob("*.cpp"):
+    text = re.sub(r'"\s*\n\s*"', "", source.read_text(encoding="utf-8"))
+    literals += [literal.replace('\\"', '"') for literal in re.findall(r'"((?:[^"\\\n]|\\.)*)"', text)]
+messages = re.findall(r"^### `(.*)`$", pathlib.Path("docs/troubleshooting.md").read_text(encoding="utf-8"), re.M)
+lost = [message for message in messages
+        if not all(any(part in literal for literal in literals) for part in message.split("…") if part)]
+for message in lost:
+    print(f"docs/troubleshooting.md quotes '{message}', which no source prints")
+print(f"docs: {len(messages)} messages are the program's")
+sys.exit(bool(lost) or len(messages) < 20)
+END
+
 [ "$checked" -gt 100 ] || { echo "docs_test: found only $checked names"; exit 1; }
 [ "$missing" -eq 0 ]
 echo "docs: $checked names are there"

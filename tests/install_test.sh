@@ -47,6 +47,13 @@ openvino=$(awk '/libopenvino\.so/ { print $3 }' "$kWork/ldd.log")
 [ -z "$openvino" ] || [ ! -e "$(dirname "$openvino")/libtbb.so.12" ] ||
   grep -qF "libtbb.so.12 => $(dirname "$openvino")/" "$kWork/ldd.log"
 
+# Manual pages and completion are there, of the other program's commands too.
+[ -s "$prefix/share/man/man1/assemble-train.1" ]
+grep -qF 'complete -F _assemble assemble' "$prefix/share/bash-completion/completions/assemble"
+grep -qF -- '--label-smoothing' "$prefix/share/bash-completion/completions/assemble"
+grep -q '^#compdef assemble' "$prefix/share/zsh/site-functions/_assemble"
+grep -q '^complete -c assemble' "$prefix/share/fish/vendor_completions.d/assemble.fish"
+
 build examples
 PKG_CONFIG_PATH="$(dirname "$library")/pkgconfig"
 export PKG_CONFIG_PATH

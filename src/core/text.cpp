@@ -8,6 +8,8 @@
 #include <sstream>
 #include <utility>
 
+#include "assemble/core/terminal.h"
+
 namespace assemble {
 namespace {
 
@@ -31,11 +33,6 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row.back();
-}
-
-/// Characters of UTF-8 text: every byte but continuation bytes.
-size_t display_width(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 /// A number, perhaps with a unit behind it: "12", "-3.5", "81.2%", "4.3 GiB", "5.1x".

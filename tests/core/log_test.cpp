@@ -7,7 +7,9 @@
 #include <thread>
 
 #include "assemble/core/progress.h"
+#include "assemble/core/terminal.h"
 #include "assemble/core/text.h"
+#include "pseudo_terminal.h"
 
 namespace assemble {
 namespace {
@@ -105,6 +107,59 @@ TEST(Log, ProgressWithoutATotalCounts) {
     progress.advance(3);
   }
   EXPECT_THAT(GetCapturedStderr(), HasSubstr("reading 3 files, "));
+}
+
+/// What a terminal of so many columns shows of a piece of work: its lines as they stood, one after the other.
+std::vector<std::string> shown_by_terminal(unsigned short columns, const ProgressUpdate& update) {
+  const test::ScopedVariable wished("COLUMNS", nullptr), term("TERM", "xterm");
+  const test::PseudoTerminal terminal(columns);
+  const test::RedirectedStream redirected(STDERR_FILENO, terminal.descriptor());
+  StderrSink sink;
+  sink.show(update);
+  ProgressUpdate last = update;
+  last.done = last.total;
+  last.is_last = true;
+  sink.show(last);
+  std::vector<std::string> lines;
+  for (const std::string& part : split(terminal.read_written(), '\r')) {
+    if (part.starts_with("\033[K")) lines.push_back(part.substr(3));
+  }
+  return lines;
+}
+
+TEST(Log, ProgressFitsIntoTheTerminal) {
+  const ProgressUpdate update{.label = "training resnet50+bl+sk+aa3",
+                              .unit = "steps",
+                              .note = "loss 1.931  55.0 images/s",
+                              .done = 40,
+                              .total = 100,
+                              .seconds = 20};
+  EXPECT_THAT(
+      shown_by_terminal(160, update),
+      ElementsAre("training resnet50+bl+sk+aa3 [#########...............] 40/100 steps, 2.00 steps/s, 30.0s left, "
+                  "loss 1.931  55.0 images/s",
+                  "training resnet50+bl+sk+aa3 [########################] 100/100 steps, 5.00 steps/s, took 20.0s, "
+                  "loss 1.931  55.0 images/s"));
+  EXPECT_THAT(shown_by_terminal(100, update)[0],
+              "training resnet50+bl+sk+aa3 40/100 steps, 2.00 steps/s, 30.0s left, loss 1.931  55.0 images/s");
+  EXPECT_THAT(shown_by_terminal(72, update)[0],
+              "training resnet50+bl+sk+aa3 40/100 steps, 30.0s left, loss 1.931  55.0…");
+  EXPECT_THAT(shown_by_terminal(40, update)[0], "training resn… 40/100 steps, 30.0s left");
+  EXPECT_THAT(shown_by_terminal(20, update)[0], "40/100 steps, 30.0…");
+  for (unsigned short columns = 1; columns < 160; ++columns) {
+    for (const std::string& line : shown_by_terminal(columns, update)) {
+      EXPECT_LT(display_width(line), columns) << line << ": a terminal would break it, and redraw its end alone";
+    }
+  }
+}
+
+TEST(Log, ADumbTerminalGetsPlainLines) {
+  const test::ScopedVariable term("TERM", "dumb");
+  const test::PseudoTerminal terminal(40);
+  const test::RedirectedStream redirected(STDERR_FILENO, terminal.descriptor());
+  EXPECT_EQ(StderrSink().pause(), std::chrono::seconds(10));
+  StderrSink().show({.label = "reading", .unit = "files", .note = "", .done = 3, .total = 4, .seconds = 1});
+  EXPECT_EQ(terminal.read_written(), "reading 3/4 files, 3.00 files/s, 0.3s left\r\n");
 }
 
 }  // namespace

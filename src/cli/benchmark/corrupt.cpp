@@ -24,6 +24,11 @@ class CorruptBenchmark : public Subcommand {
  public:
   CorruptBenchmark() : Subcommand("corrupt", "Milliseconds an image of each corruption, on one core") {}
 
+  std::string purpose() const override { return "Measures milliseconds an image of each corruption, on one core."; }
+  std::vector<Example> examples() const override {
+    return {{"Measure them on your images", "assemble benchmark corrupt --data photos"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
     declare_record_files(app, files_);

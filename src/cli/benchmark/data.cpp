@@ -49,6 +49,14 @@ class DataBenchmark : public Subcommand {
  public:
   DataBenchmark() : Subcommand("data", "Images a second of decoding, resizing and the whole loader") {}
 
+  std::string purpose() const override {
+    return "Measures whether reading keeps up with training: images a second of decoding, resizing, AutoAugment and "
+           "the whole loader, from memory and as the data set lies.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Measure a data set's loader", "assemble benchmark data --data photos"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("--data", data_, "Data set, or any images: a folder, an archive, a file")->required();
     declare_record_files(app, files_);

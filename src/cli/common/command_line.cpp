@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/command_line.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 #include <new>
@@ -10,12 +12,23 @@
 #include "assemble/image/format.h"
 #include "assemble/image/opencv_threads.h"
 #include "common/config.h"
+#include "common/declaration.h"
 #include "common/flags.h"
+#include "help/help_text.h"
 
 namespace assemble::cli {
 namespace {
 
+std::vector<std::string> subcommand_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* child : app.get_subcommands(nullptr)) names.push_back(child->get_name());
+  return names;
+}
+
 std::string suggestion(const CLI::App& app, const std::string& word) {
+  if (const std::string match = nearest(word, subcommand_names(app)); !match.empty()) {
+    return concat("did you mean ", match, "?");
+  }
   const std::string bare = word.substr(std::min(word.find_first_not_of('-'), word.size()));
   const std::string match = nearest(bare.substr(0, bare.find('=')), option_names(app));
   return match.empty() ? "see --help" : concat("did you mean --", match, "?");
@@ -38,27 +51,16 @@ int report(const std::string& message, ExitCode code) {
   return status(code);
 }
 
-std::string overview(const Program& program) {
-  std::string text =
-      "Assemble: train, fine-tune, evaluate and deploy image classifiers put together from proven techniques.\n\n"
-      "Usage: assemble COMMAND [OPTIONS]\n\nCommands:\n";
-  bool elsewhere = false;
-  for (const auto& command : program.commands) {
-    elsewhere |= command->is_elsewhere();
-    text += "  " + command->name() + std::string(12 - std::min<size_t>(11, command->name().size()), ' ') +
-            command->summary() + (command->is_elsewhere() ? " *" : "") + "\n";
-  }
-  if (elsewhere) text += "\n* needs LibTorch: the program assemble-torch does it, which is started for that.\n";
-  return text + "\n`assemble COMMAND --help` lists a command's options.\n";
+/// The app that the words have picked.
+const CLI::App& picked_of(const CLI::App& app) {
+  const auto picked = app.get_subcommands();
+  return picked.empty() ? app : picked_of(*picked.front());
 }
 
 /// Where a subcommand is missing and another word stands. Empty otherwise.
 std::string unknown_subcommand(const CLI::App& app, const std::string& word) {
-  const auto picked = app.get_subcommands();
-  if (!picked.empty()) return unknown_subcommand(*picked.front(), word);
   if (app.get_require_subcommand_min() == 0 || word.starts_with('-')) return "";
-  std::vector<std::string> names;
-  for (const CLI::App* child : app.get_subcommands(nullptr)) names.push_back(child->get_name());
+  const std::vector<std::string> names = subcommand_names(app);
   const std::string match = nearest(word, names);
   return concat("unknown subcommand '", word, "', expected one of ", join(names, ", "),
                 match.empty() ? "" : concat(" (did you mean ", match, "?)"));
@@ -66,7 +68,7 @@ std::string unknown_subcommand(const CLI::App& app, const std::string& word) {
 
 /// Words that no option takes. The first that looks like a flag is what is wrong: others may be its values.
 int report_unknown(const CLI::App& app, const std::vector<std::string>& words) {
-  if (const std::string text = unknown_subcommand(app, words.front()); !text.empty()) {
+  if (const std::string text = unknown_subcommand(picked_of(app), words.front()); !text.empty()) {
     return report(text, ExitCode::kUsage);
   }
   const auto flag = std::ranges::find_if(words, [](const std::string& word) { return word.starts_with('-'); });
@@ -79,15 +81,12 @@ int report_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
   const bool lacks = dynamic_cast<const CLI::RequiredError*>(&error) || dynamic_cast<const CLI::ExtrasError*>(&error);
   if (lacks && !unknown.empty()) return report_unknown(app, unknown);
+  if (const CLI::App& picked = picked_of(app); lacks && picked.get_require_subcommand_min() > 0) {
+    return report(concat("a subcommand is required, one of ", join(subcommand_names(picked), ", ")), ExitCode::kUsage);
+  }
   const std::string message = error.what();
   const bool has_hint = message.ends_with(')');
   return report(has_hint ? message : message + " (see --help)", ExitCode::kUsage);
-}
-
-bool asks_for_help(const CLI::App& app) {
-  const std::vector<const CLI::App*> children = app.get_subcommands(std::function<bool(const CLI::App*)>());
-  return app.get_help_ptr()->count() > 0 ||
-         std::any_of(children.begin(), children.end(), [](const CLI::App* child) { return asks_for_help(*child); });
 }
 
 /// @throws NeedsTorch when the work can still be handed over
@@ -111,24 +110,13 @@ int run_one(Subcommand& command, const std::vector<std::string>& arguments, cons
   Output output;
   CLI::App app(command.summary(), "assemble " + command.name());
   bool quiet = false;
-  app.add_flag("--json", output.json, "Print the result as JSON, and nothing else, on stdout")->configurable(false);
-  app.add_flag("--quiet,-q", quiet, "Only warnings and errors on stderr")->configurable(false);
-  // Declared before the command's own options, so that it runs before their callbacks.
-  app.add_option("--config,--recipe", CLI::callback_t([&](const CLI::results_t& files) {
-                   if (!asks_for_help(app)) apply_config(app, files, command.takes_recipes());
-                   return true;
-                 }),
-                 "TOML file with the same keys as the flags; may be repeated; flags win")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false)
-      ->configurable(false);
-  app.option_defaults()->always_capture_default();
+  declare_common(app, command, output, quiet);
   command.attach(app, output);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+    std::cout << help_text(declaration_of(command.picked()), terminal_of(STDOUT_FILENO));
     return status(ExitCode::kOk);
   } catch (const CLI::ParseError& error) {
     return report_parse_error(app, error);
@@ -157,21 +145,28 @@ int run_or_hand_over(Subcommand& command, const std::vector<std::string>& argume
 }  // namespace
 
 int run_command_line(const Program& program, const std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
-    (arguments.empty() ? std::cerr : std::cout) << overview(program);
+  const std::string first = arguments.empty() ? "" : arguments[0];
+  if (first == "help" && arguments.size() > 1 && !arguments[1].starts_with('-')) {
+    std::vector<std::string> asked(arguments.begin() + 1, arguments.end());
+    asked.emplace_back("--help");
+    return run_command_line(program, asked);
+  }
+  if (arguments.empty() || first == "--help" || first == "-h" || first == "help") {
+    const int descriptor = arguments.empty() ? STDERR_FILENO : STDOUT_FILENO;
+    (arguments.empty() ? std::cerr : std::cout) << overview_text(program.commands, terminal_of(descriptor));
     return status(arguments.empty() ? ExitCode::kUsage : ExitCode::kOk);
   }
-  if (arguments[0] == "--version") {
+  if (first == "--version") {
     std::cout << "assemble " << ASSEMBLE_VERSION << " (reads " << readable_formats() << ")" << std::endl;
     return status(ExitCode::kOk);
   }
   std::vector<std::string> names;
   for (const auto& command : program.commands) {
-    if (command->name() == arguments[0]) return run_or_hand_over(*command, arguments, program);
+    if (command->name() == first) return run_or_hand_over(*command, arguments, program);
     names.push_back(command->name());
   }
-  const std::string match = nearest(arguments[0], names);
-  return report(concat("unknown command '", arguments[0], "', expected one of ", join(names, ", "),
+  const std::string match = nearest(first, names);
+  return report(concat("unknown command '", first, "', expected one of ", join(names, ", "),
                        match.empty() ? "" : concat(" (did you mean ", match, "?)")),
                 ExitCode::kUsage);
 }

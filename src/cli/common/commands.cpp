@@ -2,7 +2,9 @@
 #include "common/commands.h"
 
 #include "assemble/core/choice.h"
+#include "common/hooks.h"
 #include "common/torch_commands.h"
+#include "help/help_commands.h"
 
 namespace assemble::cli {
 namespace {
@@ -45,6 +47,9 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
   commands.push_back(make_benchmark_command());
   commands.push_back(make_perturb_command());
   commands.push_back(make_robustness_command());
+  const MakeCommands make = [hooks, torch_command] { return all_commands(hooks, torch_command); };
+  commands.push_back(make_completion_command(make));
+  commands.push_back(make_manual_command(make));
   return commands;
 }
 

@@ -264,10 +264,12 @@ std::string effective_config(const CLI::App& app) {
   std::vector<std::string> groups = app.get_groups();
   std::stable_partition(groups.begin(), groups.end(), [](const std::string& group) { return group == "Options"; });
   for (const std::string& group : groups) {
-    if (group != "Options") config += "\n# " + group + ":\n";
+    std::string of_group;
     for (const CLI::Option* option : app.get_options()) {
-      if (option->get_configurable() && option->get_group() == group) config += to_toml(*option);
+      if (option->get_configurable() && option->get_group() == group) of_group += to_toml(*option);
     }
+    if (group != "Options" && !of_group.empty()) config += "\n# " + group + ":\n";
+    config += of_group;
   }
   return config;
 }

@@ -30,6 +30,7 @@ void Subcommand::attach(CLI::App& app, Output& output) {
   if (!children_.empty()) app.require_subcommand(0, 1);
   declare(app);
   for (const auto& child : children_) {
+    child->path_ = path_ + " " + child->name();
     child->attach(*app.add_subcommand(child->name(), child->summary())->fallthrough(), output);
   }
 }
@@ -39,6 +40,15 @@ Subcommand& Subcommand::picked() {
     if (child->app_->parsed()) return child->picked();
   }
   return *this;
+}
+
+std::vector<Example> SubcommandGroup::examples() const {
+  std::vector<Example> examples;
+  for (const auto& child : children()) {
+    const std::vector<Example> of_child = child->examples();
+    if (!of_child.empty()) examples.push_back(of_child.front());
+  }
+  return examples;
 }
 
 }  // namespace assemble::cli

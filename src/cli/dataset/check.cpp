@@ -34,6 +34,17 @@ class CheckCommand : public Subcommand {
       : Subcommand("check", "Find duplicates, leaks, broken and odd images, small classes, wrong labels"),
         hooks_(hooks) {}
 
+  std::string purpose() const override {
+    return "Looks at every image for what spoils a model quietly: copies, also scaled, cropped or mirrored ones, that "
+           "lie in training and in validation; files that cannot be read; blurred, dark and odd ones; photos that a "
+           "tag turns; classes with too few images; with --model also likely wrong labels. The data set is only read.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Look at a data set, with a page of the images", "assemble dataset check photos --report check.html"},
+            {"Make a copy without what is broken or there twice",
+             "assemble dataset check photos --fix copy --out photos-clean"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("data,--data", data_, "Data set: folders of classes, a folder of images, a label file, TFRecords, tar or zip")
         ->required();

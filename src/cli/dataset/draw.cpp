@@ -13,6 +13,11 @@ class DrawCommand : public Subcommand {
  public:
   DrawCommand() : Subcommand("draw", "Draw a labelled data set of textured shapes") {}
 
+  std::string purpose() const override {
+    return "Draws a small labelled data set of textured shapes: to try commands without photos at hand.";
+  }
+  std::vector<Example> examples() const override { return {{"Draw it", "assemble dataset draw --out shapes"}}; }
+
   void declare(CLI::App& app) override {
     app.add_option("--out", out_, "Folder for train/ and validation/")->required();
     app.add_option("--train-per-class", options_.train_per_class, "Training images a class")->transform(at_least(1));

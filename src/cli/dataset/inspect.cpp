@@ -68,6 +68,15 @@ class InspectCommand : public Subcommand {
  public:
   InspectCommand() : Subcommand("inspect", "What a data set holds") {}
 
+  std::string purpose() const override {
+    return "Says what a data set holds, as the other commands will read it: images a class in each split, where they "
+           "are from, and what lies there and is passed over.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Count the images", "assemble dataset inspect photos"},
+            {"Decode them all, too, and list those that cannot be read", "assemble dataset inspect photos --decode"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("data,--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_flag("--decode", decode_, "Decode every image and list those that cannot be read");

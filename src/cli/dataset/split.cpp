@@ -22,6 +22,19 @@ class SplitCommand : public Subcommand {
  public:
   SplitCommand() : Subcommand("split", "Draw validation and test images from a data set that has none") {}
 
+  std::string purpose() const override {
+    return "Says which images of a folder of classes, or of a label file, validate and test. Images are drawn class by "
+           "class, by a hash of their path, so a folder that grows keeps nearly all of its split; what belongs "
+           "together "
+           "can be kept together. It writes a list or fills a folder, and only reads the data.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"A tenth validates, a tenth tests: a list to train with",
+             "assemble dataset split photos --validation 0.1 --test 0.1 --list split.csv"},
+            {"Near duplicates stay in one split; a folder of links",
+             "assemble dataset split photos --together duplicates --out photos-split --method hard-link"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("data,--data", data_, "Data set without splits: folders of classes, or a label file")->required();
     app.add_option("--validation", options_.validation, "Share of each class that validates")->transform(share());

@@ -14,6 +14,16 @@ class CorruptCommand : public DerivedSetCommand {
   CorruptCommand()
       : DerivedSetCommand("corrupt", "Write an ImageNet-C or ImageNet-C-bar of a data set, at 5 severities") {}
 
+  std::string purpose() const override {
+    return "Makes the images of ImageNet-C of any data set: noise, blur, weather and digital damage at five "
+           "severities, each a data set of its own. `assemble robustness c` makes them as it goes and needs no copy.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Make all corruptions", "assemble corrupt --data photos --out photos-c"},
+            {"Two of them at one severity",
+             "assemble corrupt --data photos --out noisy --corruptions gaussian_noise,shot_noise --severities 3"}};
+  }
+
   void declare(CLI::App& app) override {
     declare_paths(app, "CORRUPTION/SEVERITY/CLASS/NAME.JPEG");
     corruptions_.declare(app);

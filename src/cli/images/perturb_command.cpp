@@ -12,6 +12,15 @@ class PerturbCommand : public DerivedSetCommand {
  public:
   PerturbCommand() : DerivedSetCommand("perturb", "Write an ImageNet-P of a data set: sequences of perturbed frames") {}
 
+  std::string purpose() const override {
+    return "Makes the sequences of ImageNet-P of any data set: short videos in which an image is moved, turned, "
+           "brightened or covered with noise a little more in each frame. `assemble robustness p` makes them as it "
+           "goes and needs no copy.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Make all kinds of sequences", "assemble perturb --data photos --out photos-p"}};
+  }
+
   void declare(CLI::App& app) override {
     declare_paths(app, "KIND/CLASS/NAME.mp4, or NAME/frame_NN.png");
     app.add_option("--kinds", options_.kinds, "Which, separated by commas")->delimiter(',');

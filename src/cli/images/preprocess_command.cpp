@@ -23,6 +23,17 @@ class PreprocessCommand : public Subcommand {
  public:
   PreprocessCommand() : Subcommand("preprocess", "Write what a network would see of images, as tensors") {}
 
+  std::string purpose() const override {
+    return "Writes what a network would see of images, as float tensors in a safetensors file: to compare with another "
+           "program, or to see what augmentation does.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"What a model sees of two photos",
+             "assemble preprocess --model runs/photos/best.safetensors a.jpg b.jpg --out seen.safetensors"},
+            {"What training sees, augmented",
+             "assemble preprocess --type imagenet --train --seed 7 a.jpg --out seen.safetensors"}};
+  }
+
   void declare(CLI::App& app) override {
     auto* type = app.add_option("--type", type_,
                                 "Type: imagenet, imagenet_NNN[a], imagenet_TTT_EEE[a], reid[_NNN], "

@@ -56,6 +56,16 @@ class CompareCommand : public Subcommand {
  public:
   CompareCommand() : Subcommand("compare", "Several models on the same images: which is better, by how much, where") {}
 
+  std::string purpose() const override {
+    return "Asks several models about the same images and says whether one is better than chance explains: difference "
+           "of top-1 with an interval, McNemar's test, size and speed beside them, and the images about which they "
+           "differ.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Compare two models, with a page of where they differ",
+             "assemble compare runs/a/best.safetensors runs/b/best.safetensors --data photos --report compared.html"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("models", models_, "Model files, or .onnx files; the first is what the others are compared with")
         ->required();

@@ -21,6 +21,17 @@ class EmbedCommand : public Subcommand {
   explicit EmbedCommand(const Hooks& hooks)
       : Subcommand("embed", "Write the embeddings of a data set's images"), hooks_(hooks) {}
 
+  std::string purpose() const override {
+    return "Writes the embedding of every image, the vector of numbers from which the classifier decides: for search, "
+           "clustering or a classifier of your own. Names and labels come along.";
+  }
+  std::vector<Example> examples() const override {
+    return {
+        {"Embed a data set", "assemble embed --model runs/birds/best.safetensors --data birds --out birds.safetensors"},
+        {"Embed a folder of any images for NumPy",
+         "assemble embed --model runs/birds/best.safetensors --data photos --unlabelled --out photos.npy"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export --embedding`")
         ->required();

@@ -22,6 +22,19 @@ class EvalCommand : public Subcommand {
       : Subcommand("eval", "Measure a model: top-1, top-5, calibration, per class, confusion; or retrieval"),
         hooks_(hooks) {}
 
+  std::string purpose() const override {
+    return "Measures a model on labelled images it was not trained on: top-1 and top-5 accuracy, how far its "
+           "probabilities can be believed, precision and recall of each class, which classes it takes for which. With "
+           "--retrieval it compares embeddings instead, whose classes may be any.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Measure a model on the validation images",
+             "assemble eval --model runs/photos/best.safetensors --data photos"},
+            {"With a page of the confusion and the surest mistakes",
+             "assemble eval --model runs/photos/best.safetensors --data photos --report eval.html"},
+            {"Recall@k of embeddings", "assemble eval --model runs/birds/best.safetensors --data birds --retrieval"}};
+  }
+
   void declare(CLI::App& app) override {
     models_.declare(app);
     app.add_option("--data", options_.data, "Data set: folders of classes, or TFRecords")->required();

@@ -32,6 +32,20 @@ class ExportCommand : public Subcommand {
  public:
   ExportCommand() : Subcommand("export", "Write a model as ONNX, in f32 or 8 bits") {}
 
+  std::string purpose() const override {
+    return "Writes a model as ONNX for whatever runs it: f32, or 8 bits, which are a quarter of the size and faster on "
+           "processors that have instructions for them. For 8 bits it measures activations on some "
+           "images, and with --data also what they cost.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Write an .onnx file", "assemble export --model runs/photos/best.safetensors --out photos.onnx"},
+            {"In 8 bits, with the accuracy that costs",
+             "assemble export --model runs/photos/best.safetensors --out photos_int8.onnx --int8 --calibration photos "
+             "--data photos"},
+            {"One that takes pixels as they are decoded",
+             "assemble export --model runs/photos/best.safetensors --out photos.onnx --preprocess"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("--model", model_file_, "Model file")->required();
     app.add_option("--out", out_, "The .onnx file, or with --package the folder")->required();

@@ -24,6 +24,18 @@ class PredictCommand : public Subcommand {
  public:
   PredictCommand() : Subcommand("predict", "Classify image files and folders") {}
 
+  std::string purpose() const override {
+    return "Says what is on photos: the most probable classes of each image, by a model file of `assemble train` or by "
+           "an .onnx file. Images are files, folders or archives; one that cannot be read gets an error in place of "
+           "its classes, and the exit status is then 3.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Classify a photo and all photos of a folder",
+             "assemble predict --model runs/photos/best.safetensors photo.jpg holiday/"},
+            {"The three most probable classes as a table for programs",
+             "assemble predict --model runs/photos/best.safetensors holiday/ --top 3 --format csv"}};
+  }
+
   void declare(CLI::App& app) override {
     models_.declare(app);
     app.add_option("images", images_, "Image files, folders and archives")->required();

@@ -26,6 +26,18 @@ class TeachCommand : public Subcommand {
       : Subcommand("teach", "Store a model's logits with a data set, to distil from"),
         load_on_torch_(hooks.load_teacher) {}
 
+  std::string purpose() const override {
+    return "Writes a copy of a data set, as TFRecords, that also holds what a teacher says of each image. `assemble "
+           "train --kd-temperature 1` then learns from both. The teacher is a model file, an .onnx file of any "
+           "program, or a table of logits.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Store the logits of a large model",
+             "assemble teach --model runs/teacher/best.safetensors --data photos --out photos-taught"},
+            {"Learn from them",
+             "assemble train --data photos-taught --out runs/student --arch resnet50+bl+sk+aa3 --kd-temperature 1"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option(
         "--model", inference_.model,

@@ -86,6 +86,14 @@ class RecipeCheck : public Subcommand {
       : Subcommand("check", "Whether recipes are whole, train takes them and they are as the table's rows"),
         check_training_(hooks.check_training) {}
 
+  std::string purpose() const override {
+    return "Holds recipes against what `assemble train` takes and against the table's rows. The exit status is 3 when "
+           "one is not as it should be.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Check a recipe of your own", "assemble recipe check my_recipe.toml"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("recipes", names_, "Names or files; all that come along where there are none")->default_str("");
   }

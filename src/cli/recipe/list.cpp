@@ -39,6 +39,12 @@ class RecipeList : public Subcommand {
  public:
   RecipeList() : Subcommand("list", "The recipes that come along, with the figures that were published of them") {}
 
+  std::string purpose() const override {
+    return "Lists the recipes that come along: the rows of the paper's tables, with the figures that were published of "
+           "them, and others.";
+  }
+  std::vector<Example> examples() const override { return {{"List them", "assemble recipe list"}}; }
+
   void declare(CLI::App& app) override { add_choice(app, "--format", format_, kListFormats, "How they are written"); }
 
   void run() override {

@@ -25,6 +25,13 @@ class RecipeShow : public Subcommand {
  public:
   RecipeShow() : Subcommand("show", "A recipe's file, and the commands from its data to its measures") {}
 
+  std::string purpose() const override {
+    return "Prints a recipe's file, and the commands that lead from its data to its measures.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Show the paper's assembled network", "assemble recipe show E11"}};
+  }
+
   void declare(CLI::App& app) override { app.add_option("recipe", name_, "Name of a recipe, or a file")->required(); }
 
   void run() override {
@@ -41,6 +48,11 @@ class RecipeShow : public Subcommand {
 class RecipeDiff : public Subcommand {
  public:
   RecipeDiff() : Subcommand("diff", "What one recipe changes against another") {}
+
+  std::string purpose() const override { return "Lists the options that two recipes set differently."; }
+  std::vector<Example> examples() const override {
+    return {{"What the last row adds to the first", "assemble recipe diff E0 E11"}};
+  }
 
   void declare(CLI::App& app) override {
     app.add_option("before", before_, "Name of a recipe, or a file")->required();
@@ -108,7 +120,10 @@ nlohmann::ordered_json recipe_to_json(const Recipe& recipe) {
 }
 
 std::unique_ptr<Subcommand> make_recipe_command(const Hooks& hooks) {
-  auto command = std::make_unique<SubcommandGroup>("recipe", "The rows of the paper's tables, and others, as files");
+  auto command = std::make_unique<SubcommandGroup>(
+      "recipe", "The rows of the paper's tables, and others, as files",
+      "A recipe is a configuration of `assemble train` that also says what it is, how it is measured and what was "
+      "published of it: the rows of the paper's tables, and presets for photos of your own.");
   command->add(make_recipe_list());
   command->add(std::make_unique<RecipeShow>());
   command->add(std::make_unique<RecipeDiff>());

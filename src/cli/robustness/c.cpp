@@ -61,6 +61,18 @@ class CorruptionMeasure : public Subcommand {
  public:
   CorruptionMeasure() : Subcommand("c", "mCE: errors and calibration under corruptions (ImageNet-C, ImageNet-C-bar)") {}
 
+  std::string purpose() const override {
+    return "Measures how many more errors a model makes when images are noisy, blurred, foggy or badly compressed: the "
+           "mean corruption error (mCE) of ImageNet-C, and how far its probabilities can be believed then. Takes clean "
+           "data, of which it makes the corrupted images, or a stored set.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Measure it, with a page, and go on where it was stopped",
+             "assemble robustness c --model runs/photos/best.safetensors --data photos --out robust/photos"},
+            {"The ten other corruptions of ImageNet-C-bar",
+             "assemble robustness c --set c-bar --model runs/photos/best.safetensors --data photos"}};
+  }
+
   void declare(CLI::App& app) override {
     network_.declare(app);
     declare_competition(app, network_.pairing);

@@ -28,6 +28,15 @@ class PerturbationMeasure : public Subcommand {
  public:
   PerturbationMeasure() : Subcommand("p", "mFR and mT5D: stability under perturbation sequences (ImageNet-P)") {}
 
+  std::string purpose() const override {
+    return "Measures how often the answer flips while an image changes a little from frame to frame: the mean flip "
+           "rate (mFR) and the distance of the top five (mT5D) of ImageNet-P.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Measure it",
+             "assemble robustness p --model runs/photos/best.safetensors --data photos --out robust/photos-p"}};
+  }
+
   void declare(CLI::App& app) override {
     network_.declare(app);
     app.add_option("--data", data_, "A set of sequences (KIND/…/NAME.mp4 or frames), or clean data to perturb")

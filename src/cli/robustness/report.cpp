@@ -11,6 +11,13 @@ class ReportMeasure : public Subcommand {
  public:
   ReportMeasure() : Subcommand("report", "One page that shows the results of several runs side by side") {}
 
+  std::string purpose() const override {
+    return "Puts the results of several runs of `robustness c` and `robustness p` on one page, side by side.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Compare all that were measured", "assemble robustness report robust/*/result.json --out compared.html"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("results", results_, "result.json of runs of 'robustness c' and 'robustness p'")->required();
     app.add_option("--out", out_, "The page, an .html file")->required();

@@ -6,7 +6,9 @@ namespace assemble::cli {
 
 std::unique_ptr<Subcommand> make_robustness_command() {
   auto command =
-      std::make_unique<SubcommandGroup>("robustness", "Measure robustness: mCE, mFR, calibration, shift consistency");
+      std::make_unique<SubcommandGroup>("robustness", "Measure robustness: mCE, mFR, calibration, shift consistency",
+                                        "Measures what accuracy on clean images does not show: errors under corruption "
+                                        "(mCE), flips under small changes (mFR), and agreement under shifts.");
   command->add(make_corruption_measure());
   command->add(make_perturbation_measure());
   command->add(make_shift_measure());

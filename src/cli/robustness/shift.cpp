@@ -13,6 +13,13 @@ class ShiftMeasure : public Subcommand {
  public:
   ShiftMeasure() : Subcommand("shift", "Agreement of predictions under diagonal shifts of the crop") {}
 
+  std::string purpose() const override {
+    return "Measures how often the answer stays when the crop moves by some pixels, which blur pooling (aa) is for.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Measure it", "assemble robustness shift --model runs/photos/best.safetensors --data photos"}};
+  }
+
   void declare(CLI::App& app) override {
     network_.declare(app);
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();

@@ -30,6 +30,18 @@ class ConvertCommand : public Subcommand {
       : Subcommand("convert", "Import weights of TensorFlow, torchvision and timm into a model file, and export them") {
   }
 
+  std::string purpose() const override {
+    return "Makes a model file of the weights of another program, and the other way: TensorFlow and Keras checkpoints, "
+           ".pth and .safetensors of torchvision and timm. Every weight must find its place; the architecture is told "
+           "from names and shapes where they show it.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Import torchvision's weights", "assemble convert resnet50.pth resnet50.safetensors"},
+            {"Import a TensorFlow checkpoint",
+             "assemble convert model.ckpt-374958 assembled.safetensors --arch assemble_resnet50"},
+            {"Export for timm", "assemble convert tuned.safetensors tuned.pth --to timm"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("in", in_,
                    "TensorFlow or Keras checkpoint (prefix, .index or folder), .pth, .safetensors or model file")

@@ -30,6 +30,16 @@ class ForwardCommand : public Subcommand {
  public:
   ForwardCommand() : Subcommand("forward", "Raw tensors through a network: logits and activations, for comparisons") {}
 
+  std::string purpose() const override {
+    return "Runs tensors through a network as they are, without preprocessing, and writes the logits and, if asked, "
+           "the activations of every block: to compare a network with the same one elsewhere.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Compute logits and activations",
+             "assemble forward --model runs/photos/best.safetensors --input x.safetensors --output y.safetensors "
+             "--endpoints"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("--model", model_, "Model file")->required();
     app.add_option("--input", input_, "safetensors file with 'input_nhwc': [N, height, width, 3], after preprocessing")

@@ -31,6 +31,9 @@ class ListCommand : public Subcommand {
  public:
   ListCommand() : Subcommand("list", "The presets: rows of the paper's tables") {}
 
+  std::string purpose() const override { return "Lists the architectures that have a name, as `--arch` takes them."; }
+  std::vector<Example> examples() const override { return {{"List them", "assemble model list"}}; }
+
   void run() override {
     nlohmann::ordered_json result = nlohmann::ordered_json::array();
     std::vector<std::vector<std::string>> rows{{"name", "arch", "image size", "description"}};
@@ -45,6 +48,13 @@ class ListCommand : public Subcommand {
 class InfoCommand : public Subcommand {
  public:
   InfoCommand() : Subcommand("info", "Parameters and multiply-adds of a network") {}
+
+  std::string purpose() const override {
+    return "Says what a network costs: its parameters, and the multiply-adds of one image.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"The cost of an assembled network", "assemble model info resnet50+bl+sk+aa3 --image-size 256"}};
+  }
 
   void declare(CLI::App& app) override {
     app.add_option("arch", arch_, "Arch string, preset or model file")->required();
@@ -93,7 +103,10 @@ class InfoCommand : public Subcommand {
 }  // namespace
 
 std::unique_ptr<Subcommand> make_model_command() {
-  auto command = std::make_unique<SubcommandGroup>("model", "List the presets; show the size and cost of a network");
+  auto command = std::make_unique<SubcommandGroup>(
+      "model", "List the presets; show the size and cost of a network",
+      "A network is a preset, or a base with tweaks: resnet50+bl+sk+aa3 is a ResNet-50 with big-little branches, "
+      "selective kernels and anti-aliased downsampling.");
   command->add(std::make_unique<ListCommand>());
   command->add(std::make_unique<InfoCommand>());
   return command;

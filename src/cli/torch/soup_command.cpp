@@ -17,6 +17,17 @@ class SoupCommand : public Subcommand {
  public:
   SoupCommand() : Subcommand("soup", "Average the weights of models: of one run's epochs, or of several runs") {}
 
+  std::string purpose() const override {
+    return "Averages the weights of models of one architecture, of several runs or of the best epochs of one: often "
+           "better than each of them, and no slower than one. The statistics of batch norms are taken anew.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Average two models",
+             "assemble soup runs/a/best.safetensors runs/b/best.safetensors --data photos --out soup.safetensors"},
+            {"Only those that help",
+             "assemble soup runs/*/best.safetensors --data photos --out soup.safetensors --greedy"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("models", models_, "Model files of one arch")->required();
     app.add_option("--data", data_, "Data set that they were trained on: batch norms take its statistics anew")

@@ -58,7 +58,7 @@ class CommandLine : public testing::Test {
     auto probe = std::make_unique<Probe>("probe");
     probe->add(std::make_unique<Probe>("inner"));
     program_.commands.push_back(std::move(probe));
-    auto group = std::make_unique<SubcommandGroup>("group", "A group");
+    auto group = std::make_unique<SubcommandGroup>("group", "A group", "Holds another");
     group->add(std::make_unique<Probe>("inner"));
     program_.commands.push_back(std::move(group));
     program_.commands.push_back(make_command_elsewhere("train"));
@@ -183,7 +183,8 @@ TEST_F(CommandLine, WhatIsMisspeltIsSaidBeforeWhatIsMissing) {
   EXPECT_EQ(error({"group", "q"}), "assemble: error: unknown subcommand 'q', expected one of inner\n");
   EXPECT_EQ(error({"group", "iner", "--json"}),
             "assemble: error: unknown subcommand 'iner', expected one of inner (did you mean inner?)\n");
-  EXPECT_THAT(error({"group"}), HasSubstr("subcommand is required"));
+  EXPECT_EQ(error({"group"}), "assemble: error: a subcommand is required, one of inner\n");
+  EXPECT_EQ(error({"probe", "iner"}), "assemble: error: 'iner' was not expected (did you mean inner?)\n");
   EXPECT_THAT(error({"group", "--no-such-flag"}), HasSubstr("'--no-such-flag' was not expected"));
   EXPECT_THAT(error({"group", "inner", "--lat"}), HasSubstr("'--lat' was not expected (did you mean --late?)"));
 }
@@ -207,6 +208,7 @@ TEST(AssembleCommands, AreListedWhereverTheyAre) {
     EXPECT_THAT(help.output, HasSubstr(std::string("\n  ") + name + " ")) << name;
   }
   EXPECT_THAT(help.output, HasSubstr("on a data set *\n")) << "train, which is elsewhere, is marked";
+  EXPECT_EQ(run(program, {"help"}).output, help.output);
   EXPECT_THAT(help.output, HasSubstr("\n* needs LibTorch: the program assemble-torch"));
   EXPECT_THAT(help.output, HasSubstr("what pays *\n"));
   EXPECT_THAT(help.output, testing::Not(HasSubstr("probabilities *")));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every flag and command that docs/tasks/migrate.md names is there.
+// Every flag and command that the pages on migration name is there.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -37,12 +37,13 @@ std::vector<std::string> codes_of(const std::string& page) {
   return codes;
 }
 
-TEST(MigrationPage, NamesFlagsThatAreThere) {
+class MigrationPage : public testing::TestWithParam<const char*> {};
+
+TEST_P(MigrationPage, NamesFlagsThatAreThere) {
   const auto commands = all_commands(torch_hooks(), make_torch_command);
   const std::regex flag("--([a-z0-9-]+)");
   int named = 0;
-  for (const std::string& code :
-       codes_of(test::read_text(test::fs::path(ASSEMBLE_SOURCE_DIR) / "docs/tasks/migrate.md"))) {
+  for (const std::string& code : codes_of(test::read_text(test::fs::path(ASSEMBLE_SOURCE_DIR) / "docs" / GetParam()))) {
     const std::vector<std::string> words = split(code, ' ');
     if (words[0] != "assemble" && !words[0].starts_with("--")) continue;
     const std::string name = words[0] == "assemble" ? words.at(1) : "train";
@@ -57,6 +58,9 @@ TEST(MigrationPage, NamesFlagsThatAreThere) {
   }
   EXPECT_GT(named, 80);
 }
+
+INSTANTIATE_TEST_SUITE_P(Pages, MigrationPage, testing::Values("tasks/migrate.md", "tasks/migrate-timm-ultralytics.md"),
+                         [](const auto& page) { return page.index == 0 ? "original" : "timm_ultralytics"; });
 
 }  // namespace
 }  // namespace assemble::cli

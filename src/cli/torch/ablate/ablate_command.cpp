@@ -37,6 +37,16 @@ class AblateCommand : public Subcommand {
   AblateCommand()
       : Subcommand("ablate", "Train a ladder of configurations with several seeds, show what each rung brings") {}
 
+  std::string purpose() const override {
+    return "Trains every rung of a ladder of configurations with several seeds and shows what each adds, with "
+           "intervals: the way to find out whether a technique helps on your data. What is finished is kept, so it can "
+           "be stopped and several processes can share the work.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"Train a ladder, ten minutes a run",
+             "assemble ablate ladders/demo.toml --data photos --out runs/ladder --minutes 10"}};
+  }
+
   void declare(CLI::App& app) override {
     declared_ = &app;
     app.add_option("ladder", ladder_file_, "TOML file with the rungs")->required();

@@ -21,6 +21,26 @@ class TrainCommand : public Subcommand {
  public:
   TrainCommand() : Subcommand("train", "Train or fine-tune a network on a data set") {}
 
+  std::string purpose() const override {
+    return "Trains a network on a folder of photos, a folder a class. Without --arch it looks at the data and at the "
+           "time and chooses network, sizes, techniques and epochs itself, and says why; every choice can be made by a "
+           "flag, a configuration or a recipe. It leaves a folder with the best and the last model, the configuration, "
+           "the curves and report.html; stopped, it goes on with --resume.";
+  }
+  std::vector<Example> examples() const override {
+    return {
+        {"Train for half an hour, all else chosen by the data",
+         "assemble train --data photos --out runs/photos --minutes 30"},
+        {"Start from a model that knows other photos",
+         "assemble train --data photos --out runs/tuned --pretrained imagenet.safetensors"},
+        {"Choose the network and the epochs",
+         "assemble train --data photos --out runs/own --arch resnet50+bl+sk+aa3+w16 --epochs 80"},
+        {"Say what would be trained, and train nothing",
+         "assemble train --data photos --out runs/photos --minutes 30 --dry-run"},
+        {"Train a row of the paper's tables", "assemble train --recipe E11 --data imagenet-records --out runs/E11"},
+        {"Go on with a run that was stopped", "assemble train --config runs/own/config.toml --out runs/own --resume"}};
+  }
+
   void declare(CLI::App& app) override {
     declared_ = &app;
     job_.declare(app);
