@@ -13,7 +13,7 @@ extern "C" {
 #include <memory>
 #include <string>
 
-#include "codec/shared_library.h"
+#include "shared_library.h"
 
 namespace assemble::libav {
 
