@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the commands of docs/quick-start.md and docs/tutorial.md as they stand there, in this order, but for the time that
-# training may take: photos become a model in 8 bits that the page's program in C asks. Photos are ASSEMBLE_DATA's
-# signs; skipped without them.
+# training may take, and its threads: one waits for no other where the cores are busy. Photos become a model in 8 bits,
+# which the page's program in C asks. They are ASSEMBLE_DATA's signs; skipped without them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
@@ -22,7 +22,7 @@ run() {
   {
     # shellcheck disable=SC2016  # the commands' own
     echo 'make() { [ "$1" = build ] || cmake --install "$top/build" --prefix "${2#prefix=}" >/dev/null; }'
-    blocks sh "docs/$1" | sed -E "s/--minutes [0-9]+/--minutes $2/; s#^export PATH=.*#:#"
+    blocks sh "docs/$1" | sed -E "s/--minutes [0-9]+/--minutes $2 --threads 1/; s#^export PATH=.*#:#"
   } >"$work/commands.sh"
   (cd "$work" && top=$top bash -euo pipefail commands.sh) >"$work/log" 2>&1 ||
     { echo "tutorial: $1 failed:"; tail -n 40 "$work/log"; exit 1; }

@@ -56,13 +56,16 @@ inline std::vector<Words> simple_commands(const std::string& text) {
   return commands;
 }
 
-/// Of these the calls of `assemble`, also behind variables and programs that start it: what follows its name.
+/// Of these the calls of `assemble`, also behind variables and behind a launcher: what follows its name.
 inline std::vector<Words> calls_of_assemble(const std::string& text) {
+  const auto is_assemble = [](const std::string& word) { return word == "assemble" || word.ends_with("/assemble"); };
   std::vector<Words> calls;
   for (const Words& command : simple_commands(text)) {
-    const auto name = std::ranges::find_if(
-        command, [](const std::string& word) { return word == "assemble" || word.ends_with("/assemble"); });
-    if (name != command.end()) calls.emplace_back(name + 1, command.end());
+    auto name = std::ranges::find_if(command, [](const std::string& word) { return word.find('=') == word.npos; });
+    if (name != command.end() && (*name == "torchrun" || *name == "mpirun")) {
+      name = std::find_if(name, command.end(), is_assemble);
+    }
+    if (name != command.end() && is_assemble(*name)) calls.emplace_back(name + 1, command.end());
   }
   return calls;
 }
@@ -77,11 +80,12 @@ inline std::string error_of_call(const std::vector<std::unique_ptr<cli::Subcomma
   const std::string empty = (folder / "empty.toml").string();
   write_file(empty, std::string_view());
   Words words;
+  bool is_whole = true;
   for (size_t i = 1; i < call.size(); ++i) {
     const bool is_config = call[i - 1] == "--config" || (call[i - 1] == "--recipe" && call[i].ends_with(".toml"));
     if (call[i] != "…") words.push_back(is_config ? empty : call[i]);
+    is_whole = is_whole && !is_config && call[i] != "…";
   }
-  const bool is_whole = words.size() + 1 == call.size();
   CLI::App app;
   cli::Output output;
   bool quiet = false;
