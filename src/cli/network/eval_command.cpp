@@ -3,6 +3,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/eval/classification.h"
+#include "assemble/eval/explain.h"
 #include "assemble/eval/retrieval.h"
 #include "assemble/report/report.h"
 #include "common/choice_option.h"
@@ -100,15 +101,15 @@ class EvalCommand : public Subcommand {
     nlohmann::ordered_json json = to_json(result, pairing.names());
     json["class_pairing"] = pairing.to_json();
     if (!report_.empty()) {
-      write_file(report_, evaluation_report(page(result, pairing.names(), mistakes, model.card)));
+      write_file(report_, evaluation_report(page(result, pairing, mistakes, model.card)));
       json["report"] = report_;
     }
     print(json, to_text(result, pairing.names()) + (pairing.same() ? "" : "\n" + pairing.to_text() + "\n"));
   }
 
  private:
-  EvaluationPage page(const ClassificationResult& result, const std::vector<std::string>& names,
-                      const Mistakes& mistakes, const ModelCard& card) const {
+  EvaluationPage page(const ClassificationResult& result, const ClassPairing& pairing, const Mistakes& mistakes,
+                      const ModelCard& card) const {
     return {.title = concat(fs::path(inference_.model).filename().string(), " on ",
                             fs::path(data_).lexically_normal().filename().string()),
             .introduction = {concat("The ", kSplits.name(split_), " images of ", data_, ", in crops of ",
@@ -117,8 +118,22 @@ class EvalCommand : public Subcommand {
             .training = {},
             .tables = {},
             .result = result,
-            .class_names = names,
-            .mistakes = mistakes.kept()};
+            .class_names = pairing.names(),
+            .mistakes = mistakes.kept(),
+            .overlays = overlays(pairing, mistakes)};
+  }
+
+  /// Nothing for a model whose classes cannot be looked for.
+  std::vector<Image> overlays(const ClassPairing& pairing, const Mistakes& mistakes) const {
+    if (mistakes.kept().empty()) return {};
+    try {
+      MappedModel model = open_activation_mapper(inference_.model, loader_.preprocessing.eval_size);
+      return mistake_overlays(model.mapper, mistakes.kept(), loader_.preprocessing,
+                              [&](int64_t column) { return pairing.output(column); });
+    } catch (const Error& error) {
+      log_info(concat("the page shows no class activations: ", error.what()));
+      return {};
+    }
   }
 
   /// @return whether this process is the one that has the sums of all
