@@ -10,6 +10,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/overloaded.h"
 #include "assemble/core/text.h"
+#include "graph_parts.h"
 
 namespace assemble {
 namespace {
@@ -312,14 +313,24 @@ Graph at_size(const Graph& graph, int64_t height, int64_t width) {
   });
 }
 
-namespace {
-
-/// Whether a node brings vectors to length one: x · (Σx²)^-½.
 bool has_unit_length(const Graph& graph, const Node& node) {
   if (!node.as<ops::Multiply>()) return false;
   const auto* power = graph.node(node.inputs[1]).as<ops::Power>();
   return power && power->exponent == -0.5;
 }
+
+Graph ending_at(const Graph& graph, NodeId end) {
+  Graph cut;
+  std::vector<NodeId> moved;
+  for (NodeId id = 0; id <= end; ++id) {
+    std::vector<NodeId> inputs;
+    for (const NodeId input : graph.node(id).inputs) inputs.push_back(moved[input]);
+    moved.push_back(copy_node(cut, graph.node(id), inputs));
+  }
+  return remove_dead(cut);
+}
+
+namespace {
 
 /// The node that gives embeddings, perhaps in another shape.
 NodeId find_embedding(const Graph& graph) {
@@ -352,17 +363,10 @@ Graph with_embedding(const Graph& graph) {
 }
 
 Graph embedding_of(const Graph& graph) {
-  const NodeId end = find_embedding(graph);
-  Graph cut;
-  std::vector<NodeId> moved;
-  for (NodeId id = 0; id <= end; ++id) {
-    std::vector<NodeId> inputs;
-    for (const NodeId input : graph.node(id).inputs) inputs.push_back(moved[input]);
-    moved.push_back(copy_node(cut, graph.node(id), inputs));
-  }
+  Graph cut = ending_at(graph, find_embedding(graph));
   const Shape& shape = cut.output().shape;
-  if (shape.size() != 1) cut.add(ops::Reshape{{volume(shape)}}, {end}, "embedding");
-  return remove_dead(cut);
+  if (shape.size() != 1) cut.add(ops::Reshape{{volume(shape)}}, {cut.nodes().size() - 1}, "embedding");
+  return cut;
 }
 
 Graph remove_dead(const Graph& graph) {

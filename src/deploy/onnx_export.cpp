@@ -150,7 +150,7 @@ class Exporter {
 
   std::string lower(const ops::Mix&, const Inputs& in) {
     const std::string difference = emit("Sub", {in[1], in[0]}, {}, "/difference");
-    const std::string weighted = emit("Mul", {difference, in[2]}, {}, "/weighted");
+    const std::string weighted = emit("Mul", {difference, in[2]}, {}, kMixWeighted);
     return emit("Add", {weighted, in[0]});
   }
 

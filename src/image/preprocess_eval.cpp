@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "assemble/image/evaluation_view.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/image/resize.h"
 #include "made_size.h"
@@ -224,6 +225,17 @@ void preprocess_views(std::span<const uint8_t> encoded, const std::string& where
     mirror_copy(output.subspan(begin - plain, pixels), output.subspan(begin, pixels), side);
   }
   divide(output, preprocessing.deviation);
+}
+
+EvaluationView evaluation_view(ImageSize size, const Preprocessing& preprocessing, const std::string& where) {
+  const int side = std::max(size.height, size.width);
+  const bool pads = preprocessing.pad_to_square;
+  const EvaluationGeometry geometry = evaluation_geometry(pads ? ImageSize{side, side} : size, preprocessing, where);
+  const auto& [source, scaled, crop] = geometry;
+  const double rows = static_cast<double>(source.height) / scaled.height;
+  const double columns = static_cast<double>(source.width) / scaled.width;
+  const int top = pads ? (side - size.height) / 2 : 0, left = pads ? (side - size.width) / 2 : 0;
+  return {source.y + crop.y * rows - top, source.x + crop.x * columns - left, crop.height * rows, crop.width * columns};
 }
 
 void preprocess_frame(const Image& frame, const Preprocessing& preprocessing, std::span<float> output) {

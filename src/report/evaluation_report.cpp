@@ -52,25 +52,38 @@ std::string classes(const ClassificationResult& result, const Names& names) {
   return report::table(rows);
 }
 
+std::string mistake_card(const EvaluationPage& page, size_t index, const Names& names) {
+  const Mistake& mistake = page.mistakes[index];
+  const auto line = [&](const char* kind, int64_t label, double probability) {
+    return concat("<li class=\"", kind, "\">", escape(names[static_cast<size_t>(label)]), " ", percent(probability),
+                  "</li>");
+  };
+  const std::string image = report::data_uri(encode_png(mistake.seen)), description = report::short_path(mistake.name);
+  const std::string lines =
+      line("wrong", mistake.predicted, mistake.confidence) + line("right", mistake.label, mistake.probability);
+  if (page.overlays.empty()) {
+    return fill(assets::kCardHtml, {{"image", image}, {"description", description}, {"predictions", lines}});
+  }
+  constexpr int kQuality = 85;
+  return fill(assets::kExplainedHtml, {{"image", image},
+                                       {"overlay", report::data_uri(encode_jpeg(page.overlays.at(index), kQuality))},
+                                       {"description", description},
+                                       {"lines", lines},
+                                       {"bars", ""}});
+}
+
 std::string gallery(const EvaluationPage& page, const Names& names) {
   if (page.mistakes.empty()) return "";
   std::string cards;
-  for (const Mistake& mistake : page.mistakes) {
-    const auto line = [&](const char* kind, int64_t label, double probability) {
-      return concat("<li class=\"", kind, "\">", escape(names[static_cast<size_t>(label)]), " ", percent(probability),
-                    "</li>");
-    };
-    cards += fill(assets::kCardHtml, {{"image", report::data_uri(encode_png(mistake.seen))},
-                                      {"description", report::short_path(mistake.name)},
-                                      {"predictions", line("wrong", mistake.predicted, mistake.confidence) +
-                                                          line("right", mistake.label, mistake.probability)}});
-  }
+  for (size_t i = 0; i < page.mistakes.size(); ++i) cards += mistake_card(page, i, names);
   return "<h2>Mistakes</h2>\n" +
          fill(assets::kGalleryHtml,
               {{"title", "The mistakes that it was surest of"},
-               {"text",
-                "Images as the network saw them: with what they were taken for, and the class that they have. "
-                "Wrong labels are often among them."},
+               {"text", concat("Images as the network saw them: with what they were taken for, and the class that they "
+                               "have. Wrong labels are often among them.",
+                               page.overlays.empty() ? ""
+                                                     : " Beside each: the brighter, the more a place spoke for what "
+                                                       "the image was taken for.")},
                {"cards", cards}});
 }
 

@@ -3,8 +3,12 @@
 
 #include <algorithm>
 
+#include "assemble/core/error.h"
+#include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
+#include "assemble/eval/explain.h"
+#include "assemble/models/model_file.h"
 #include "assemble/report/report.h"
 #include "assemble/train/run_folder.h"
 #include "assemble/train/trainer.h"
@@ -49,6 +53,20 @@ std::string what_was_trained(const Trainer& trainer) {
                 options.average_decay > 0 ? ", of the averaged weights." : ".");
 }
 
+/// Of the network as it is at the end. Nothing for one that cannot be traced, or whose classes cannot be looked for.
+std::vector<Image> overlays_of(Trainer& trainer, const std::vector<Mistake>& mistakes) {
+  if (mistakes.empty()) return {};
+  try {
+    const AveragedWeights averaged = trainer.averaged_weights();
+    const Preprocessing& preprocessing = trainer.options().preprocessing;
+    ActivationMapper mapper(trace(trainer.model(), preprocessing.eval_size), trainer.options().arch);
+    return mistake_overlays(mapper, mistakes, preprocessing, [](int64_t label) { return label; });
+  } catch (const Error& error) {
+    log_info(concat("the run's page shows no class activations: ", error.what()));
+    return {};
+  }
+}
+
 }  // namespace
 
 void RunReporter::on_end(Trainer& trainer) {
@@ -61,19 +79,21 @@ void RunReporter::on_end(Trainer& trainer) {
   const std::vector<TrainingPoint> points = points_of(folder_, trainer.state().metric);
   const std::vector<TextTable> tables{times_of(trainer.times())};
   const std::vector<std::string>& classes = trainer.card().class_names;
-  write_file(folder_ / "report.html", last.multi_label ? multi_label_report({.title = title,
-                                                                             .introduction = introduction,
-                                                                             .training = points,
-                                                                             .tables = tables,
-                                                                             .result = *last.multi_label,
-                                                                             .class_names = classes})
-                                                       : evaluation_report({.title = title,
-                                                                            .introduction = introduction,
-                                                                            .training = points,
-                                                                            .tables = tables,
-                                                                            .result = *last.classification,
-                                                                            .class_names = classes,
-                                                                            .mistakes = last.mistakes}));
+  write_file(folder_ / "report.html", last.multi_label
+                                          ? multi_label_report({.title = title,
+                                                                .introduction = introduction,
+                                                                .training = points,
+                                                                .tables = tables,
+                                                                .result = *last.multi_label,
+                                                                .class_names = classes})
+                                          : evaluation_report({.title = title,
+                                                               .introduction = introduction,
+                                                               .training = points,
+                                                               .tables = tables,
+                                                               .result = *last.classification,
+                                                               .class_names = classes,
+                                                               .mistakes = last.mistakes,
+                                                               .overlays = overlays_of(trainer, last.mistakes)}));
 }
 
 }  // namespace assemble

@@ -79,5 +79,19 @@ TEST(EvaluationReport, ShowsTheTrainingAndTheMistakesWhereTheyAreKnown) {
               HasSubstr("<li class=\"wrong\">class &amp; 0 87.5 %</li><li class=\"right\">class &amp; 1 12.5 %</li>"));
 }
 
+TEST(EvaluationReport, ShowsWhatSpokeForTheClassThatAMistakeWasTakenFor) {
+  EvaluationPage page = page_of(2, 1);
+  page.mistakes.push_back({"photos/a.jpg", 1, 0, 0.875, 0.125, Image::create(4, 4)});
+  EXPECT_THAT(evaluation_report(page), Not(HasSubstr("class=\"pair\"")));
+  page.overlays = {Image::create(4, 4)};
+  const std::string html = evaluation_report(page);
+  EXPECT_THAT(html, HasSubstr("class=\"pair\""));
+  EXPECT_THAT(html, HasSubstr("data:image/png;base64,"));
+  EXPECT_THAT(html, HasSubstr("data:image/jpeg;base64,"));
+  EXPECT_THAT(html, HasSubstr("the more a place spoke for what the image was taken for"));
+  EXPECT_THAT(html,
+              HasSubstr("<li class=\"wrong\">class &amp; 0 87.5 %</li><li class=\"right\">class &amp; 1 12.5 %</li>"));
+}
+
 }  // namespace
 }  // namespace assemble

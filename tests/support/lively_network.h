@@ -11,11 +11,13 @@
 
 namespace assemble {
 
-inline Classifier lively_network(const std::string& arch, int64_t classes, int64_t image_size) {
+inline Classifier lively_network(const std::string& arch, int64_t classes, int64_t image_size,
+                                 double cosine_scale = 0) {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(1);
-  const Classifier model =
-      make_classifier(Arch::parse(arch), {.classes = classes, .bn_momentum = 0, .image_size = image_size}, 3);
+  const Classifier model = make_classifier(
+      Arch::parse(arch), {.classes = classes, .bn_momentum = 0, .cosine_scale = cosine_scale, .image_size = image_size},
+      3);
   for (const auto& item : model->named_modules()) {
     auto* bn = item.value()->as<torch::nn::BatchNorm2d>();
     if (!bn) continue;

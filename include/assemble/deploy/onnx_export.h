@@ -12,6 +12,8 @@ namespace assemble {
 inline constexpr const char* kImagesInput = "images";
 inline constexpr const char* kLogitsOutput = "logits";
 inline constexpr const char* kEmbeddingOutput = "embedding";
+/// What the product of a mixture's weights is called, behind the node's name.
+inline constexpr const char* kMixWeighted = "/weighted";
 
 /// A graph as ONNX: input "images" [batch, …] as the graph's input says, output "logits" [batch, classes], both f32
 /// (bytes when the preprocessing is inside), and "embedding" [batch, E] of a graph with an ops::Embedding. Quantisation

@@ -79,6 +79,8 @@ class ClassPairing {
 
   /// Do the same outputs compete in both?
   bool measures_like(const ClassPairing& other) const { return columns_ == other.columns_; }
+  /// The network's output of a column of measured().
+  int64_t output(int64_t column) const { return partial() ? measured_.at(static_cast<size_t>(column)) : column; }
   /// Column of measured() for a label of the data set. @throws InputError, naming `where`, when it has none
   int64_t column(int64_t label, const std::string& where) const;
 

@@ -10,6 +10,7 @@
 #include "assemble/data/check.h"
 #include "assemble/eval/classification.h"
 #include "assemble/eval/corruption_robustness.h"
+#include "assemble/eval/explain.h"
 #include "assemble/eval/mistakes.h"
 #include "assemble/eval/multi_label.h"
 #include "assemble/eval/perturbation_robustness.h"
@@ -104,6 +105,7 @@ struct EvaluationPage {
   ClassificationResult result;
   std::vector<std::string> class_names;
   std::vector<Mistake> mistakes;
+  std::vector<Image> overlays = {};  ///< of the mistakes, as mistake_overlays() makes them; empty: there are none
 };
 
 /// A page about one network: how its training went, where that is known; its measures, which classes it takes for
@@ -122,6 +124,23 @@ struct MultiLabelPage {
 
 /// The same about a network of images for which any number of classes may be right.
 std::string multi_label_report(const MultiLabelPage& page);
+
+/// What explanation_report() shows.
+struct ExplanationPage {
+  struct Shown {
+    Explanation explanation;
+    Bytes image, overlay;  ///< PNG or JPEG
+  };
+
+  std::string title;
+  std::vector<std::string> introduction;  ///< paragraphs
+  std::vector<Shown> images;
+  std::vector<std::string> blocks;       ///< the network's selective kernels
+  std::vector<HalfWeight> half_weights;  ///< of all images
+};
+
+/// A page about where in images a network sees their classes, and how its selective kernels weighed their halves.
+std::string explanation_report(const ExplanationPage& page);
 
 /// What answers_report() shows.
 struct AnswersPage {

@@ -35,6 +35,7 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
   commands.push_back(make_compare_command());
   commands.push_back(make_calibrate_command());
   commands.push_back(make_predict_command());
+  commands.push_back(make_explain_command());
   commands.push_back(make_embed_command(hooks));
   commands.push_back(make_preprocess_command());
   commands.push_back(torch_command("model"));

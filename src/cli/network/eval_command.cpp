@@ -3,6 +3,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/eval/classification.h"
+#include "assemble/eval/explain.h"
 #include "assemble/eval/multi_label.h"
 #include "assemble/eval/retrieval.h"
 #include "assemble/report/report.h"
@@ -164,7 +165,22 @@ class EvalCommand : public Subcommand {
             .tables = {},
             .result = result,
             .class_names = models.pairing.names(),
-            .mistakes = mistakes.kept()};
+            .mistakes = mistakes.kept(),
+            .overlays = overlays(models, mistakes)};
+  }
+
+  /// Nothing for several models, and for one whose classes cannot be looked for.
+  std::vector<Image> overlays(const PairedModels& models, const Mistakes& mistakes) const {
+    if (mistakes.kept().empty() || models.members.size() > 1) return {};
+    const Preprocessing& preprocessing = models.members.front().preprocessing;
+    try {
+      MappedModel model = open_activation_mapper(models_.models.front(), preprocessing.eval_size);
+      return mistake_overlays(model.mapper, mistakes.kept(), preprocessing,
+                              [&](int64_t column) { return models.pairing.output(column); });
+    } catch (const Error& error) {
+      log_info(concat("the page shows no class activations: ", error.what()));
+      return {};
+    }
   }
 
   /// @param add takes what another process found, and the process' name

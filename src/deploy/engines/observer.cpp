@@ -20,11 +20,11 @@ struct GraphObserver::Compiled {
   ov::InferRequest request;
 };
 
-GraphObserver::GraphObserver(const Graph& graph, const std::vector<NodeId>& nodes) {
+GraphObserver::GraphObserver(const Graph& graph, const std::vector<NodeId>& nodes, const std::string& purpose) {
   const std::vector<int64_t>& shape = graph.input().shape;
-  if (graph.input().as<ops::Input>()->pixels) throw UsageError("calibration", "is for graphs that take floats");
+  if (graph.input().as<ops::Input>()->pixels) throw UsageError(purpose, "is for graphs that take floats");
   try {
-    std::shared_ptr<ov::Model> model = read_openvino_model(serialise(to_onnx(graph, {}, nodes)), "calibration");
+    std::shared_ptr<ov::Model> model = read_openvino_model(serialise(to_onnx(graph, {}, nodes)), purpose);
     ov::preprocess::PrePostProcessor steps(model);
     steps.input().tensor().set_layout("NHWC");
     steps.input().model().set_layout("NCHW");
@@ -38,7 +38,7 @@ GraphObserver::GraphObserver(const Graph& graph, const std::vector<NodeId>& node
     ov::InferRequest request = compiled.create_infer_request();
     compiled_ = std::make_unique<Compiled>(shape.at(1), shape.at(2), nodes.size(), compiled, request);
   } catch (const ov::Exception& error) {
-    throw RunError("calibration", concat("OpenVINO cannot compile the graph: ", error.what()));
+    throw RunError(purpose, concat("OpenVINO cannot compile the graph: ", error.what()));
   }
 }
 
@@ -60,8 +60,8 @@ void GraphObserver::run(const Images& images, const See& see) {
 
 struct GraphObserver::Compiled {};
 
-GraphObserver::GraphObserver(const Graph&, const std::vector<NodeId>&) {
-  throw UsageError("calibration", "needs OpenVINO, which this build lacks", "build with OpenVINO");
+GraphObserver::GraphObserver(const Graph&, const std::vector<NodeId>&, const std::string& purpose) {
+  throw UsageError(purpose, "needs OpenVINO, which this build lacks", "build with OpenVINO");
 }
 
 void GraphObserver::run(const Images&, const See&) {}

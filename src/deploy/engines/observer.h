@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "assemble/deploy/graph.h"
@@ -14,8 +15,9 @@ namespace assemble {
 class GraphObserver {
  public:
   /// @param nodes whose values are shown
+  /// @param purpose what they are looked at for, in errors
   /// @throws UsageError when this build has no OpenVINO, RunError when it cannot compile the graph
-  GraphObserver(const Graph& graph, const std::vector<NodeId>& nodes);
+  GraphObserver(const Graph& graph, const std::vector<NodeId>& nodes, const std::string& purpose = "calibration");
   ~GraphObserver();
 
   /// @param index of the node in `nodes`; `values` of one image, in the node's shape

@@ -21,47 +21,6 @@ namespace {
 /// Smallest batch that is shared between streams: below it, each would compute too little at once.
 constexpr int64_t kSharedBatch = 4;
 
-/// The network that others wrote as the engine feeds it: NHWC images of RGB, `part` of them; f32 comes out.
-std::shared_ptr<ov::Model> feed_foreign(std::shared_ptr<ov::Model> model, const ForeignModel& foreign, int64_t part) {
-  const bool channels_last = foreign.layout == ImageLayout::kNhwc;
-  const int64_t size = foreign.card.preprocessing.eval_size;
-  model->reshape(channels_last ? ov::PartialShape{part, size, size, Images::kChannels}
-                               : ov::PartialShape{part, Images::kChannels, size, size});
-  ov::preprocess::PrePostProcessor steps(model);
-  steps.input().tensor().set_element_type(foreign.pixels ? ov::element::u8 : ov::element::f32).set_layout("NHWC");
-  steps.input().model().set_layout(channels_last ? "NHWC" : "NCHW");
-  if (foreign.channels == ChannelOrder::kBgr) steps.input().preprocess().reverse_channels();
-  steps.output().tensor().set_element_type(ov::element::f32);
-  return steps.build();
-}
-
-/// Takes away every output but the one of that name, where there is one of that name, with what only they need.
-void keep_output(ov::Model& model, const std::string& name) {
-  const auto is_wanted = [&](const auto& result) { return result->get_output_tensor(0).get_names().contains(name); };
-  const ov::ResultVector results = model.get_results();
-  if (std::ranges::none_of(results, is_wanted)) return;
-  for (const auto& result : results) {
-    if (!is_wanted(result)) model.remove_result(result);
-  }
-}
-
-std::shared_ptr<ov::Model> read_model_file(const std::string& path, const NetworkForm& form) {
-  std::shared_ptr<ov::Model> model;
-  try {
-    model = openvino_core().read_model(path);
-  } catch (const std::exception& error) {
-    throw InputError(path, concat("OpenVINO cannot read it: ", error.what()),
-                     form.foreign ? "export it again with operator set 17" : "was it cut off while it was copied?");
-  }
-  keep_output(*model, form.output);
-  if (form.foreign) return model;
-  const bool fits = model->inputs().size() == 1 && model->outputs().size() == 1 &&
-                    model->input().get_partial_shape().size() == 4 && model->output().get_partial_shape().size() == 2 &&
-                    model->input().get_partial_shape()[2].is_static();
-  if (!fits) throw InputError(path, "expected one input [N, 3, S, S] and one output [N, classes]");
-  return model;
-}
-
 int64_t side(const ov::Shape& shape, size_t dimension) { return static_cast<int64_t>(shape.at(dimension)); }
 
 /// Instructions that the processor offers.
@@ -168,19 +127,7 @@ class OpenvinoEngine : public Engine {
                const NetworkForm& form) {
     release_freed_memory();
     try {
-      if (form.foreign) {
-        model = feed_foreign(model, *form.foreign, part_);
-      } else {
-        ov::preprocess::PrePostProcessor steps(model);
-        if (model->input().get_element_type() == ov::element::f32) {
-          steps.input().tensor().set_layout("NHWC");
-          steps.input().model().set_layout("NCHW");
-          model = steps.build();
-        }
-        ov::PartialShape shape = model->input().get_partial_shape();
-        shape[0] = part_;
-        model->reshape(shape);
-      }
+      model = fed_model(std::move(model), form, part_);
       model_ = openvino_core().compile_model(model, "CPU", settings);
     } catch (const std::exception& error) {
       throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()),

@@ -5,6 +5,8 @@
 #include <openvino/openvino.hpp>
 #include <string>
 
+#include "engines/engines.h"
+
 namespace assemble {
 
 /// The process' one OpenVINO.
@@ -14,5 +16,12 @@ ov::Core& openvino_core();
 /// @param where the model's file, named in errors
 /// @throws RunError when OpenVINO cannot read it
 std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::string& where);
+
+/// A network of a file, whatever OpenVINO reads, with the output that the form names alone, where there is one.
+/// @throws InputError when it cannot be read, or, of one that is not foreign, has other inputs and outputs than ours
+std::shared_ptr<ov::Model> read_model_file(const std::string& path, const NetworkForm& form);
+
+/// The network as it is fed: NHWC images, `part` of them at once; where others wrote it, of RGB, and f32 comes out.
+std::shared_ptr<ov::Model> fed_model(std::shared_ptr<ov::Model> model, const NetworkForm& form, int64_t part);
 
 }  // namespace assemble

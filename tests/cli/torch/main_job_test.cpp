@@ -9,6 +9,7 @@
 #include "archives.h"
 #include "diverged.h"
 #include "drawn_data.h"
+#include "engines.h"
 
 namespace assemble {
 namespace {
@@ -55,6 +56,8 @@ TEST_F(MainJob, TrainPrintsJsonAloneAndLeavesARunFolder) {
        {"config.toml", "environment.json", "metrics.jsonl", "summary.csv", "best.safetensors", "report.html"}) {
     EXPECT_TRUE(test::fs::exists(*folder_ / "run" / file)) << file;
   }
+  const bool explains = test::has_openvino();  // what mistakes were taken for
+  EXPECT_EQ(test::read_text(*folder_ / "run/report.html").find("class=\"pair\"") != std::string::npos, explains);
 }
 
 TEST_F(MainJob, TheSavedConfigurationRepeatsTheRunAndFlagsWinOverIt) {
