@@ -51,6 +51,19 @@ class ExplainCommand : public Subcommand {
  public:
   ExplainCommand() : Subcommand("explain", "Show where in images a network sees what speaks for a class") {}
 
+  std::string purpose() const override {
+    return "Draws Grad-CAM over images: where the last feature map speaks for a class. Of networks with selective "
+           "kernels "
+           "it also says how much each of their two halves weighed. Maps come as numbers with --json, and with --out "
+           "as "
+           "images and a page.";
+  }
+  std::vector<Example> examples() const override {
+    return {{"For the class that each image is taken for: images and a page",
+             "assemble explain --model runs/photos/best.safetensors --out explained photo.jpg folder/"},
+            {"For one class", "assemble explain --model runs/photos/best.safetensors --class rose photo.jpg"}};
+  }
+
   void declare(CLI::App& app) override {
     app.add_option("--model", model_file_, "Model file, or .onnx file of `assemble export`")->required();
     app.add_option("images", images_, "Image files, folders and archives")->required();
