@@ -132,7 +132,7 @@ std::vector<std::string> OptionDeclaration::notes() const {
   std::vector<std::string> notes;
   if (!words.empty()) notes.push_back("one of " + join(words, ", "));
   if (!range.empty()) notes.push_back(range);
-  if (!position.empty() && !flags.empty()) notes.push_back("also by position");
+  if (!position.empty() && !flags.empty()) notes.emplace_back("also by position");
   if (is_required) notes.emplace_back("required");
   if (!by_default.empty()) notes.push_back("default " + by_default);
   if (!variable.empty()) notes.push_back("variable " + variable);

@@ -7,7 +7,7 @@ namespace assemble::cli {
 namespace {
 
 const std::map<std::string_view, PathOption>& known_path_options() {
-  static const std::vector<std::string> kModels{"safetensors", "onnx"};
+  static const std::vector<std::string> models{"safetensors", "onnx"};
   static const std::map<std::string_view, PathOption> options{
       {"baseline", {PathKind::kFile, {"json", "safetensors", "onnx"}}},
       {"cache", {PathKind::kFolder}},
@@ -25,8 +25,8 @@ const std::map<std::string_view, PathOption>& known_path_options() {
       {"input", {PathKind::kFile, {"safetensors"}}},
       {"ladder", {PathKind::kFile, {"toml"}}},
       {"logits", {PathKind::kFile, {"csv", "safetensors"}}},
-      {"model", {PathKind::kFile, kModels}},
-      {"models", {PathKind::kFile, kModels}},
+      {"model", {PathKind::kFile, models}},
+      {"models", {PathKind::kFile, models}},
       {"out", {PathKind::kEither}},
       {"output", {PathKind::kFile, {"safetensors"}}},
       {"pretrained", {PathKind::kFile, {"safetensors", "pth", "index"}}},
@@ -35,7 +35,7 @@ const std::map<std::string_view, PathOption>& known_path_options() {
       {"recipes", {PathKind::kFile, {"toml"}}},
       {"report", {PathKind::kFile, {"html"}}},
       {"results", {PathKind::kFile, {"json"}}},
-      {"teacher", {PathKind::kFile, kModels}}};
+      {"teacher", {PathKind::kFile, models}}};
   return options;
 }
 

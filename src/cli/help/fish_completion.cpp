@@ -45,7 +45,7 @@ complete -c assemble -f
 complete -c assemble-torch -w assemble
 )sh";
 
-std::string fish_quoted(std::string text) {
+std::string fish_quoted(const std::string& text) {
   std::string escaped;
   for (const char c : text) escaped += c == '\\' ? std::string("\\\\") : std::string(1, c);
   return in_quotes(escaped, "\\'");

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "assemble/core/text.h"
+#include "help/completion.h"
 
 namespace assemble::cli {
 namespace {
@@ -67,7 +68,7 @@ class HelpWriter {
     for (const std::string& part : split(entry.text, '\n')) {
       const size_t indent = std::min(part.find_first_not_of(' '), part.size());
       for (const std::string& words : wrap(part, columns_ - column - indent)) {
-        text_ += line + std::string(column + indent - at, ' ') + words + "\n";
+        text_ += concat(line, std::string(column + indent - at, ' '), words, "\n");
         line.clear();
         at = 0;
       }
@@ -106,7 +107,7 @@ std::string help_text(const CommandDeclaration& command, const Terminal& termina
   writer.usage(command.usage());
   std::vector<HelpEntry> commands;
   for (const CommandDeclaration& child : command.commands) {
-    commands.push_back({child.path.substr(child.path.rfind(' ') + 1), child.summary});
+    commands.push_back({last_word(child), child.summary});
   }
   const auto section = [&](const std::string& title, const std::vector<HelpEntry>& entries) {
     if (entries.empty()) return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 
 #include "assemble/core/choice.h"
 #include "assemble/core/error.h"
@@ -7,6 +8,7 @@
 #include "assemble/core/text.h"
 #include "common/choice_option.h"
 #include "common/outputs.h"
+#include "help/completion.h"
 #include "help/help_commands.h"
 #include "help/manual.h"
 
@@ -63,7 +65,7 @@ class ManualCommand : public Subcommand {
     CommandDeclaration found;
     for (const std::string& word : words_) {
       std::vector<std::string> names;
-      for (const CommandDeclaration& command : among) names.push_back(command.path.substr(command.path.rfind(' ') + 1));
+      std::ranges::transform(among, std::back_inserter(names), last_word);
       if (names.empty()) throw UsageError("man", concat("'", found.path, "' has no command '", word, "'"));
       found = CommandDeclaration(among[find_choice("man", word, names)]);
       among = found.commands;

@@ -61,8 +61,9 @@ std::string option_entry(const OptionDeclaration& option) {
 
 /// No date: the page of a version is the same whenever it is made.
 std::string head(const std::string& path, const std::string& summary) {
-  return concat(".TH ", quoted(page_name(path)), " 1 \"\" \"Assemble ", ASSEMBLE_VERSION, "\" \"Assemble\"\n",
-                ".SH NAME\n", escaped(page_name(path)), " \\- ", escaped(summary), "\n");
+  const std::string name = page_name(path);
+  return concat(".TH ", quoted(name), " 1 ", quoted(""), " ", quoted(concat("Assemble ", ASSEMBLE_VERSION)),
+                " Assemble\n.SH NAME\n", escaped(name), R"( \- )", escaped(summary), "\n");
 }
 
 std::string foot() {

@@ -80,7 +80,7 @@ class Completion : public testing::TestWithParam<Shell> {
         return R"sh(cat >$SCRIPT.setup <<'SETUP'
 PS1= PS2=
 autoload -Uz compinit
-compinit -u -d /dev/null
+compinit -u -D  # leaves no file behind
 source $SCRIPT
 compadd() {  # prints what fits of what it is given
   local -a __found
