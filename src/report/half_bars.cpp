@@ -11,7 +11,7 @@ std::string half_bars(const std::vector<HalfWeight>& weights) {
   constexpr double kHeight = 36, kStep = 8, kBar = 6;
   const auto number = [](double value) { return format_number(value, 1); };
   const double width = kStep * static_cast<double>(weights.size());
-  std::string svg = concat("<svg class=\"halves\" viewBox=\"0 0 ", number(width), " ", number(kHeight), "\" width=\"",
+  std::string svg = concat(R"(<svg class="halves" viewBox="0 0 )", number(width), " ", number(kHeight), "\" width=\"",
                            number(width), R"(" role="img" aria-label="Weights of the selective kernels' halves">)");
   for (size_t i = 0; i < weights.size(); ++i) {
     const auto& [block, first] = weights[i];

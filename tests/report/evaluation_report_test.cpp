@@ -65,7 +65,7 @@ TEST(EvaluationReport, OfManyClassesTheMatrixShowsThoseWithTheMostMistakes) {
 
 TEST(EvaluationReport, ShowsTheTrainingAndTheMistakesWhereTheyAreKnown) {
   EvaluationPage page = page_of(2, 1);
-  for (int64_t epoch = 1; epoch <= 500; ++epoch) page.training.push_back({{epoch, 1.0 / epoch, 0.5}, 0.1});
+  for (int64_t epoch = 1; epoch <= 500; ++epoch) page.training.push_back({epoch, 1.0 / epoch, 0.5, 0.1});
   page.tables.push_back({"Where the time went.", {{"part", "time"}, {"forward", "3 s"}}});
   page.mistakes.push_back({"/a/longer/path/to/photos/a<b.jpg", 1, 0, 0.875, 0.125, Image::create(4, 4)});
   const std::string html = evaluation_report(page);

@@ -38,6 +38,7 @@ int64_t find_output(const std::string& word, const std::vector<std::string>& nam
   const bool is_number = error == std::errc() && end == word.data() + word.size();
   if (is_number && number >= 0 && number < static_cast<int64_t>(names.size())) return number;
   std::vector<std::string> known;
+  known.reserve(names.size());
   for (const std::string& name : names) known.emplace_back(readable_name(name).empty() ? name : readable_name(name));
   const std::string match = is_number ? "" : nearest(word, known);
   constexpr size_t kFew = 30;

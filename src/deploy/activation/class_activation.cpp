@@ -117,8 +117,9 @@ MappedModel ActivationMapper::of_onnx(const fs::path& model, int64_t image_size)
   OpenvinoActivation read = open_openvino_activation(model.string(), form);
   const int64_t offset = foreign ? foreign->label_offset : 0;
   require_class_names(card, read.head.outputs() - offset, model.string());
-  return {std::move(card), ActivationMapper(std::make_unique<Parts>(Parts{std::move(read.head), read.method, size,
-                                                                          read.blocks, std::move(read.run), offset}))};
+  ActivationMapper mapper(std::make_unique<Parts>(
+      Parts{std::move(read.head), read.method, size, read.blocks, std::move(read.run), offset}));
+  return {std::move(card), std::move(mapper)};
 #else
   throw UsageError(model.string(), concat("needs OpenVINO for images of ", image_size, ", which this build lacks"));
 #endif

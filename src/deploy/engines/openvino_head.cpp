@@ -30,7 +30,7 @@ bool is_constant(const Value& value) {
 }
 
 std::vector<int64_t> shape_of(const Value& value) {
-  const ov::Shape shape = value.get_shape();
+  const ov::Shape& shape = value.get_shape();
   return {shape.begin(), shape.end()};
 }
 
@@ -94,7 +94,7 @@ class HeadReader {
   }
 
   static bool is_map(const Value& value) {
-    const ov::Shape shape = value.get_shape();
+    const ov::Shape& shape = value.get_shape();
     return shape.size() == 4 && shape[1] > 1;
   }
 
@@ -108,7 +108,7 @@ class HeadReader {
       if (mean && !covers(*mean, pooled)) refuse(value);
       if (sum && !covers(*sum, pooled)) refuse(value);
       if (average && !(count_of(value) == shape_of(pooled).at(1) && is_plain(*average))) refuse(value);
-      steps_.push_back([this, sums = sum != nullptr] { add(sums ? Op(ops::Sum{}) : Op(ops::Mean{})); });
+      steps_.emplace_back([this, sums = sum != nullptr] { add(sums ? Op(ops::Sum{}) : Op(ops::Mean{})); });
       set_map(before_power(pooled), ActivationMethod::kGradCam);
       return true;
     }
@@ -122,8 +122,8 @@ class HeadReader {
     }
     const std::vector<int64_t> shape = shape_of(flattened);
     if (!is_map(flattened) || (!transpose && shape[2] * shape[3] == 1)) return false;
-    steps_.push_back([this, count = count_of(value)] { add(ops::Reshape{{count}}); });
-    if (transpose) steps_.push_back([this] { add(ops::Transpose{{0, 2, 3, 1}}); });
+    steps_.emplace_back([this, count = count_of(value)] { add(ops::Reshape{{count}}); });
+    if (transpose) steps_.emplace_back([this] { add(ops::Transpose{{0, 2, 3, 1}}); });
     set_map(flattened, ActivationMethod::kHiResCam);
     return true;
   }
@@ -154,7 +154,7 @@ class HeadReader {
     }
     std::ranges::move(steps, std::back_inserter(steps_));
     steps_.push_back(step_of(value, data_of(value)));
-    const Value clipped = data_of(value);
+    Value clipped = data_of(value);
     if (!as<op::Clamp>(clipped)) return clipped;
     steps_.push_back(step_of(clipped, data_of(clipped)));
     return data_of(clipped);
@@ -277,7 +277,7 @@ class HeadReader {
       if (end.size() != 1) refuse(value);
       ends[i] = end[0];
     }
-    const auto [low, high, to_low, to_high] = ends;
+    const float low = ends[0], high = ends[1], to_low = ends[2], to_high = ends[3];
     const float factor = (to_high - to_low) / (high - low);
     return [this, count, low, high, factor, shift = to_low - low * factor] {
       add(ops::Clamp{low, high});
@@ -295,6 +295,12 @@ class HeadReader {
 
 }  // namespace
 
-OpenvinoHead read_head(const ov::Model& model, const std::string& where) { return HeadReader(model, where).read(); }
+OpenvinoHead read_head(const ov::Model& model, const std::string& where) {
+  try {
+    return HeadReader(model, where).read();
+  } catch (const ov::Exception& error) {  // sizes that stay open
+    throw InputError(where, concat("its classes cannot be looked for: ", error.what()), "export it for a fixed size");
+  }
+}
 
 }  // namespace assemble

@@ -25,7 +25,8 @@ ov::frontend::InputModel::Ptr parse(const ov::frontend::FrontEnd& frontend, std:
   return frontend.load(static_cast<std::istream*>(&stream));
 }
 
-std::shared_ptr<ov::Model> feed_foreign(std::shared_ptr<ov::Model> model, const ForeignModel& foreign, int64_t part) {
+std::shared_ptr<ov::Model> feed_foreign(const std::shared_ptr<ov::Model>& model, const ForeignModel& foreign,
+                                        int64_t part) {
   const bool channels_last = foreign.layout == ImageLayout::kNhwc;
   const int64_t size = foreign.card.preprocessing.eval_size;
   model->reshape(channels_last ? ov::PartialShape{part, size, size, Images::kChannels}

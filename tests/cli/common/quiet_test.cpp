@@ -14,7 +14,7 @@ namespace {
 using testing::HasSubstr;
 
 test::CommandResult run_assemble(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), std::string(ASSEMBLE_BUILD_DIR) + "/assemble");
+  arguments.insert(arguments.begin(), test::command_program());
   return test::run_program(std::move(arguments));
 }
 

@@ -88,7 +88,7 @@ TEST(HelpText, OfEveryCommandFitsIntoTheTerminal) {
 }
 
 TEST(HelpText, OfTheProgramGoesWhereItWasAsked) {
-  const std::string program = std::string(ASSEMBLE_BUILD_DIR) + "/assemble";
+  const std::string program = test::command_program();
   const test::CommandResult eval = test::run_program({program, "eval", "--help"});
   EXPECT_EQ(eval.exit_code, 0);
   EXPECT_THAT(eval.standard_output, StartsWith("Measure a model"));

@@ -19,7 +19,7 @@ using test::fs::path;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kProgram = std::string(ASSEMBLE_BUILD_DIR) + "/assemble";
+const std::string kProgram = test::command_program();
 
 bool is_installed(const std::string& program) { return fs::exists("/usr/bin/" + program); }
 
