@@ -116,6 +116,9 @@ int run_one(Subcommand& command, const std::vector<std::string>& arguments, cons
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
+    const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+    const std::string text = unknown.empty() ? "" : unknown_subcommand(picked_of(app), unknown.front());
+    if (!text.empty()) return report(text, ExitCode::kUsage);
     std::cout << help_text(declaration_of(command.picked()), terminal_of(STDOUT_FILENO));
     return status(ExitCode::kOk);
   } catch (const CLI::ParseError& error) {

@@ -76,7 +76,7 @@ class ManualCommand : public Subcommand {
   void write_all(const std::vector<CommandDeclaration>& commands) {
     if (!words_.empty()) throw UsageError("--out", "writes the pages of all commands", "leave the command out");
     check_output_folder("--out", out_, {});
-    fs::create_directories(out_);
+    make_directories(out_);
     int64_t pages = 0;
     const auto write = [&](const std::string& path, const std::string& text) {
       const char* ending = format_ == ManualFormat::kRoff ? ".1" : ".md";

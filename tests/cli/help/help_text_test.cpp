@@ -100,6 +100,8 @@ TEST(HelpText, OfTheProgramGoesWhereItWasAsked) {
   EXPECT_THAT(inner, HasSubstr("Usage: assemble dataset check [OPTIONS] DATA\n"));
   EXPECT_THAT(inner, HasSubstr("--quiet")) << "the options that every command has";
   EXPECT_EQ(test::run_program({program, "help", "dataset", "check"}).standard_output, inner);
+  EXPECT_THAT(test::run_program({program, "help", "dataset", "chekc"}).standard_error,
+              HasSubstr("did you mean check?"));
   EXPECT_THAT(test::run_program({program, "help", "evla"}).standard_error, HasSubstr("did you mean eval?"));
 }
 
