@@ -51,7 +51,7 @@ TEST(BuildRecords, KeepsEveryImageWithItsLabel) {
   const BuildOptions options{.train_shards = 3, .validation_shards = 1, .seed = 2};
   ::testing::internal::CaptureStderr();
   const BuildReport report = build_records("folder", folder / "raw", folder / "out", options);
-  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("broken.jpg: not a JPEG"));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("broken.jpg: no image of a known format"));
   EXPECT_EQ(report.train_images, 10);
   EXPECT_EQ(report.validation_images, 4);
   EXPECT_EQ(report.skipped, 1);

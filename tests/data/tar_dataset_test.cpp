@@ -194,7 +194,7 @@ TEST(TarDataset, PassesOverWhatIsNoImageAndSaysSo) {
   TemporaryFolder folder;
   write_tar(folder / "folders.tar", {{"a/1.jpg", bytes_of("a")},
                                      {"a/1.psd", bytes_of("x")},
-                                     {"a/2.BMP", bytes_of("x")},
+                                     {"a/2.PSD", bytes_of("x")},
                                      {"stray.jpg", bytes_of("x")}});
   const TarDataset data({folder / "folders.tar"}, {});
   EXPECT_EQ(data.size(), 1);

@@ -82,7 +82,10 @@ OptionDeclaration declaration_of(const CLI::Option& option) {
   declared.variable = option.get_envname();
   declared.is_required = option.get_required();
   if (option.get_expected_min() == 0) return declared;
-  declared.repeats = option.get_items_expected_max() > 1;
+  // Several by one flag, not by the flag again and again.
+  const bool one_a_flag = !declared.flags.empty() && !option.get_allow_extra_args() &&
+                          option.get_items_expected_max() >= CLI::detail::expected_max_vector_size;
+  declared.repeats = option.get_items_expected_max() > 1 && !one_a_flag;
   declared.by_default = shown_default(option.get_default_str());
   describe_value(declared, option, option.get_lnames().empty() ? declared.position : option.get_lnames().front());
   return declared;

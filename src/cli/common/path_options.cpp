@@ -19,6 +19,8 @@ const std::map<std::string_view, PathOption>& known_path_options() {
       {"config", {PathKind::kFile, {"toml"}}},
       {"data", {PathKind::kEither}},
       {"distractors", {PathKind::kEither}},
+      {"explain", {PathKind::kFolder}},
+      {"figures", {PathKind::kFile, {"json"}}},
       {"frost-dir", {PathKind::kFolder}},
       {"images", {PathKind::kEither}},
       {"in", {PathKind::kEither}},
@@ -34,6 +36,8 @@ const std::map<std::string_view, PathOption>& known_path_options() {
       {"recipe", {PathKind::kFile, {"toml"}}},
       {"recipes", {PathKind::kFile, {"toml"}}},
       {"report", {PathKind::kFile, {"html"}}},
+      {"split-file", {PathKind::kFile, {"csv", "json", "jsonl"}}},
+      {"list", {PathKind::kFile, {"csv"}}},
       {"results", {PathKind::kFile, {"json"}}},
       {"teacher", {PathKind::kFile, models}}};
   return options;

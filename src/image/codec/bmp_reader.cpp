@@ -39,8 +39,8 @@ class BmpReader {
   BmpReader(ByteSpan bytes, const std::string& where) : bytes_(bytes), where_(where) {
     header_ = number(kFileHeader, 4);
     const bool of_os2 = header_ == kOfOs2;
-    width_ = of_os2 ? number(18, 2) : static_cast<int32_t>(number(18, 4));
-    const int64_t height = of_os2 ? number(20, 2) : static_cast<int32_t>(number(22, 4));
+    width_ = of_os2 ? int64_t{number(18, 2)} : int64_t{static_cast<int32_t>(number(18, 4))};
+    const int64_t height = of_os2 ? int64_t{number(20, 2)} : int64_t{static_cast<int32_t>(number(22, 4))};
     height_ = std::abs(height);
     from_top_ = height < 0;
     if (width_ < 1 || height_ < 1 || height_ > INT32_MAX) {
@@ -58,9 +58,9 @@ class BmpReader {
   ImageSize size() const { return {static_cast<int>(height_), static_cast<int>(width_)}; }
 
   Image decode(const Window& window) const {
-    Image image = Image::create(window.height, window.width);
     if (compression_ == kRunsOf4 || compression_ == kRunsOf8) {
       const std::vector<uint8_t> indices = expand_runs();
+      Image image = Image::create(window.height, window.width);
       for (int y = 0; y < window.height; ++y) {
         const uint8_t* row = indices.data() + stored_row(window.y + y) * width_ + window.x;
         for (int x = 0; x < window.width; ++x) put_index(row[x], image.row(y) + x * Image::kChannels);
@@ -71,6 +71,7 @@ class BmpReader {
     const int64_t last = (width_ * bits_ + 7) / 8;  // its padding may be missing
     const auto there = static_cast<int64_t>(data_.size());
     if (last > there || (height_ > 1 && stride > (there - last) / (height_ - 1))) end_early();
+    Image image = Image::create(window.height, window.width);
     for (int y = 0; y < window.height; ++y) {
       unpack(data_.data() + stored_row(window.y + y) * stride, window.x, window.width, image.row(y));
     }

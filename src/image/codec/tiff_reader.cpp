@@ -72,6 +72,13 @@ struct TiffMemory {
   }
   static int close(thandle_t) { return 0; }
   static toff_t size(thandle_t handle) { return of(handle).bytes.size(); }
+  /// libtiff reads it, and writes to it as little as to a file that is opened for reading.
+  static int map(thandle_t handle, void** begin, toff_t* size) {
+    *begin = const_cast<uint8_t*>(of(handle).bytes.data());
+    *size = of(handle).bytes.size();
+    return 1;
+  }
+  static void unmap(thandle_t, void*, toff_t) {}
 
   static int keep_error(TIFF*, void* user, const char*, const char* format, va_list values) {
     auto self = static_cast<TiffMemory*>(user);
@@ -93,9 +100,9 @@ class TiffReader {
     tiff_.set_most_memory(options.get(), kMostMemory);
     tiff_.set_error_handler(options.get(), TiffMemory::keep_error, &memory_);
     tiff_.set_warning_handler(options.get(), TiffMemory::drop_warning, nullptr);
-    constexpr const char* kMode = "rm";  // no memory map
-    file_.reset(tiff_.open(where_.c_str(), kMode, &memory_, TiffMemory::read, TiffMemory::write, TiffMemory::seek,
-                           TiffMemory::close, TiffMemory::size, nullptr, nullptr, options.get()));
+    // Mapped: of small tiles that it reads without, libtiff 4.5 compares the size with that of its buffer.
+    file_.reset(tiff_.open(where_.c_str(), "r", &memory_, TiffMemory::read, TiffMemory::write, TiffMemory::seek,
+                           TiffMemory::close, TiffMemory::size, TiffMemory::map, TiffMemory::unmap, options.get()));
     if (!file_) fail();
     uint32_t width = 0, height = 0;
     tiff_.get_field(file_.get(), TIFFTAG_IMAGEWIDTH, &width);

@@ -46,7 +46,8 @@ class EnsembleCommands : public testing::Test {
     std::vector<std::string> arguments{"predict", data() + "/validation", "--top", "8"};
     arguments.insert(arguments.end(), options.begin(), options.end());
     std::map<std::string, std::map<int, double>> found;
-    for (const json& image : succeed(arguments).at("predictions")) {
+    const json answer = succeed(arguments);
+    for (const json& image : answer.at("predictions")) {
       for (const json& c : image.at("classes")) found[image.at("image")][c.at("label")] = c.at("probability");
     }
     return found;
@@ -112,7 +113,8 @@ TEST_F(EnsembleCommands, ABrokenImageIsLeftOutAndNamed) {
       run_command({"predict", "--model", file("a"), "--model", file("b"), (photos / "validation").string(), "--json"});
   EXPECT_EQ(predicted.exit_code, 3);
   size_t errors = 0;
-  for (const json& image : json::parse(predicted.standard_output).at("predictions")) {
+  const json answer = json::parse(predicted.standard_output);
+  for (const json& image : answer.at("predictions")) {
     EXPECT_EQ(image.contains("error"), image.at("image") == broken);
     errors += image.contains("error") ? 1 : 0;
   }
