@@ -22,7 +22,7 @@ TEST(ValidationMetric, HasNames) {
   EXPECT_EQ(parse_validation_metric("top1"), ValidationMetric::kTop1);
   EXPECT_EQ(parse_validation_metric("recall@1"), ValidationMetric::kRecallAt1);
   EXPECT_THAT(test::error_of<UsageError>([] { parse_validation_metric("recall"); }),
-              HasSubstr("expected top1 or recall@1"));
+              HasSubstr("expected top1, recall@1 or map"));
 }
 
 TEST(ValidationResult, BeforeTheFirstValidationThereAreNoFigures) {

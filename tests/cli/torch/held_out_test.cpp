@@ -21,6 +21,7 @@ using testing::HasSubstr;
 class HeldOut : public testing::Test {
  protected:
   void draw(int images, const std::set<int>& wrong) const {
+    for (const char* label : {"red", "blue"}) fs::create_directories(folder_ / "set" / label);
     for (int i = 0; i < images; ++i) {
       Random random(3, RandomPurpose::kDraw, 0, static_cast<uint64_t>(i));
       Image image = Image::create(40, 40);
