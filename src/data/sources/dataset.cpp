@@ -290,8 +290,10 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, Cl
                                       const RecordFiles& files) {
   if (!files.split_file.empty()) return open_label_file(files.split_file, images_root(directory), split, rule);
   std::error_code code;
-  if (fs::is_regular_file(directory, code)) {
-    if (is_label_file(directory)) return open_label_file(directory, images_root(directory), split, rule);
+  const bool is_file = fs::is_regular_file(directory, code);
+  if (is_file && is_label_file(directory)) return open_label_file(directory, images_root(directory), split, rule);
+  if (rule == ClassRule::kSeveral) rule = ClassRule::kOfTraining;  // others have one label an image
+  if (is_file) {
     const Archive type = archive_type(directory);
     if (type == Archive::kNone) throw InputError(directory.string(), "is no data set", kLayouts);
     return open_archive(directory, type, split, rule);
@@ -315,7 +317,8 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, Cl
 }
 
 std::unique_ptr<Dataset> open_unlabelled(const fs::path& path, const RecordFiles& files) {
-  if (!files.split_file.empty()) return open_label_file(files.split_file, images_root(path), std::nullopt, ClassRule::kAny);
+  if (!files.split_file.empty())
+    return open_label_file(files.split_file, images_root(path), std::nullopt, ClassRule::kAny);
   if (!is_folder(path)) {
     if (is_label_file(path)) return open_label_file(path, images_root(path), std::nullopt, ClassRule::kAny);
     const Archive type = fs::exists(path) ? archive_type(path) : Archive::kNone;
