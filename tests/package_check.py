@@ -67,6 +67,7 @@ def check_triton(repository, name):
         found = inputs.get(tensor.name) or outputs[tensor.name]
         assert found.type == TYPES[triton.DataType.Name(tensor.data_type)][0]
         assert list(found.shape[1:]) == list(tensor.dims) and not isinstance(found.shape[0], int), found.shape
+    for tensor in config.output:
         if tensor.label_filename:
             labels = (folder / tensor.label_filename).read_text(encoding="utf-8").split("\n")[:-1]
             assert [len(labels)] == list(tensor.dims), "a label for each output"
