@@ -46,7 +46,8 @@ class CheckCommand : public Subcommand {
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("data,--data", data_, "Data set: folders of classes, a folder of images, a label file, TFRecords, tar or zip")
+    app.add_option("data,--data", data_,
+                   "Data set: folders of classes, a folder of images, a label file, TFRecords, tar or zip")
         ->required();
     app.add_option("--report", report_, "Page to write that shows what was found, an .html file");
     CLI::Option* fix = add_choice(app, "--fix", fix_, nullptr, kFixes,
