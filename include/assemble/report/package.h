@@ -74,7 +74,8 @@ std::string package_name(const fs::path& folder);
 /// @throws as require_package_name(); RunError when a file cannot be written
 void write_package(const fs::path& folder, const PackagedModel& model);
 
-/// The page about the model, as Markdown. @param network of the packed .onnx file: its bytes and sha256()
+/// The page about the model, as Markdown. @param network_bytes, network_hash of the packed .onnx file: its bytes and
+/// sha256()
 std::string model_card(const PackagedModel& model, int64_t network_bytes, const std::string& network_hash);
 
 }  // namespace assemble
