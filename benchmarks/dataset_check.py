@@ -3,7 +3,7 @@
 """What `assemble dataset check` finds of faults that are planted in a data set, and how long it takes.
 
   benchmarks/dataset_check.py recall DATA [--csv FILE]       faults of every kind planted into a copy of DATA
-  benchmarks/dataset_check.py labels DATA --model FILE …     5 % of the labels made wrong: AUROC of their scores
+  benchmarks/dataset_check.py labels DATA [--model FILE] …   5 % of the labels made wrong: AUROC of their scores
   benchmarks/dataset_check.py time PHOTOS --cleanvision PYTHON …   10,000 photos beside cleanvision, in turns
 
 Duplicates that DATA has itself are counted and taken out before others are planted. Of a kind, recall is the share of the
@@ -175,7 +175,10 @@ def labels(options):
             moved = path.parent.parent / other / f"moved_{path.name}"
             path.rename(moved)
             wrong.add(str(moved.relative_to(folder)))
-        result = check(options.assemble, folder, "--model", options.model)
+        judge = ["--model", options.model]
+        if not options.model:
+            judge = ["--folds", str(options.folds), "--minutes", str(options.minutes)]
+        result = check(options.assemble, folder, *judge)
     scores = {entry["image"]: entry["score"] for entry in result["label_scores"] if entry["split"] == "train"}
     value = auroc([scores[name] for name in wrong], [score for name, score in scores.items() if name not in wrong])
     print(f"{len(wrong)} of {len(scores)} labels wrong: AUROC {value:.4f}")
@@ -266,6 +269,8 @@ def main():
     parser.add_argument("--share", type=float, default=0.1, help="of the images that get a faulty copy of each kind")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", help="model file, whose embeddings tell the labels")
+    parser.add_argument("--folds", type=int, default=4, help="without --model: networks trained on the spot")
+    parser.add_argument("--minutes", type=float, default=5, help="that those are trained for")
     parser.add_argument("--images", type=int, default=10000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cleanvision", help="Python that has cleanvision")
