@@ -119,7 +119,7 @@ std::string classes_text(const PackagedModel& model) {
   }
   return concat(join(shown, ", "), card.class_names.size() > shown.size() ? ", …" : "",
                 "\n\nAll of them, by output: `models/", model.name, "/", report::kLabelsFile, "`, a line each.",
-                are_numbers(card.class_names) ? " They have no names: these are the outputs' numbers." : "", "\n");
+                are_numbers(card.class_names) ? " Their names are numbers." : "", "\n");
 }
 
 std::string figures_text(const PackagedModel& model) {
@@ -180,7 +180,7 @@ std::string use_text(const PackagedModel& model) {
       "OpenVINO Model Server and Triton load this folder as it is:\n\n```sh\n",
       "docker run --rm -p 9000:9000 -p 8000:8000 -v \"$PWD\":/package:ro openvino/model_server:latest \\\n",
       "  --config_path /package/config.json --port 9000 --rest_port 8000\n",
-      "docker run --rm -p 8000:8000 -p 8001:8001 -v \"$PWD/models\":/models:ro nvcr.io/nvidia/tritonserver:25.06-py3 "
+      "docker run --rm -p 8000:8000 -p 8001:8001 -v \"$PWD/models\":/models:ro tritonserver "
       "\\\n",
       "  tritonserver --model-repository=/models\n```\n\n", "Both answer KServe's protocol, `POST /v2/models/",
       model.name, "/infer` with an input `", kImagesInput, "` of the shape and type above, up to ", kServedBatch,

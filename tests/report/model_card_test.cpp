@@ -79,7 +79,7 @@ TEST(ModelCardPage, SaysWhatIsKnownOfTheTrainingAndItsData) {
 TEST(ModelCardPage, SaysWhereClassesHaveNoNames) {
   PackagedModel model = test::packaged_model();
   model.card.class_names = {"0", "1", "2"};
-  EXPECT_THAT(card(model), HasSubstr("They have no names"));
+  EXPECT_THAT(card(model), HasSubstr("Their names are numbers"));
 }
 
 }  // namespace

@@ -168,7 +168,9 @@ int run_command_line(const Program& program, const std::vector<std::string>& arg
     if (command->name() == first) return run_or_hand_over(*command, arguments, program);
     names.push_back(command->name());
   }
-  const std::string match = nearest(first, names);
+  std::vector<std::string> words = names;
+  words.emplace_back("help");
+  const std::string match = nearest(first, words);
   return report(concat("unknown command '", first, "', expected one of ", join(names, ", "),
                        match.empty() ? "" : concat(" (did you mean ", match, "?)")),
                 ExitCode::kUsage);

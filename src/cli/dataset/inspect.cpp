@@ -88,6 +88,8 @@ class InspectCommand : public Subcommand {
   void run() override {
     const auto manifest = read_manifest(data_);
     const auto train = open(Split::kTrain, manifest), validation = open(Split::kValidation, manifest);
+    if (!train && !validation)
+      open_dataset(data_, Split::kTrain, ClassRule::kOfTraining, files_);  // says what is missing
     const SplitSummary of_train = train ? inspect(*train, decode_, threads_) : SplitSummary{};
     const SplitSummary of_validation = validation ? inspect(*validation, decode_, threads_) : SplitSummary{};
     const std::vector<std::string>& names = (train ? train : validation)->class_names();
@@ -110,14 +112,18 @@ class InspectCommand : public Subcommand {
   }
 
  private:
-  /// Nothing for a split that was not built, or that no pattern names.
+  /// Nothing for a split that is not there, was not built, or that no pattern names.
   std::unique_ptr<Dataset> open(Split split, const std::optional<Manifest>& manifest) const {
     const bool trains = split == Split::kTrain;
     const bool was_built = !manifest || !(trains ? manifest->train : manifest->validation).shards.empty();
     const std::string& own = trains ? files_.train_files : files_.validation_files;
     const std::string& other = trains ? files_.validation_files : files_.train_files;
     if (!was_built || (own.empty() && !other.empty())) return nullptr;
-    return open_dataset(data_, split, ClassRule::kOfTraining, files_);
+    try {
+      return open_dataset(data_, split, ClassRule::kOfTraining, files_);
+    } catch (const NoSuchSplit&) {
+      return nullptr;
+    }
   }
 
   /// Where a split comes from, and what lies there and is no image.

@@ -52,6 +52,10 @@ class CalibrateCommand : public Subcommand {
     const double temperature = fit_temperature(logits, labels, loss);
     const Calibration before = measure_calibration(logits, labels, loss);
     const Calibration after = cross_fitted(logits, labels, loss);
+    if (after.loss > before.loss) {
+      log_warning(
+          "the temperature of one half of the images makes the other half's loss larger: there are too few of them");
+    }
     if (temperature < 1.001 * kLeastTemperature || temperature > 0.999 * kMostTemperature) {
       log_warning(
           "the temperature is at the end of what is looked for: were the images in the training, or are the "

@@ -11,10 +11,11 @@ namespace assemble::cli {
 namespace {
 
 constexpr double kFirst = 1e-6, kLast = 10;
-constexpr int64_t kSteps = 141;      // 20 a decade
-constexpr double kSmoothing = 0.9;   // of the losses' moving average
-constexpr double kDiverged = 4;      // times the least loss
-constexpr size_t kLeastValley = 10;  // losses that fall, half a decade of them
+constexpr int64_t kSteps = 141;     // 20 a decade
+constexpr double kSmoothing = 0.9;  // of the losses' moving average
+constexpr double kDiverged = 4;     // times the least loss
+constexpr size_t kFewestLosses = 21;
+constexpr double kClearFall = 1;  // of the spread of the first losses
 
 double growth() { return std::pow(kLast / kFirst, 1. / static_cast<double>(kSteps - 1)); }
 
@@ -42,29 +43,16 @@ double with_two_digits(double value) {
   return std::round(value / unit) * unit;
 }
 
-/// Places of the longest falling subsequence.
-std::vector<size_t> longest_fall(const std::vector<double>& losses) {
-  std::vector<size_t> length(losses.size(), 1), before(losses.size());
-  for (size_t i = 0; i < losses.size(); ++i) {
-    before[i] = i;
-    for (size_t j = 0; j < i; ++j) {
-      if (losses[j] > losses[i] && length[j] + 1 > length[i]) length[i] = length[j] + 1, before[i] = j;
-    }
-  }
-  if (losses.empty()) return {};
-  std::vector<size_t> places{
-      static_cast<size_t>(std::ranges::max_element(length) - length.begin())};  // the first of equals
-  while (before[places.back()] != places.back()) places.push_back(before[places.back()]);
-  std::ranges::reverse(places);
-  return places;
-}
-
 }  // namespace
 
-std::optional<double> valley_rate(const std::vector<double>& rates, const std::vector<double>& losses) {
-  const std::vector<size_t> fall = longest_fall(losses);
-  if (fall.size() < kLeastValley) return std::nullopt;
-  return rates[(fall.front() + fall.back()) / 2];
+std::optional<double> largest_rate(const std::vector<double>& rates, const std::vector<double>& losses) {
+  if (losses.size() < kFewestLosses) return std::nullopt;
+  std::vector<double> first(losses.begin(), losses.begin() + static_cast<std::ptrdiff_t>(losses.size() / 7));
+  std::ranges::sort(first);
+  const double level = first[first.size() / 2], spread = first.back() - first.front();
+  const auto least = std::ranges::min_element(losses);
+  if (!(level - *least > kClearFall * spread)) return std::nullopt;
+  return rates[static_cast<size_t>(least - losses.begin())];
 }
 
 LearningRateTest find_learning_rate(const Dataset& train, const Dataset& validation, const TrainOptions& options,
@@ -80,11 +68,11 @@ LearningRateTest find_learning_rate(const Dataset& train, const Dataset& validat
   try {
     run_trial(train, validation, rising, /*small=*/false, ramp, stop);
   } catch (const RunError&) {  // a loss that is no longer finite has diverged
-    if (test.rates.size() < kLeastValley || stop.stop_requested()) throw;
+    if (test.rates.size() < kFewestLosses || stop.stop_requested()) throw;
   }
-  const std::optional<double> rate = valley_rate(test.rates, test.losses);
+  const std::optional<double> rate = largest_rate(test.rates, test.losses);
   if (!rate) {
-    throw RunError("--find-lr", concat("the loss falls at no learning rate between ", kFirst, " and ", kLast),
+    throw RunError("--find-lr", concat("the loss falls clearly at no learning rate between ", kFirst, " and ", kLast),
                    "see with --overfit-one-batch whether the network can learn from this data, or give --lr");
   }
   test.suggested = with_two_digits(*rate);

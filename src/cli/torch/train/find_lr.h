@@ -18,9 +18,10 @@ struct LearningRateTest {
   double suggested = 0;        ///< with two digits
 };
 
-/// A rate from the middle of the valley: of the longest falling subsequence of the losses, half of its way down.
-/// Nothing where the losses do not fall. @param losses of rates that grow by one factor
-std::optional<double> valley_rate(const std::vector<double>& rates, const std::vector<double>& losses);
+/// The rate at which the loss is least: with larger ones it rises again, so it is the largest that a schedule may
+/// reach. Nothing where it lies no clearer below the first seventh of the losses, whose rates change nothing yet, than
+/// those differ. @param losses of rates that grow by one factor
+std::optional<double> largest_rate(const std::vector<double>& rates, const std::vector<double>& losses);
 
 /// Trains with rates from 1e-6 to 10, growing with each step, until the loss is several times its least. Nothing is
 /// written. The rate belongs to the batches, the techniques and the start of `options`; their schedule does not count.

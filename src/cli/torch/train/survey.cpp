@@ -46,6 +46,7 @@ std::function<double(const std::string& arch, int side)> training_speed(const Da
   timed.arch = kTimedArch;
   timed.preprocessing.train_size = kTimedSide;
   timed.small_size = 0;
+  timed.batch_size = std::clamp<int64_t>(train.size() / 2, 1, options.batch_size);  // mixup may read twice as many
   const double seconds = seconds_an_epoch(train, validation, timed, stop);
   const double speed = static_cast<double>(train.size()) / seconds * work(kTimedArch, kTimedSide);
   return [work, speed](const std::string& arch, int side) { return speed / work(arch, side); };

@@ -100,6 +100,11 @@ TrainJob::Splits TrainJob::split_whole(const std::vector<OpenSplit>& whole) cons
   }
   // Of one seed: runs with several are measured with the same images.
   const SplitPlan plan = plan_split(data, whole, {.validation = validation_share_});
+  for (size_t c = 0; c < plan.classes.size(); ++c) {
+    if (plan.counts[c] != std::array<int64_t, 3>{}) continue;
+    throw InputError(one_line(data), concat("its class '", plan.classes[c], "' has no images"),
+                     "add some, or remove its folder");
+  }
   Splits made{open_planned(data, plan, Split::kTrain), open_planned(data, plan, Split::kValidation),
               label_file_text(plan.rows, plan.several)};
   log_info(concat(one_line(data), ": has no splits; of each class ", format_number(100 * validation_share_, 1),

@@ -64,7 +64,7 @@ void TrainPlan::declare(CLI::App& app) {
       ->transform(not_negative())
       ->configurable(false);
   app.add_flag("--find-lr", finds_rate_,
-               "Sets --lr by a test of rising rates before the run: the middle of those at which the loss falls")
+               "Sets --lr by a test of rising rates before the run: the largest with which the loss still falls")
       ->configurable(false);
   app.add_flag("--dry-run", dry_, "Say what the run would be, what it would cost and take, and do not begin it")
       ->configurable(false);
@@ -127,9 +127,10 @@ void TrainPlan::take(CLI::App& app, const std::vector<ChosenOption>& options) {
 
 void TrainPlan::find_rate(CLI::App& app, const TrainJob& job) {
   rate_test_ = job.find_learning_rate();
-  take(app, {{"lr", concat(rate_test_->suggested),
-              concat("in the middle of the rates at which the loss falls, by ", rate_test_->rates.size(),
-                     " steps of rising ones")}});
+  take(
+      app,
+      {{"lr", concat(rate_test_->suggested),
+        concat("the largest that the loss still falls with, by ", rate_test_->rates.size(), " steps of rising ones")}});
 }
 
 void TrainPlan::fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself) {
