@@ -43,14 +43,14 @@ std::map<int64_t, double> votes_of(int64_t row, const Matrix& embeddings, std::s
 
 LabelScore score_of(int64_t row, int64_t label, const std::map<int64_t, double>& votes) {
   LabelScore score{row, 0, label};
-  double best = 0;
+  double best = -1;
   for (const auto& [other, share] : votes) {
     if (other == label || share <= best) continue;
     best = share;
     score.suggested = other;
   }
   const auto own = votes.find(label);
-  score.score = (own == votes.end() ? 0 : own->second) - best;
+  score.score = (own == votes.end() ? 0 : own->second) - std::max(best, 0.0);
   return score;
 }
 
