@@ -14,14 +14,13 @@
 #include "assemble/core/json.h"
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
+#include "percent.h"
 
 namespace assemble {
 namespace {
 
 constexpr int64_t kTop = 5;
 constexpr size_t kLargestConfusionTable = 24;
-
-std::string percent(double share) { return format_number(100 * share, 2) + " %"; }
 
 std::string confusion_table(const ClassificationResult& result, const std::vector<std::string>& class_names) {
   std::vector<std::vector<std::string>> rows{{"true \\ predicted"}};
@@ -46,8 +45,6 @@ double mean_of_classes(size_t classes, const Measure& measure) {
   }
   return sum / static_cast<double>(measured);
 }
-
-std::string percent_or_dash(double share) { return std::isnan(share) ? "-" : percent(share); }
 
 }  // namespace
 
@@ -250,8 +247,8 @@ nlohmann::ordered_json to_json(const ClassificationResult& result, const std::ve
 std::string to_text(const ClassificationResult& result, const std::vector<std::string>& class_names) {
   std::string text = format_table(
       {{"images", "top-1", "top-5", "balanced", "ECE", "loss"},
-       {std::to_string(result.images), percent(result.top1), percent(result.top5), percent(result.balanced_accuracy()),
-        format_number(result.ece, 4), format_number(result.loss, 4)}});
+       {std::to_string(result.images), percent_or_dash(result.top1), percent_or_dash(result.top5),
+        percent_or_dash(result.balanced_accuracy()), format_number(result.ece, 4), format_number(result.loss, 4)}});
   std::vector<std::vector<std::string>> rows{{"class", "images", "accuracy", "precision", "F1"}};
   for (size_t c = 0; c < class_names.size(); ++c) {
     const std::vector<int64_t>& row = result.confusion[c];

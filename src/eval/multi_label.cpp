@@ -11,6 +11,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/data/imagenet_classes.h"
+#include "percent.h"
 
 namespace assemble {
 namespace {
@@ -41,8 +42,6 @@ double mean_over(const std::vector<MultiLabelResult::ClassMeasures>& classes,
   }
   return sum / static_cast<double>(measured);
 }
-
-std::string percent_or_dash(double share) { return std::isnan(share) ? "-" : format_number(100 * share, 2) + " %"; }
 
 }  // namespace
 

@@ -47,7 +47,7 @@ class ClassificationMeter {
   /// Adds what another meter of as many classes counted, as sums() wrote it. Counts of parts add up to those of the
   /// whole exactly, mean loss and confidence but for rounding.
   /// @throws InputError for other text
-  void add_sums(const std::string& json, const std::string& where);
+  void add_sums(const std::string& text, const std::string& where);
   std::string sums() const;
   /// @throws InputError when no image was added
   ClassificationResult result() const;

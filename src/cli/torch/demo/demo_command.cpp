@@ -25,21 +25,11 @@ constexpr const char* kLadder = "ladders/demo.toml";
 constexpr int64_t kParts = 8;
 
 /// Every `parts`-th sample of another data set, which must outlive them, from the sample `part` on.
-class Part : public Dataset {
- public:
-  Part(const Dataset& whole, int64_t part, int64_t parts) : whole_(whole), part_(part), parts_(parts) {}
-  int64_t size() const override { return (whole_.size() - part_ + parts_ - 1) / parts_; }
-  Sample read(int64_t index) const override { return whole_.read(place(index)); }
-  int64_t label(int64_t index) const override { return whole_.label(place(index)); }
-  const std::vector<std::string>& class_names() const override { return whole_.class_names(); }
-  std::string where() const override { return whole_.where(); }
-
- private:
-  int64_t place(int64_t index) const { return part_ + index * parts_; }
-
-  const Dataset& whole_;
-  int64_t part_, parts_;
-};
+ChosenSamples part_of(const Dataset& whole, int64_t part, int64_t parts) {
+  std::vector<int64_t> places;
+  for (int64_t place = part; place < whole.size(); place += parts) places.push_back(place);
+  return {whole, std::move(places)};
+}
 
 nlohmann::ordered_json share_or_null(const std::optional<double>& percent) {
   return number_or_null(percent ? std::optional(*percent / 100) : std::nullopt);
@@ -173,14 +163,14 @@ class DemoCommand : public Subcommand {
     std::vector<PerturbationResults> perturbations;
     std::vector<ClassificationResult> classifications;
     for (int64_t p = 0; p < parts; ++p) {
-      const Part images(*result.validation, p, parts);
+      const ChosenSamples images = part_of(*result.validation, p, parts);
       Loader loader(images, measured.loader);
       classifications.push_back(evaluate(measured.network, measured.outputs, loader));
-      const Part corrupted(*source.dataset, p, parts);
+      const ChosenSamples corrupted = part_of(*source.dataset, p, parts);
       CorruptionSource part = source;
       part.dataset = &corrupted;
       measure_corruptions(measured, part, corruptions[static_cast<size_t>(p)], [] {});
-      const Part firsts(first_frames, p, parts);
+      const ChosenSamples firsts = part_of(first_frames, p, parts);
       perturbations.push_back(measure_flips(
           network, {.dataset = &firsts, .options = {.resize = draw_.side, .crop = draw_.side, .seed = draw_.seed}}));
     }
