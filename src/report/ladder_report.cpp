@@ -19,7 +19,12 @@ std::string ladder_charts(const LadderPage& page) {
 
 std::string text_tables(const std::vector<TextTable>& tables) {
   std::string html;
-  for (const TextTable& shown : tables) html += paragraph(shown.text) + table(shown.rows);
+  for (const TextTable& shown : tables) {
+    html += paragraph(shown.text);
+    if (!shown.rows.empty()) html += table(shown.rows);
+    if (shown.more.empty()) continue;
+    html += concat("<p><a href=\"", escape(shown.more), "\">", escape(shown.more), "</a> shows them.</p>\n");
+  }
   return html;
 }
 

@@ -169,7 +169,7 @@ void RunFolder::lock() {
 void RunFolder::remove_run() const {
   static const std::regex of_run(
       "(checkpoint|checkpoint-[0-9]+|last|best|epoch-[0-9]+-.*)\\.safetensors|metrics\\.jsonl|summary(\\.[0-9]+)?\\."
-      "csv|config\\.toml|report\\.html|split\\.csv|"
+      "csv|config\\.toml|report\\.html|data\\.html|split\\.csv|"
       "environment\\.json|trace\\.json|events\\.out\\.tfevents\\..*");
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder_)) {

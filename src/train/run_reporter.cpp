@@ -9,7 +9,6 @@
 #include "assemble/core/text.h"
 #include "assemble/eval/explain.h"
 #include "assemble/models/model_file.h"
-#include "assemble/report/report.h"
 #include "assemble/train/run_folder.h"
 #include "assemble/train/trainer.h"
 
@@ -77,7 +76,8 @@ void RunReporter::on_end(Trainer& trainer) {
       what_was_trained(trainer), concat("The same run once more: assemble train --config ", folder_.string(),
                                         "/config.toml --out ANOTHER_FOLDER")};
   const std::vector<TrainingPoint> points = points_of(folder_, trainer.state().metric);
-  const std::vector<TextTable> tables{times_of(trainer.times())};
+  std::vector<TextTable> tables{times_of(trainer.times())};
+  tables.insert(tables.end(), tables_.begin(), tables_.end());
   const std::vector<std::string>& classes = trainer.card().class_names;
   write_file(folder_ / "report.html", last.multi_label
                                           ? multi_label_report({.title = title,

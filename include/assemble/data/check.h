@@ -154,10 +154,14 @@ struct Finding {
   std::string title;
   std::string advice;                        ///< what to do about it
   std::vector<std::vector<Picture>> groups;  ///< images that belong together; of other kinds one an image
+  bool spoils_figures = false;               ///< what is measured on the set is not to be trusted
 };
 
 /// Kinds of which something was found, the gravest first. A group of duplicates stands under the gravest that it is.
 std::vector<Finding> findings_of(const CheckResult& result);
+
+/// Findings as rows of a table below their head: what, images, groups where they are of groups, an example.
+std::vector<std::vector<std::string>> table_of(const std::vector<Finding>& findings, const CheckResult& result);
 
 /// An image that a cleaned data set goes without.
 struct LeftOut {

@@ -189,7 +189,7 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& directory, Split split, Cl
 /// A part of a data set as it lies there.
 struct OpenSplit {
   std::optional<Split> split;  ///< nothing: the images are of none
-  std::unique_ptr<Dataset> images;
+  std::shared_ptr<Dataset> images;
 };
 
 /// Opens every split there is, in their order, each with the classes that it has itself (ClassRule::kOwn); folders or

@@ -65,10 +65,11 @@ struct LadderFigure {
   std::vector<std::optional<double>> reaches;  ///< of their 95 % intervals, to both sides
 };
 
-/// A table with a line of text above it. Its first row is the header.
+/// A table with a line of text above it. Its first row is the header; without rows there is the text alone.
 struct TextTable {
   std::string text;
   std::vector<std::vector<std::string>> rows;
+  std::string more = {};  ///< a page beside this one that shows what the rows count; empty: none
 };
 
 /// What ladder_report() shows.

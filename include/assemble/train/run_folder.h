@@ -53,6 +53,8 @@ class RunFolder {
   fs::path newest_checkpoint() const;
   /// Which image was of which split, where the run made the splits (assemble/data/label_file.h).
   static fs::path split_file(const fs::path& folder) { return folder / "split.csv"; }
+  /// The page that shows what is odd about the images.
+  static fs::path data_page(const fs::path& folder) { return folder / "data.html"; }
   fs::path last() const { return folder_ / "last.safetensors"; }
   fs::path best() const { return folder_ / "best.safetensors"; }
 

@@ -24,11 +24,12 @@ namespace assemble {
 class RunObservers {
  public:
   /// @param folder must outlive it
-  RunObservers(RunFolder& folder, const TrainOptions& options)
+  /// @param tables that the page of the run shows
+  RunObservers(RunFolder& folder, const TrainOptions& options, std::vector<TextTable> tables = {})
       : keeper_(folder.path(), options.keep_best, options.keep_every_evaluation),
         recorder_(folder, keeper_),
         visuals_(folder),
-        reporter_(folder.path()),
+        reporter_(folder.path(), std::move(tables)),
         profile_(folder.path() / "trace.json") {}
 
   std::vector<TrainObserver*> all() {

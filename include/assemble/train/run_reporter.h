@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <vector>
+
 #include "assemble/core/file.h"
+#include "assemble/report/report.h"
 #include "assemble/train/observer.h"
 
 namespace assemble {
@@ -11,11 +14,14 @@ namespace assemble {
 class RunReporter : public TrainObserver {
  public:
   /// @param folder of the run, in which RunRecorder writes summary.csv
-  explicit RunReporter(fs::path folder) : folder_(std::move(folder)) {}
+  /// @param tables about the run that its page shows beside its own
+  explicit RunReporter(fs::path folder, std::vector<TextTable> tables = {})
+      : folder_(std::move(folder)), tables_(std::move(tables)) {}
   void on_end(Trainer& trainer) override;
 
  private:
   fs::path folder_;
+  std::vector<TextTable> tables_;
 };
 
 }  // namespace assemble

@@ -110,15 +110,7 @@ class CheckCommand : public Subcommand {
       text += concat(split.name, ": ", split.images, ", ", split.source, "\n");
       for (const std::string& defect : split.defects) text += concat("  damage: ", one_line(defect), "\n");
     }
-    std::vector<std::vector<std::string>> rows{{"found", "images", "groups", "for example"}};
-    for (const Finding& finding : findings_of(result)) {
-      size_t images = 0;
-      for (const auto& group : finding.groups) images += group.size();
-      const bool of_groups = images > finding.groups.size();
-      const Finding::Picture& first = finding.groups.front().front();
-      rows.push_back({finding.title, std::to_string(images), of_groups ? std::to_string(finding.groups.size()) : "",
-                      result.images[static_cast<size_t>(first.image)].name});
-    }
+    const std::vector<std::vector<std::string>> rows = table_of(findings_of(result), result);
     text += rows.size() > 1 ? "\n" + format_table(rows) : "\nnothing odd about the images\n";
     for (const ImageFault fault : result.of_most) {
       text += concat("most images are ", kImageFaults.name(fault), ": taken as the nature of the set\n");

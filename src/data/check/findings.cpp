@@ -12,6 +12,7 @@ struct Words {
   const char* kind;
   const char* title;
   const char* advice;
+  bool spoils_figures = false;
 };
 
 constexpr Words kOfGroups[] = {
@@ -20,7 +21,8 @@ constexpr Words kOfGroups[] = {
      "of them."},
     {"leaks", "The same image in several splits",
      "What is measured on images that were trained on says nothing. A cleaned copy is without those in the earlier "
-     "splits, so that measures stay comparable."},
+     "splits, so that measures stay comparable.",
+     /*spoils_figures=*/true},
     {"duplicates", "Identical images", "They count more than others. A cleaned copy keeps one of each group."},
     {"near_duplicates", "Nearly identical images",
      "Compressed anew, scaled, cropped or mirrored. They count more than others; a cleaned copy keeps one of each "
@@ -68,7 +70,7 @@ const char* kind_of(const DuplicateGroup& group) {
 }
 
 Finding of_groups(const CheckResult& result, const Words& words) {
-  Finding finding{words.kind, words.title, words.advice, {}};
+  Finding finding{words.kind, words.title, words.advice, {}, words.spoils_figures};
   for (const DuplicateGroup& group : result.duplicates) {
     if (kind_of(group) == std::string_view(words.kind)) finding.groups.push_back(pictures_of(group, result));
   }
@@ -103,6 +105,19 @@ std::vector<Finding> findings_of(const CheckResult& result) {
   for (const Words& words : kOfFaults) findings.push_back(of_faults(result, words));
   std::erase_if(findings, [](const Finding& finding) { return finding.groups.empty(); });
   return findings;
+}
+
+std::vector<std::vector<std::string>> table_of(const std::vector<Finding>& findings, const CheckResult& result) {
+  std::vector<std::vector<std::string>> rows{{"found", "images", "groups", "for example"}};
+  for (const Finding& finding : findings) {
+    size_t images = 0;
+    for (const auto& group : finding.groups) images += group.size();
+    const bool of_groups = images > finding.groups.size();
+    const Finding::Picture& first = finding.groups.front().front();
+    rows.push_back({finding.title, std::to_string(images), of_groups ? std::to_string(finding.groups.size()) : "",
+                    result.images[static_cast<size_t>(first.image)].name});
+  }
+  return rows;
 }
 
 }  // namespace assemble

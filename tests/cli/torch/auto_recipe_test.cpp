@@ -71,7 +71,9 @@ TEST(AutoRecipe, EpochsFitTheTimeAndEndWhereTheyBringLittle) {
   EXPECT_EQ(schedule_value(some, 0, "epochs"), "1");
   EXPECT_EQ(schedule_value(some, 55, "epochs"), "55");
   EXPECT_EQ(schedule_value(some, 55, "warmup-epochs"), "2.75");
-  EXPECT_EQ(schedule_value(some, 55, "eval-every"), "2");
+  EXPECT_EQ(schedule_value(some, 7, "eval-every"), "1");
+  EXPECT_EQ(schedule_value(some, 20, "eval-every"), "1");
+  EXPECT_EQ(schedule_value(some, 55, "eval-every"), "3");
   EXPECT_EQ(schedule_value(some, 5000, "epochs"), "400");
   EXPECT_EQ(schedule_value(task(1000000, 500, 10), 5000, "epochs"), "40");
 }

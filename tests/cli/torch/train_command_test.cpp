@@ -74,6 +74,31 @@ TEST(TrainCommand, WithoutAFolderItTakesANewOneNamedAsTheData) {
   }
 }
 
+TEST(TrainCommand, WhatIsOddAboutTheImagesIsInThePageOfTheRun) {
+  const test::TemporaryFolder folder;
+  const fs::path data = folder / "photos";
+  fs::copy(test::drawn_data(), data, fs::copy_options::recursive);
+  fs::copy_file(data / "train/dotted disc/00000.png", data / "validation/dotted disc/copied.png");
+  const auto train = [&](const std::string& run, const std::string& most) {
+    return run_command({"train", "--data", data.string(), "--out", (folder / run).string(), "--arch", "resnet50+w4",
+                        "--epochs", "1", "--batch-size", "8", "--preprocessing", "imagenet_32a", "--threads", "1",
+                        "--check-images", most});
+  };
+  const std::string warning = "1 × The same image in several splits, for example train/dotted disc/00000.png";
+  const CommandResult checked = train("checked", "10000");
+  ASSERT_EQ(checked.exit_code, 0) << checked.standard_error;
+  EXPECT_THAT(checked.standard_error, HasSubstr(warning));
+  const std::string page = test::read_text(folder / "checked/report.html");
+  EXPECT_THAT(page, HasSubstr("The same image in several splits"));
+  EXPECT_THAT(page, HasSubstr("<a href=\"data.html\">"));
+  EXPECT_THAT(test::read_text(folder / "checked/data.html"), HasSubstr("copied.png"));
+
+  const CommandResult unchecked = train("unchecked", "10");
+  ASSERT_EQ(unchecked.exit_code, 0) << unchecked.standard_error;
+  EXPECT_THAT(unchecked.standard_error, testing::Not(HasSubstr("several splits")));
+  EXPECT_FALSE(fs::exists(folder / "unchecked/data.html"));
+}
+
 TEST(TrainCommand, NamesInLatin1LoseNoTraining) {
   const test::TemporaryFolder folder;
   const std::vector<std::string>& names = drawn_classes();

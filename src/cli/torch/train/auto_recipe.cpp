@@ -181,8 +181,8 @@ std::vector<ChosenOption> choose_schedule(const TrainingTask& task, int64_t in_t
   choice.set("warmup-epochs", format_number(static_cast<double>(epochs) / 20, 2), "a twentieth of them");
   choice.set("ema", format_number(std::clamp(1 - 10 / std::max(steps, 1.), 0.9, 0.9998), 4),
              "weights are averaged over about a tenth of the run");
-  choice.set("eval-every", concat(std::max<int64_t>(1, epochs / kEvaluations)),
-             concat(kEvaluations, " evaluations, or a few more"));
+  choice.set("eval-every", concat((epochs + kEvaluations - 1) / kEvaluations),
+             concat("at most ", kEvaluations, " evaluations"));
   return std::move(choice).options();
 }
 

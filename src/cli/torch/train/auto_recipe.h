@@ -34,7 +34,7 @@ struct ChosenOption {
 /// As a configuration file has them.
 std::string to_toml(const std::vector<ChosenOption>& options);
 
-/// Evaluations of a run whose schedule was chosen, or a few more.
+/// The most evaluations of a run whose schedule was chosen: fewer epochs are each followed by one.
 inline constexpr int64_t kEvaluations = 20;
 
 /// What images for which any number of classes may be right call for.

@@ -8,6 +8,7 @@
 #include "common/config.h"
 #include "common/flags.h"
 #include "common/interrupt.h"
+#include "common/numbers.h"
 #include "torch/commands.h"
 #include "torch/train/launch.h"
 #include "torch/train/ranks_options.h"
@@ -46,6 +47,11 @@ class TrainCommand : public Subcommand {
     job_.declare(app);
     plan_.declare(app);
     ranks_.declare(app);
+    app.add_option("--check-images", check_images_,
+                   "Data sets of up to so many images are looked over before the run, as `dataset check` does; the "
+                   "run's page says what was found. 0: none")
+        ->transform(at_least(0))
+        ->configurable(false);
     app.add_flag("--resume", job_.resume, "Go on from the run folder's checkpoint")->configurable(false);
     app.add_flag("--overwrite", overwrite_, "Remove the run that the folder holds, and begin anew")
         ->configurable(false);
@@ -67,6 +73,9 @@ class TrainCommand : public Subcommand {
       return launch_processes(ranks_.processes, interrupt.token());
     }
     const Ranks place = ranks_.place();
+    const TrainJob::Splits& images = job_.splits();
+    const bool are_few = images.train->size() + images.validation->size() <= check_images_;
+    if (place.rank == 0 && are_few) job_.check_images();  // before the others are waited for
     const TrainResult result = place.world == 1 ? job_.run(app(), overwrite_) : train_as(place);
     if (place.rank == 0) report(result);
     if (result.interrupted && !InterruptGuard::was_keyboard()) throw_stopped();
@@ -140,6 +149,7 @@ class TrainCommand : public Subcommand {
   }
 
   bool overwrite_ = false;
+  int64_t check_images_ = 10000;  // a minute's work, with photos
   CLI::App* declared_ = nullptr;
   TrainJob job_;
   TrainPlan plan_;

@@ -113,6 +113,8 @@ TrainJob::Splits TrainJob::split_whole(const std::vector<OpenSplit>& whole) cons
   return made;
 }
 
+void TrainJob::check_images() { findings_ = check_data(data, splits().train, splits().validation); }
+
 TrainOptions TrainJob::options_of(const Communicator& ranks, int on_this_machine) const {
   TrainOptions options = flags_.options();
   const int share = std::max(available_cores() / on_this_machine, 1);
@@ -169,11 +171,14 @@ TrainResult TrainJob::train(const CLI::App& app, bool overwrite, TrainOptions op
   const fs::path config_file = folder.path() / "config.toml";
   if (resume) options.resume = folder.newest_checkpoint();
   if (resume && fs::exists(options.resume)) refuse_changes(config_file, config);
-  RunObservers observers(folder, options);
+  RunObservers observers(folder, options, findings_ ? std::vector{findings_->table} : std::vector<TextTable>());
   Trainer trainer(*train, *validation, options, observers.all(), ranks);
   if (overwrite) folder.remove_run();
   folder.write_environment({"assemble", "train", "--config", config_file.string()});
   folder.write_config(config);
+  if (findings_ && !findings_->page.empty()) {
+    write_file(RunFolder::data_page(folder.path()), std::string_view(findings_->page));
+  }
   if (!made.empty()) {
     const fs::path file = RunFolder::split_file(folder.path());
     write_file(file, std::string_view(made));

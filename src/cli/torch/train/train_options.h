@@ -4,11 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "assemble/data/label_file.h"
 #include "assemble/train/trainer.h"
+#include "torch/train/data_check.h"
 #include "torch/train/find_lr.h"
 
 namespace assemble::cli {
@@ -66,7 +68,7 @@ class TrainJob {
                   int on_this_machine = 1) const;
 
   struct Splits {
-    std::unique_ptr<Dataset> train, validation;
+    std::shared_ptr<Dataset> train, validation;
     std::string made;  ///< where the data set has none: a label file that says what each image was drawn for
   };
   /// The data set, which is opened once. Images without splits are split, as the run that is resumed had them. @throws
@@ -81,6 +83,9 @@ class TrainJob {
   std::function<double(const std::string& arch, int side)> training_speed() const;
   /// The learning rate that suits the run. Nothing is written. @throws RunError when it is interrupted, or none does
   LearningRateTest find_learning_rate() const;
+
+  /// Looks over the images, and what is found goes into the page of the run. Nothing is written before the run.
+  void check_images();
 
   std::string data;
   std::string out;
@@ -98,6 +103,7 @@ class TrainJob {
   TrainFlags flags_;
   double validation_share_ = 0.1;
   mutable Splits splits_;
+  std::optional<DataFindings> findings_;
 };
 
 }  // namespace assemble::cli

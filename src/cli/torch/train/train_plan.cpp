@@ -137,8 +137,9 @@ void TrainPlan::fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself) {
   seconds_an_epoch_ = job.seconds_an_epoch();
   const double most = 60 * task_.minutes / *seconds_an_epoch_;
   const double evaluation = evaluation_in_epochs(job);
-  const double trained = by_itself ? most - static_cast<double>(kEvaluations) * evaluation
-                                   : most / (1 + evaluation / static_cast<double>(job.options().eval_every));
+  const auto every = static_cast<double>(by_itself ? 1 : job.options().eval_every);
+  double trained = most / (1 + evaluation / every);
+  if (by_itself) trained = std::max(trained, most - static_cast<double>(kEvaluations) * evaluation);
   const auto in_time = static_cast<int64_t>(std::max(trained, 1.));
   std::vector<ChosenOption> schedule{{"epochs", concat(in_time), concat("as many as fit ", task_.minutes, " minutes")}};
   if (by_itself) schedule = choose_schedule(task_, in_time);
