@@ -263,7 +263,7 @@ class DeadQuantise : public testing::Test {
     }
   }
 
-  RandomImages noise_{4, 32, 1};
+  RandomImages noise_{2, 32, 1};
 };
 
 TEST_F(DeadQuantise, FiltersKeepTheirBiases) {

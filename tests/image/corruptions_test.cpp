@@ -124,16 +124,19 @@ TEST(Corruptions, RandomOnesHaveTheGeneratorsMeanDeviationAndPsnr) {
   const Image clean = golden_tile(0, 0);
   const auto golden = nlohmann::json::parse(test::read_text(test::stored_golden("corruptions.json")));
   ASSERT_EQ(golden.size(), 10u);
+  // Sanitizers look at the code, which a few images show as well: means of fewer are less certain.
+  const int fewer = test::is_sanitized() ? 9 : 1;
+  const double looser = std::sqrt(fewer);
   for (const auto& [name, rows] : golden.items()) {
     for (int severity = 1; severity <= kCorruptionSeverities; ++severity) {
       const nlohmann::json& expected = rows.at(static_cast<size_t>(severity - 1));
-      const Measures result = measure(clean, name, severity, name == "fog" ? 3000 : 300);
+      const Measures result = measure(clean, name, severity, (name == "fog" ? 3000 : 300) / fewer);
       const auto off = [&](const char* key, double value) { return value / expected.at(key).get<double>() - 1; };
       std::cout << name << " " << severity << ": mean " << off("mean", result.mean) << " deviation "
                 << off("deviation", result.deviation) << " PSNR " << off("psnr", result.psnr) << "\n";
-      EXPECT_NEAR(off("mean", result.mean), 0, 0.02) << name << " " << severity;
-      EXPECT_NEAR(off("deviation", result.deviation), 0, 0.02) << name << " " << severity;
-      EXPECT_NEAR(off("psnr", result.psnr), 0, 0.03) << name << " " << severity;
+      EXPECT_NEAR(off("mean", result.mean), 0, 0.02 * looser) << name << " " << severity;
+      EXPECT_NEAR(off("deviation", result.deviation), 0, 0.02 * looser) << name << " " << severity;
+      EXPECT_NEAR(off("psnr", result.psnr), 0, 0.03 * looser) << name << " " << severity;
     }
   }
 }

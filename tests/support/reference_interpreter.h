@@ -68,13 +68,14 @@ inline Value convolve(const ops::Convolution& conv, const Value& in, const std::
                 filters = weight.size(0) / conv.groups;
   return map_of(shape, [&](int64_t out, int64_t y, int64_t x) {
     double sum = conv.bias.defined() ? static_cast<double>(conv.bias.values()[static_cast<size_t>(out)]) : 0;
+    const auto taps = weight.row(out);
     size_t tap = 0;
     for (int64_t c = out / filters * per_group; c < (out / filters + 1) * per_group; ++c) {
       for (int64_t dy = 0; dy < height; ++dy) {
         for (int64_t dx = 0; dx < width; ++dx, ++tap) {
           const int64_t from_y = y * conv.stride + dy - conv.padding.top;
           const int64_t from_x = x * conv.stride + dx - conv.padding.left;
-          if (in.inside(from_y, from_x)) sum += weight.row(out)[tap] * in.at(c, from_y, from_x);
+          if (in.inside(from_y, from_x)) sum += taps[tap] * in.at(c, from_y, from_x);
         }
       }
     }
