@@ -88,6 +88,7 @@ TEST(AutoRecipe, FineTuningSeesImagesAsTheModelDid) {
   EXPECT_EQ(recipe_value(tuning, "preprocessing"), "\"inception_160\"");
   EXPECT_EQ(recipe_value(tuning, "deviation"), "[255, 255, 255]");
   EXPECT_EQ(recipe_value(tuning, "lr"), "0.01");
+  EXPECT_EQ(recipe_value(tuning, "min-area"), "0.4");
   EXPECT_EQ(schedule_value(tuning, 5000, "epochs"), "100");
 }
 

@@ -116,6 +116,7 @@ std::vector<ChosenOption> choose_tuning(const TrainingTask& task) {
   }
   choice.set("lr", "0.01", "a tenth of that from scratch: the features are there already");
   choice.set("weight-decay", "5e-4");
+  choice.set("min-area", "0.4", "the features are those of whole views: small crops unlearn them");
   choose_batch_options(choice, task);
   return std::move(choice).options();
 }
