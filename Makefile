@@ -2,8 +2,8 @@
 # The one entry point for development. CMake does the building (CMakePresets.json); scripts/ holds the steps.
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build runtime demo test ci docs site format lint lint-changed lint-all races fuzz bench install \
-        clean
+.PHONY: help bootstrap build runtime demo test ci docs site format lint lint-changed lint-all race-program races fuzz bench \
+        install clean
 
 prefix ?= /usr/local
 OUT ?= runs/demo
@@ -56,8 +56,10 @@ lint-all:  ## The same with every source: clang-tidy needs half a minute for eac
 	@scripts/bootstrap.sh packages openvino torch lint
 	@scripts/lint.sh all
 
-races: bootstrap  ## Run what starts threads under the thread sanitizer
+race-program: bootstrap
 	@scripts/build.sh release assemble_race_tests
+
+races: race-program  ## Run what starts threads under the thread sanitizer
 	@TSAN_OPTIONS=suppressions=tests/tsan.supp TBB_ENABLE_SANITIZERS=1 build/tests/assemble_race_tests --gtest_brief=1
 
 fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60), one a core
