@@ -15,21 +15,18 @@ torch::Tensor one_hot_labels(const torch::Tensor& labels, int64_t classes) {
 }
 
 torch::Tensor classification_loss(LossType type, const torch::Tensor& logits, const torch::Tensor& labels,
-                                  double smoothing, const SigmoidOptions& sigmoid, const torch::Tensor& class_weights) {
-  const torch::Tensor logits_f32 = logits.to(torch::kFloat32);
-  const torch::Tensor weights = class_weights.defined() ? labels.matmul(class_weights).unsqueeze(1) : torch::Tensor();
+                                  double smoothing, const SigmoidOptions& sigmoid, const torch::Tensor& log_priors) {
+  torch::Tensor logits_f32 = logits.to(torch::kFloat32);
+  if (log_priors.defined()) logits_f32 = logits_f32 + log_priors;
   if (type == LossType::kSigmoid && sigmoid.divisor == SigmoidDivisor::kLabels) {
-    const torch::Tensor losses =
-        torch::binary_cross_entropy_with_logits(logits_f32, labels, weights, {}, at::Reduction::Sum);
-    return losses / labels.sum().clamp_min(1);
+    return torch::binary_cross_entropy_with_logits(logits_f32, labels, {}, {}, at::Reduction::Sum) /
+           labels.sum().clamp_min(1);
   }
   const double classes = static_cast<double>(logits.size(1));
   torch::Tensor targets = smoothing > 0 ? labels * (1 - smoothing) + smoothing / classes : labels;
-  if (type != LossType::kSigmoid) {
-    return soft_cross_entropy(logits_f32, weights.defined() ? targets * weights : targets);
-  }
+  if (type != LossType::kSigmoid) return soft_cross_entropy(logits_f32, targets);
   if (sigmoid.target_threshold > 0) targets = targets.gt(sigmoid.target_threshold).to(targets.dtype());
-  return torch::binary_cross_entropy_with_logits(logits_f32, targets, weights, {}, at::Reduction::Mean);
+  return torch::binary_cross_entropy_with_logits(logits_f32, targets, {}, {}, at::Reduction::Mean);
 }
 
 torch::Tensor jensen_shannon(const torch::Tensor& logits) {

@@ -79,6 +79,10 @@ void TrainOptions::check() const {
   }
   require_below_1(label_smoothing, "`label_smoothing`");
   require_below_1(sigmoid.target_threshold, "`sigmoid.target_threshold`");
+  if (balance == ClassBalance::kLoss && loss == LossType::kSigmoid) {
+    throw UsageError("`balance`", "loss goes by shares of classes that exclude each other, as those of sigmoid do not",
+                     "use `balance` sampling, or the softmax loss");
+  }
   require(cosine_scale > 0 && std::isfinite(cosine_scale), "`cosine_scale`", "more than 0");
   require(arcface_margin >= 0 && arcface_margin < kLargestMargin, "`arcface_margin`",
           concat("radians, 0 <= value < ", kLargestMargin));

@@ -178,7 +178,7 @@ void Trainer::pass(const LabelledBatch& batch, bool synchronise, StepReport& sum
             ? arcface_logits(logits, batch.labels, options_.cosine_scale, options_.arcface_margin)
             : logits;
     loss = classification_loss(options_.loss, judged, batch.labels, options_.label_smoothing, options_.sigmoid,
-                               class_weights_);
+                               log_priors_);
     cross_entropy = loss.detach();
     if (views.defined()) loss = loss + options_.jensen_shannon * jensen_shannon(views);
     if (options_.kd_temperature > 0) {

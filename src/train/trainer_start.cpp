@@ -280,7 +280,7 @@ void Trainer::start() {
   }
   loader_ = std::make_unique<Loader>(train_, loader_options(options_, *ranks_, true));
   if (options_.balance == ClassBalance::kLoss) {
-    class_weights_ = torch::tensor(class_weights(all_labels(train_), card_.classes())).to(options_.device);
+    log_priors_ = torch::tensor(log_priors(all_labels(train_), card_.classes())).to(options_.device);
   }
   model_->freeze(options_.freeze);
   optimizer_ = make_optimizer(parameters_to_train(), options_);

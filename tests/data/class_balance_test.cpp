@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -24,20 +25,17 @@ std::vector<BalancedPlace> order_of(const std::vector<int64_t>& labels, int64_t 
   return balanced_order(labels, classes, random);
 }
 
-TEST(ClassBalance, WeightsAreInverseToTheRootOfTheImages) {
+TEST(ClassBalance, PriorsAreLogarithmsOfTheShares) {
   const std::vector<int64_t> labels{0, 0, 0, 0, 0, 0, 2, 2, 3};
-  const std::vector<float> weights = class_weights(labels, 4);
-  EXPECT_FLOAT_EQ(weights[0], 0.75543971f);
-  EXPECT_EQ(weights[1], 0);
-  EXPECT_FLOAT_EQ(weights[2], 1.30845996f);
-  EXPECT_FLOAT_EQ(weights[3], 1.85044182f);
-  float mean = 0;
-  for (const int64_t label : labels) mean += weights[static_cast<size_t>(label)] / 9;
-  EXPECT_FLOAT_EQ(mean, 1);
+  const std::vector<float> priors = log_priors(labels, 4);
+  EXPECT_FLOAT_EQ(priors[0], -0.51082562f);  // 6 of 10: a class without images counts as one with one
+  EXPECT_FLOAT_EQ(priors[1], -2.30258509f);
+  EXPECT_FLOAT_EQ(priors[2], -1.60943791f);
+  EXPECT_FLOAT_EQ(priors[3], -2.30258509f);
 }
 
 TEST(ClassBalance, ImagesWithoutALabelCountForNothing) {
-  EXPECT_THAT(class_weights(std::vector<int64_t>{0, -1, 1, -1}, 2), ElementsAre(1, 1));
+  EXPECT_THAT(log_priors(std::vector<int64_t>{0, -1, 1, -1}, 2), ElementsAre(std::log(0.5f), std::log(0.5f)));
   for (const BalancedPlace& place : order_of({0, -1, 1, -1}, 2)) EXPECT_TRUE(place.sample == 0 || place.sample == 2);
   EXPECT_THAT(test::error_of<UsageError>([] { order_of({-1, -1}, 2); }), HasSubstr("`balance`: no image has a label"));
 }

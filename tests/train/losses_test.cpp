@@ -21,19 +21,13 @@ TEST(Losses, SoftmaxIsTheMeanOverTheBatch) {
               (0.40760596 + 1.09861229) / 2, 1e-6);
 }
 
-/// What an image weighs is what its labels weigh together.
-TEST(Losses, ClassWeightsMultiplyEachImagesLoss) {
-  const torch::Tensor weights = torch::tensor({3.f, 1.f, 0.5f});
-  const auto loss = [&](LossType type, const torch::Tensor& labels, const SigmoidOptions& sigmoid = {}) {
-    return classification_loss(type, kLogits, labels, 0, sigmoid, weights).item<double>();
+TEST(Losses, PriorsAreAddedToTheLogits) {
+  const torch::Tensor priors = torch::tensor({0.6f, 0.3f, 0.1f}).log();
+  const auto loss = [&](const torch::Tensor& labels) {
+    return classification_loss(LossType::kSoftmax, kLogits, labels, 0, {}, priors).item<double>();
   };
-  EXPECT_NEAR(loss(LossType::kSoftmax, kLabels), (0.5 * 0.40760596 + 3 * 1.09861229) / 2, 1e-6);
-  const torch::Tensor mixed = torch::tensor({{0.f, 0.5f, 0.5f}, {1.f, 0.f, 0.f}});
-  EXPECT_NEAR(loss(LossType::kSoftmax, mixed), (0.75 * (0.5 * 1.40760596 + 0.5 * 0.40760596) + 3 * 1.09861229) / 2,
-              1e-6);
-  const double first = 1.31326169 + 2.12692801 + 3.04858735 - 3, second = 3 * 0.69314718;
-  EXPECT_NEAR(loss(LossType::kSigmoid, kLabels), (0.5 * first + 3 * second) / 2, 1e-6);
-  EXPECT_NEAR(loss(LossType::kSigmoid, kLabels, {SigmoidDivisor::kClasses, 0}), (0.5 * first + 3 * second) / 6, 1e-6);
+  EXPECT_NEAR(loss(kLabels), (1.07009279 + 0.51082562) / 2, 1e-6);
+  EXPECT_NEAR(loss(torch::tensor({{0.f, 0.5f, 0.5f}, {1.f, 0.f, 0.f}})), (1.02078664 + 0.51082562) / 2, 1e-6);
 }
 
 TEST(Losses, SmoothingSpreadsTheLabelOverAllClasses) {

@@ -14,7 +14,7 @@ namespace assemble {
 /// What makes up for classes with fewer images than others.
 enum class ClassBalance {
   kNone,
-  kLoss,      ///< the loss of an image weighs class_weights() of its class
+  kLoss,      ///< the loss is that of the logits and log_priors()
   kSampling,  ///< an epoch shows every class as often as any other: balanced_order()
 };
 
@@ -24,9 +24,10 @@ inline constexpr auto kClassBalances = choices<ClassBalance>(
 /// Labels of all samples. Those that are not known without their record are read; of samples that cannot be read: -1.
 std::vector<int64_t> all_labels(const Dataset& dataset);
 
-/// One over the square root of the images of each class, scaled so that the mean over all images is 1; 0 for a class
-/// without images. One over the images themselves would let single images of rare classes throw the weights about.
-std::vector<float> class_weights(std::span<const int64_t> labels, int64_t classes);
+/// The natural logarithm of the share that each class has of the images; a class without images counts as one with one.
+/// Added to the logits while training, and left out afterwards, they make the network's answers those of a set in which
+/// all classes are equally frequent (logit adjustment, arXiv 2007.07314, eq. 10 with τ = 1).
+std::vector<float> log_priors(std::span<const int64_t> labels, int64_t classes);
 
 /// A place of an epoch's order.
 struct BalancedPlace {

@@ -34,12 +34,11 @@ torch::Tensor one_hot_labels(const torch::Tensor& labels, int64_t classes);
 /// same t. Reference: losses/cls_losses.py, timm/loss/binary_cross_entropy.py.
 /// @param logits [N, C], any floating type
 /// @param labels [N, C], one-hot, of several labels (sigmoid) or mixed
-/// @param class_weights [C]: each image's loss is multiplied by labels · class_weights (see class_weights());
-/// undefined:
-///        all weigh 1
+/// @param log_priors [C], added to the logits: log_priors() for ClassBalance::kLoss, of the softmax losses; undefined:
+///        nothing is
 torch::Tensor classification_loss(LossType type, const torch::Tensor& logits, const torch::Tensor& labels,
                                   double smoothing, const SigmoidOptions& sigmoid = {},
-                                  const torch::Tensor& class_weights = {});
+                                  const torch::Tensor& log_priors = {});
 
 /// Jensen-Shannon divergence of what a network says of three views of each image (AugMix, arXiv 1912.02781), mean over
 /// the batch: ⅓ Σ KL(p_v ‖ mean of p) with the mean at least 1e-7, as published.

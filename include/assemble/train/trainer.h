@@ -152,7 +152,7 @@ class Trainer {
   Arch arch_;
   ModelCard card_;
   Classifier model_;
-  torch::Tensor class_weights_;  // under ClassBalance::kLoss
+  torch::Tensor log_priors_;  // under ClassBalance::kLoss
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Validator> validator_;
   std::unique_ptr<Optimizer> optimizer_;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/data/class_balance.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "assemble/core/error.h"
 
@@ -35,21 +37,18 @@ std::vector<int64_t> all_labels(const Dataset& dataset) {
   return labels;
 }
 
-std::vector<float> class_weights(std::span<const int64_t> labels, int64_t classes) {
+std::vector<float> log_priors(std::span<const int64_t> labels, int64_t classes) {
   std::vector<int64_t> counts(static_cast<size_t>(classes));
   for (const int64_t label : labels) {
     if (label >= 0 && label < classes) ++counts[static_cast<size_t>(label)];
   }
-  double images = 0, roots = 0;
-  for (const int64_t count : counts) {
-    images += static_cast<double>(count);
-    roots += std::sqrt(static_cast<double>(count));
-  }
-  std::vector<float> weights(counts.size());
-  for (size_t c = 0; c < counts.size(); ++c) {
-    if (counts[c] > 0) weights[c] = static_cast<float>(images / (roots * std::sqrt(static_cast<double>(counts[c]))));
-  }
-  return weights;
+  for (int64_t& count : counts) count = std::max<int64_t>(count, 1);
+  const auto images = static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
+  std::vector<float> priors(counts.size());
+  std::ranges::transform(counts, priors.begin(), [&](int64_t count) {
+    return static_cast<float>(std::log(static_cast<double>(count) / images));
+  });
+  return priors;
 }
 
 std::vector<BalancedPlace> balanced_order(std::span<const int64_t> labels, int64_t classes, Random& random) {

@@ -37,7 +37,7 @@ DataFindings check_data(const std::string& path, const std::shared_ptr<Dataset>&
                        ": `assemble dataset check` shows them"));
   }
   if (found.empty()) {
-    return {{concat("Nothing odd was found about the ", result.images.size(), " images of the data set.")}, ""};
+    return {{concat("Nothing odd was found about the ", result.images.size(), " images of the data set."), {}}, ""};
   }
   return {{concat("What was found among the ", result.images.size(), " images of the data set before the run."),
            table_of(found, result), RunFolder::data_page("").string()},

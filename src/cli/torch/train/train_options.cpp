@@ -227,10 +227,9 @@ void TrainFlags::declare_data(CLI::App& app) {
   app.add_option("--flip", o.augmentation.flip_probability, "Probability of mirroring")
       ->transform(share())
       ->group(group);
-  add_choice(
-      app, "--balance", o.balance, kClassBalances,
-      "Makes up for classes with few images: loss weighs theirs more, sampling shows every class as often as any "
-      "other")
+  add_choice(app, "--balance", o.balance, kClassBalances,
+             "Makes up for classes with few images: loss adds the logarithm of each class' share to its logit while "
+             "training, sampling shows every class as often as any other")
       ->group(group);
   app.add_option("--aug-repeats", o.aug_repeats,
                  "Repeated augmentation: so many images of a batch are one image, each augmented by itself; 1 is off")
