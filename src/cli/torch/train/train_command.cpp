@@ -3,6 +3,7 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
+#include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/io/toml.h"
 #include "common/config.h"
@@ -60,6 +61,7 @@ class TrainCommand : public Subcommand {
   bool takes_recipes() const override { return true; }
 
   void run() override {
+    keep_freed_memory();  // a plan times steps as they will be
     const bool several = ranks_.processes > 1 || ranks_.place().world > 1;
     if (job_.out.empty()) choose_folder(several);
     plan_.make(*declared_, job_, several);
