@@ -78,14 +78,15 @@ TEST(AutoRecipe, EpochsFitTheTimeAndEndWhereTheyBringLittle) {
   EXPECT_EQ(schedule_value(task(1000000, 500, 10), 5000, "epochs"), "40");
 }
 
-TEST(AutoRecipe, FineTuningSeesImagesAsTheModelDid) {
+TEST(AutoRecipe, FineTuningIsEvaluatedAsTheModelWasOnSmallerCrops) {
   TrainingTask tuning = task(1000, 500, 10);
   ModelCard card;
   card.arch = "mobilenet_v1";
   card.preprocessing = Preprocessing::from_type("inception_160");
   tuning.pretrained = card;
   EXPECT_EQ(recipe_value(tuning, "arch"), "\"mobilenet_v1\"");
-  EXPECT_EQ(recipe_value(tuning, "preprocessing"), "\"inception_160\"");
+  EXPECT_EQ(recipe_value(tuning, "preprocessing"), "\"inception_96\"");
+  EXPECT_EQ(recipe_value(tuning, "eval-size"), "160");
   EXPECT_EQ(recipe_value(tuning, "deviation"), "[255, 255, 255]");
   EXPECT_EQ(recipe_value(tuning, "lr"), "0.01");
   EXPECT_EQ(recipe_value(tuning, "min-area"), "0.4");
