@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap build runtime demo test ci docs site format lint lint-changed lint-all race-program races \
-        fuzz bench install wheel clean
+        fuzz bench install wheel deb clean
 
 prefix ?= /usr/local
 OUT ?= runs/demo
@@ -80,6 +80,10 @@ wheel: build  ## Build the wheel of the Python package in build/dist
 	@scripts/bootstrap.sh python
 	@scripts/build.sh release assemble_c
 	@scripts/wheel.sh
+
+deb: build  ## Build Debian packages in build/dist: runtime, development, training
+	@scripts/build.sh release assemble_c
+	@scripts/deb.sh
 
 clean:  ## Remove the build folders; .venv stays
 	rm -rf build build-runtime build-debug build-base-asan build-base-tsan build-lint build-fuzz

@@ -1,12 +1,13 @@
 # Installs the command, the libraries with their headers, and packages: one that find_package(assemble) reads, and for the
-# C API alone assemble.pc. In two components, so that either can be packed: `runtime` and `torch`.
+# C API alone assemble.pc. In components, so that each can be packed: `runtime` and `torch` run, `dev` is to build with
+# the runtime half.
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/assemble")
 
-install(TARGETS assemble_runtime EXPORT assembleTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/assemble" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT runtime
+install(TARGETS assemble_runtime EXPORT assembleTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/assemble" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev
         FILES_MATCHING PATTERN "*.h")
-install(EXPORT assembleTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT runtime)
+install(EXPORT assembleTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT dev)
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/assembleConfig.cmake.in"
                               "${PROJECT_BINARY_DIR}/assembleConfig.cmake" INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/assembleConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
@@ -14,7 +15,7 @@ install(FILES "${PROJECT_BINARY_DIR}/assembleConfig.cmake" "${PROJECT_BINARY_DIR
               "${PROJECT_SOURCE_DIR}/cmake/AssembleDependencies.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/AssembleTorch.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/AssembleOpenvino.cmake"
-        DESTINATION "${package_dir}" COMPONENT runtime)
+        DESTINATION "${package_dir}" COMPONENT dev)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
         COMPONENT runtime)
 
@@ -36,12 +37,13 @@ endif()
 set_target_properties(assemble_command PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/assemble")
 set_target_properties(assemble_c PROPERTIES INSTALL_RPATH "$ORIGIN/assemble")
 install(TARGETS assemble_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT runtime)
-install(TARGETS assemble_c EXPORT assembleCTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
-install(EXPORT assembleCTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT runtime)
+install(TARGETS assemble_c EXPORT assembleCTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime
+                                                           NAMELINK_COMPONENT dev)
+install(EXPORT assembleCTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT dev)
 # Relative to the file, so that the installation can be moved.
 file(RELATIVE_PATH assemble_pc_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/assemble.pc.in" "${PROJECT_BINARY_DIR}/assemble.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/assemble.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT runtime)
+install(FILES "${PROJECT_BINARY_DIR}/assemble.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)
 
 if(ASSEMBLE_TORCH)
   install(TARGETS assemble EXPORT assembleTorchTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT torch)

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds Debian packages into a folder from what is built in build/: assemble, assemble-dev and assemble-training.
+# Usage: scripts/deb.sh [FOLDER] (default: build/dist)
+#
+#   SOURCE_DATE_EPOCH=N   seconds since 1970 that files in them carry (default: of the last commit)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+mkdir -p "${1:-build/dist}"
+out=$(cd "${1:-build/dist}" && pwd)
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 315532800)}
+export SOURCE_DATE_EPOCH
+(cd build && cpack -G DEB -B "$PWD/deb" >deb.log 2>&1) || { tail -n 20 build/deb.log; exit 1; }
+mv build/deb/*.deb "$out"
+rm -rf build/deb
+find "$out" -name '*.deb' -printf '%f: %s bytes\n'
