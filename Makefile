@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap build runtime demo test ci docs site format lint lint-changed lint-all race-program races \
-        fuzz bench install wheel deb clean
+        fuzz bench install wheel deb cuda clean
 
 prefix ?= /usr/local
 OUT ?= runs/demo
@@ -21,6 +21,9 @@ build: bootstrap  ## Build the programs build/assemble and build/assemble-torch
 runtime:  ## Build build-runtime/assemble, the runtime half alone: no LibTorch, so no training
 	@scripts/bootstrap.sh packages openvino
 	@scripts/build.sh runtime assemble_command assemble_c
+
+cuda: bootstrap  ## Build build-cuda/libassemble_cuda.so, which the programs load for NVIDIA GPUs; it needs no GPU to build
+	@scripts/build.sh cuda assemble_cuda
 
 demo: build  ## Draw a data set, climb from a vanilla to an assembled network, show what pays (OUT=runs/demo)
 	build/assemble demo --out $(OUT)
@@ -86,4 +89,4 @@ deb: build  ## Build Debian packages in build/dist: runtime, development, traini
 	@scripts/deb.sh
 
 clean:  ## Remove the build folders; .venv stays
-	rm -rf build build-runtime build-debug build-base-asan build-base-tsan build-lint build-fuzz
+	rm -rf build build-runtime build-cuda build-debug build-base-asan build-base-tsan build-lint build-fuzz

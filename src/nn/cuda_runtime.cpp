@@ -3,6 +3,9 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <array>
+
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 
@@ -19,18 +22,27 @@ struct Loaded {
 };
 
 Loaded load_runtime() {
+  const fs::path folder = own_program().parent_path();
+  const std::array<fs::path, 4> paths{folder / kLibrary, folder.parent_path() / "lib/assemble" / kLibrary,
+                                      folder.parent_path().parent_path() / "lib/assemble" / kLibrary, kLibrary};
   // Without a driver the libraries, a gigabyte and more, would be mapped for nothing.
   void* const driver = dlopen(kDriver, RTLD_LAZY);
-  if (driver == nullptr) return {nullptr, concat("there is no NVIDIA driver (", dlerror(), ")")};
-  const fs::path folder = own_program().parent_path();
+  if (driver == nullptr) {
+    const bool is_built =
+        std::any_of(paths.begin(), paths.end() - 1, [](const auto& path) { return fs::exists(path); });
+    return {nullptr,
+            concat("there is no NVIDIA driver (", dlerror(), ")",
+                   is_built ? "" : concat(", and no ", kLibrary, " beside the program: `make cuda` builds it"))};
+  }
   std::string why;
-  for (const fs::path& path : {folder / kLibrary, folder.parent_path() / "lib/assemble" / kLibrary,
-                               folder.parent_path().parent_path() / "lib/assemble" / kLibrary, fs::path(kLibrary)}) {
+  for (const fs::path& path : paths) {
     if (path.has_parent_path() && !fs::exists(path)) continue;
     // Global: LibTorch finds its CUDA kernels by what these libraries register.
     void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
     if (library == nullptr) {
-      why = concat("LibTorch's CUDA libraries cannot be loaded (", dlerror(), ")");
+      why = concat("LibTorch's CUDA libraries cannot be loaded (", dlerror(),
+                   "): `scripts/bootstrap.sh cuda` installs "
+                   "them, `make cuda` builds what loads them");
       continue;
     }
     const auto entry = reinterpret_cast<const CudaRuntime* (*)()>(dlsym(library, kEntry));
