@@ -18,7 +18,8 @@ torch::Tensor trust(const torch::Tensor& weight, const torch::Tensor& update) {
 Lamb::Lamb(const std::vector<TrainedParameter>& parameters, double weight_decay, const AdamOptions& options)
     : Optimizer(parameters, weight_decay, {"momentum", "variance"}, /*counts_steps=*/true), options_(options) {}
 
-void Lamb::step_group(Stepped& stepped, double weight_decay, double learning_rate) {
+void Lamb::step_group(Stepped& stepped, double weight_decay, const Rate& rate) {
+  if (has_overflowed()) return;
   const auto count = steps().item<double>();
   const double mean_share = 1 - std::pow(options_.beta1, count), square_share = 1 - std::pow(options_.beta2, count);
   for (size_t i = 0; i < stepped.parameters.size(); ++i) {
@@ -31,7 +32,7 @@ void Lamb::step_group(Stepped& stepped, double weight_decay, double learning_rat
       update.add_(weight, weight_decay);
       update.mul_(trust(weight, update));
     }
-    weight.add_(update, -learning_rate);
+    weight.add_(update, -rate.value);
   }
 }
 

@@ -43,14 +43,56 @@ Optimizer::Group& Optimizer::group_of(const TrainedParameter& parameter, double 
       Group{{}, {}, std::vector<std::vector<torch::Tensor>>(kinds_.size()), weight_decay, parameter.rate});
 }
 
-void Optimizer::step(double learning_rate) {
+void Optimizer::keep_rate_on_device() {
+  for (Group& group : groups_) {
+    group.learning_rate.tensor = torch::zeros({}, group.parameters[0].options().requires_grad(false));
+  }
+}
+
+void Optimizer::set_rate(double learning_rate) {
+  const torch::NoGradGuard no_grad;
+  for (Group& group : groups_) {
+    group.learning_rate.value = learning_rate * group.rate;
+    if (group.learning_rate.tensor.defined()) group.learning_rate.tensor.fill_(group.learning_rate.value);
+  }
+}
+
+void Optimizer::apply() {
   torch::NoGradGuard no_grad;
   if (steps_.defined()) steps_.add_(1);
   for (const Group& group : groups_) {
     Stepped stepped = with_gradients(group);
-    if (!stepped.parameters.empty()) step_group(stepped, group.weight_decay, learning_rate * group.rate);
+    if (!stepped.parameters.empty()) step_group(stepped, group.weight_decay, group.learning_rate);
+  }
+  if (scaler_) {
+    if (steps_.defined()) steps_.sub_(scaler_->overflow().squeeze());
+    scaler_->update();
   }
   zero_grad();
+}
+
+void Optimizer::scale_loss(torch::Device device, const LossScaler::Options& options) {
+  scaler_ = std::make_unique<LossScaler>(device, options);
+}
+
+void Optimizer::unscale_gradients() {
+  if (scaler_) scaler_->unscale(gradients());
+}
+
+bool Optimizer::has_overflowed() const { return scaler_ && scaler_->overflow().item<float>() != 0; }
+
+std::optional<torch::Tensor> Optimizer::overflow() const {
+  return scaler_ ? std::make_optional(scaler_->overflow()) : std::nullopt;
+}
+
+std::vector<torch::Tensor> Optimizer::gradients() const {
+  std::vector<torch::Tensor> gradients;
+  for (const Group& group : groups_) {
+    for (const torch::Tensor& parameter : group.parameters) {
+      if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+    }
+  }
+  return gradients;
 }
 
 Optimizer::Stepped Optimizer::with_gradients(const Group& group) {
@@ -86,37 +128,45 @@ std::vector<std::pair<std::string, torch::Tensor>> Optimizer::state() const {
     }
   }
   if (steps_.defined()) state.emplace_back("steps", steps_);
+  if (scaler_) {
+    for (auto& scale : scaler_->state()) state.push_back(std::move(scale));
+  }
   return state;
 }
 
 double Optimizer::gradient_norm() const {
   torch::NoGradGuard no_grad;
   double sum = 0;
-  for (const Group& group : groups_) {
-    for (const torch::Tensor& parameter : group.parameters) {
-      if (parameter.grad().defined()) sum += parameter.grad().square().sum().item<double>();
-    }
-  }
+  for (const torch::Tensor& gradient : gradients()) sum += gradient.square().sum().item<double>();
   return std::sqrt(sum);
 }
 
 void Optimizer::clip_gradients(double norm, double limit) {
   if (!(norm > limit)) return;
   torch::NoGradGuard no_grad;
-  for (const Group& group : groups_) {
-    for (const torch::Tensor& parameter : group.parameters) {
-      torch::Tensor gradient = parameter.grad();
-      if (gradient.defined()) gradient.mul_(limit / norm);
-    }
-  }
+  for (torch::Tensor& gradient : gradients()) gradient.mul_(limit / norm);
+}
+
+torch::Tensor Optimizer::norm_on_device() const {
+  const torch::NoGradGuard no_grad;
+  return torch::stack(at::_foreach_norm(gradients(), 2)).norm();
+}
+
+void Optimizer::clip_on_device(const torch::Tensor& norm, double limit) {
+  const torch::NoGradGuard no_grad;
+  at::_foreach_mul_(gradients(), (limit / norm).clamp_max(1));
 }
 
 MomentumSgd::MomentumSgd(const std::vector<TrainedParameter>& parameters, const MomentumSgdOptions& options)
     : Optimizer(parameters, options.weight_decay, {"momentum"}, /*counts_steps=*/false), options_(options) {}
 
-void MomentumSgd::step_group(Stepped& stepped, double weight_decay, double learning_rate) {
-  at::_fused_sgd_(stepped.parameters, stepped.gradients, stepped.buffers[0], weight_decay, options_.momentum,
-                  learning_rate, /*dampening=*/0.0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false);
+void MomentumSgd::step_group(Stepped& stepped, double weight_decay, const Rate& rate) {
+  const auto step = [&](const auto& learning_rate) {
+    at::_fused_sgd_(stepped.parameters, stepped.gradients, stepped.buffers[0], weight_decay, options_.momentum,
+                    learning_rate, /*dampening=*/0.0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false,
+                    /*grad_scale=*/{}, overflow());
+  };
+  rate.tensor.defined() ? step(rate.tensor) : step(rate.value);
 }
 
 double MomentumSgd::regularization() const {

@@ -3,6 +3,7 @@
 
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
+#include <torch/types.h>
 
 namespace assemble {
 namespace {
@@ -23,6 +24,18 @@ TEST(AutocastGuard, LeavesAutocastAsItWas) {
   at::autocast::set_autocast_dtype(device, torch::kBFloat16);
   { const AutocastGuard guard(device, Precision::kBf16); }
   EXPECT_FALSE(at::autocast::is_autocast_enabled(device));
+}
+
+TEST(AutocastGuard, ComputesInTheTypeOfThePrecision) {
+  const torch::Tensor input = torch::ones({1, 2, 4, 4}), weight = torch::ones({3, 2, 1, 1});
+  const std::pair<Precision, torch::ScalarType> kTypes[] = {{Precision::kF32, torch::kFloat},
+                                                            {Precision::kBf16, torch::kBFloat16},
+                                                            {Precision::kF16, torch::kHalf},
+                                                            {Precision::kInt8, torch::kFloat}};
+  for (const auto& [precision, type] : kTypes) {
+    const AutocastGuard guard(torch::kCPU, precision);
+    EXPECT_EQ(torch::conv2d(input, weight).scalar_type(), type) << precision_name(precision);
+  }
 }
 
 }  // namespace

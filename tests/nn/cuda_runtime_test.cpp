@@ -21,7 +21,7 @@ TEST(CudaRuntime, ItsAbsenceIsExplained) {
 
 TEST(CudaRuntime, DevicesAreThoseThatAreThere) {
   if (cuda_runtime() == nullptr) GTEST_SKIP() << why_no_cuda();
-  EXPECT_EQ(parse_device("auto"), torch::Device(torch::kCUDA));
+  EXPECT_EQ(parse_device("auto"), torch::Device(torch::kCUDA, 0));
   EXPECT_THROW(parse_device(concat("cuda:", cuda_runtime()->devices())), RunError);
 }
 

@@ -19,7 +19,7 @@ class AdamW : public Optimizer {
   AdamW(const std::vector<TrainedParameter>& parameters, double weight_decay, const AdamOptions& options);
 
  private:
-  void step_group(Stepped& stepped, double weight_decay, double learning_rate) override;
+  void step_group(Stepped& stepped, double weight_decay, const Rate& rate) override;
 
   AdamOptions options_;
 };

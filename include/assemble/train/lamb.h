@@ -12,7 +12,7 @@ class Lamb : public Optimizer {
   Lamb(const std::vector<TrainedParameter>& parameters, double weight_decay, const AdamOptions& options);
 
  private:
-  void step_group(Stepped& stepped, double weight_decay, double learning_rate) override;
+  void step_group(Stepped& stepped, double weight_decay, const Rate& rate) override;
 
   AdamOptions options_;
 };

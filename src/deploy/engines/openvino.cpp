@@ -187,6 +187,7 @@ class OpenvinoEngine : public Engine {
 
 bool openvino_supports(Precision precision) {
   if (precision == Precision::kF32) return true;
+  if (precision == Precision::kF16) return false;  // of processors; bf16 is theirs
   const auto capabilities = openvino_core().get_property("CPU", ov::device::capabilities);
   const char* wanted = precision == Precision::kBf16 ? "BF16" : "INT8";
   return std::find(capabilities.begin(), capabilities.end(), wanted) != capabilities.end();
