@@ -8,6 +8,31 @@
 
 namespace assemble::nn {
 
+namespace {
+
+/// Of gamma, what does not change from step to step: gamma = this · (1 - keep probability).
+double gamma_factor(const DropBlockOptions& options, int64_t block, int64_t height, int64_t width) {
+  const int64_t places = (height - block + 1) * (width - block + 1);
+  return options.gamma_scale * static_cast<double>(height * width) / static_cast<double>(block * block * places);
+}
+
+torch::Tensor mask_on_device(const DropBlockOptions& options, const torch::Tensor& keep, const torch::Tensor& input) {
+  const int64_t height = input.size(2), width = input.size(3);
+  const int64_t block = std::min({options.block_size, height, width});
+  const torch::Tensor gamma = (1 - keep) * gamma_factor(options, block, height, width);
+  const torch::Tensor drawn = torch::rand({1, input.size(1), height - block + 1, width - block + 1}, keep.options());
+  return drop_squares(drawn.lt(gamma).to(torch::kFloat), block);
+}
+
+}  // namespace
+
+torch::Tensor drop_squares(const torch::Tensor& centres, int64_t block) {
+  const int64_t margin = block - 1;
+  const torch::Tensor mask =
+      1 - torch::max_pool2d(torch::constant_pad_nd(centres, {margin, margin, margin, margin}), {block, block}, {1, 1});
+  return mask * (static_cast<double>(mask.numel()) / (mask.sum() + 1e-8));
+}
+
 torch::Tensor drop_block_mask(const DropBlockOptions& options, const DropBlockState& state, int64_t channels,
                               int64_t height, int64_t width) {
   const int64_t block = std::min({options.block_size, height, width});
@@ -38,7 +63,9 @@ DropBlockImpl::DropBlockImpl(const DropBlockOptions& drop_options, std::shared_p
     : options(drop_options), state_(std::move(state)) {}
 
 torch::Tensor DropBlockImpl::forward(const torch::Tensor& input) {
-  if (!is_training() || state_->keep_probability >= 1) return input;
+  if (!is_training()) return input;
+  if (state_->keep.defined()) return input * mask_on_device(options, state_->keep, input).to(input.scalar_type());
+  if (state_->keep_probability >= 1) return input;
   const torch::Tensor mask = drop_block_mask(options, *state_, input.size(1), input.size(2), input.size(3));
   return input * mask.to(input.options());
 }

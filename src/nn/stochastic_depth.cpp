@@ -18,12 +18,27 @@ torch::Tensor stochastic_depth_mask(const StochasticDepthOptions& options, const
   return mask;
 }
 
+torch::Tensor stochastic_depth_masks(const torch::nn::Module& network, const StochasticDepthState& state,
+                                     int64_t images) {
+  torch::Tensor masks;
+  for (const auto& module : network.modules()) {
+    const auto* layer = module->as<StochasticDepthImpl>();
+    if (layer == nullptr) continue;
+    if (!masks.defined()) masks = torch::ones({layer->options.blocks, images});
+    masks[layer->options.block].copy_(stochastic_depth_mask(layer->options, state, images).flatten());
+  }
+  return masks;
+}
+
 StochasticDepthImpl::StochasticDepthImpl(const StochasticDepthOptions& depth_options,
                                          std::shared_ptr<const StochasticDepthState> state)
     : options(depth_options), state_(std::move(state)) {}
 
 torch::Tensor StochasticDepthImpl::forward(const torch::Tensor& branch) {
   if (!is_training() || options.rate() == 0) return branch;
+  if (state_->masks.defined()) {
+    return branch * state_->masks[options.block].view({-1, 1, 1, 1}).to(branch.scalar_type());
+  }
   return branch * stochastic_depth_mask(options, *state_, branch.size(0)).to(branch.options());
 }
 

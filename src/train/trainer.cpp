@@ -6,10 +6,8 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
-#include "assemble/core/spans.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
-#include "assemble/core/timing.h"
 #include "assemble/models/tensor_file.h"
 #include "assemble/nn/autocast.h"
 #include "assemble/nn/kept_buffers.h"
@@ -18,28 +16,13 @@
 #include "assemble/train/cutmix.h"
 #include "assemble/train/losses.h"
 #include "assemble/train/sharpness.h"
+#include "step_timer.h"
 
 namespace assemble {
 namespace {
 
-/// Adds the time until it is destroyed to a counter.
-class Timed {
- public:
-  Timed(double& counter, const char* part) : counter_(counter), start_(Clock::now()), span_("training", part) {}
-  ~Timed() { counter_ += seconds_since(start_); }
-  Timed(const Timed&) = delete;
-  Timed& operator=(const Timed&) = delete;
-
- private:
-  double& counter_;
-  Clock::time_point start_;
-  ScopedSpan span_;
-};
-
-constexpr const char* kDivergedHint = "lower `schedule.base`, warm up for longer, clip gradients, or check the labels";
-
-double top1(const torch::Tensor& logits, const torch::Tensor& labels) {
-  return logits.detach().argmax(1).eq(labels.argmax(1)).to(torch::kDouble).mean().item<double>();
+torch::Tensor top1(const torch::Tensor& logits, const torch::Tensor& labels) {
+  return logits.detach().argmax(1).eq(labels.argmax(1)).to(torch::kDouble).mean();
 }
 
 std::vector<torch::Tensor> copies_of(const std::vector<torch::Tensor>& tensors) {
@@ -99,7 +82,7 @@ torch::Tensor Trainer::lambdas(int64_t images, int64_t index) const {
 }
 
 /// By mixup or CutMix; where both are on, the pass draws which.
-LabelledBatch Trainer::mixed(const LabelledBatch& batch, int64_t index) const {
+LabelledBatch Trainer::mixed(const LabelledBatch& batch, int64_t index) {
   if (options_.cutmix_alpha > 0) {
     Random random(options_.seed, RandomPurpose::kCutMix, 0, static_cast<uint64_t>(index));
     const int height = static_cast<int>(batch.images.size(2)), width = static_cast<int>(batch.images.size(3));
@@ -107,27 +90,27 @@ LabelledBatch Trainer::mixed(const LabelledBatch& batch, int64_t index) const {
       return cut_mix(batch, options_.mixup, draw_cut_window(height, width, options_.cutmix_alpha, random));
     }
   }
-  return mix(batch, options_.mixup, lambdas(batch.images.size(0), index));
+  return mix(batch, options_.mixup, upload_(lambdas(batch.images.size(0), index)));
 }
 
 /// [images, classes], on the device: 1 where a class is right.
 torch::Tensor Trainer::targets() {
   if (train_.multi_label()) {
-    return torch::from_blob(batch_.targets.data(), {batch_.size, card_.classes()}).clone().to(options_.device);
+    return upload_(torch::from_blob(batch_.targets.data(), {batch_.size, card_.classes()}).clone());
   }
-  const torch::Tensor labels = torch::from_blob(batch_.labels.data(), {batch_.size}, torch::kLong);
-  return one_hot_labels(labels.to(options_.device), card_.classes());
+  return one_hot_labels(upload_(torch::from_blob(batch_.labels.data(), {batch_.size}, torch::kLong)), card_.classes());
 }
 
 LabelledBatch Trainer::labelled_batch(int64_t index) {
   {
     const Timed timed(step_times_.data, "data");
+    upload_.wait();
     next_batch(batch_);
   }
-  LabelledBatch labelled{to_tensor(images_of(batch_)).to(options_.device), targets(), {}};
+  LabelledBatch labelled{upload_(to_tensor(images_of(batch_))), targets(), {}};
   if (options_.kd_temperature > 0 && !teacher_) {
     const torch::Tensor logits = torch::from_blob(batch_.logits.data(), {batch_.size, card_.classes()});
-    labelled.teacher_labels = torch::softmax(logits.to(options_.device) / options_.kd_temperature, 1);
+    labelled.teacher_labels = torch::softmax(upload_(logits) / options_.kd_temperature, 1);
   }
   if (options_.mixes_images()) labelled = mixed(labelled, index);
   if (teacher_) {
@@ -144,24 +127,43 @@ void Trainer::key_stochastic_depth(int64_t index, int64_t images) {
   depth.places.clear();
   const int64_t before = index % options_.accumulate * images * ranks_->world();
   for (const int64_t place : places(images)) depth.places.push_back(static_cast<uint32_t>(before + place));
+  if (!options_.is_asynchronous() || options_.stochastic_depth == 0) return;
+  const torch::Tensor masks = upload_(nn::stochastic_depth_masks(*model_, depth, images));
+  if (depth.masks.defined() && depth.masks.sizes() == masks.sizes()) {
+    depth.masks.copy_(masks);  // recorded steps read them where they are
+  } else {
+    depth.masks = masks;
+  }
 }
 
-/// Adds to `sum` its part of the step's figures.
-void Trainer::micro_step(int64_t index, StepReport& sum) {
+void Trainer::key_drop_block() {
+  if (options_.drop_block.empty()) return;
+  DropBlockState& state = model_->drop_block_state();
+  state.keep_probability = keep_probability(options_.drop_block[0], options_.drop_block[1], total_steps_, state_.step);
+  state.step = static_cast<uint32_t>(state_.step);
+  if (state.keep.defined()) state.keep.fill_(state.keep_probability);
+}
+
+/// @return its figures, see pass()
+torch::Tensor Trainer::micro_step(int64_t index) {
   const LabelledBatch batch = labelled_batch(index);
   key_stochastic_depth(index, batch.images.size(0));
-  pass(batch, /*synchronise=*/(index + 1) % options_.accumulate == 0, sum);
+  step_times_.images += batch_.size * ranks_->world();
+  if (recorder_) seed_device();
+  if (recorder_ && can_be_recorded()) return (*recorder_)(batch);
+  const torch::Tensor figures = pass(batch, /*synchronise=*/(index + 1) % options_.accumulate == 0);
   if (options_.sam_rho > 0 && (state_.step + 1) % options_.sam_every == 0) {
     const nn::KeptBuffers statistics(*model_);  // they have seen the batch
     const SharpestNearby there(model_->parameters(), options_.sam_rho);
-    StepReport unreported;
-    pass(batch, /*synchronise=*/true, unreported);
+    if (recorder_) seed_device();
+    pass(batch, /*synchronise=*/true);
   }
-  step_times_.images += batch_.size * ranks_->world();
+  return figures;
 }
 
-/// Forward and backward. Adds to `sum` its part of the step's figures.
-void Trainer::pass(const LabelledBatch& batch, bool synchronise, StepReport& sum) {
+/// Forward and backward.
+/// @return loss, its part of the labels, what is beyond that, and top-1 where it is measured; where they were computed
+torch::Tensor Trainer::pass(const LabelledBatch& batch, bool synchronise) {
   torch::Tensor loss, cross_entropy, logits, views;
   {
     const Timed timed(step_times_.forward, "forward");
@@ -187,44 +189,54 @@ void Trainer::pass(const LabelledBatch& batch, bool synchronise, StepReport& sum
   }
   {
     const Timed timed(step_times_.backward, "backward");
-    ranks_->backward(loss / static_cast<double>(options_.accumulate), synchronise);
+    ranks_->backward(optimizer_->scaled(loss) / static_cast<double>(options_.accumulate), synchronise);
   }
-  const double both = loss.item<double>();
-  const bool is_sum = options_.kd_temperature > 0 || views.defined();
-  const double of_labels = is_sum ? cross_entropy.item<double>() : both;
-  sum.loss += both;
-  sum.cross_entropy += of_labels;
-  (views.defined() ? sum.jensen_shannon : sum.distillation) += both - of_labels;
-  if (!options_.mixes_images() && !train_.multi_label()) sum.top1 = sum.top1.value_or(0) + top1(logits, batch.labels);
+  const torch::Tensor both = loss.detach().to(torch::kDouble), of_labels = cross_entropy.to(torch::kDouble);
+  const torch::Tensor right = measures_top1() ? top1(logits, batch.labels) : torch::zeros_like(both);
+  return torch::stack({both, of_labels, both - of_labels, right});
+}
+
+bool Trainer::measures_top1() const { return !options_.mixes_images() && !train_.multi_label(); }
+
+/// @param figures summed over the passes of the step
+void Trainer::note_figures(const torch::Tensor& figures, StepReport& report) const {
+  const torch::Tensor read = figures.cpu();
+  const auto passes = static_cast<double>(options_.accumulate);
+  const auto mean = [&](int64_t i) { return read[i].item<double>() / passes; };
+  report.loss = mean(0);
+  report.cross_entropy = mean(1);
+  (batch_.views > 1 ? report.jensen_shannon : report.distillation) = mean(2);
+  if (measures_top1()) report.top1 = mean(3);
 }
 
 StepReport Trainer::train_step() {
-  if (!options_.drop_block.empty()) {
-    DropBlockState& drop_block = model_->drop_block_state();
-    drop_block.keep_probability =
-        keep_probability(options_.drop_block[0], options_.drop_block[1], total_steps_, state_.step);
-    drop_block.step = static_cast<uint32_t>(state_.step);
-  }
+  key_drop_block();
   const std::vector<torch::Tensor> buffers =
       options_.skip_non_finite > 0 ? copies_of(model_->buffers()) : std::vector<torch::Tensor>();
   StepReport report{.learning_rate = options_.schedule.at(state_.step),
                     .drop_block_keep = model_->drop_block_state().keep_probability};
-  const auto passes = static_cast<double>(options_.accumulate);
-  for (int64_t a = 0; a < options_.accumulate; ++a) micro_step(state_.step * options_.accumulate + a, report);
-  for (double* figure : {&report.loss, &report.cross_entropy, &report.distillation, &report.jensen_shannon}) {
-    *figure /= passes;
+  torch::Tensor figures;
+  for (int64_t a = 0; a < options_.accumulate; ++a) {
+    const torch::Tensor of_pass = micro_step(state_.step * options_.accumulate + a);
+    figures = figures.defined() ? figures + of_pass : of_pass;
   }
-  if (report.top1) *report.top1 /= passes;
+  note_figures(figures, report);
   const Timed timed(step_times_.optimizer, "optimizer");
   share_figures(report);
+  optimizer_->unscale_gradients();
   if (measures_gradient()) report.gradient_norm = optimizer_->gradient_norm();
   if (is_left_out(report, buffers)) return report;
   if (options_.clip_gradients > 0) optimizer_->clip_gradients(*report.gradient_norm, options_.clip_gradients);
   optimizer_->step(report.learning_rate);
+  finish_step();
+  return report;
+}
+
+/// What follows the new weights.
+void Trainer::finish_step() {
   ranks_->average(statistics_);
   if (average_) average_->update();
   ++state_.step;
-  return report;
 }
 
 bool Trainer::measures_gradient() const {
@@ -235,7 +247,9 @@ bool Trainer::measures_gradient() const {
 /// @param buffers what the running statistics were before it
 bool Trainer::is_left_out(const StepReport& report, const std::vector<torch::Tensor>& buffers) {
   const bool judges_gradient = options_.skip_non_finite > 0;
-  if (std::isfinite(report.loss) && !(judges_gradient && !std::isfinite(*report.gradient_norm))) return false;
+  const bool has_bad_gradient = judges_gradient && !std::isfinite(*report.gradient_norm);
+  // The scale of f16 is found by overflows, which the optimizer leaves out.
+  if (std::isfinite(report.loss) && (!has_bad_gradient || optimizer_->has_overflowed())) return false;
   const std::string what = std::isfinite(report.loss) ? concat("the gradient's norm is ", *report.gradient_norm)
                                                       : concat("the loss is ", report.loss);
   const std::string where = concat("step ", state_.step);
@@ -299,6 +313,7 @@ void Trainer::note_evaluation(int64_t epoch) {
 }
 
 void Trainer::note_progress() {
+  if (!ranks_->is_shared()) read_figures();  // a checkpoint is one rank's affair
   note_initial_statistics(card_, initial_share());
   state_.seconds = elapsed_before_ + seconds_since(began_);
   state_.loader = loader_->state();
@@ -353,10 +368,10 @@ void Trainer::train_to_the_end(const std::stop_token& stop) {
   while (state_.step < total_steps_ && !is_ended(stop)) {
     if (state_.step > 0 && state_.step == small_steps()) start_loader(loader_->state());
     step_times_ = {};
-    const StepReport report = train_step();
+    const StepReport report = options_.is_asynchronous() ? asynchronous_step() : train_step();
     times_ += step_times_;
     epoch_times_ += step_times_;
-    if (std::isfinite(report.loss)) {
+    if (!options_.is_asynchronous() && std::isfinite(report.loss)) {
       state_.epoch_loss += report.loss;
       ++state_.epoch_steps;
     }

@@ -143,7 +143,11 @@ void warn_of_optimizer(const TrainOptions& options) {
 
 Trainer::Trainer(const Dataset& train, const Dataset& validation, const TrainOptions& options,
                  std::vector<TrainObserver*> observers, std::shared_ptr<Communicator> ranks)
-    : train_(train), options_(options), observers_(std::move(observers)), ranks_(std::move(ranks)) {
+    : train_(train),
+      options_(options),
+      observers_(std::move(observers)),
+      ranks_(std::move(ranks)),
+      upload_(options.device) {
   options_.check();
   arch_ = Arch::parse(options_.arch);
   card_.arch = arch_.str();
@@ -284,6 +288,8 @@ void Trainer::start() {
   }
   model_->freeze(options_.freeze);
   optimizer_ = make_optimizer(parameters_to_train(), options_);
+  if (options_.precision == Precision::kF16) optimizer_->scale_loss(options_.device);
+  if (options_.is_asynchronous()) start_asynchronous();
   const bool resumes = ranks_->is_first() && !options_.resume.empty() && fs::exists(options_.resume);
   if (!options_.pretrained.empty() && !resumes && ranks_->is_first()) start_from_pretrained();
   if (options_.average_decay > 0) average_ = std::make_unique<WeightAverage>(*model_, options_.average_decay);

@@ -93,5 +93,46 @@ TEST(DropBlock, MaskIsAFunctionOfSeedStepAndLayer) {
   EXPECT_FALSE(mask(1, 2, 3).equal(mask(1, 2, 4)));
 }
 
+TEST(DropBlock, SquaresBeginAtTheirCentresAndAreNormalised) {
+  torch::manual_seed(5);
+  constexpr int64_t kBlock = 3, kRows = 6, kColumns = 4;
+  const torch::Tensor centres = torch::rand({1, 5, kRows, kColumns}).lt(0.1).to(torch::kFloat);
+  torch::Tensor wanted = torch::ones({1, 5, kRows + kBlock - 1, kColumns + kBlock - 1});
+  for (int64_t c = 0; c < 5; ++c) {
+    for (int64_t y = 0; y < kRows; ++y) {
+      for (int64_t x = 0; x < kColumns; ++x) {
+        if (centres[0][c][y][x].item<float>() == 0) continue;
+        wanted[0][c].slice(0, y, y + kBlock).slice(1, x, x + kBlock).fill_(0);
+      }
+    }
+  }
+  ASSERT_GT(dropped_share(wanted), 0.1);
+  wanted *= static_cast<double>(wanted.numel()) / wanted.sum().item<double>();
+  test::expect_near(drop_squares(centres, kBlock), wanted, 1e-6);
+  test::expect_near(drop_squares(torch::zeros({1, 2, 3, 3}), 1), torch::ones({1, 2, 3, 3}), 0);
+}
+
+/// Where the device draws, it drops as much as on the host, and the same again from the same seed.
+TEST(DropBlock, DrawsOnTheDeviceAtTheSameRate) {
+  const DropBlockOptions options{.block_size = 5};
+  const auto on_device = std::make_shared<DropBlockState>(state(0.85));
+  on_device->keep = torch::full({}, 0.85);
+  DropBlock drop(options, on_device);
+  const torch::Tensor input = torch::ones({2, 512, 14, 12});
+  torch::manual_seed(11);
+  const torch::Tensor output = drop->forward(input);
+  EXPECT_TRUE(output[0].equal(output[1])) << "one mask for the batch";
+  EXPECT_NEAR(output.mean().item<double>(), 1, 1e-4);
+  const double wanted = dropped_share(drop_block_mask(options, state(0.85), 512, 14, 12));
+  EXPECT_NEAR(dropped_share(output), wanted, 0.01);
+  EXPECT_FALSE(drop->forward(input).equal(output));
+  torch::manual_seed(11);
+  EXPECT_TRUE(drop->forward(input).equal(output));
+  on_device->keep.fill_(1);
+  EXPECT_TRUE(drop->forward(input).equal(input));
+  drop->eval();
+  EXPECT_TRUE(drop->forward(input).is_same(input));
+}
+
 }  // namespace
 }  // namespace assemble::nn

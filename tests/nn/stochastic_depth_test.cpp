@@ -100,5 +100,21 @@ TEST(StochasticDepth, Gradient) {
   EXPECT_LT(test::module_gradient_error(layer, input, [&](const torch::Tensor& x) { return layer->forward(x); }), 1e-6);
 }
 
+TEST(StochasticDepth, MasksThatAreDrawnBeforehandAreThoseOfTheLayers) {
+  const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = 2, .stochastic_depth = 0.5}, 1);
+  StochasticDepthState& shared = model->stochastic_depth_state();
+  shared.seed = 4;
+  shared.step = 9;
+  shared.places = {5, 0, 3, 1};
+  const torch::Tensor images = test::random_tensor({4, 3, 32, 32});
+  const torch::Tensor wanted = model->forward(images);
+  shared.masks = stochastic_depth_masks(*model, shared, 4);
+  EXPECT_EQ(shared.masks.sizes(), (std::vector<int64_t>{16, 4}));
+  shared.step = 10;  // no longer looked at
+  EXPECT_TRUE(model->forward(images).equal(wanted));
+  EXPECT_FALSE(
+      stochastic_depth_masks(*make_classifier(Arch::parse("mobilenet_v1+w8"), {.classes = 2}), shared, 4).defined());
+}
+
 }  // namespace
 }  // namespace assemble::nn

@@ -16,6 +16,9 @@ struct DropBlockState {
   double keep_probability = 1.0;  ///< in (0, 1]; 1: the layers pass their input through
   uint64_t seed = 0;
   uint32_t step = 0;
+  /// keep_probability as a scalar where the network computes. Defined, masks are drawn there by the device's default
+  /// generator, which whoever sets `step` seeds: nothing is waited for, and a recorded step draws anew.
+  torch::Tensor keep = {};
 };
 
 namespace nn {
@@ -49,6 +52,10 @@ TORCH_MODULE(DropBlock);
 /// The mask of one DropBlock layer, scaled by numel / sum; [1, channels, height, width] in channels_last memory, f32.
 torch::Tensor drop_block_mask(const DropBlockOptions& options, const DropBlockState& state, int64_t channels,
                               int64_t height, int64_t width);
+
+/// The same from centres [1, channels, rows, columns] that are drawn: 1 where a whole square of side `block` begins.
+/// @return [1, channels, rows + block - 1, columns + block - 1], where the centres are
+torch::Tensor drop_squares(const torch::Tensor& centres, int64_t block);
 
 }  // namespace nn
 }  // namespace assemble

@@ -15,6 +15,8 @@ struct StochasticDepthState {
   uint64_t seed = 0;
   uint32_t step = 0;
   std::vector<uint32_t> places;  ///< within the step, of the pass' images; empty: 0, 1, 2, …
+  /// The masks of all layers for this pass, drawn beforehand and sent to where the network computes: [blocks, images].
+  torch::Tensor masks = {};
 };
 
 namespace nn {
@@ -34,6 +36,11 @@ struct StochasticDepthOptions {
 /// @return [images, 1, 1, 1], f32
 torch::Tensor stochastic_depth_mask(const StochasticDepthOptions& options, const StochasticDepthState& state,
                                     int64_t images);
+
+/// The masks of a network's layers, row by block: StochasticDepthState::masks, on the CPU.
+/// @return undefined for a network without such layers
+torch::Tensor stochastic_depth_masks(const torch::nn::Module& network, const StochasticDepthState& state,
+                                     int64_t images);
 
 /// Stochastic depth (Huang et al., arXiv 1603.09382): while training, drops the residual branch of a block, image by
 /// image, and scales up what stays. Shapes: [N, C, H, W] to the same.

@@ -122,12 +122,17 @@ struct TrainOptions {
   int64_t scale_lr = 0;
 
   torch::Device device = torch::kCPU;
-  Precision precision = Precision::kF32;
+  Precision precision = Precision::kF32;  ///< kF16 with a scaled loss: see LossScaler
+  /// Steps do not wait for the device, which draws DropBlock's masks itself: loss and other figures are read every
+  /// `log_every` steps and at the end of each epoch, and until then are those that were read last. Nothing: on CUDA,
+  /// unless `skip_non_finite` judges every step.
+  std::optional<bool> asynchronous;
 
   /// Whether the network sees three views of every image.
   bool compares_views() const { return augmentation.aug_mix.severity > 0 && jensen_shannon > 0; }
   /// Whether the network sees mixed images.
   bool mixes_images() const { return mixup != MixupType::kOff || cutmix_alpha > 0; }
+  bool is_asynchronous() const { return skip_non_finite == 0 && asynchronous.value_or(device.is_cuda()); }
   /// @throws UsageError for values that do not fit
   void check() const;
 };

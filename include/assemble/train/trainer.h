@@ -17,7 +17,9 @@
 #include "assemble/train/observer.h"
 #include "assemble/train/online_teacher.h"
 #include "assemble/train/optimizer.h"
+#include "assemble/train/step_recorder.h"
 #include "assemble/train/train_options.h"
+#include "assemble/train/upload.h"
 #include "assemble/train/validation.h"
 #include "assemble/train/weight_average.h"
 
@@ -125,12 +127,23 @@ class Trainer {
   StepReport train_step();
   bool is_left_out(const StepReport& report, const std::vector<torch::Tensor>& buffers);
   bool measures_gradient() const;
+  bool measures_top1() const;
+  void key_drop_block();
+  void seed_device();
   void key_stochastic_depth(int64_t index, int64_t images);
-  void micro_step(int64_t index, StepReport& sum);
-  void pass(const LabelledBatch& batch, bool synchronise, StepReport& sum);
+  torch::Tensor micro_step(int64_t index);
+  torch::Tensor pass(const LabelledBatch& batch, bool synchronise);
+  void note_figures(const torch::Tensor& figures, StepReport& report) const;
+  void finish_step();
+  void start_asynchronous();
+  bool can_be_recorded() const;
+  StepReport asynchronous_step();
+  torch::Tensor whole_step(const LabelledBatch& batch);
+  torch::Tensor optimize();
+  void read_figures();
   std::vector<int64_t> places(int64_t images) const;
   torch::Tensor lambdas(int64_t images, int64_t index) const;
-  LabelledBatch mixed(const LabelledBatch& batch, int64_t index) const;
+  LabelledBatch mixed(const LabelledBatch& batch, int64_t index);
   torch::Tensor targets();
   LabelledBatch labelled_batch(int64_t index);
   bool is_evaluated(int64_t epoch) const;
@@ -156,6 +169,12 @@ class Trainer {
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Validator> validator_;
   std::unique_ptr<Optimizer> optimizer_;
+  Upload upload_;
+  std::unique_ptr<StepRecorder> recorder_;  // of asynchronous steps
+  torch::Tensor figures_;                   // of the last step, on the device
+  torch::Tensor unread_loss_;               // summed since figures were read
+  int64_t unread_ = 0;                      // steps
+  StepReport report_;                       // what was read last
   std::unique_ptr<OnlineTeacher> teacher_;
   std::unique_ptr<WeightAverage> average_;
   TrainingState state_;
