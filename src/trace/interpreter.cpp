@@ -5,6 +5,7 @@
 
 #include "assemble/deploy/quantised_weights.h"
 #include "assemble/trace/arrays.h"
+#include "fused_convolution.h"
 
 namespace assemble {
 namespace {
@@ -42,12 +43,15 @@ NodeWeights prepare(const Op& op, torch::Device device) {
   return {};
 }
 
-Tensor run(const ops::Convolution& conv, const std::vector<Tensor>& in, const NodeWeights& weights) {
-  const Padding& padding = conv.padding;
+/// What a convolution reads, and what it pads itself.
+std::pair<Tensor, std::vector<int64_t>> padded_evenly(const Padding& padding, const Tensor& input) {
   const bool even = padding.top == padding.bottom && padding.left == padding.right;
-  const Tensor input = even ? in[0] : zero_padded(in[0], padding);
-  const std::vector<int64_t> sides =
-      even ? std::vector<int64_t>{padding.top, padding.left} : std::vector<int64_t>{0, 0};
+  if (even) return {input, {padding.top, padding.left}};
+  return {zero_padded(input, padding), {0, 0}};
+}
+
+Tensor run(const ops::Convolution& conv, const std::vector<Tensor>& in, const NodeWeights& weights) {
+  const auto [input, sides] = padded_evenly(conv.padding, in[0]);
   Tensor output =
       torch::conv2d(input, weights.weight, weights.bias, {conv.stride, conv.stride}, sides, {1, 1}, conv.groups);
   return conv.relu ? output.relu_() : output;
@@ -143,13 +147,42 @@ Tensor compute(const Op& op, const std::vector<Tensor>& inputs) {
   return compute(op, inputs, prepare(op, inputs.at(0).device()));
 }
 
-Interpreter::Interpreter(const Graph& graph, torch::Device device) : graph_(graph) {
+Interpreter::Interpreter(const Graph& graph, torch::Device device, const FusedKernel& fused)
+    : graph_(graph), fused_(fused), summed_(graph.nodes().size()) {
   for (const Node& node : graph_.nodes()) weights_.push_back(prepare(node.op, device));
+  if (!fused_.compute) return;
+  summed_ = summed_convolutions(graph_);
+  for (NodeId id = 0; id < graph_.nodes().size(); ++id) {
+    const auto* conv = graph_.node(id).as<ops::Convolution>();
+    if (conv != nullptr && conv->relu && can_be_fused(*conv)) prepare_fused(id);
+    if (summed_[id]) prepare_fused(*summed_[id]);
+  }
+}
+
+void Interpreter::prepare_fused(NodeId id) {
+  auto& [weight, bias] = weights_[id];
+  weight = weight.to(fused_.type);
+  bias = bias.defined() ? bias.to(fused_.type) : torch::zeros({weight.size(0)}, weight.options());
+}
+
+/// @param added undefined for a convolution that ends in a ReLU
+Tensor Interpreter::run_fused(NodeId id, const Tensor& input, const Tensor& added) const {
+  const ops::Convolution& conv = *graph_.node(id).as<ops::Convolution>();
+  const auto as_taken = [&](const Tensor& values) {
+    return values.defined() ? values.to(fused_.type).contiguous(torch::MemoryFormat::ChannelsLast) : values;
+  };
+  const auto [padded, sides] = padded_evenly(conv.padding, input);
+  return fused_.compute(
+      {as_taken(padded), weights_[id].weight, weights_[id].bias, as_taken(added), {conv.stride, conv.stride}, sides});
 }
 
 Tensor Interpreter::run(const Tensor& images, const Observe& observe) const {
   const torch::NoGradGuard no_grad;
   std::vector<Tensor> values(graph_.nodes().size());
+  std::vector<bool> is_summed(values.size(), false);
+  for (const auto& conv : summed_) {
+    if (conv) is_summed[*conv] = true;
+  }
   std::vector<size_t> readers_left;
   for (const auto& readers : graph_.readers()) readers_left.push_back(readers.size());
   for (NodeId id = 0; id < graph_.nodes().size(); ++id) {
@@ -157,7 +190,17 @@ Tensor Interpreter::run(const Tensor& images, const Observe& observe) const {
     std::vector<Tensor> inputs;
     for (const NodeId input : node.inputs) inputs.push_back(values[input]);
     if (inputs.empty()) inputs.push_back(images);
-    values[id] = compute(node.op, inputs, weights_[id]);
+    const auto* conv = node.as<ops::Convolution>();
+    if (is_summed[id]) {
+      values[id] = inputs[0];  // what its sum computes it from
+    } else if (summed_[id]) {
+      const size_t of_conv = node.inputs[0] == *summed_[id] ? 0 : 1;
+      values[id] = run_fused(*summed_[id], inputs[of_conv], inputs[1 - of_conv]);
+    } else if (fused_.compute && conv != nullptr && conv->relu && can_be_fused(*conv)) {
+      values[id] = run_fused(id, inputs[0], {});
+    } else {
+      values[id] = compute(node.op, inputs, weights_[id]);
+    }
     if (observe) observe(graph_, id, inputs, values[id]);
     for (const NodeId input : node.inputs) {
       if (--readers_left[input] == 0) values[input] = Tensor();

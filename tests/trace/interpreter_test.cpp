@@ -46,5 +46,38 @@ TEST(Interpreter, ShowsEachNodeOnce) {
   EXPECT_EQ(seen.size(), graph.nodes().size());
 }
 
+/// A kernel of the CPU in the place of cuDNN's: the same graph, fused and not.
+TEST(Interpreter, FusesConvolutionsWithSumsAndReLU) {
+  const Graph graph = optimise(test::SmallNetwork({.side = 48}).graph());
+  const RandomImages images(2, 48, 1);
+  int with_sum = 0, alone = 0;
+  const auto compute = [&](const FusedConvolution& what) {
+    ++(what.added.defined() ? with_sum : alone);
+    for (const torch::Tensor& tensor : {what.input, what.weight, what.added}) {
+      if (!tensor.defined()) continue;
+      EXPECT_EQ(tensor.scalar_type(), torch::kDouble);
+      EXPECT_TRUE(tensor.is_contiguous(torch::MemoryFormat::ChannelsLast));
+    }
+    torch::Tensor sum = torch::conv2d(what.input, what.weight, what.bias, what.stride, what.padding);
+    if (what.added.defined()) sum += what.added;
+    return sum.relu().to(torch::kFloat);
+  };
+  const Interpreter fused(graph, torch::kCPU, {compute, torch::kDouble});
+  const torch::Tensor found = fused.run(to_tensor(images.view()));
+  const torch::Tensor wanted = interpret(graph, to_tensor(images.view()));
+  EXPECT_LT(test::relative_difference(to_matrix(found), to_matrix(wanted)), 1e-5);
+  int rectified = 0, sums = 0;
+  for (const Node& node : graph.nodes()) {
+    const auto* conv = node.as<ops::Convolution>();
+    const auto* add = node.as<ops::Add>();
+    rectified += conv != nullptr && conv->relu && conv->groups == 1;
+    sums += add != nullptr && add->relu;
+  }
+  EXPECT_EQ(alone, rectified);
+  EXPECT_GT(alone, 0);
+  EXPECT_GT(with_sum, 0);
+  EXPECT_LE(with_sum, sums);
+}
+
 }  // namespace
 }  // namespace assemble
