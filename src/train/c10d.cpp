@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <type_traits>
 
@@ -20,6 +21,7 @@ constexpr int64_t kSmallestBucket = 64 << 10;  // bytes
 constexpr int64_t kLargestBucket = c10d::kDefaultBucketBytesCap;
 /// The last bucket leaves when backward ends: it is to be a small part of all.
 constexpr int64_t kBuckets = 20;
+constexpr std::chrono::minutes kNcclTimeout(30);  // ranks that are lost are found before
 
 /// This machine's address in the network that leads to another; empty where there is none.
 std::string own_address_towards(const std::string& address) {
@@ -75,6 +77,16 @@ ProcessGroup make_gloo_group(const Store& store, int rank, int world, const std:
                     c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, world, options));
   group->setDefaultBackend(c10d::ProcessGroup::GLOO);
   return group;
+}
+
+void use_device(const ProcessGroup& group, const Store& store, DeviceLink link, const CudaRuntime* cuda) {
+  if (link == DeviceLink::kGloo) {
+    group->setBackend(torch::kCUDA, c10d::ProcessGroup::GLOO, group->getBackend(torch::kCPU));
+    return;
+  }
+  const auto own_keys = c10::make_intrusive<c10d::PrefixStore>("nccl", store);
+  group->setBackend(torch::kCUDA, c10d::ProcessGroup::NCCL,
+                    cuda->nccl(own_keys, group->getRank(), group->getSize(), kNcclTimeout));
 }
 
 std::unique_ptr<c10d::Reducer> make_reducer(const std::vector<torch::Tensor>& parameters, const ProcessGroup& group) {

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/train/communicator.h"
 
+#include <unistd.h>
+
+#include <climits>
+#include <set>
 #include <torch/csrc/distributed/c10d/comm.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/log.h"
+#include "assemble/nn/cuda_runtime.h"
 #include "c10d.h"
 #include "job_store.h"
 #include "rank_watch.h"
@@ -12,6 +18,12 @@ namespace assemble {
 namespace {
 
 constexpr size_t kBroadcastBytes = 25 << 20;  // at a time
+
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
 
 /// Over LibTorch's process group.
 class GroupCommunicator : public Communicator {
@@ -77,6 +89,14 @@ class GroupCommunicator : public Communicator {
       tensor.copy_(all[0].narrow(0, begin, tensor.numel()).view(tensor.sizes()));
       begin += tensor.numel();
     }
+  }
+
+  void compute_on(torch::Device device) override {
+    if (!device.is_cuda()) return;
+    const std::vector<std::string> devices = gather(concat(host_name(), ' ', device.str()));
+    const bool has_own_each = std::set(devices.begin(), devices.end()).size() == devices.size();
+    if (is_first() && !has_own_each) log_warning("processes share a device: they are connected by Gloo, not by NCCL");
+    guarded([&] { use_device(group_, store_, has_own_each ? DeviceLink::kNccl : DeviceLink::kGloo, cuda_runtime()); });
   }
 
   void share_gradients(const std::vector<torch::Tensor>& parameters) override {

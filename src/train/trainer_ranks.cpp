@@ -87,6 +87,7 @@ void Trainer::require_same_start() const {
 /// Rank 0's state becomes that of all, and from here on gradients are shared.
 void Trainer::share_start() {
   if (!ranks_->is_shared()) return;
+  ranks_->compute_on(options_.device);
   ranks_->broadcast(kept_tensors());
   const std::string text = ranks_->broadcast(to_text(state_, average_.get()));
   if (!ranks_->is_first()) {

@@ -42,6 +42,10 @@ class Communicator {
   /// Puts the means over all ranks in their places.
   virtual void average(const std::vector<torch::Tensor>&) {}
 
+  /// Tensors of this device can be exchanged from here on: by NCCL where each rank has a device of its own, otherwise
+  /// by Gloo, which goes through the CPU's memory. Tensors of the CPU always can.
+  virtual void compute_on(torch::Device) {}
+
   /// Of these parameters, which are the same on all ranks, backward() averages the gradients. Each must get a gradient
   /// with every backward pass. Called once.
   /// @throws UsageError naming the rank whose parameters have other sizes

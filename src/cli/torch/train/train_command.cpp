@@ -104,7 +104,7 @@ class TrainCommand : public Subcommand {
     std::optional<ScopedLogSink> sink;
     if (place.rank > 0) sink.emplace(std::make_shared<RankSink>(log_sink(), place.name()));
     try {
-      return job_.run(app(), overwrite_, ranks_.connect(place), place.local_world);
+      return job_.run(app(), overwrite_, ranks_.connect(place), place);
     } catch (const Error& error) {
       if (place.rank == 0) throw;
       throw Error(error.code(), place.name(), error.what(), "");

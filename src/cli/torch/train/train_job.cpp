@@ -115,15 +115,13 @@ TrainJob::Splits TrainJob::split_whole(const std::vector<OpenSplit>& whole) cons
 
 void TrainJob::check_images() { findings_ = check_data(data, splits().train, splits().validation); }
 
-TrainOptions TrainJob::options_of(const Communicator& ranks, int on_this_machine) const {
-  TrainOptions options = flags_.options();
+TrainOptions TrainJob::options_of(const Ranks& place) const {
+  TrainOptions options = flags_.options(place);
+  const int on_this_machine = place.local_world;
   const int share = std::max(available_cores() / on_this_machine, 1);
   const int threads = flags_.threads == 0 && on_this_machine > 1 ? share : flags_.threads;
   if (threads > 0) torch::set_num_threads(threads);
   if (options.loader_threads == 0 && on_this_machine > 1) options.loader_threads = share;
-  if (ranks.is_shared() && options.device.is_cuda()) {
-    throw UsageError("--device", "several processes train on the CPU alone", "use --device cpu");
-  }
   return options;
 }
 
@@ -146,11 +144,11 @@ LearningRateTest TrainJob::find_learning_rate() const {
 }
 
 TrainResult TrainJob::run(const CLI::App& app, bool overwrite, const std::shared_ptr<Communicator>& ranks,
-                          int on_this_machine) const {
+                          const Ranks& place) const {
   keep_freed_memory();
   try {
     require_same_options(*ranks, effective_config(app));
-    return train(app, overwrite, options_of(*ranks, on_this_machine), ranks);
+    return train(app, overwrite, options_of(place), ranks);
   } catch (const std::exception& error) {
     ranks->fail(error.what());
     throw;

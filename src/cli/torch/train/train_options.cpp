@@ -6,6 +6,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "assemble/nn/autocast.h"
+#include "assemble/nn/cuda_runtime.h"
 #include "common/choice_option.h"
 #include "common/inference.h"
 #include "common/numbers.h"
@@ -395,7 +396,7 @@ Augmentation TrainFlags::augmentation(const Preprocessing& preprocessing) const 
   return result;
 }
 
-TrainOptions TrainFlags::options() const {
+TrainOptions TrainFlags::options(const Ranks& place) const {
   TrainOptions options = options_;
   options.bn_momentum = parse_number(bn_momentum_);
   options.checkpoint_every = CheckpointInterval::parse(checkpoint_every_);
@@ -403,6 +404,9 @@ TrainOptions TrainFlags::options() const {
   options.preprocessing = preprocessing();
   options.augmentation = augmentation(options.preprocessing);
   options.device = parse_device(device_);
+  if (options.device.is_cuda() && place.local_world > 1 && device_.find(':') == std::string::npos) {
+    options.device.set_index(static_cast<c10::DeviceIndex>(place.local_rank % cuda_runtime()->devices()));
+  }
   options.check();
   return options;
 }

@@ -19,8 +19,10 @@ namespace assemble::cli {
 class TrainFlags {
  public:
   void declare(CLI::App& app);
+  /// @param place of this process: of several that train on CUDA, each takes the device of its number on the machine,
+  ///        unless --device names one
   /// @throws UsageError for values that do not fit
-  TrainOptions options() const;
+  TrainOptions options(const Ranks& place = {}) const;
 
   int threads = 0;  ///< of LibTorch; 0: every core
 
@@ -62,10 +64,10 @@ class TrainJob {
   /// Trains and leaves a run folder, which is rank 0's affair.
   /// @param app holds the parsed options, which become config.toml
   /// @param ranks processes that train together
-  /// @param on_this_machine of them, which share its cores
+  /// @param place of this one; those of a machine share its cores and devices
   TrainResult run(const CLI::App& app, bool overwrite = false,
                   const std::shared_ptr<Communicator>& ranks = std::make_shared<Communicator>(),
-                  int on_this_machine = 1) const;
+                  const Ranks& place = {}) const;
 
   struct Splits {
     std::shared_ptr<Dataset> train, validation;
@@ -95,8 +97,8 @@ class TrainJob {
  private:
   /// @param whole of open_splits(), which can be split
   Splits split_whole(const std::vector<OpenSplit>& whole) const;
-  TrainOptions options_of(const Communicator& ranks, int on_this_machine) const;
-  TrainOptions alone() const { return options_of(Communicator(), /*on_this_machine=*/1); }
+  TrainOptions options_of(const Ranks& place) const;
+  TrainOptions alone() const { return options_of({}); }
   TrainResult train(const CLI::App& app, bool overwrite, TrainOptions options,
                     const std::shared_ptr<Communicator>& ranks) const;
 
