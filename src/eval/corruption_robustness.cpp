@@ -2,15 +2,16 @@
 #include "assemble/eval/corruption_robustness.h"
 
 #include <algorithm>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "assemble/core/error.h"
-#include "assemble/core/log.h"
-#include "assemble/core/progress.h"
 #include "assemble/data/corrupted_dataset.h"
 #include "assemble/data/image_folder.h"
+#include "assemble/data/remembered.h"
 #include "assemble/data/stored_set.h"
+#include "assemble/eval/measured_ensemble.h"
 
 namespace assemble {
 namespace {
@@ -23,24 +24,25 @@ fs::path part_of(const CorruptionSource& source, const std::string& corruption, 
   return part_folder(source.stored, corruption) / std::to_string(severity);
 }
 
-/// Runs the network over a loader whose samples belong to `groups` kinds in turn, and measures each kind.
-std::vector<CorruptionResult> evaluate_in_turn(const MeasuredNetwork& network, Loader& loader, size_t groups,
-                                               Progress& progress) {
-  std::vector<ClassificationMeter> meters(groups, ClassificationMeter(network.outputs.classes, network.outputs.loss));
-  Batch batch;
-  loader.start(0);
-  while (loader.next(batch)) {
-    const Matrix logits = network.network(images_of(batch));
-    require_finite(logits, network.outputs.network, [&](int64_t row) { return name_of(batch, row); });
-    for (size_t i = 0; i < batch.indices.size(); ++i) {
-      meters[static_cast<size_t>(batch.indices[i]) % groups].add(logits.row(static_cast<int64_t>(i)), batch.labels[i]);
-    }
-    progress.advance(batch.size);
+/// Which images of a corruption are taken for another class, and at how many severities.
+class WrongCounter {
+ public:
+  explicit WrongCounter(int64_t images) : wrong_(static_cast<size_t>(images)), seen_(wrong_.size()) {}
+  void add(int64_t image, bool wrong) {
+    wrong_[static_cast<size_t>(image)] += wrong ? 1 : 0;
+    ++seen_[static_cast<size_t>(image)];
   }
-  std::vector<CorruptionResult> results;
-  for (const ClassificationMeter& meter : meters) results.push_back(to_result(meter.result()));
-  return results;
-}
+  WrongAnswers answers(int severities) const {
+    WrongAnswers answers{severities, wrong_};
+    for (size_t i = 0; i < wrong_.size(); ++i) {
+      if (seen_[i] != severities) answers.counts[i] = -1;
+    }
+    return answers;
+  }
+
+ private:
+  std::vector<int> wrong_, seen_;
+};
 
 /// Classes of which any part of a stored set has a folder.
 std::vector<std::string> stored_classes(const CorruptionSource& source) {
@@ -57,54 +59,84 @@ std::vector<std::string> stored_classes(const CorruptionSource& source) {
 
 class Measurement {
  public:
-  Measurement(const MeasuredNetwork& network, const CorruptionSource& source, CorruptionResults& results)
-      : network_(network),
-        source_(source),
-        results_(results),
-        pairing_(pair_source(network, source)),
-        uncut_(network.loader) {
+  Measurement(const MeasuredEnsemble& ensemble, const CorruptionSource& source, CorruptionFindings& findings)
+      : ensemble_(ensemble), source_(source), findings_(findings), pairing_(pair_source(ensemble, source)) {
     const ClassPairing& pairing = pairing_.corrupted();
-    network_.network = pairing.measured(network.network);
-    network_.outputs = pairing.measured(network.outputs);
+    for (EnsembleMember& member : ensemble_.members) {
+      member.network = pairing.measured(member.network);
+      member.outputs = pairing.measured(member.outputs);
+    }
     if (pairing_.clean) clean_.emplace(*source.dataset, *pairing_.clean);
     if (pairing_.stored) stored_classes_ = stored_classes(source);
-    uncut_.preprocessing.eval_resize = uncut_.preprocessing.eval_size;
+    uncut_ = ensemble_.members;
+    if (ensemble.loader.views != TestViews::kOne && ensemble.loader.views != TestViews::kMirror) return;
+    for (EnsembleMember& member : uncut_) member.preprocessing.eval_resize = member.preprocessing.eval_size;
   }
+  // Its data sets refer to its pairing.
+  Measurement(const Measurement&) = delete;
+  Measurement& operator=(const Measurement&) = delete;
 
   void clean() {
-    Loader loader(*clean_, network_.loader);
-    results_.clean = to_result(evaluate(network_.network, network_.outputs, loader, "clean images"));
+    findings_.results.clean =
+        to_result(evaluate_ensemble(ensemble_.members, *clean_, ensemble_.loader, "clean images").result());
   }
 
-  void made(const std::string& corruption) {
-    const CorruptedDataset images(*clean_, corruption, source_.options);
-    Loader loader(images, uncut_);
-    Progress progress(corruption, loader.images(), "images");
+  /// @param images of the corruption, those of all severities one after the other for each image
+  void made(const std::string& corruption, const Dataset& images) {
     const auto& severities = source_.options.severities;
-    const auto measured = evaluate_in_turn(network_, loader, severities.size(), progress);
-    for (size_t s = 0; s < severities.size(); ++s) results_.corruptions[corruption][severities[s]] = measured[s];
+    const auto groups = static_cast<int64_t>(severities.size());
+    const Outputs& outputs = uncut_.front().outputs;
+    std::vector<ClassificationMeter> meters(severities.size(), ClassificationMeter(outputs.classes, outputs.loss));
+    WrongCounter wrong(images.size() / groups);
+    run_ensemble(uncut_, PairedDataset(images, *pairing_.clean), ensemble_.loader, corruption,
+                 [&](const Batch& batch, const Matrix& logits) {
+                   for (int64_t i = 0; i < batch.size; ++i) {
+                     const int64_t index = batch.indices[static_cast<size_t>(i)];
+                     const int64_t label = batch.labels[static_cast<size_t>(i)];
+                     meters[static_cast<size_t>(index % groups)].add(logits.row(i), label);
+                     wrong.add(index / groups, best_classes(logits.row(i), 1).front() != label);
+                   }
+                 });
+    for (size_t s = 0; s < severities.size(); ++s) {
+      findings_.results.corruptions[corruption][severities[s]] = to_result(meters[s].result());
+    }
+    findings_.wrong[corruption] = wrong.answers(static_cast<int>(groups));
   }
 
   void stored(const std::string& corruption) {
+    auto& results = findings_.results.corruptions[corruption];
+    const bool anew = results.empty();
+    std::optional<WrongCounter> wrong;
+    int64_t size = 0;
     for (const int severity : source_.options.severities) {
       const fs::path folder = part_of(source_, corruption, severity);
-      if (results_.corruptions[corruption].contains(severity) || !fs::is_directory(folder)) continue;
+      if (results.contains(severity) || !fs::is_directory(folder)) continue;
       const ImageFolder folders(folder, stored_classes_);
-      const PairedDataset images(folders, *pairing_.stored);
-      Loader loader(images, uncut_);
-      results_.corruptions[corruption][severity] =
-          to_result(evaluate(network_.network, network_.outputs, loader, concat(corruption, " ", severity)));
+      if (!wrong) wrong.emplace(size = folders.size());
+      const bool counted = folders.size() == size;
+      const auto watch = [&](const Batch& batch, const Matrix& logits) {
+        for (int64_t i = 0; i < batch.size && counted; ++i) {
+          wrong->add(batch.indices[static_cast<size_t>(i)],
+                     best_classes(logits.row(i), 1).front() != batch.labels[static_cast<size_t>(i)]);
+        }
+      };
+      results[severity] = to_result(evaluate_ensemble(uncut_, PairedDataset(folders, *pairing_.stored),
+                                                      ensemble_.loader, concat(corruption, " ", severity), watch)
+                                        .result());
     }
+    findings_.wrong.erase(corruption);
+    if (wrong && anew) findings_.wrong[corruption] = wrong->answers(static_cast<int>(results.size()));
+    if (results.empty()) findings_.results.corruptions.erase(corruption);
   }
 
  private:
-  MeasuredNetwork network_;  // with the outputs that compete
+  MeasuredEnsemble ensemble_;  // with the outputs that compete
   const CorruptionSource& source_;
-  CorruptionResults& results_;
+  CorruptionFindings& findings_;
   SourcePairing pairing_;
   std::optional<PairedDataset> clean_;
   std::vector<std::string> stored_classes_;
-  LoaderOptions uncut_;
+  std::vector<EnsembleMember> uncut_;
 };
 
 bool is_measured(const CorruptionResults& results, const std::string& corruption, const std::vector<int>& severities) {
@@ -114,6 +146,19 @@ bool is_measured(const CorruptionResults& results, const std::string& corruption
 }
 
 }  // namespace
+
+MeasuredEnsemble ensemble_of(const MeasuredNetwork& network) {
+  return {{{network.network, network.outputs, network.loader.preprocessing}},
+          network.class_names,
+          network.loader,
+          network.pairing};
+}
+
+SourcePairing pair_source(const MeasuredEnsemble& ensemble, const CorruptionSource& source) {
+  const EnsembleMember& first = ensemble.members.front();
+  return pair_source(
+      MeasuredNetwork{first.network, first.outputs, ensemble.class_names, ensemble.loader, ensemble.pairing}, source);
+}
 
 SourcePairing pair_source(const MeasuredNetwork& network, const CorruptionSource& source) {
   const ClassList outputs{network.class_names, network.outputs.network};
@@ -150,21 +195,43 @@ std::vector<std::string> missing_parts(const CorruptionSource& source) {
 
 void measure_corruptions(const MeasuredNetwork& network, const CorruptionSource& source, CorruptionResults& results,
                          const std::function<void()>& store) {
+  const std::vector<MeasuredEnsemble> one{ensemble_of(network)};
+  std::vector<CorruptionFindings> findings{{results}};
+  measure_corruptions(one, source, findings, [&](size_t) {
+    results = findings.front().results;
+    store();
+  });
+}
+
+void measure_corruptions(std::span<const MeasuredEnsemble> ensembles, const CorruptionSource& source,
+                         std::span<CorruptionFindings> findings, const std::function<void(size_t ensemble)>& store) {
   for (const std::string& name : source.options.corruptions) check_corruption(name);
   for (const int severity : source.options.severities) check_severity(severity);
-  Measurement measurement(network, source, results);
-  if (source.dataset != nullptr && !results.clean) {
-    measurement.clean();
-    store();
+  std::deque<Measurement> measurements;  // which stay where they are
+  size_t members = 0;
+  for (size_t e = 0; e < ensembles.size(); ++e) {
+    measurements.emplace_back(ensembles[e], source, findings[e]);
+    members += ensembles[e].members.size();
+  }
+  for (size_t e = 0; e < ensembles.size(); ++e) {
+    if (source.dataset == nullptr || findings[e].results.clean) continue;
+    measurements[e].clean();
+    store(e);
   }
   for (const std::string& corruption : source.options.corruptions) {
-    if (is_measured(results, corruption, source.options.severities)) continue;
-    if (source.stored.empty()) {
-      measurement.made(corruption);
-    } else {
-      measurement.stored(corruption);
+    std::optional<CorruptedDataset> made;
+    if (source.stored.empty()) made.emplace(*source.dataset, corruption, source.options);
+    std::optional<RememberedDataset> remembered;
+    if (made && members > 1) remembered.emplace(*made);
+    for (size_t e = 0; e < ensembles.size(); ++e) {
+      if (is_measured(findings[e].results, corruption, source.options.severities)) continue;
+      if (made) {
+        measurements[e].made(corruption, remembered ? static_cast<const Dataset&>(*remembered) : *made);
+      } else {
+        measurements[e].stored(corruption);
+      }
+      store(e);
     }
-    store();
   }
 }
 

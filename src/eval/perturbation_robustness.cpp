@@ -8,8 +8,8 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
-#include "assemble/core/progress.h"
-#include "assemble/data/frame_loader.h"
+#include "assemble/eval/measured_ensemble.h"
+#include "frames.h"
 
 namespace assemble {
 namespace {
@@ -61,13 +61,6 @@ double mean_difference(int64_t frames, bool to_first, Difference&& difference) {
   double sum = 0;
   for (int64_t i = 1; i < frames; ++i) sum += difference(to_first ? 0 : i - 1, i);
   return frames > 1 ? sum / static_cast<double>(frames - 1) : 0;
-}
-
-Matrix forward(const MeasuredNetwork& network, const FrameGroup& group) {
-  Matrix logits = network.network(images_of(group));
-  require_finite(logits, network.outputs.network,
-                 [&](int64_t row) { return concat("frame ", row, " of sequence ", group.index); });
-  return logits;
 }
 
 }  // namespace
@@ -194,20 +187,21 @@ PerturbationScores score_perturbations(const PerturbationResults& results, const
 
 PerturbationResult measure_perturbation(const MeasuredNetwork& network, const std::string& kind,
                                         const Sequences& sequences, int64_t limit) {
+  return measure_perturbation(ensemble_of(network), kind, sequences, limit);
+}
+
+PerturbationResult measure_perturbation(const MeasuredEnsemble& ensemble, const std::string& kind,
+                                        const Sequences& sequences, int64_t limit) {
   const bool to_first = compares_to_first_frame(kind);
   const int64_t count = limit > 0 ? std::min(limit, sequences.size()) : sequences.size();
-  FrameLoader loader(count, [&](int64_t index) { return sequences.read(index * sequences.size() / count); },
-                     {network.loader.preprocessing, network.loader.threads, network.loader.max_broken});
-  Progress progress(kind, count, "sequences");
   PerturbationResult result;
-  FrameGroup group;
-  while (loader.next(group)) {
-    const Matrix logits = forward(network, group);
-    result.flip_probability += flip_share(logits, to_first);
-    result.top5_distance += top5_distance(logits, to_first);
-    ++result.sequences;
-    progress.advance(1);
-  }
+  run_frames(
+      ensemble, count, [&](int64_t index) { return sequences.read(index * sequences.size() / count); }, kind,
+      [&](int64_t, const Matrix& logits) {
+        result.flip_probability += flip_share(logits, to_first);
+        result.top5_distance += top5_distance(logits, to_first);
+        ++result.sequences;
+      });
   if (result.sequences == 0) throw InputError(kind, "no sequence could be read", "see the warnings above");
   result.flip_probability /= static_cast<double>(result.sequences);
   result.top5_distance /= static_cast<double>(result.sequences);

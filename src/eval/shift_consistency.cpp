@@ -2,11 +2,10 @@
 #include <algorithm>
 
 #include "assemble/core/error.h"
-#include "assemble/core/progress.h"
-#include "assemble/data/frame_loader.h"
-#include "assemble/eval/perturbation_robustness.h"
+#include "assemble/eval/measured_ensemble.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/resize.h"
+#include "frames.h"
 
 namespace assemble {
 namespace {
@@ -35,36 +34,32 @@ int shifts_with_room(const Preprocessing& preprocessing, int wanted) {
 
 }  // namespace
 
-ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const Dataset& dataset, int wanted) {
-  const Preprocessing& preprocessing = network.loader.preprocessing;
+ShiftConsistency measure_shift_consistency(const MeasuredNetwork& network, const Dataset& dataset, int shifts) {
+  return measure_shift_consistency(ensemble_of(network), dataset, shifts);
+}
+
+ShiftConsistency measure_shift_consistency(const MeasuredEnsemble& ensemble, const Dataset& dataset, int wanted) {
+  const Preprocessing& preprocessing = ensemble.members.front().preprocessing;
   const int shifts = shifts_with_room(preprocessing, wanted);
-  FrameLoader loader(dataset.size(),
-                     [&](int64_t index) {
-                       const Sample sample = dataset.read(index);
-                       const Image whole =
-                           decode_image(sample.encoded, sample.name,
-                                        {.apply_exif_orientation = preprocessing.apply_exif_orientation});
-                       const Image image = resize_and_crop(whole, preprocessing.eval_resize, 0, sample.name);
-                       return diagonal_crops(image, preprocessing.eval_size, shifts);
-                     },
-                     {preprocessing, network.loader.threads, network.loader.max_broken});
+  const auto make = [&](int64_t index) {
+    const Sample sample = dataset.read(index);
+    const Image whole =
+        decode_image(sample.encoded, sample.name, {.apply_exif_orientation = preprocessing.apply_exif_orientation});
+    const Image image = resize_and_crop(whole, preprocessing.eval_resize, 0, sample.name);
+    return diagonal_crops(image, preprocessing.eval_size, shifts);
+  };
   ShiftConsistency result{0, shifts, 0, std::vector<double>(static_cast<size_t>(shifts), 0.0)};
-  Progress progress("shifting crops", dataset.size(), "images");
-  FrameGroup group;
-  while (loader.next(group)) {
-    const Matrix logits = network.network(images_of(group));
-    require_finite(logits, network.outputs.network, [&](int64_t) { return dataset.read(group.index).name; });
+  run_frames(ensemble, dataset.size(), make, "shifting crops", [&](int64_t, const Matrix& logits) {
     std::vector<int64_t> best;
-    for (int64_t f = 0; f < group.frames; ++f) best.push_back(best_classes(logits.row(f), 1)[0]);
+    for (int64_t f = 0; f < logits.rows; ++f) best.push_back(best_classes(logits.row(f), 1)[0]);
     for (int d = 1; d <= shifts; ++d) {
-      const auto pairs = static_cast<int>(group.frames) - d;
+      const auto pairs = static_cast<int>(logits.rows) - d;
       int alike = 0;
       for (int i = 0; i < pairs; ++i) alike += best[static_cast<size_t>(i)] == best[static_cast<size_t>(i + d)];
       result.agreement[static_cast<size_t>(d - 1)] += static_cast<double>(alike) / pairs;
     }
     ++result.images;
-    progress.advance(1);
-  }
+  });
   if (result.images == 0) throw InputError(dataset.where(), "no image could be read", "see the warnings above");
   double pairs = 0;
   for (int d = 1; d <= shifts; ++d) {
