@@ -58,6 +58,8 @@ std::string table(const std::vector<ordered_json>& results,
     for (const auto& [key, title] : keys) html += number_cell(result, key, std::string(key) == "clean_error" ? 100 : 1);
     html += concat("<td class=\"note\">", escape(result.at("baseline").get<std::string>()), "; ",
                    escape(images_note(result.at("images"))));
+    // Of several networks that were measured together.
+    if (result.contains("evaluated")) html += concat("<br>", escape(images_note(result["evaluated"])));
     const auto missing = result.at("missing").get<std::vector<std::string>>();
     if (!missing.empty())
       html += concat("<br><span class=\"partial\">missing: ", escape(join(missing, ", ")), "</span>");

@@ -6,9 +6,7 @@
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
-#include "assemble/data/derived_folder.h"
 #include "assemble/eval/augmentation_overlap.h"
-#include "assemble/image/decode.h"
 #include "common/choice_option.h"
 #include "common/corruption_options.h"
 #include "common/data_options.h"
@@ -21,40 +19,18 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// How the images were made, for people and for telling results apart.
-ordered_json making_of(const CorruptionSource& source) {
-  if (!source.stored.empty()) {
-    const fs::path manifest = source.stored / kCorruptSetManifest;
-    ordered_json making{{"from", "stored set"}, {"folder", source.stored.string()}};
-    if (fs::exists(manifest)) making["made"] = read_result(manifest.string());
-    return making;
-  }
-  ordered_json making{{"from", "made while measuring"}, {"folder", source.dataset->where()}};
-  making.update(pixel_settings(source.options));
-  return making;
-}
-
-/// Side of the first image of a stored set; nothing when it cannot be read.
-std::optional<int> stored_side(const CorruptionSource& source) {
-  try {
-    for (const std::string& corruption : source.options.corruptions) {
-      for (const int severity : source.options.severities) {
-        const fs::path folder = part_folder(source.stored, corruption) / std::to_string(severity);
-        if (!fs::is_directory(folder)) continue;
-        const Sample first = open_unlabelled(folder)->read(0);
-        return read_image_size(first.encoded, first.name).height;
-      }
-    }
-  } catch (const InputError&) {
-    // Measuring says what is wrong with the image.
-  }
-  return std::nullopt;
-}
-
 /// A network whose errors others are divided by: a result, or a model to measure.
 struct GivenBaseline {
   std::optional<CorruptionBaseline> result;
   std::optional<LoadedNetwork> network;
+};
+
+/// Networks that look at the same pixels.
+struct Group {
+  CorruptionSource source;
+  std::vector<size_t> networks;  ///< their places among those that are measured
+  GivenBaseline given = {};
+  std::vector<CorruptionFindings> findings = {};  ///< of each, then of the baseline where it is measured
 };
 
 class CorruptionMeasure : public Subcommand {
@@ -70,7 +46,9 @@ class CorruptionMeasure : public Subcommand {
     return {{"Measure it, with a page, and go on where it was stopped",
              "assemble robustness c --model runs/photos/best.safetensors --data photos --out robust/photos"},
             {"The ten other corruptions of ImageNet-C-bar",
-             "assemble robustness c --set c-bar --model runs/photos/best.safetensors --data photos"}};
+             "assemble robustness c --set c-bar --model runs/photos/best.safetensors --data photos"},
+            {"Several models side by side, each for itself",
+             "assemble robustness c runs/a/best.safetensors runs/b/best.safetensors --data photos --out robust/both"}};
   }
 
   void declare(CLI::App& app) override {
@@ -103,28 +81,20 @@ class CorruptionMeasure : public Subcommand {
     if (!out_.empty()) check_output_folder("--out", out_, {data_, clean_});
     source_.options.corruptions = corruptions_.chosen();
     for (const int severity : source_.options.severities) check_severity(severity);
-    const LoadedNetwork network(network_.inference.model, network_);
-    open_source(network);
+    networks_ = load_networks(network_);
+    open_source();
     const std::vector<std::string> missing = missing_parts(source_);
     require_something(missing);
-    const ClassPairing pairing = pair_source(network.measured(), source_).corrupted();
-    if (!pairing.same()) log_info(pairing.to_text());
     if (!source_.stored.empty()) stored_side_ = stored_side(source_);
     if (!out_.empty()) check_outside(out_, data_);
-    const GivenBaseline given = open_baseline(network);
-    const CorruptionResults results = measure(network, out_);
-    const CorruptionBaseline baseline = make_baseline(given);
-    warn_of_lacking(results, baseline);
-    warn_of_overlap(network.card());
-    report(network, results, baseline, gaps(results, missing), pairing);
+    std::vector<Group> groups = groups_of_same_pixels();
+    for (Group& group : groups) group.given = open_baseline(group);
+    for (Group& group : groups) measure(group);
+    report(groups, missing);
   }
 
  private:
-  void open_source(const LoadedNetwork& network) {
-    CorruptSetOptions& options = source_.options;
-    options.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
-    options.crop = crop_ >= 0 ? crop_ : network.card().preprocessing.eval_size;
-    options.exif = network.card().preprocessing.exif();
+  void open_source() {
     const Reading reading = read_as_corrupted(data_);
     if (reading_.is_stored(data_, reading, "a stored set of corrupted images")) source_.stored = data_;
     if (source_.stored.empty() && !reading_.as && read_as_sequences(data_) == Reading::kStored) {
@@ -134,7 +104,37 @@ class CorruptionMeasure : public Subcommand {
       dataset_ = open_dataset(clean_.empty() ? data_ : clean_, split_, rule_of(network_.pairing), network_.files);
       source_.dataset = dataset_.get();
     }
-    if (source_.stored.empty()) warn_of_needless_resizing(*dataset_, options);
+  }
+
+  /// The source as a network's preprocessing has it.
+  CorruptionSource source_for(const LoadedNetwork& network) const {
+    CorruptionSource source = source_;
+    source.options.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
+    source.options.crop = crop_ >= 0 ? crop_ : network.card().preprocessing.eval_size;
+    source.options.exif = network.card().preprocessing.exif();
+    return source;
+  }
+
+  /// Checks each network's classes too.
+  std::vector<Group> groups_of_same_pixels() const {
+    std::vector<Group> groups;
+    for (size_t n = 0; n < networks_.size(); ++n) {
+      const CorruptionSource source = source_for(networks_[n]);
+      const ClassPairing pairing = pair_source(networks_[n].measured(), source).corrupted();
+      if (!pairing.same()) log_info(pairing.to_text());
+      const auto same = std::ranges::find_if(groups, [&](const Group& group) {
+        const CorruptSetOptions& options = group.source.options;
+        return !source.stored.empty() || (options.resize == source.options.resize &&
+                                          options.crop == source.options.crop && options.exif == source.options.exif);
+      });
+      if (same != groups.end()) {
+        same->networks.push_back(n);
+        continue;
+      }
+      if (source.stored.empty()) warn_of_needless_resizing(*dataset_, source.options);
+      groups.push_back({source, {n}});
+    }
+    return groups;
   }
 
   void require_something(const std::vector<std::string>& missing) const {
@@ -149,37 +149,60 @@ class CorruptionMeasure : public Subcommand {
     }
   }
 
-  CorruptionResults measure(const LoadedNetwork& network, const fs::path& out) const {
-    CorruptionResults results;
-    ordered_json settings{{"network", network.identity()}, {"images", making_of(source_)}, {"clean", clean_}};
-    if (source_.dataset != nullptr)
-      settings.update({{"split", split_name(split_)}, {"count", source_.dataset->size()}});
-    const ClassPairing pairing = pair_source(network.measured(), source_).corrupted();
+  RunState open_state(const LoadedNetwork& network, const CorruptionSource& source, const fs::path& out) const {
+    ordered_json settings{{"network", network.identity()}, {"images", making_of(source)}, {"clean", clean_}};
+    if (source.dataset != nullptr) {
+      settings.update({{"split", split_name(split_)}, {"count", source.dataset->size()}});
+    }
+    const ClassPairing pairing = pair_source(network.measured(), source).corrupted();
     if (!pairing.same()) settings["class_pairing"] = pairing.order();
     if (network_.pairing.all_outputs) settings["all_outputs"] = true;
     if (is_c_bar()) settings["set"] = kCorruptionSets.name(corruptions_.set);
-    const RunState state(out, settings);
-    if (!state.results().is_null()) results = corruption_results_from_json(state.results(), state.where());
-    measure_corruptions(network.measured(), source_, results, [&] { state.store(to_json(results)); });
-    return results;
+    return {out, settings};
+  }
+
+  /// Measures all networks of a group, and its baseline where that is a model.
+  void measure(Group& group) const {
+    std::vector<MeasuredEnsemble> ensembles;
+    std::vector<RunState> states;
+    const auto add = [&](const LoadedNetwork& network, const fs::path& out) {
+      ensembles.push_back(network.measured());
+      states.push_back(open_state(network, group.source, out));
+      CorruptionFindings& findings = group.findings.emplace_back();
+      const ordered_json& earlier = states.back().results();
+      if (earlier.is_null()) return;
+      findings.results = corruption_results_from_json(earlier, states.back().where());
+      if (earlier.contains("wrong")) findings.wrong = wrong_from_json(earlier["wrong"], states.back().where());
+    };
+    for (const size_t n : group.networks) add(networks_[n], state_folder(out_, networks_[n], networks_.size()));
+    if (group.given.network) {
+      const int crop = group.source.options.crop;
+      const std::string name = networks_.size() == 1 ? "baseline" : concat("baseline-", crop);
+      add(*group.given.network, out_.empty() ? fs::path() : fs::path(out_) / name);
+    }
+    measure_corruptions(ensembles, group.source, group.findings, [&](size_t e) {
+      ordered_json state = to_json(group.findings[e].results);
+      state["wrong"] = wrong_to_json(group.findings[e]);
+      states[e].store(state);
+    });
   }
 
   /// Reads it before the work, so that a wrong one is not met after it.
-  GivenBaseline open_baseline(const LoadedNetwork& network) const {
+  GivenBaseline open_baseline(const Group& group) const {
     GivenBaseline given;
     if (baseline_.empty() && is_c_bar()) {
       given.result = no_corruption_baseline();
     } else if (baseline_.empty()) {
-      if (network.card().classes() < 1000) {
+      if (networks_[group.networks.front()].card().classes() < 1000) {
         log_warning("AlexNet's errors are those of ImageNet: on other data give --baseline");
       }
       given.result = alexnet_corruption_baseline();
     } else if (is_model_file(baseline_)) {
-      given.network.emplace(baseline_, network_);
-      pair_source(given.network->measured(), source_);
+      given.network.emplace(EnsembleOptions{.models = {baseline_}}, network_);
+      pair_source(given.network->measured(), group.source);
     } else {
       const ordered_json result = read_result(baseline_);
-      if (result.contains("images") && result["images"] != making_of(source_)) {
+      if (result.contains("images") && result["images"] != making_of(group.source)) {
         log_warning(concat(baseline_, ": its images were made in another way, so the ratios compare different images"));
       }
       given.result =
@@ -188,9 +211,8 @@ class CorruptionMeasure : public Subcommand {
     return given;
   }
 
-  CorruptionBaseline make_baseline(const GivenBaseline& given) const {
-    if (given.result) return *given.result;
-    return baseline_of(measure(*given.network, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
+  CorruptionBaseline baseline_for(const Group& group) const {
+    return group.given.result ? *group.given.result : baseline_of(group.findings.back().results, baseline_);
   }
 
   /// Augmentations of the training by corruption, of those that were measured.
@@ -203,13 +225,13 @@ class CorruptionMeasure : public Subcommand {
     return overlaps;
   }
 
-  void warn_of_overlap(const ModelCard& card) const {
+  void warn_of_overlap(const LoadedNetwork& network) const {
     std::vector<std::string> parts;
-    for (const auto& [corruption, names] : overlaps(card)) {
+    for (const auto& [corruption, names] : overlaps(network.card())) {
       parts.push_back(concat(corruption, " (", join(names, ", "), ")"));
     }
     if (parts.empty()) return;
-    log_warning(concat(network_.inference.model, " was trained with what some corruptions do: ", join(parts, ", "),
+    log_warning(concat(network.name(), " was trained with what some corruptions do: ", join(parts, ", "),
                        "; errors under these say little about corruptions that it never saw"));
   }
 
@@ -246,10 +268,60 @@ class CorruptionMeasure : public Subcommand {
     return missing;
   }
 
-  void report(const LoadedNetwork& network, const CorruptionResults& results, const CorruptionBaseline& baseline,
-              const std::vector<std::string>& missing, const ClassPairing& pairing) const {
+  void report(const std::vector<Group>& groups, const std::vector<std::string>& missing) const {
+    std::vector<ordered_json> results(networks_.size());
+    std::vector<const CorruptionFindings*> findings(networks_.size());
+    std::string text;
+    for (const Group& group : groups) {
+      const CorruptionBaseline baseline = baseline_for(group);
+      for (size_t i = 0; i < group.networks.size(); ++i) {
+        const size_t n = group.networks[i];
+        const CorruptionResults& measured = group.findings[i].results;
+        findings[n] = &group.findings[i];
+        warn_of_lacking(measured, baseline);
+        warn_of_overlap(networks_[n]);
+        const std::vector<std::string> lacking = gaps(measured, missing);
+        const int size = networks_[n].card().preprocessing.eval_size;
+        if (stored_side_) warn_of_resizing(data_, *stored_side_, size);
+        results[n] = result_of(networks_[n], group.source, measured, baseline, lacking);
+        if (networks_.size() == 1) text = text_of(networks_[n], group.source, measured, baseline, lacking);
+      }
+    }
+    if (networks_.size() == 1) {
+      write_run(out_, results.front());
+      return print(results.front(), text);
+    }
+    for (size_t n = 0; n < results.size(); ++n) results[n]["evaluated"] = networks_[n].evaluated();
+    ordered_json all = several_results(results);
+    all["against_first"] = ordered_json::array();
+    text = comparable_table(results, is_c_bar() ? kBarFigures : kFigures) + "\n" + against_first(findings, all);
+    write_run(out_, all);
+    print(all, text);
+  }
+
+  /// Differences of the mean error, on the same images.
+  std::string against_first(const std::vector<const CorruptionFindings*>& findings, ordered_json& json) const {
+    std::vector<std::vector<std::string>> rows{{"error against " + networks_[0].name(), "points", "95 % interval"}};
+    for (size_t n = 1; n < findings.size(); ++n) {
+      const std::optional<PairedErrors> pair = pair_errors(*findings[0], *findings[n]);
+      if (!pair) {
+        rows.push_back({networks_[n].name(), "-", "-"});
+        continue;
+      }
+      json["against_first"].push_back({{"network", networks_[n].name()},
+                                       {"images", pair->images},
+                                       {"error_difference", pair->difference},
+                                       {"low", pair->low},
+                                       {"high", pair->high}});
+      rows.push_back({networks_[n].name(), format_number(100 * pair->difference, 2),
+                      concat(format_number(100 * pair->low, 2), " … ", format_number(100 * pair->high, 2))});
+    }
+    return format_table(rows) + "Mean error over what was measured; the interval is over resampled images.\n";
+  }
+
+  ordered_json result_of(const LoadedNetwork& network, const CorruptionSource& source, const CorruptionResults& results,
+                         const CorruptionBaseline& baseline, const std::vector<std::string>& missing) const {
     const CorruptionScores scores = score_corruptions(results, baseline);
-    if (stored_side_) warn_of_resizing(data_, *stored_side_, network.card().preprocessing.eval_size);
     double ece = 0;
     int64_t measured = 0;
     size_t whole = 0;
@@ -260,7 +332,7 @@ class CorruptionMeasure : public Subcommand {
     }
     ordered_json json{{"measure", "corruptions"},
                       {"set", kCorruptionSets.name(corruptions_.set)},
-                      {"network", network_.inference.model},
+                      {"network", network.name()},
                       {"arch", network.card().arch},
                       {"input_size", network.card().preprocessing.eval_size},
                       {"baseline", baseline.name},
@@ -283,24 +355,33 @@ class CorruptionMeasure : public Subcommand {
                       {"ce", scores.ce},
                       {"relative_ce", scores.relative_ce},
                       {"overlap", overlaps(network.card())},
-                      {"images", making_of(source_)},
-                      {"class_pairing", pairing.to_json()},
+                      {"images", making_of(source)},
+                      {"class_pairing", pair_source(network.measured(), source).corrupted().to_json()},
                       {"measured", to_json(results)},
                       {"date", timestamp()},
                       {"version", ASSEMBLE_VERSION}};
-    write_run(out_, json);
-    std::string text = to_text(network, results, baseline, scores, missing);
-    if (is_c_bar() ? !scores.unnormalised_c_bar : !scores.unnormalised_15) {
-      const std::string all = concat(kOfficialCorruptions, " or ", of_set.size());
-      text += concat(is_c_bar() ? "No mean error: " : "No mCE: ", whole, " of ",
-                     is_c_bar() ? std::to_string(of_set.size()) : all,
-                     " corruptions were measured at all five severities\n");
-    }
-    if (!pairing.same()) text += pairing.to_text() + "\n";
-    print(json, text);
+    if (const ordered_json averaged = network.averaged(); !averaged.is_null()) json["averaged"] = averaged;
+    return json;
   }
 
-  std::string to_text(const LoadedNetwork& network, const CorruptionResults& results,
+  std::string text_of(const LoadedNetwork& network, const CorruptionSource& source, const CorruptionResults& results,
+                      const CorruptionBaseline& baseline, const std::vector<std::string>& missing) const {
+    const CorruptionScores scores = score_corruptions(results, baseline);
+    std::string text = to_text(network, source, results, baseline, scores, missing);
+    if (is_c_bar() ? !scores.unnormalised_c_bar : !scores.unnormalised_15) {
+      const size_t of_set = corruption_names(corruptions_.set).size();
+      const std::string all = concat(kOfficialCorruptions, " or ", of_set);
+      const auto whole = std::ranges::count_if(results.corruptions, [&](const auto& corruption) {
+        return results.mean_error(corruption.first).has_value();
+      });
+      text += concat(is_c_bar() ? "No mean error: " : "No mCE: ", whole, " of ",
+                     is_c_bar() ? std::to_string(of_set) : all, " corruptions were measured at all five severities\n");
+    }
+    const ClassPairing pairing = pair_source(network.measured(), source).corrupted();
+    return pairing.same() ? text : text + pairing.to_text() + "\n";
+  }
+
+  std::string to_text(const LoadedNetwork& network, const CorruptionSource& source, const CorruptionResults& results,
                       const CorruptionBaseline& baseline, const CorruptionScores& scores,
                       const std::vector<std::string>& missing) const {
     std::vector<std::vector<std::string>> rows{{"corruption", "error 1", "2", "3", "4", "5", "mean %", "CE %", "ECE"}};
@@ -332,12 +413,21 @@ class CorruptionMeasure : public Subcommand {
     text += format_table(means);
     if (results.clean) text += concat("\nClean error: ", format_number(100 * results.clean->error, 2), " %");
     text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
-                   "\nImages: ", json_text(making_of(source_)), "\n");
+                   "\nImages: ", json_text(making_of(source)), "\n");
     if (!missing.empty()) text += concat("PARTIAL: missing ", join(missing, ", "), "\n");
     return text;
   }
 
+  static inline const std::vector<std::pair<const char*, const char*>> kFigures{{"mce_15", "mCE 15"},
+                                                                                {"mce_19", "mCE 19"},
+                                                                                {"unnormalised_mce", "error %"},
+                                                                                {"relative_mce", "relative"},
+                                                                                {"clean_error", "clean error %"}};
+  static inline const std::vector<std::pair<const char*, const char*>> kBarFigures{
+      {"mce_c_bar", "mCE"}, {"c_bar_error", "error %"}, {"clean_error", "clean error %"}};
+
   NetworkOptions network_;
+  std::vector<LoadedNetwork> networks_;
   CorruptionOptions corruptions_;
   CorruptionSource source_;
   std::unique_ptr<Dataset> dataset_;

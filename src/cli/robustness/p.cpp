@@ -7,7 +7,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/data/derived_folder.h"
-#include "assemble/eval/perturbation_robustness.h"
+#include "assemble/data/remembered.h"
 #include "common/choice_option.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
@@ -24,6 +24,14 @@ struct GivenStability {
   std::optional<LoadedNetwork> network;
 };
 
+/// Networks that look at the same frames.
+struct SequenceGroup {
+  PerturbSetOptions options;
+  std::vector<size_t> networks;  ///< their places among those that are measured
+  GivenStability given = {};
+  std::vector<PerturbationResults> results = {};  ///< of each, then of the baseline where it is measured
+};
+
 class PerturbationMeasure : public Subcommand {
  public:
   PerturbationMeasure() : Subcommand("p", "mFR and mT5D: stability under perturbation sequences (ImageNet-P)") {}
@@ -34,7 +42,9 @@ class PerturbationMeasure : public Subcommand {
   }
   std::vector<Example> examples() const override {
     return {{"Measure it",
-             "assemble robustness p --model runs/photos/best.safetensors --data photos --out robust/photos-p"}};
+             "assemble robustness p --model runs/photos/best.safetensors --data photos --out robust/photos-p"},
+            {"Several models side by side",
+             "assemble robustness p runs/a/best.safetensors runs/b/best.safetensors --data photos"}};
   }
 
   void declare(CLI::App& app) override {
@@ -56,10 +66,7 @@ class PerturbationMeasure : public Subcommand {
   void run() override {
     if (!out_.empty()) check_output_folder("--out", out_, {data_});
     for (const std::string& kind : options_.kinds) check_perturbation(kind);
-    const LoadedNetwork network(network_.inference.model, network_);
-    options_.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
-    options_.crop = crop_ > 0 ? crop_ : network.card().preprocessing.eval_size;
-    options_.exif = network.card().preprocessing.exif();
+    networks_ = load_networks(network_);
     if (options_.kinds.empty()) throw UsageError("robustness p", "nothing to do: no kinds");
     if (!reading_.as && read_as_corrupted(data_) == Reading::kStored) {
       throw InputError(data_, "holds corrupted images", "measure them with 'assemble robustness c'");
@@ -68,17 +75,15 @@ class PerturbationMeasure : public Subcommand {
                                  "a stored set of sequences");
     if (!stored_) {
       dataset_ = open_dataset(data_, split_, rule_of(network_.pairing), network_.files);
-      network.check_classes(*dataset_);
+      for (const LoadedNetwork& network : networks_) network.check_classes(*dataset_);
     }
     find_missing();
     if (stored_) stored_side_ = stored_side();
     if (!out_.empty()) check_outside(out_, data_);
-    const GivenStability given = open_baseline(network);
-    const PerturbationResults results = measure(network, out_);
-    const PerturbationBaseline baseline = make_baseline(given);
-    find_gaps(results);
-    warn_of_lacking(results, baseline);
-    report(network, results, baseline);
+    std::vector<SequenceGroup> groups = groups_of_same_frames();
+    for (SequenceGroup& group : groups) group.given = open_baseline(group);
+    for (SequenceGroup& group : groups) measure(group);
+    report(groups);
   }
 
  private:
@@ -93,10 +98,35 @@ class PerturbationMeasure : public Subcommand {
     log_warning(concat(data_, ": folders are missing, results are partial: ", join(missing_, ", ")));
   }
 
-  ordered_json making() const {
+  PerturbSetOptions options_for(const LoadedNetwork& network) const {
+    PerturbSetOptions options = options_;
+    options.resize = resize_ >= 0 ? resize_ : network.card().preprocessing.eval_resize;
+    options.crop = crop_ > 0 ? crop_ : network.card().preprocessing.eval_size;
+    options.exif = network.card().preprocessing.exif();
+    return options;
+  }
+
+  std::vector<SequenceGroup> groups_of_same_frames() const {
+    std::vector<SequenceGroup> groups;
+    for (size_t n = 0; n < networks_.size(); ++n) {
+      const PerturbSetOptions options = options_for(networks_[n]);
+      const auto same = std::ranges::find_if(groups, [&](const SequenceGroup& group) {
+        return stored_ || (group.options.resize == options.resize && group.options.crop == options.crop &&
+                           group.options.exif == options.exif);
+      });
+      if (same == groups.end()) {
+        groups.push_back({options, {n}});
+      } else {
+        same->networks.push_back(n);
+      }
+    }
+    return groups;
+  }
+
+  ordered_json making(const PerturbSetOptions& options) const {
     if (!stored_) {
-      return {{"from", "made while measuring"}, {"folder", dataset_->where()}, {"resize", options_.resize},
-              {"crop", options_.crop},          {"seed", options_.seed},       {"images", images_}};
+      return {{"from", "made while measuring"}, {"folder", dataset_->where()}, {"resize", options.resize},
+              {"crop", options.crop},           {"seed", options.seed},        {"images", images_}};
     }
     const fs::path manifest = fs::path(data_) / kPerturbSetManifest;
     ordered_json json{{"from", "stored set"}, {"folder", data_}, {"images", images_}};
@@ -104,36 +134,57 @@ class PerturbationMeasure : public Subcommand {
     return json;
   }
 
-  PerturbationResults measure(const LoadedNetwork& network, const fs::path& out) const {
-    PerturbationResults results;
-    ordered_json settings{{"network", network.identity()}, {"images", making()}};
+  RunState open_state(const LoadedNetwork& network, const PerturbSetOptions& options, const fs::path& out) const {
+    ordered_json settings{{"network", network.identity()}, {"images", making(options)}};
     if (dataset_) settings.update({{"split", split_name(split_)}, {"count", dataset_->size()}});
-    const RunState state(out, settings);
-    if (!state.results().is_null()) results = perturbation_results_from_json(state.results(), state.where());
-    for (const std::string& kind : options_.kinds) {
-      const bool absent = std::find(missing_.begin(), missing_.end(), kind) != missing_.end();
-      if (absent || results.contains(kind)) continue;
-      const auto sequences = stored_ ? open_sequences(data_, kind) : make_sequences(*dataset_, kind, options_);
-      results[kind] = measure_perturbation(network.measured(), kind, *sequences, images_);
-      state.store(to_json(results));
+    return {out, settings};
+  }
+
+  /// Measures all networks of a group, and its baseline where that is a model.
+  void measure(SequenceGroup& group) const {
+    std::vector<MeasuredEnsemble> ensembles;
+    std::vector<RunState> states;
+    size_t members = 0;
+    const auto add = [&](const LoadedNetwork& network, const fs::path& out) {
+      ensembles.push_back(network.measured());
+      members += ensembles.back().members.size();
+      states.push_back(open_state(network, group.options, out));
+      const ordered_json& earlier = states.back().results();
+      group.results.push_back(earlier.is_null() ? PerturbationResults()
+                                                : perturbation_results_from_json(earlier, states.back().where()));
+    };
+    for (const size_t n : group.networks) add(networks_[n], state_folder(out_, networks_[n], networks_.size()));
+    if (group.given.network) {
+      const std::string name = networks_.size() == 1 ? "baseline" : concat("baseline-", group.options.crop);
+      add(*group.given.network, out_.empty() ? fs::path() : fs::path(out_) / name);
     }
-    return results;
+    for (const std::string& kind : options_.kinds) {
+      if (std::ranges::find(missing_, kind) != missing_.end()) continue;
+      const auto sequences = stored_ ? open_sequences(data_, kind) : make_sequences(*dataset_, kind, group.options);
+      const RememberedSequences remembered(*sequences);
+      const Sequences& frames = members > 1 ? static_cast<const Sequences&>(remembered) : *sequences;
+      for (size_t e = 0; e < ensembles.size(); ++e) {
+        if (group.results[e].contains(kind)) continue;
+        group.results[e][kind] = measure_perturbation(ensembles[e], kind, frames, images_);
+        states[e].store(to_json(group.results[e]));
+      }
+    }
   }
 
   /// Reads it before the work, so that a wrong one is not met after it.
-  GivenStability open_baseline(const LoadedNetwork& network) const {
+  GivenStability open_baseline(const SequenceGroup& group) const {
     GivenStability given;
     if (baseline_.empty()) {
-      if (network.card().classes() < 1000) {
+      if (networks_[group.networks.front()].card().classes() < 1000) {
         log_warning("AlexNet's flip probabilities are those of ImageNet: on other data give --baseline");
       }
       given.result = alexnet_perturbation_baseline();
     } else if (is_model_file(baseline_)) {
-      given.network.emplace(baseline_, network_);
+      given.network.emplace(EnsembleOptions{.models = {baseline_}}, network_);
       if (dataset_) given.network->check_classes(*dataset_);
     } else {
       const ordered_json result = read_result(baseline_);
-      if (result.contains("images") && result["images"] != making()) {
+      if (result.contains("images") && result["images"] != making(group.options)) {
         log_warning(
             concat(baseline_, ": its sequences were made in another way, so the ratios compare different ones"));
       }
@@ -143,9 +194,8 @@ class PerturbationMeasure : public Subcommand {
     return given;
   }
 
-  PerturbationBaseline make_baseline(const GivenStability& given) const {
-    if (given.result) return *given.result;
-    return baseline_of(measure(*given.network, out_.empty() ? fs::path() : fs::path(out_) / "baseline"), baseline_);
+  PerturbationBaseline baseline_for(const SequenceGroup& group) const {
+    return group.given.result ? *group.given.result : baseline_of(group.results.back(), baseline_);
   }
 
   static void warn_of_lacking(const PerturbationResults& results, const PerturbationBaseline& baseline) {
@@ -172,24 +222,55 @@ class PerturbationMeasure : public Subcommand {
   }
 
   /// Kinds with fewer sequences than others.
-  void find_gaps(const PerturbationResults& results) {
+  std::vector<std::string> gaps(const PerturbationResults& results) const {
     int64_t most = 0;
     for (const auto& [kind, result] : results) most = std::max(most, result.sequences);
     std::vector<std::string> fewer;
     for (const auto& [kind, result] : results) {
       if (result.sequences < most) fewer.push_back(concat(kind, ": ", result.sequences, " of ", most, " sequences"));
     }
-    if (fewer.empty()) return;
-    log_warning(concat(data_, ": not all were measured on as many sequences: ", join(fewer, ", ")));
-    missing_.insert(missing_.end(), fewer.begin(), fewer.end());
+    if (!fewer.empty()) {
+      log_warning(concat(data_, ": not all were measured on as many sequences: ", join(fewer, ", ")));
+    }
+    std::vector<std::string> all = missing_;
+    all.insert(all.end(), fewer.begin(), fewer.end());
+    return all;
   }
 
-  void report(const LoadedNetwork& network, const PerturbationResults& results,
-              const PerturbationBaseline& baseline) const {
-    const PerturbationScores scores = score_perturbations(results, baseline);
-    if (stored_side_) warn_of_resizing(data_, *stored_side_, network.card().preprocessing.eval_size);
+  void report(const std::vector<SequenceGroup>& groups) const {
+    std::vector<ordered_json> results(networks_.size());
+    std::string text;
+    for (const SequenceGroup& group : groups) {
+      const PerturbationBaseline baseline = baseline_for(group);
+      for (size_t i = 0; i < group.networks.size(); ++i) {
+        const LoadedNetwork& network = networks_[group.networks[i]];
+        const PerturbationResults& measured = group.results[i];
+        const std::vector<std::string> missing = gaps(measured);
+        warn_of_lacking(measured, baseline);
+        if (stored_side_) warn_of_resizing(data_, *stored_side_, network.card().preprocessing.eval_size);
+        const PerturbationScores scores = score_perturbations(measured, baseline);
+        results[group.networks[i]] = result_of(network, group.options, measured, baseline, scores, missing);
+        text = to_text(network, group.options, measured, baseline, scores, missing);
+      }
+    }
+    if (networks_.size() == 1) {
+      write_run(out_, results.front());
+      return print(results.front(), text);
+    }
+    for (size_t n = 0; n < results.size(); ++n) results[n]["evaluated"] = networks_[n].evaluated();
+    const ordered_json all = several_results(results);
+    write_run(out_, all);
+    print(all, comparable_table(results, {{"mfr", "mFR"},
+                                          {"mt5d", "mT5D"},
+                                          {"unnormalised_fr", "flips %"},
+                                          {"unnormalised_t5d", "top-5 distance"}}));
+  }
+
+  ordered_json result_of(const LoadedNetwork& network, const PerturbSetOptions& options,
+                         const PerturbationResults& results, const PerturbationBaseline& baseline,
+                         const PerturbationScores& scores, const std::vector<std::string>& missing) const {
     ordered_json json{{"measure", "perturbations"},
-                      {"network", network_.inference.model},
+                      {"network", network.name()},
                       {"arch", network.card().arch},
                       {"input_size", network.card().preprocessing.eval_size},
                       {"baseline", baseline.name},
@@ -198,15 +279,21 @@ class PerturbationMeasure : public Subcommand {
                       {"unnormalised_fr", number_or_null(scores.unnormalised_fr)},
                       {"unnormalised_t5d", number_or_null(scores.unnormalised_t5d)},
                       {"image_size", stored_side_ ? ordered_json(*stored_side_) : ordered_json(nullptr)},
-                      {"partial", !missing_.empty() || !scores.unnormalised_fr},
-                      {"missing", missing_},
+                      {"partial", !missing.empty() || !scores.unnormalised_fr},
+                      {"missing", missing},
                       {"flip_rates", scores.flip_rates},
                       {"t5d", scores.t5d},
-                      {"images", making()},
+                      {"images", making(options)},
                       {"measured", to_json(results)},
                       {"date", timestamp()},
                       {"version", ASSEMBLE_VERSION}};
-    write_run(out_, json);
+    if (const ordered_json averaged = network.averaged(); !averaged.is_null()) json["averaged"] = averaged;
+    return json;
+  }
+
+  std::string to_text(const LoadedNetwork& network, const PerturbSetOptions& options,
+                      const PerturbationResults& results, const PerturbationBaseline& baseline,
+                      const PerturbationScores& scores, const std::vector<std::string>& missing) const {
     std::vector<std::vector<std::string>> rows{
         {"kind", "sequences", "flips %", "flip rate %", "top-5 distance", "T5D %"}};
     const auto ratio = [](const std::map<std::string, double>& values, const std::string& kind) {
@@ -226,15 +313,16 @@ class PerturbationMeasure : public Subcommand {
                       {number_or_dash(scores.mfr, 2), number_or_dash(scores.mt5d, 2),
                        number_or_dash(scores.unnormalised_fr, 2), number_or_dash(scores.unnormalised_t5d, 4)}});
     text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
-                   "\nSequences: ", json_text(making()), "\n");
+                   "\nSequences: ", json_text(making(options)), "\n");
     if (!scores.unnormalised_fr) {
       text += concat("No mFR: it is over ", kOfficialPerturbations, " kinds, and not all of them were measured\n");
     }
-    if (!missing_.empty()) text += concat("PARTIAL: missing ", join(missing_, ", "), "\n");
-    print(json, text);
+    if (!missing.empty()) text += concat("PARTIAL: missing ", join(missing, ", "), "\n");
+    return text;
   }
 
   NetworkOptions network_;
+  std::vector<LoadedNetwork> networks_;
   PerturbSetOptions options_;
   DataReading reading_;
   std::optional<int> stored_side_;

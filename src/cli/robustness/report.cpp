@@ -27,9 +27,13 @@ class ReportMeasure : public Subcommand {
     prepare_output_file("--out", out_, results_);
     std::vector<nlohmann::ordered_json> results;
     for (const std::string& path : results_) {
-      results.push_back(read_result(path));
-      if (!results.back().contains("measured")) {
-        throw InputError(path, "holds no results", "expected the result.json of 'robustness c' or 'robustness p'");
+      const nlohmann::ordered_json result = read_result(path);
+      const bool several = result.contains("models") && result["models"].is_array();
+      for (const nlohmann::ordered_json& one : several ? result["models"] : nlohmann::ordered_json::array({result})) {
+        if (!one.contains("measured")) {
+          throw InputError(path, "holds no results", "expected the result.json of 'robustness c' or 'robustness p'");
+        }
+        results.push_back(one);
       }
     }
     write_file(out_, std::string_view(robustness_report(results)));

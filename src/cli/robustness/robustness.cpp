@@ -23,7 +23,9 @@ constexpr auto kReadings = choices<Reading>("as", {{Reading::kStored, "stored"},
 }  // namespace
 
 void NetworkOptions::declare(CLI::App& app) {
-  app.add_option("--model", inference.model, "Model file, or .onnx file of `assemble export`")->required();
+  app.add_option("models", separate, "Model files, or .onnx files, that are measured each for itself");
+  models.declare(app);
+  app.get_option("--model")->required(false);
   app.add_option("--batch-size", loader.batch_size, "Images a batch")->transform(at_least(1));
   inference.declare(app);
   app.add_option("--loader-threads", loader.threads, "Threads that read and make images; 0: every core")
@@ -31,6 +33,19 @@ void NetworkOptions::declare(CLI::App& app) {
   app.add_option("--max-broken", loader.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
   declare_record_files(app, files);
   declare_pairing(app, pairing);
+}
+
+std::vector<EnsembleOptions> NetworkOptions::measured() const {
+  std::vector<EnsembleOptions> measured;
+  if (!models.models.empty()) measured.push_back(models);
+  if (models.models.empty() && !models.weights.empty()) {
+    throw UsageError("`ensemble_weights`", "are of models whose probabilities are averaged", "name these by --model");
+  }
+  for (const std::string& file : separate) measured.push_back({.models = {file}, .views = models.views});
+  if (measured.empty()) {
+    throw UsageError("robustness", "needs a model", "give --model FILE, or FILE… to measure several");
+  }
+  return measured;
 }
 
 void DataReading::declare(CLI::App& app) {
@@ -48,29 +63,65 @@ bool DataReading::is_stored(const std::string& data, Reading reading, const std:
   return stored;
 }
 
-LoadedNetwork::LoadedNetwork(const fs::path& file, const NetworkOptions& options)
-    : file_(file),
+LoadedNetwork::LoadedNetwork(const EnsembleOptions& models, const NetworkOptions& options)
+    : models_(models),
       precision_(precision_name(options.inference.precision)),
       loader_(options.loader),
       pairing_(options.pairing) {
-  InferenceOptions inference = options.inference;
-  inference.model = file.string();
-  const LoadedModel loaded = load_for_inference(inference, loader_.batch_size);
-  card_ = loaded.card;
-  network_ = loaded.network;
+  LoadedEnsemble loaded = load_ensemble(models, options.inference, loader_.batch_size);
+  card_ = std::move(loaded.card);
+  members_ = std::move(loaded.members);
   loader_.preprocessing = card_.preprocessing;
+  loader_.views = models.views;
 }
 
-MeasuredNetwork LoadedNetwork::measured() const {
-  return {network_, outputs_of(card_, file_.string()), card_.class_names, loader_, pairing_};
+MeasuredEnsemble LoadedNetwork::measured() const { return {members_, card_.class_names, loader_, pairing_}; }
+
+ordered_json LoadedNetwork::identity() const {
+  ordered_json identity{{"content", content_hash(models_.models.front())}, {"precision", precision_}};
+  if (!models_.averages()) return identity;
+  identity["averaged"] = ordered_json::array();
+  for (size_t m = 0; m < members_.size(); ++m) {
+    identity["averaged"].push_back({{"content", content_hash(models_.models[m])}, {"weight", members_[m].weight}});
+  }
+  identity["views"] = kTestViews.name(models_.views);
+  return identity;
 }
 
-ordered_json LoadedNetwork::identity() const { return {{"content", content_hash(file_)}, {"precision", precision_}}; }
+ordered_json LoadedNetwork::evaluated() const {
+  const Preprocessing& seen = card_.preprocessing;
+  const bool as_pillow = seen.family == PreprocessingFamily::kTorchvision;
+  const std::string filter = seen.bicubic ? "bicubic" : "bilinear";
+  return {{"input_size", seen.eval_size},
+          {"resize", seen.eval_resize},
+          {"interpolation", concat(as_pillow        ? "Pillow "
+                                   : seen.antialias ? "antialiased "
+                                                    : "plain ",
+                                   filter)},
+          {"precision", precision_},
+          {"views", kTestViews.name(models_.views)},
+          {"models", models_.models.size()}};
+}
+
+ordered_json LoadedNetwork::averaged() const { return models_.averages() ? models_.to_json() : ordered_json(nullptr); }
+
+std::vector<LoadedNetwork> load_networks(const NetworkOptions& options) {
+  std::vector<LoadedNetwork> networks;
+  for (const EnsembleOptions& models : options.measured()) networks.emplace_back(models, options);
+  return networks;
+}
+
+fs::path state_folder(const fs::path& out, const LoadedNetwork& network, size_t networks) {
+  if (out.empty() || networks == 1) return out;
+  const std::string identity = network.identity().dump();
+  const std::string hash = content_hash(std::span(reinterpret_cast<const uint8_t*>(identity.data()), identity.size()));
+  return out / "models" / hash.substr(0, 16);
+}
 
 void LoadedNetwork::check_classes(const Dataset& dataset) const {
   PairingOptions options = pairing_;
   options.all_outputs = true;  // predictions are compared with each other, over all outputs
-  const ClassPairing pairing({card_.class_names, file_.string()}, {dataset.class_names(), dataset.where()}, options);
+  const ClassPairing pairing({card_.class_names, name()}, {dataset.class_names(), dataset.where()}, options);
   if (!pairing.same()) log_info(pairing.to_text());
 }
 
@@ -120,7 +171,9 @@ void write_run(const fs::path& out, const ordered_json& result) {
   if (out.empty()) return;
   make_directories(out);
   write_file(out / "result.json", std::string_view(json_text(result, 2) + "\n"));
-  write_file(out / "report.html", std::string_view(robustness_report({result})));
+  const std::vector<ordered_json> results =
+      result.contains("models") ? result["models"].get<std::vector<ordered_json>>() : std::vector<ordered_json>{result};
+  write_file(out / "report.html", std::string_view(robustness_report(results)));
 }
 
 void warn_of_resizing(const std::string& data, int stored_side, int input_size) {

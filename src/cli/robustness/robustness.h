@@ -6,8 +6,8 @@
 #include "assemble/data/dataset.h"
 #include "assemble/data/stored_set.h"
 #include "assemble/deploy/model_file.h"
-#include "assemble/eval/corruption_robustness.h"
-#include "common/inference.h"
+#include "assemble/eval/measured_ensemble.h"
+#include "common/ensemble.h"
 #include "common/subcommand.h"
 
 namespace assemble::cli {
@@ -19,12 +19,17 @@ std::unique_ptr<Subcommand> make_report_measure();
 
 /// Options of every measure that runs a network.
 struct NetworkOptions {
+  EnsembleOptions models;             ///< of --model: several are one, their probabilities averaged
+  std::vector<std::string> separate;  ///< each for itself
   InferenceOptions inference;
   LoaderOptions loader;
   RecordFiles files;
   PairingOptions pairing;
 
   void declare(CLI::App& app);
+  /// What is measured: the models of --model as one, then each of the others.
+  /// @throws UsageError when there are none
+  std::vector<EnsembleOptions> measured() const;
 };
 
 /// --as: what --data is, where its layout does not tell.
@@ -39,25 +44,37 @@ struct DataReading {
   bool is_stored(const std::string& data, Reading reading, const std::string& set) const;
 };
 
-/// A model file ready to be measured.
+/// A model file ready to be measured, or several whose probabilities are averaged.
 class LoadedNetwork {
  public:
-  LoadedNetwork(const fs::path& file, const NetworkOptions& options);
+  LoadedNetwork(const EnsembleOptions& models, const NetworkOptions& options);
+  /// The first model's.
   const ModelCard& card() const { return card_; }
-  MeasuredNetwork measured() const;
-  /// Identifies the weights by the file's contents: a run goes on only with the same ones.
+  std::string name() const { return join(models_.models, " + "); }
+  MeasuredEnsemble measured() const;
+  /// Identifies the weights by the files' contents: a run goes on only with the same ones.
   nlohmann::ordered_json identity() const;
+  /// What figures depend on beside the images: {input_size, resize, interpolation, precision, views, models}.
+  nlohmann::ordered_json evaluated() const;
+  /// What is averaged; null for one view of one model.
+  nlohmann::ordered_json averaged() const;
   /// @throws InputError when the data set's classes do not meet the network's
   void check_classes(const Dataset& dataset) const;
 
  private:
-  fs::path file_;
+  EnsembleOptions models_;
   ModelCard card_;
-  Network network_;
+  std::vector<EnsembleMember> members_;
   std::string precision_;
   LoaderOptions loader_;
   PairingOptions pairing_;
 };
+
+/// All that are measured, in the order of NetworkOptions::measured().
+std::vector<LoadedNetwork> load_networks(const NetworkOptions& options);
+/// Where a network's state lies: OUT itself when it is the only one, else a folder in OUT/models that is its own.
+/// Nothing without OUT.
+fs::path state_folder(const fs::path& out, const LoadedNetwork& network, size_t networks);
 
 /// Partial results of a run in OUT/state.json. Without OUT nothing is stored.
 class RunState {
@@ -83,6 +100,17 @@ bool is_model_file(const std::string& baseline);
 nlohmann::ordered_json read_result(const std::string& path);
 /// Writes OUT/result.json and OUT/report.html; nothing without OUT.
 void write_run(const fs::path& out, const nlohmann::ordered_json& result);
+
+/// Results of several networks as one: {measure, models: [results], …}.
+nlohmann::ordered_json several_results(const std::vector<nlohmann::ordered_json>& results);
+/// A row a network: the figures named, in the order given, and all that makes them comparable.
+std::string comparable_table(const std::vector<nlohmann::ordered_json>& results,
+                             const std::vector<std::pair<const char*, const char*>>& figures);
+
+/// How corrupted images were made, for people and for telling results apart.
+nlohmann::ordered_json making_of(const CorruptionSource& source);
+/// Side of the first image of a stored set; nothing when it cannot be read.
+std::optional<int> stored_side(const CorruptionSource& source);
 
 /// Warns of images of a stored set that the network does not take as they are.
 void warn_of_resizing(const std::string& data, int stored_side, int input_size);

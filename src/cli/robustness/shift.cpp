@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/core/error.h"
+#include "assemble/core/json.h"
 #include "assemble/core/text.h"
-#include "assemble/eval/perturbation_robustness.h"
 #include "common/choice_option.h"
 #include "common/numbers.h"
 #include "robustness/robustness.h"
 
 namespace assemble::cli {
 namespace {
+
+using nlohmann::ordered_json;
 
 class ShiftMeasure : public Subcommand {
  public:
@@ -17,7 +19,9 @@ class ShiftMeasure : public Subcommand {
     return "Measures how often the answer stays when the crop moves by some pixels, which blur pooling (aa) is for.";
   }
   std::vector<Example> examples() const override {
-    return {{"Measure it", "assemble robustness shift --model runs/photos/best.safetensors --data photos"}};
+    return {{"Measure it", "assemble robustness shift --model runs/photos/best.safetensors --data photos"},
+            {"Several models side by side",
+             "assemble robustness shift runs/a/best.safetensors runs/b/best.safetensors --data photos"}};
   }
 
   void declare(CLI::App& app) override {
@@ -31,25 +35,48 @@ class ShiftMeasure : public Subcommand {
   }
 
   void run() override {
-    const LoadedNetwork network(network_.inference.model, network_);
+    const std::vector<LoadedNetwork> networks = load_networks(network_);
     const auto dataset = open_dataset(data_, split_, rule_of(network_.pairing), network_.files);
-    network.check_classes(*dataset);
-    MeasuredNetwork measured = network.measured();
-    if (resize_ > 0) measured.loader.preprocessing.eval_resize = resize_;
-    const ShiftConsistency result = measure_shift_consistency(measured, *dataset, shifts_);
-    print({{"measure", "shift"},
-           {"network", network_.inference.model},
-           {"images", result.images},
-           {"input_size", measured.loader.preprocessing.eval_size},
-           {"largest_shift", result.largest_shift},
-           {"shift_consistency", result.consistency},
-           {"agreement", result.agreement}},
-          format_table({{"images", "largest shift", "shift consistency %"},
-                        {std::to_string(result.images), std::to_string(result.largest_shift),
-                         format_number(100 * result.consistency, 2)}}));
+    for (const LoadedNetwork& network : networks) network.check_classes(*dataset);
+    std::vector<ordered_json> results;
+    for (const LoadedNetwork& network : networks) {
+      results.push_back(measure(network, *dataset));
+      if (networks.size() > 1) results.back()["evaluated"] = evaluated(network);
+    }
+    if (results.size() > 1) {
+      return print(several_results(results), comparable_table(results, {{"largest_shift", "largest shift"},
+                                                                        {"shift_consistency", "shift consistency %"}}));
+    }
+    const ordered_json& result = results.front();
+    print(result, format_table({{"images", "largest shift", "shift consistency %"},
+                                {result["images"].dump(), result["largest_shift"].dump(),
+                                 format_number(100 * result["shift_consistency"].get<double>(), 2)}}));
   }
 
  private:
+  ordered_json measure(const LoadedNetwork& network, const Dataset& dataset) const {
+    MeasuredEnsemble measured = network.measured();
+    for (EnsembleMember& member : measured.members) {
+      if (resize_ > 0) member.preprocessing.eval_resize = resize_;
+    }
+    const ShiftConsistency found = measure_shift_consistency(measured, dataset, shifts_);
+    ordered_json result{{"measure", "shift"},
+                        {"network", network.name()},
+                        {"images", found.images},
+                        {"input_size", measured.members.front().preprocessing.eval_size},
+                        {"largest_shift", found.largest_shift},
+                        {"shift_consistency", found.consistency},
+                        {"agreement", found.agreement}};
+    if (const ordered_json averaged = network.averaged(); !averaged.is_null()) result["averaged"] = averaged;
+    return result;
+  }
+
+  ordered_json evaluated(const LoadedNetwork& network) const {
+    ordered_json evaluated = network.evaluated();
+    if (resize_ > 0) evaluated["resize"] = resize_;
+    return evaluated;
+  }
+
   NetworkOptions network_;
   std::string data_;
   Split split_ = Split::kValidation;

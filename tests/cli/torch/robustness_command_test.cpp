@@ -295,6 +295,123 @@ TEST_F(Robustness, ShiftConsistency) {
   EXPECT_THAT(far.standard_error, HasSubstr("no room for 9 pixels"));
 }
 
+TEST_F(Robustness, SeveralModelsGetTheFiguresThatEachGetsAlone) {
+  const auto alone = [&](const std::string& what, uint64_t seed, std::vector<std::string> more) {
+    std::vector<std::string> arguments{"robustness", what, "--model", model_file(seed), "--data", data(), "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return parse(run_command(arguments));
+  };
+  const auto together = [&](const std::string& what, std::vector<std::string> more) {
+    std::vector<std::string> arguments{"robustness", what, model_file(1), model_file(2), "--data", data(), "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_command(arguments);
+  };
+  for (const auto& [what, more] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"c", {"--corruptions", "fog,contrast"}}, {"p", {"--kinds", "translate"}}, {"shift", {}}}) {
+    std::vector<std::string> with_out = more;
+    if (what != "shift") with_out.insert(with_out.end(), {"--out", in("several-" + what)});
+    const json all = parse(together(what, with_out));
+    ASSERT_EQ(all["models"].size(), 2u);
+    EXPECT_FALSE(all.contains("mce_15"));
+    for (const uint64_t seed : {1, 2}) {
+      json one = all["models"][seed - 1], single = alone(what, seed, more);
+      EXPECT_EQ(one["evaluated"]["precision"], "f32");
+      EXPECT_EQ(one["evaluated"]["input_size"], 32);
+      one.erase("evaluated");
+      for (const char* key : {"date"}) one.erase(key), single.erase(key);
+      EXPECT_EQ(one, single) << what << " " << seed;
+      EXPECT_FALSE(single.contains("evaluated"));
+    }
+  }
+  const json c = json::parse(test::read_text(*folder_ / "several-c/result.json"));
+  ASSERT_EQ(c["against_first"].size(), 1u);
+  const json& pair = c["against_first"][0];
+  const auto mean_error = [&](int model) {
+    double sum = 0;
+    for (const auto& [corruption, severities] : c["models"][model]["measured"]["corruptions"].items()) {
+      for (const auto& [severity, result] : severities.items()) sum += result["error"].get<double>();
+    }
+    return sum / 10;
+  };
+  EXPECT_NEAR(pair["error_difference"].get<double>(), mean_error(1) - mean_error(0), 1e-9);
+  EXPECT_EQ(pair["images"], 24);
+  EXPECT_LE(pair["low"], pair["error_difference"]);
+  EXPECT_GE(pair["high"], pair["error_difference"]);
+  EXPECT_THAT(test::read_text(*folder_ / "several-c/report.html"), HasSubstr("interpolation"));
+  const CommandResult page =
+      run_command({"robustness", "report", in("several-c/result.json"), "--out", in("several.html")});
+  EXPECT_EQ(page.exit_code, 0) << page.standard_error;
+}
+
+TEST_F(Robustness, SeveralModelsGoOnWhereEachStopped) {
+  const auto measure_both = [&](const std::string& corruptions) {
+    return run_command({"robustness", "c", model_file(1), model_file(2), "--data", data(), "--json", "--corruptions",
+                        corruptions, "--out", in("stopped")});
+  };
+  const json first = parse(measure_both("fog"));
+  // As a kill after the first model's second corruption leaves it.
+  const json both = parse(measure_both("fog,contrast"));
+  int left = 0;
+  for (const auto& folder : fs::directory_iterator(*folder_ / "stopped/models")) {
+    const fs::path file = folder.path() / "state.json";
+    auto state = nlohmann::ordered_json::parse(test::read_text(file));  // settings keep their order
+    if (left++ > 0) state["results"]["corruptions"].erase("contrast"), state["results"]["wrong"].erase("contrast");
+    write_file(file, std::string_view(state.dump(1)));
+  }
+  EXPECT_EQ(left, 2);
+  const CommandResult again = measure_both("fog,contrast");
+  const json resumed = parse(again);
+  for (const int model : {0, 1}) {
+    expect_near(resumed["models"][model]["measured"]["corruptions"], both["models"][model]["measured"]["corruptions"]);
+  }
+  EXPECT_EQ(resumed["against_first"], both["against_first"]);
+  EXPECT_THAT(again.standard_error, HasSubstr("contrast"));
+}
+
+TEST_F(Robustness, ModelsGivenByModelAreAveraged) {
+  const auto run = [&](std::vector<std::string> more, const char* what = "c") {
+    std::vector<std::string> arguments{"robustness", what, "--data", data(), "--json", "--model", model_file(1)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_command(arguments);
+  };
+  const json one = parse(run({"--corruptions", "fog"}));
+  const json twice = parse(run({"--corruptions", "fog", "--model", model_file(1)}));
+  expect_near(twice["measured"]["corruptions"], one["measured"]["corruptions"]);
+  EXPECT_EQ(twice["averaged"]["models"].size(), 2u);
+  EXPECT_FALSE(one.contains("averaged"));
+  const json weighted =
+      parse(run({"--corruptions", "fog", "--model", model_file(2), "--ensemble-weights", "1,1000000000"}));
+  const json second = parse(
+      run_command({"robustness", "c", "--model", model_file(2), "--data", data(), "--json", "--corruptions", "fog"}));
+  for (const auto& [severity, result] : second["measured"]["corruptions"]["fog"].items()) {
+    EXPECT_EQ(weighted["measured"]["corruptions"]["fog"][severity]["error"], result["error"]);
+  }
+  EXPECT_EQ(parse(run({"--corruptions", "fog", "--tta", "mirror"}))["averaged"]["views_per_image"], 2);
+  EXPECT_EQ(parse(run({"--kinds", "scale", "--tta", "mirror", "--model", model_file(2)}, "p"))["measured"].size(), 1u);
+  const CommandResult crops = run({"--kinds", "scale", "--tta", "five-crop"}, "p");
+  EXPECT_EQ(crops.exit_code, 2);
+  EXPECT_THAT(crops.standard_error, HasSubstr("frames are cut"));
+  const CommandResult weights = run({"--corruptions", "fog", "--ensemble-weights", "1,2"});
+  EXPECT_EQ(weights.exit_code, 2);
+  EXPECT_THAT(weights.standard_error, HasSubstr("2 weights for 1 models"));
+}
+
+TEST_F(Robustness, RefusesModelsOfOtherClassesBeforeTheWork) {
+  write_model(in("others.safetensors"), {"apple", "pear"}, 1);
+  for (const auto& [what, option, value] :
+       {std::tuple("c", "--corruptions", "fog"), std::tuple("p", "--kinds", "scale"),
+        std::tuple("shift", "--shifts", "2")}) {
+    const CommandResult result =
+        run_command({"robustness", what, model_file(1), in("others.safetensors"), "--data", data(), option, value});
+    EXPECT_EQ(result.exit_code, 3) << what;
+    EXPECT_THAT(result.standard_error, HasSubstr("others.safetensors"));
+    EXPECT_THAT(result.standard_error, testing::Not(HasSubstr("images/s")));
+  }
+  const CommandResult none = run_command({"robustness", "c", "--data", data()});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.standard_error, HasSubstr("needs a model"));
+}
+
 TEST_F(Robustness, NamesWhatIsWrong) {
   const CommandResult corruption = measure("c", data(), {"--corruptions", "fogg"});
   EXPECT_EQ(corruption.exit_code, 2);
