@@ -40,7 +40,8 @@ std::string comparable_table(const std::vector<ordered_json>& results,
   }
   for (const ordered_json& result : results) {
     const ordered_json& evaluated = result.at("evaluated");
-    rows.push_back({result.at("network").get<std::string>()});
+    rows.push_back(
+        {concat(result.at("network").get<std::string>(), result.value("partial", false) ? " (PARTIAL)" : "")});
     for (const auto& [key, title] : figures) rows.back().push_back(figure(result, key));
     for (const std::string& text :
          {concat(evaluated.at("resize").dump(), "→", evaluated.at("input_size").dump()), images_of_result(result),

@@ -338,6 +338,10 @@ TEST_F(Robustness, SeveralModelsGetTheFiguresThatEachGetsAlone) {
   EXPECT_LE(pair["low"], pair["error_difference"]);
   EXPECT_GE(pair["high"], pair["error_difference"]);
   EXPECT_THAT(test::read_text(*folder_ / "several-c/report.html"), HasSubstr("interpolation"));
+  const CommandResult table = run_command({"robustness", "c", model_file(1), model_file(2), "--data", data(),
+                                           "--corruptions", "fog,contrast", "--out", in("several-c")});
+  EXPECT_THAT(table.standard_output, HasSubstr(model_file(2) + " (PARTIAL)")) << "two corruptions make no mCE";
+  EXPECT_THAT(table.standard_output, HasSubstr("made 36→32"));
   const CommandResult page =
       run_command({"robustness", "report", in("several-c/result.json"), "--out", in("several.html")});
   EXPECT_EQ(page.exit_code, 0) << page.standard_error;
