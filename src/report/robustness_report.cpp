@@ -26,11 +26,20 @@ std::string number_cell(const ordered_json& result, const char* key, double fact
   return cell(found == result.end() || !found->is_number() ? "–" : format_number(factor * found->get<double>(), 2));
 }
 
-std::string name_of(const ordered_json& result) {
-  const std::string file = result.at("network").get<std::string>();
+std::string short_name(const std::string& file) {
   const fs::path path(file);
   // Runs keep their weights under one name, so the folder tells them apart.
   return path.has_parent_path() ? (path.parent_path().filename() / path.filename()).string() : file;
+}
+
+/// Of an ensemble, the names of all its models.
+std::string name_of(const ordered_json& result) {
+  if (!result.contains("averaged")) return short_name(result.at("network").get<std::string>());
+  std::vector<std::string> names;
+  for (const ordered_json& model : result["averaged"].at("models")) {
+    names.push_back(short_name(model.at("file").get<std::string>()));
+  }
+  return join(names, " + ");
 }
 
 std::string images_note(const ordered_json& images) {

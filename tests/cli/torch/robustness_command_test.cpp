@@ -379,7 +379,8 @@ TEST_F(Robustness, ModelsGivenByModelAreAveraged) {
     return run_command(arguments);
   };
   const json one = parse(run({"--corruptions", "fog"}));
-  const json twice = parse(run({"--corruptions", "fog", "--model", model_file(1)}));
+  const json twice = parse(run({"--corruptions", "fog", "--model", model_file(1), "--out", in("averaged")}));
+  EXPECT_THAT(test::read_text(*folder_ / "averaged/report.html"), HasSubstr("/model1.safetensors + "));
   expect_near(twice["measured"]["corruptions"], one["measured"]["corruptions"]);
   EXPECT_EQ(twice["averaged"]["models"].size(), 2u);
   EXPECT_FALSE(one.contains("averaged"));
