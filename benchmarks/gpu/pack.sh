@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 
 folder=${1:-.gpu}
 scripts/build.sh release assemble_command assemble_torch_command assemble_cuda assemble_gpu_step assemble_loader
-torch=$(echo "${ASSEMBLE_TORCH_DIR:-$(echo .venv/lib/python3*/site-packages/torch)}"/lib)
+torch=${ASSEMBLE_TORCH_DIR:-$(echo .venv/lib/python3*/site-packages/torch)}/lib
 staged=$(mktemp -d)
 trap 'rm -rf "$staged"' EXIT
 mkdir "$staged/lib"

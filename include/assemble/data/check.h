@@ -92,7 +92,8 @@ struct DuplicateGroup {
 
 /// What is odd about a class, or about all of them.
 struct ClassFinding {
-  std::string kind;  ///< "too_small", "imbalanced", "empty", "not_in_training", "not_in_validation" …, "one_class", "alike"
+  std::string
+      kind;  ///< "too_small", "imbalanced", "empty", "not_in_training", "not_in_validation" …, "one_class", "alike"
   std::string class_name;
   std::string what;  ///< in words
 };
