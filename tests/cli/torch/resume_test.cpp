@@ -92,10 +92,12 @@ TEST_F(ResumeTest, StepsKillResumeAndStepsEqualAllStepsBitForBit) {
   ASSERT_EQ(whole.exit_code, 0) << whole.standard_error;
   {
     test::BackgroundCommand train(arguments("killed"));
-    // In the middle of the second epoch of 6 steps: some steps after the last checkpoint are lost.
+    // In the middle of the second epoch of 6 steps: some steps after the last checkpoint, which is written beside them,
+    // are lost.
     EXPECT_TRUE(train.wait_until([&] {
       const test::fs::path file = folder_ / "killed/metrics.jsonl";
-      return test::fs::exists(file) && test::read_text(file).find("\"step\":8,") != std::string::npos;
+      return test::fs::exists(folder_ / "killed/checkpoint.safetensors") && test::fs::exists(file) &&
+             test::read_text(file).find("\"step\":8,") != std::string::npos;
     }));
     EXPECT_TRUE(train.kill()) << "it was to be killed in the middle";
   }
