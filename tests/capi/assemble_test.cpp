@@ -286,7 +286,7 @@ TEST_F(CApi, WrongOptionsAreUsageErrors) {
   };
   expect_usage_error([](assemble_options& o) { o.engine = "tensorrt"; }, "'tensorrt'");
   expect_usage_error([](assemble_options& o) { o.engine = "torch"; }, "needs LibTorch");
-  expect_usage_error([](assemble_options& o) { o.precision = "f16"; }, "'f16'");
+  expect_usage_error([](assemble_options& o) { o.precision = "f8"; }, "'f8'");
   expect_usage_error([](assemble_options& o) { o.precision = "int8"; }, "has no 8-bit weights");
   expect_usage_error([](assemble_options& o) { o.engine = "openvino", o.device = "tpu"; }, "does not compute on tpu");
   expect_usage_error([](assemble_options& o) { o.device = "cuda"; }, "needs LibTorch");
