@@ -121,7 +121,7 @@ TEST_F(SeveralLabels, WhatIsForOneLabelIsRefused) {
   const std::pair<std::vector<std::string>, const char*> refused[] = {
       {{"--validation-metric", "map"}, "--loss: softmax is of one class an image"},
       {{"--loss", "sigmoid"}, "--validation-metric: top1 is of one class an image"},
-      {with(kRight, {"--balance", "loss"}), "--balance: goes by the one class of an image"},
+      {with(kRight, {"--balance", "sampling"}), "--balance: goes by the one class of an image"},
       {with(kRight, {"--kd-temperature", "1"}), "--kd-temperature: learns probabilities that add up to one"},
   };
   for (const auto& [options, message] : refused) {
