@@ -15,11 +15,11 @@ build/assemble dataset draw --quiet --out "$work/data" --train-per-class 16 --va
 
 readonly techniques=(
   "--arch resnet50+eca+w8 --cutmix-alpha 1 --stochastic-depth 0.2 --loss sigmoid --sigmoid-divisor classes \
-    --balance loss --auto-augment trivial-wide --sam-rho 0.05 --sam-every 3"
+    --balance sampling --auto-augment trivial-wide --sam-rho 0.05 --sam-every 3"
   "--arch resnet50+bl+sk+aa3+w8 --mixup 1 --drop-block 0.95 0.8 --drop-block-size 1 --ema 0.9 --label-smoothing 0.1 \
     --auto-augment rand --aug-repeats 3 --optimizer lamb"
   "--arch mobilenet_v1+w8 --mixup 2 --cutmix-alpha 1 --accumulate 2 --small-size 32 --small-share 0.5 \
-    --auto-augment good --pix-mix 4 --balance sampling"
+    --auto-augment good --pix-mix 4 --balance loss"
   "--arch resnet50+gem+emb16+w8 --loss arcface --validation-metric recall@1 --keep-best 3 --random-erasing 0.3 \
     --aug-mix 3 --evaluation-crop --optimizer adamw --stochastic-depth 0.2"
 )
