@@ -48,34 +48,22 @@ std::vector<To> copy_values(const AnyArray& array) {
   return values;
 }
 
+/// @return whether the array's values are of one of the types `From`
+template <typename... From, typename To>
+bool convert_from(const AnyArray& array, std::vector<To>& values) {
+  const auto take = [&]<typename Given>(Given) {
+    const bool is = array.dtype() == nb::dtype<Given>();
+    if (is) values = copy_values<To, Given>(array);
+    return is;
+  };
+  return (take(From{}) || ...);
+}
+
 /// @return false for a kind of numbers that is not converted
 template <typename To>
 bool convert(const AnyArray& array, bool fractions, std::vector<To>& values) {
-  const nb::dlpack::dtype type = array.dtype();
-  const auto is = [&](auto sample) { return type == nb::dtype<decltype(sample)>(); };
-  if (fractions && is(float{}))
-    values = copy_values<To, float>(array);
-  else if (fractions && is(double{}))
-    values = copy_values<To, double>(array);
-  else if (is(int64_t{}))
-    values = copy_values<To, int64_t>(array);
-  else if (is(int32_t{}))
-    values = copy_values<To, int32_t>(array);
-  else if (is(int16_t{}))
-    values = copy_values<To, int16_t>(array);
-  else if (is(int8_t{}))
-    values = copy_values<To, int8_t>(array);
-  else if (is(uint32_t{}))
-    values = copy_values<To, uint32_t>(array);
-  else if (is(uint16_t{}))
-    values = copy_values<To, uint16_t>(array);
-  else if (is(uint8_t{}))
-    values = copy_values<To, uint8_t>(array);
-  else if (is(bool{}))
-    values = copy_values<To, bool>(array);
-  else
-    return false;
-  return true;
+  return (fractions && convert_from<float, double>(array, values)) ||
+         convert_from<int64_t, int32_t, int16_t, int8_t, uint32_t, uint16_t, uint8_t, bool>(array, values);
 }
 
 template <typename To>

@@ -107,14 +107,18 @@ std::unique_ptr<Model> open_model(const fs::path& path, int64_t batch_size, int 
   return std::make_unique<Model>(path, options);
 }
 
-/// Calls compute(images) without the interpreter's lock.
-template <typename Compute>
-Matrix compute_unlocked(const ImageSources& sources, const Compute& compute) {
+using Compute = Matrix (Model::*)(const std::vector<ImageSource>&);
+
+/// Computes without the interpreter's lock.
+Matrix compute_unlocked(Model& model, Compute compute, const ImageSources& sources) {
   const nb::gil_scoped_release release;
-  return compute(sources.images);
+  return (model.*compute)(sources.images);
 }
 
-NumpyArray<float> to_outputs(const ImageSources& sources, Matrix matrix) {
+template <Compute kCompute>
+NumpyArray<float> outputs_of(Model& model, nb::handle images) {
+  const ImageSources sources = to_image_sources(images);
+  Matrix matrix = compute_unlocked(model, kCompute, sources);
   std::vector<size_t> shape{static_cast<size_t>(matrix.rows), static_cast<size_t>(matrix.columns)};
   if (sources.single) shape.erase(shape.begin());
   return to_numpy<float>(std::move(matrix.values), shape);
@@ -123,7 +127,7 @@ NumpyArray<float> to_outputs(const ImageSources& sources, Matrix matrix) {
 nb::object classify(Model& model, nb::handle images, int64_t top) {
   if (top < 1) throw UsageError("`top`", concat("is ", top, ", expected at least 1"));
   const ImageSources sources = to_image_sources(images);
-  const Matrix logits = compute_unlocked(sources, [&](const auto& given) { return model.logits(given); });
+  const Matrix logits = compute_unlocked(model, &Model::logits, sources);
   const Matrix probabilities = to_probabilities(logits, model.card().loss);
   nb::list predictions;
   for (int64_t i = 0; i < logits.rows; ++i) {
@@ -170,26 +174,12 @@ void bind_model(nb::module_& module) {
            nb::sig("def classify(self, images: assemble._types.Images, top: int = 5) -> typing.Any"),
            "The most probable classes, best first: a list of Class for an image, a list of such lists for several.\n\n"
            "images: an image (array of uint8, path or bytes), an array [N, height, width, 3] or a list.")
-      .def(
-          "logits",
-          [](Model& self, nb::handle images) {
-            const ImageSources sources = to_image_sources(images);
-            return to_outputs(sources,
-                              compute_unlocked(sources, [&](const auto& given) { return self.logits(given); }));
-          },
-          "images"_a.none(),
-          nb::sig("def logits(self, images: assemble._types.Images) -> numpy.typing.NDArray[numpy.float32]"),
-          "The network's outputs, [classes] for an image and [N, classes] for several.")
-      .def(
-          "embeddings",
-          [](Model& self, nb::handle images) {
-            const ImageSources sources = to_image_sources(images);
-            return to_outputs(sources,
-                              compute_unlocked(sources, [&](const auto& given) { return self.embeddings(given); }));
-          },
-          "images"_a.none(),
-          nb::sig("def embeddings(self, images: assemble._types.Images) -> numpy.typing.NDArray[numpy.float32]"),
-          "What the classifier reads before any activation, [values] for an image and [N, values] for several.")
+      .def("logits", &outputs_of<&Model::logits>, "images"_a.none(),
+           nb::sig("def logits(self, images: assemble._types.Images) -> numpy.typing.NDArray[numpy.float32]"),
+           "The network's outputs, [classes] for an image and [N, classes] for several.")
+      .def("embeddings", &outputs_of<&Model::embeddings>, "images"_a.none(),
+           nb::sig("def embeddings(self, images: assemble._types.Images) -> numpy.typing.NDArray[numpy.float32]"),
+           "What the classifier reads before any activation, [values] for an image and [N, values] for several.")
       .def("__repr__", [](const Model& self) {
         return concat("<assemble.Model ", self.card().arch, ", ", self.card().classes(), " classes, ",
                       self.engine().description(), ">");
