@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,13 +18,27 @@ namespace assemble {
 /// Memory for what several networks look at.
 inline constexpr int64_t kRememberedBytes = int64_t{2} << 30;
 
+/// What was made, by its number, as long as there is room.
+template <typename Made>
+class Remembered {
+ public:
+  explicit Remembered(int64_t most_bytes) : left_(most_bytes) {}
+  /// What was made under this number, or what make() gives.
+  Made get(int64_t index, const std::function<Made()>& make);
+
+ private:
+  std::mutex mutex_;
+  int64_t left_;
+  std::map<int64_t, std::shared_ptr<const Made>> kept_;
+};
+
 /// Samples as they were read first.
 class RememberedDataset : public Dataset {
  public:
   /// @param dataset must outlive this
   /// @param most_bytes of encoded images
   explicit RememberedDataset(const Dataset& dataset, int64_t most_bytes = kRememberedBytes)
-      : dataset_(dataset), left_(most_bytes) {}
+      : dataset_(dataset), kept_(most_bytes) {}
   int64_t size() const override { return dataset_.size(); }
   Sample read(int64_t index) const override;
   int64_t label(int64_t index) const override { return dataset_.label(index); }
@@ -34,9 +49,7 @@ class RememberedDataset : public Dataset {
 
  private:
   const Dataset& dataset_;
-  mutable std::mutex mutex_;
-  mutable int64_t left_;
-  mutable std::map<int64_t, std::shared_ptr<const Sample>> kept_;
+  mutable Remembered<Sample> kept_;
 };
 
 /// Sequences as they were read first.
@@ -45,15 +58,13 @@ class RememberedSequences : public Sequences {
   /// @param sequences must outlive this
   /// @param most_bytes of pixels
   explicit RememberedSequences(const Sequences& sequences, int64_t most_bytes = kRememberedBytes)
-      : sequences_(sequences), left_(most_bytes) {}
+      : sequences_(sequences), kept_(most_bytes) {}
   int64_t size() const override { return sequences_.size(); }
   std::vector<Image> read(int64_t index) const override;
 
  private:
   const Sequences& sequences_;
-  mutable std::mutex mutex_;
-  mutable int64_t left_;
-  mutable std::map<int64_t, std::shared_ptr<const std::vector<Image>>> kept_;
+  mutable Remembered<std::vector<Image>> kept_;
 };
 
 }  // namespace assemble

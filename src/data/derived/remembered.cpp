@@ -12,29 +12,28 @@ int64_t bytes_of(const std::vector<Image>& frames) {
   return bytes;
 }
 
-template <typename Made, typename Make>
-Made read_once(int64_t index, std::mutex& mutex, int64_t& left, std::map<int64_t, std::shared_ptr<const Made>>& kept,
-               const Make& make) {
+}  // namespace
+
+template <typename Made>
+Made Remembered<Made>::get(int64_t index, const std::function<Made()>& make) {
   std::shared_ptr<const Made> made;
   {
-    const std::lock_guard lock(mutex);
-    if (const auto found = kept.find(index); found != kept.end()) made = found->second;
+    const std::lock_guard lock(mutex_);
+    if (const auto found = kept_.find(index); found != kept_.end()) made = found->second;
   }
   if (made) return *made;
   made = std::make_shared<const Made>(make());
-  const std::lock_guard lock(mutex);
-  if (bytes_of(*made) <= left && kept.emplace(index, made).second) left -= bytes_of(*made);
+  const std::lock_guard lock(mutex_);
+  if (bytes_of(*made) <= left_ && kept_.emplace(index, made).second) left_ -= bytes_of(*made);
   return *made;
 }
 
-}  // namespace
-
 Sample RememberedDataset::read(int64_t index) const {
-  return read_once(index, mutex_, left_, kept_, [&] { return dataset_.read(index); });
+  return kept_.get(index, [&] { return dataset_.read(index); });
 }
 
 std::vector<Image> RememberedSequences::read(int64_t index) const {
-  return read_once(index, mutex_, left_, kept_, [&] { return sequences_.read(index); });
+  return kept_.get(index, [&] { return sequences_.read(index); });
 }
 
 }  // namespace assemble
