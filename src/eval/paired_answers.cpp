@@ -6,16 +6,10 @@
 #include <vector>
 
 #include "assemble/core/error.h"
-#include "assemble/core/random.h"
 #include "assemble/core/text.h"
-#include "assemble/core/timing.h"
+#include "assemble/eval/statistics.h"
 
 namespace assemble {
-namespace {
-
-constexpr int kResamples = 2000;
-
-}  // namespace
 
 double mcnemar_exact(int64_t a, int64_t b) {
   const double n = static_cast<double>(a + b);
@@ -32,7 +26,7 @@ PairedAnswers pair_answers(std::span<const uint8_t> first, std::span<const uint8
     throw UsageError("paired answers", concat("of ", first.size(), " and ", second.size(), " images"));
   }
   PairedAnswers answers{.images = static_cast<int64_t>(first.size())};
-  std::vector<int> differences(first.size());
+  std::vector<double> differences(first.size());
   for (size_t i = 0; i < first.size(); ++i) {
     differences[i] = (second[i] != 0 ? 1 : 0) - (first[i] != 0 ? 1 : 0);
     answers.only_first += differences[i] < 0 ? 1 : 0;
@@ -41,17 +35,9 @@ PairedAnswers pair_answers(std::span<const uint8_t> first, std::span<const uint8
   const auto images = static_cast<double>(answers.images);
   answers.difference = static_cast<double>(answers.only_second - answers.only_first) / images;
   answers.p = mcnemar_exact(answers.only_first, answers.only_second);
-  std::vector<double> resampled(kResamples);
-  for (size_t r = 0; r < resampled.size(); ++r) {
-    Random random(seed, RandomPurpose::kResample, 0, r);
-    int64_t sum = 0;
-    for (size_t i = 0; i < differences.size(); ++i) {
-      sum += differences[random.integer(differences.size())];
-    }
-    resampled[r] = static_cast<double>(sum) / images;
-  }
-  answers.low = percentile(resampled, 0.025);
-  answers.high = percentile(resampled, 0.975);
+  const Interval interval = resampled_mean(differences, seed);
+  answers.low = interval.low;
+  answers.high = interval.high;
   return answers;
 }
 

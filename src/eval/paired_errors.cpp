@@ -3,16 +3,13 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/json.h"
-#include "assemble/core/random.h"
-#include "assemble/core/timing.h"
 #include "assemble/eval/measured_ensemble.h"
+#include "assemble/eval/statistics.h"
 
 namespace assemble {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr int kErrorResamples = 2000;
 
 /// One letter an image: its count, or '-'.
 std::string letters_of(const std::vector<int>& counts) {
@@ -93,15 +90,9 @@ std::optional<PairedErrors> pair_errors(const CorruptionFindings& first, const C
   const auto images = static_cast<double>(of_images.size());
   PairedErrors errors{.images = static_cast<int64_t>(of_images.size())};
   for (const double difference : of_images) errors.difference += difference / images;
-  std::vector<double> resampled(kErrorResamples);
-  for (size_t r = 0; r < resampled.size(); ++r) {
-    Random random(seed, RandomPurpose::kResample, 0, r);
-    double sum = 0;
-    for (size_t i = 0; i < of_images.size(); ++i) sum += of_images[random.integer(of_images.size())];
-    resampled[r] = sum / images;
-  }
-  errors.low = percentile(resampled, 0.025);
-  errors.high = percentile(resampled, 0.975);
+  const Interval interval = resampled_mean(of_images, seed);
+  errors.low = interval.low;
+  errors.high = interval.high;
   return errors;
 }
 

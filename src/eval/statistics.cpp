@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "assemble/core/error.h"
+#include "assemble/core/random.h"
 #include "assemble/core/text.h"
+#include "assemble/core/timing.h"
 
 namespace assemble {
 namespace {
@@ -24,7 +26,21 @@ double student_quantile(double p, int64_t degrees) {
   return high;
 }
 
+constexpr size_t kResamples = 2000;
+
 }  // namespace
+
+Interval resampled_mean(std::span<const double> values, uint64_t seed) {
+  const auto count = static_cast<double>(values.size());
+  std::vector<double> means(kResamples);
+  for (size_t r = 0; r < kResamples; ++r) {
+    Random random(seed, RandomPurpose::kResample, 0, r);
+    double sum = 0;
+    for (size_t i = 0; i < values.size(); ++i) sum += values[random.integer(values.size())];
+    means[r] = sum / count;
+  }
+  return {percentile(means, 0.025), percentile(means, 0.975)};
+}
 
 double student_two_sided(double t, int64_t degrees) {
   const double angle = std::atan(std::abs(t) / std::sqrt(static_cast<double>(degrees)));
