@@ -11,9 +11,9 @@
 #include "assemble/data/imagenet_classes.h"
 #include "assemble/data/label_file.h"
 #include "assemble/eval/label_scores.h"
-#include "assemble/report/report.h"
 #include "common/choice_option.h"
 #include "common/data_options.h"
+#include "common/dataset_page.h"
 #include "common/inference.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
@@ -144,13 +144,7 @@ class CheckCommand : public Subcommand {
 
   void write_report(const std::vector<OpenSplit>& splits, const CheckResult& result, ordered_json& json,
                     std::string& text) const {
-    constexpr int kThumbnail = 160;
-    const auto small = [&](int64_t i) {
-      const CheckedImage& image = result.images[static_cast<size_t>(i)];
-      return thumbnail(*splits[image.split].images, image.index, kThumbnail);
-    };
-    const std::string title = concat("Check of ", one_line(fs::path(data_).lexically_normal().string()));
-    write_file(report_, std::string_view(dataset_report(title, result, small)));
+    write_file(report_, std::string_view(dataset_page(data_, splits, result)));
     json["report"] = report_;
     text += concat("\n", report_, " shows them\n");
   }
