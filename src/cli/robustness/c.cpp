@@ -23,12 +23,15 @@ using nlohmann::ordered_json;
 struct GivenBaseline {
   std::optional<CorruptionBaseline> result;
   std::optional<LoadedNetwork> network;
+  std::optional<ClassPairing> pairing;  ///< of the network
 };
 
 /// Networks that look at the same pixels.
 struct Group {
   CorruptionSource source;
-  std::vector<size_t> networks;  ///< their places among those that are measured
+  ordered_json making;                      ///< making_of() the source
+  std::vector<size_t> networks = {};        ///< their places among those that are measured
+  std::vector<ClassPairing> pairings = {};  ///< of each
   GivenBaseline given = {};
   std::vector<CorruptionFindings> findings = {};  ///< of each, then of the baseline where it is measured
 };
@@ -122,17 +125,14 @@ class CorruptionMeasure : public Subcommand {
       const CorruptionSource source = source_for(networks_[n]);
       const ClassPairing pairing = pair_source(networks_[n].measured(), source).corrupted();
       if (!pairing.same()) log_info(pairing.to_text());
-      const auto same = std::ranges::find_if(groups, [&](const Group& group) {
-        const CorruptSetOptions& options = group.source.options;
-        return !source.stored.empty() || (options.resize == source.options.resize &&
-                                          options.crop == source.options.crop && options.exif == source.options.exif);
-      });
-      if (same != groups.end()) {
-        same->networks.push_back(n);
-        continue;
+      const ordered_json making = making_of(source);
+      auto same = std::ranges::find(groups, making, &Group::making);
+      if (same == groups.end()) {
+        if (source.stored.empty()) warn_of_needless_resizing(*dataset_, source.options);
+        same = groups.insert(groups.end(), {source, making});
       }
-      if (source.stored.empty()) warn_of_needless_resizing(*dataset_, source.options);
-      groups.push_back({source, {n}});
+      same->networks.push_back(n);
+      same->pairings.push_back(pairing);
     }
     return groups;
   }
@@ -149,12 +149,10 @@ class CorruptionMeasure : public Subcommand {
     }
   }
 
-  RunState open_state(const LoadedNetwork& network, const CorruptionSource& source, const fs::path& out) const {
-    ordered_json settings{{"network", network.identity()}, {"images", making_of(source)}, {"clean", clean_}};
-    if (source.dataset != nullptr) {
-      settings.update({{"split", split_name(split_)}, {"count", source.dataset->size()}});
-    }
-    const ClassPairing pairing = pair_source(network.measured(), source).corrupted();
+  RunState open_state(const LoadedNetwork& network, const ClassPairing& pairing, const ordered_json& making,
+                      const fs::path& out) const {
+    ordered_json settings{{"network", network.identity()}, {"images", making}, {"clean", clean_}};
+    if (dataset_) settings.update({{"split", split_name(split_)}, {"count", dataset_->size()}});
     if (!pairing.same()) settings["class_pairing"] = pairing.order();
     if (network_.pairing.all_outputs) settings["all_outputs"] = true;
     if (is_c_bar()) settings["set"] = kCorruptionSets.name(corruptions_.set);
@@ -165,20 +163,21 @@ class CorruptionMeasure : public Subcommand {
   void measure(Group& group) const {
     std::vector<MeasuredEnsemble> ensembles;
     std::vector<RunState> states;
-    const auto add = [&](const LoadedNetwork& network, const fs::path& out) {
+    const auto add = [&](const LoadedNetwork& network, const ClassPairing& pairing, const fs::path& out) {
       ensembles.push_back(network.measured());
-      states.push_back(open_state(network, group.source, out));
+      states.push_back(open_state(network, pairing, group.making, out));
       CorruptionFindings& findings = group.findings.emplace_back();
       const ordered_json& earlier = states.back().results();
       if (earlier.is_null()) return;
       findings.results = corruption_results_from_json(earlier, states.back().where());
       if (earlier.contains("wrong")) findings.wrong = wrong_from_json(earlier["wrong"], states.back().where());
     };
-    for (const size_t n : group.networks) add(networks_[n], state_folder(out_, networks_[n], networks_.size()));
+    for (size_t i = 0; i < group.networks.size(); ++i) {
+      const LoadedNetwork& network = networks_[group.networks[i]];
+      add(network, group.pairings[i], state_folder(out_, network, networks_.size()));
+    }
     if (group.given.network) {
-      const int crop = group.source.options.crop;
-      const std::string name = networks_.size() == 1 ? "baseline" : concat("baseline-", crop);
-      add(*group.given.network, out_.empty() ? fs::path() : fs::path(out_) / name);
+      add(*group.given.network, *group.given.pairing, baseline_folder(out_, group.making, networks_.size()));
     }
     measure_corruptions(ensembles, group.source, group.findings, [&](size_t e) {
       ordered_json state = to_json(group.findings[e].results);
@@ -199,10 +198,10 @@ class CorruptionMeasure : public Subcommand {
       given.result = alexnet_corruption_baseline();
     } else if (is_model_file(baseline_)) {
       given.network.emplace(EnsembleOptions{.models = {baseline_}}, network_);
-      pair_source(given.network->measured(), group.source);
+      given.pairing = pair_source(given.network->measured(), group.source).corrupted();
     } else {
       const ordered_json result = read_result(baseline_);
-      if (result.contains("images") && result["images"] != making_of(group.source)) {
+      if (result.contains("images") && result["images"] != group.making) {
         log_warning(concat(baseline_, ": its images were made in another way, so the ratios compare different images"));
       }
       given.result =
@@ -283,8 +282,9 @@ class CorruptionMeasure : public Subcommand {
         const std::vector<std::string> lacking = gaps(measured, missing);
         const int size = networks_[n].card().preprocessing.eval_size;
         if (stored_side_) warn_of_resizing(data_, *stored_side_, size);
-        results[n] = result_of(networks_[n], group.source, measured, baseline, lacking);
-        if (networks_.size() == 1) text = text_of(networks_[n], group.source, measured, baseline, lacking);
+        const ClassPairing& pairing = group.pairings[i];
+        results[n] = result_of(networks_[n], pairing, group.making, measured, baseline, lacking);
+        if (networks_.size() == 1) text = text_of(networks_[n], pairing, group.making, measured, baseline, lacking);
       }
     }
     if (networks_.size() == 1) {
@@ -319,8 +319,9 @@ class CorruptionMeasure : public Subcommand {
     return format_table(rows) + "Mean error over what was measured; the interval is over resampled images.\n";
   }
 
-  ordered_json result_of(const LoadedNetwork& network, const CorruptionSource& source, const CorruptionResults& results,
-                         const CorruptionBaseline& baseline, const std::vector<std::string>& missing) const {
+  ordered_json result_of(const LoadedNetwork& network, const ClassPairing& pairing, const ordered_json& making,
+                         const CorruptionResults& results, const CorruptionBaseline& baseline,
+                         const std::vector<std::string>& missing) const {
     const CorruptionScores scores = score_corruptions(results, baseline);
     double ece = 0;
     int64_t measured = 0;
@@ -355,8 +356,8 @@ class CorruptionMeasure : public Subcommand {
                       {"ce", scores.ce},
                       {"relative_ce", scores.relative_ce},
                       {"overlap", overlaps(network.card())},
-                      {"images", making_of(source)},
-                      {"class_pairing", pair_source(network.measured(), source).corrupted().to_json()},
+                      {"images", making},
+                      {"class_pairing", pairing.to_json()},
                       {"measured", to_json(results)},
                       {"date", timestamp()},
                       {"version", ASSEMBLE_VERSION}};
@@ -364,10 +365,11 @@ class CorruptionMeasure : public Subcommand {
     return json;
   }
 
-  std::string text_of(const LoadedNetwork& network, const CorruptionSource& source, const CorruptionResults& results,
-                      const CorruptionBaseline& baseline, const std::vector<std::string>& missing) const {
+  std::string text_of(const LoadedNetwork& network, const ClassPairing& pairing, const ordered_json& making,
+                      const CorruptionResults& results, const CorruptionBaseline& baseline,
+                      const std::vector<std::string>& missing) const {
     const CorruptionScores scores = score_corruptions(results, baseline);
-    std::string text = to_text(network, source, results, baseline, scores, missing);
+    std::string text = to_text(network, making, results, baseline, scores, missing);
     if (is_c_bar() ? !scores.unnormalised_c_bar : !scores.unnormalised_15) {
       const size_t of_set = corruption_names(corruptions_.set).size();
       const std::string all = concat(kOfficialCorruptions, " or ", of_set);
@@ -377,11 +379,10 @@ class CorruptionMeasure : public Subcommand {
       text += concat(is_c_bar() ? "No mean error: " : "No mCE: ", whole, " of ",
                      is_c_bar() ? std::to_string(of_set) : all, " corruptions were measured at all five severities\n");
     }
-    const ClassPairing pairing = pair_source(network.measured(), source).corrupted();
     return pairing.same() ? text : text + pairing.to_text() + "\n";
   }
 
-  std::string to_text(const LoadedNetwork& network, const CorruptionSource& source, const CorruptionResults& results,
+  std::string to_text(const LoadedNetwork& network, const ordered_json& making, const CorruptionResults& results,
                       const CorruptionBaseline& baseline, const CorruptionScores& scores,
                       const std::vector<std::string>& missing) const {
     std::vector<std::vector<std::string>> rows{{"corruption", "error 1", "2", "3", "4", "5", "mean %", "CE %", "ECE"}};
@@ -413,7 +414,7 @@ class CorruptionMeasure : public Subcommand {
     text += format_table(means);
     if (results.clean) text += concat("\nClean error: ", format_number(100 * results.clean->error, 2), " %");
     text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
-                   "\nImages: ", json_text(making_of(source)), "\n");
+                   "\nImages: ", json_text(making), "\n");
     if (!missing.empty()) text += concat("PARTIAL: missing ", join(missing, ", "), "\n");
     return text;
   }

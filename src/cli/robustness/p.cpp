@@ -27,7 +27,8 @@ struct GivenStability {
 /// Networks that look at the same frames.
 struct SequenceGroup {
   PerturbSetOptions options;
-  std::vector<size_t> networks;  ///< their places among those that are measured
+  ordered_json making;                ///< how they are made, for people and for telling results apart
+  std::vector<size_t> networks = {};  ///< their places among those that are measured
   GivenStability given = {};
   std::vector<PerturbationResults> results = {};  ///< of each, then of the baseline where it is measured
 };
@@ -110,23 +111,20 @@ class PerturbationMeasure : public Subcommand {
     std::vector<SequenceGroup> groups;
     for (size_t n = 0; n < networks_.size(); ++n) {
       const PerturbSetOptions options = options_for(networks_[n]);
-      const auto same = std::ranges::find_if(groups, [&](const SequenceGroup& group) {
-        return stored_ || (group.options.resize == options.resize && group.options.crop == options.crop &&
-                           group.options.exif == options.exif);
-      });
-      if (same == groups.end()) {
-        groups.push_back({options, {n}});
-      } else {
-        same->networks.push_back(n);
-      }
+      const ordered_json making = making_of(options);
+      auto same = std::ranges::find(groups, making, &SequenceGroup::making);
+      if (same == groups.end()) same = groups.insert(groups.end(), {options, making});
+      same->networks.push_back(n);
     }
     return groups;
   }
 
-  ordered_json making(const PerturbSetOptions& options) const {
+  ordered_json making_of(const PerturbSetOptions& options) const {
     if (!stored_) {
-      return {{"from", "made while measuring"}, {"folder", dataset_->where()}, {"resize", options.resize},
-              {"crop", options.crop},           {"seed", options.seed},        {"images", images_}};
+      ordered_json json{{"from", "made while measuring"}, {"folder", dataset_->where()}, {"resize", options.resize},
+                        {"crop", options.crop},           {"seed", options.seed},        {"images", images_}};
+      if (options.exif == ExifRule::kTurn) json["exif"] = kExifRules.name(options.exif);
+      return json;
     }
     const fs::path manifest = fs::path(data_) / kPerturbSetManifest;
     ordered_json json{{"from", "stored set"}, {"folder", data_}, {"images", images_}};
@@ -134,8 +132,8 @@ class PerturbationMeasure : public Subcommand {
     return json;
   }
 
-  RunState open_state(const LoadedNetwork& network, const PerturbSetOptions& options, const fs::path& out) const {
-    ordered_json settings{{"network", network.identity()}, {"images", making(options)}};
+  RunState open_state(const LoadedNetwork& network, const ordered_json& making, const fs::path& out) const {
+    ordered_json settings{{"network", network.identity()}, {"images", making}};
     if (dataset_) settings.update({{"split", split_name(split_)}, {"count", dataset_->size()}});
     return {out, settings};
   }
@@ -148,15 +146,14 @@ class PerturbationMeasure : public Subcommand {
     const auto add = [&](const LoadedNetwork& network, const fs::path& out) {
       ensembles.push_back(network.measured());
       members += ensembles.back().members.size();
-      states.push_back(open_state(network, group.options, out));
+      states.push_back(open_state(network, group.making, out));
       const ordered_json& earlier = states.back().results();
       group.results.push_back(earlier.is_null() ? PerturbationResults()
                                                 : perturbation_results_from_json(earlier, states.back().where()));
     };
     for (const size_t n : group.networks) add(networks_[n], state_folder(out_, networks_[n], networks_.size()));
     if (group.given.network) {
-      const std::string name = networks_.size() == 1 ? "baseline" : concat("baseline-", group.options.crop);
-      add(*group.given.network, out_.empty() ? fs::path() : fs::path(out_) / name);
+      add(*group.given.network, baseline_folder(out_, group.making, networks_.size()));
     }
     for (const std::string& kind : options_.kinds) {
       if (std::ranges::find(missing_, kind) != missing_.end()) continue;
@@ -184,7 +181,7 @@ class PerturbationMeasure : public Subcommand {
       if (dataset_) given.network->check_classes(*dataset_);
     } else {
       const ordered_json result = read_result(baseline_);
-      if (result.contains("images") && result["images"] != making(group.options)) {
+      if (result.contains("images") && result["images"] != group.making) {
         log_warning(
             concat(baseline_, ": its sequences were made in another way, so the ratios compare different ones"));
       }
@@ -249,8 +246,8 @@ class PerturbationMeasure : public Subcommand {
         warn_of_lacking(measured, baseline);
         if (stored_side_) warn_of_resizing(data_, *stored_side_, network.card().preprocessing.eval_size);
         const PerturbationScores scores = score_perturbations(measured, baseline);
-        results[group.networks[i]] = result_of(network, group.options, measured, baseline, scores, missing);
-        text = to_text(network, group.options, measured, baseline, scores, missing);
+        results[group.networks[i]] = result_of(network, group.making, measured, baseline, scores, missing);
+        if (networks_.size() == 1) text = to_text(network, group.making, measured, baseline, scores, missing);
       }
     }
     if (networks_.size() == 1) {
@@ -266,9 +263,9 @@ class PerturbationMeasure : public Subcommand {
                                           {"unnormalised_t5d", "top-5 distance"}}));
   }
 
-  ordered_json result_of(const LoadedNetwork& network, const PerturbSetOptions& options,
-                         const PerturbationResults& results, const PerturbationBaseline& baseline,
-                         const PerturbationScores& scores, const std::vector<std::string>& missing) const {
+  ordered_json result_of(const LoadedNetwork& network, const ordered_json& making, const PerturbationResults& results,
+                         const PerturbationBaseline& baseline, const PerturbationScores& scores,
+                         const std::vector<std::string>& missing) const {
     ordered_json json{{"measure", "perturbations"},
                       {"network", network.name()},
                       {"arch", network.card().arch},
@@ -283,7 +280,7 @@ class PerturbationMeasure : public Subcommand {
                       {"missing", missing},
                       {"flip_rates", scores.flip_rates},
                       {"t5d", scores.t5d},
-                      {"images", making(options)},
+                      {"images", making},
                       {"measured", to_json(results)},
                       {"date", timestamp()},
                       {"version", ASSEMBLE_VERSION}};
@@ -291,9 +288,9 @@ class PerturbationMeasure : public Subcommand {
     return json;
   }
 
-  std::string to_text(const LoadedNetwork& network, const PerturbSetOptions& options,
-                      const PerturbationResults& results, const PerturbationBaseline& baseline,
-                      const PerturbationScores& scores, const std::vector<std::string>& missing) const {
+  std::string to_text(const LoadedNetwork& network, const ordered_json& making, const PerturbationResults& results,
+                      const PerturbationBaseline& baseline, const PerturbationScores& scores,
+                      const std::vector<std::string>& missing) const {
     std::vector<std::vector<std::string>> rows{
         {"kind", "sequences", "flips %", "flip rate %", "top-5 distance", "T5D %"}};
     const auto ratio = [](const std::map<std::string, double>& values, const std::string& kind) {
@@ -313,7 +310,7 @@ class PerturbationMeasure : public Subcommand {
                       {number_or_dash(scores.mfr, 2), number_or_dash(scores.mt5d, 2),
                        number_or_dash(scores.unnormalised_fr, 2), number_or_dash(scores.unnormalised_t5d, 4)}});
     text += concat("\nInput size: ", network.card().preprocessing.eval_size, "\nBaseline: ", baseline.name,
-                   "\nSequences: ", json_text(making(options)), "\n");
+                   "\nSequences: ", json_text(making), "\n");
     if (!scores.unnormalised_fr) {
       text += concat("No mFR: it is over ", kOfficialPerturbations, " kinds, and not all of them were measured\n");
     }

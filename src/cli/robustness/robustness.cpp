@@ -20,6 +20,11 @@ namespace {
 
 constexpr auto kReadings = choices<Reading>("as", {{Reading::kStored, "stored"}, {Reading::kClean, "clean"}});
 
+std::string short_hash(const ordered_json& json) {
+  const std::string text = json_text(json);
+  return content_hash(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size())).substr(0, 16);
+}
+
 }  // namespace
 
 void NetworkOptions::declare(CLI::App& app) {
@@ -112,10 +117,12 @@ std::vector<LoadedNetwork> load_networks(const NetworkOptions& options) {
 }
 
 fs::path state_folder(const fs::path& out, const LoadedNetwork& network, size_t networks) {
-  if (out.empty() || networks == 1) return out;
-  const std::string identity = network.identity().dump();
-  const std::string hash = content_hash(std::span(reinterpret_cast<const uint8_t*>(identity.data()), identity.size()));
-  return out / "models" / hash.substr(0, 16);
+  return out.empty() || networks == 1 ? out : out / "models" / short_hash(network.identity());
+}
+
+fs::path baseline_folder(const fs::path& out, const ordered_json& making, size_t networks) {
+  if (out.empty()) return {};
+  return networks == 1 ? out / "baseline" : out / "baselines" / short_hash(making);
 }
 
 void LoadedNetwork::check_classes(const Dataset& dataset) const {

@@ -75,6 +75,9 @@ std::vector<LoadedNetwork> load_networks(const NetworkOptions& options);
 /// Where a network's state lies: OUT itself when it is the only one, else a folder in OUT/models that is its own.
 /// Nothing without OUT.
 fs::path state_folder(const fs::path& out, const LoadedNetwork& network, size_t networks);
+/// The same for a baseline that is measured: OUT/baseline beside one network, else a folder in OUT/baselines for each
+/// way in which images are made.
+fs::path baseline_folder(const fs::path& out, const nlohmann::ordered_json& making, size_t networks);
 
 /// Partial results of a run in OUT/state.json. Without OUT nothing is stored.
 class RunState {

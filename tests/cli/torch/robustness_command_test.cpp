@@ -38,13 +38,15 @@ class Robustness : public testing::Test {
       write_model(model_file(seed), open_dataset(test::drawn_data(), Split::kValidation)->class_names(), seed);
     }
   }
-  static void write_model(const std::string& file, const std::vector<std::string>& class_names, uint64_t seed) {
+  static void write_model(const std::string& file, const std::vector<std::string>& class_names, uint64_t seed,
+                          int resize = 0) {
     const Classifier model =
         make_classifier(Arch::parse("resnet50+w4"), {.classes = static_cast<int64_t>(class_names.size())}, seed);
     ModelCard card;
     card.arch = model->arch().str();
     card.class_names = class_names;
     card.preprocessing = Preprocessing::from_type("imagenet_32");
+    if (resize > 0) card.preprocessing.eval_resize = resize;
     save_model(file, *model, card);
   }
   static void TearDownTestSuite() { delete folder_; }
@@ -370,6 +372,34 @@ TEST_F(Robustness, SeveralModelsGoOnWhereEachStopped) {
   }
   EXPECT_EQ(resumed["against_first"], both["against_first"]);
   EXPECT_THAT(again.standard_error, HasSubstr("contrast"));
+}
+
+TEST_F(Robustness, ABaselineIsMeasuredOnTheImagesOfEachNetwork) {
+  // Of one crop and another short side.
+  const std::string larger = in("larger.safetensors");
+  write_model(larger, open_dataset(data(), Split::kValidation)->class_names(), 1, 40);
+  for (const auto& [what, parts] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"c", {"--corruptions", "fog"}}, {"p", {"--kinds", "translate"}}}) {
+    std::vector<std::string> arguments{"robustness", what,    model_file(1),          larger,
+                                       "--data",     data(),  "--baseline",           model_file(2),
+                                       "--json",     "--out", in("baselines-" + what)};
+    arguments.insert(arguments.end(), parts.begin(), parts.end());
+    const json all = parse(run_command(arguments));
+    ASSERT_EQ(all["models"].size(), 2u) << what;
+    const json alone = parse(measure(what, data(), {parts[0], parts[1], "--baseline", model_file(2)}));
+    const char* figure = what == "c" ? "ce" : "flip_rates";
+    EXPECT_EQ(all["models"][0][figure], alone[figure]) << what;
+  }
+}
+
+TEST_F(Robustness, SequencesThatAreTurnedGoOnWithNoOthers) {
+  const std::vector<std::string> once{"--kinds", "translate", "--out", in("turned")};
+  parse(measure("p", data(), once));
+  std::vector<std::string> turned = once;
+  turned.insert(turned.end(), {"--exif", "turn"});
+  const CommandResult other = measure("p", data(), turned);
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.standard_error, HasSubstr("exif"));
 }
 
 TEST_F(Robustness, ModelsGivenByModelAreAveraged) {
