@@ -15,6 +15,9 @@ export OMP_NUM_THREADS=1
 "${run[@]}" --part speed --batch-size 4 --image-size 64 --steps 1 >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 [ "$(grep -c assemble "$work/speed.csv")" -ge 6 ]
 # A network that there is not can be neither checked nor measured.
-! "${run[@]}" --part speed --width +nothing >"$work/log" 2>&1
+if "${run[@]}" --part speed --width +nothing >"$work/log" 2>&1; then
+  echo "gpu_benchmark: a network that there is not was measured"
+  exit 1
+fi
 grep -q 'not measured: train vanilla assemble' "$work/log"
 echo "gpu_benchmark: 21 checks on the CPU"
