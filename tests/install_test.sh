@@ -11,6 +11,12 @@ rm -rf "$kWork"
 mkdir -p "$kWork"
 cmake --install build --prefix "$prefix" >"$kWork/install.log"
 
+# `make install` builds the programs and the C library alone: all that is installed has to come with them.
+if [ -e build/libassemble_cuda.so ] && [ -e build/build.ninja ]; then
+  ninja -C build -t inputs assemble-torch | grep -qx libassemble_cuda.so ||
+    { echo "install: libassemble_cuda.so is not built with the program that loads it"; exit 1; }
+fi
+
 generator=()
 command -v ninja >/dev/null && generator=(-G Ninja)
 launcher=()
