@@ -29,6 +29,7 @@ demo: build  ## Draw a data set, climb from a vanilla to an assembled network, s
 	build/assemble demo --out $(OUT)
 
 test: bootstrap  ## Build and run every test; the last line counts them
+	@scripts/bootstrap.sh fuzz
 	-@scripts/bootstrap.sh site
 	@scripts/run_tests.sh
 
@@ -66,10 +67,10 @@ races: race-program  ## Run what starts threads under the thread sanitizer
 	@TSAN_OPTIONS=suppressions=tests/tsan.supp TBB_ENABLE_SANITIZERS=1 build/tests/assemble_race_tests --gtest_brief=1
 
 fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60), one a core
-	@scripts/bootstrap.sh packages fuzz
-	@scripts/build.sh fuzz help >/dev/null
-	@cmake -DASSEMBLE_FUZZ_SECONDS=$(SECONDS_EACH) build-fuzz >/dev/null
-	@cmake --build build-fuzz --target fuzz -j "$$(nproc)"
+	@scripts/bootstrap.sh packages openvino fuzz
+	@scripts/build.sh base-asan help >/dev/null
+	@cmake -DASSEMBLE_FUZZ_SECONDS=$(SECONDS_EACH) build-base-asan >/dev/null
+	@cmake --build build-base-asan --target fuzz -j "$$(nproc)"
 
 bench: bootstrap  ## Build and run the benchmarks of the operators (FILTER=regex)
 	@scripts/build.sh release assemble_benchmarks
@@ -89,4 +90,4 @@ deb: build  ## Build Debian packages in build/dist: runtime, development, traini
 	@scripts/deb.sh
 
 clean:  ## Remove the build folders; .venv stays
-	rm -rf build build-runtime build-cuda build-debug build-base-asan build-base-tsan build-lint build-fuzz
+	rm -rf build build-runtime build-cuda build-debug build-base-asan build-base-tsan build-lint
