@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Rates of preprocessing at 224 in one run: this project's loader, tf.data as the original uses it, and torchvision.
+"""Rates of preprocessing at 224 in one run: this project's loader, also from Python, and tf.data as the original uses it,
+torchvision, FFCV and DALI's CPU pipeline.
 
-All get the same JPEG files from memory, repeated without end, and give batches of 64 float32 images; this project also
-gets them as `assemble dataset build --seekable` stores them, and both it and tf.data as `--seekable --quality 90` does.
-The pipelines take turns, --repeats times, and the medians count. Needs TensorFlow and torchvision, each in a Python of
-its own choice:
+All get the same JPEG files, repeated without end, and give batches of 64 float32 images; this project also gets them as
+`assemble dataset build --seekable` stores them, and both it and tf.data as `--seekable --quality 90` does. FFCV reads a
+file of its own that holds the JPEG files as they are. The pipelines take turns, --repeats times, and the medians count.
+Peers are those for which a Python is named that has them:
 
-  benchmarks/data_peers.py --data PHOTOS --tf-python PYTHON --torchvision-python PYTHON [--csv FILE]
+  benchmarks/data_peers.py --data PHOTOS [--package-python PYTHON] [--tf-python PYTHON] [--torchvision-python PYTHON]
+                           [--ffcv-python PYTHON] [--dali-python PYTHON] [--csv FILE]
 """
 import argparse
 import csv
 import datetime
+import itertools
 import json
 import pathlib
 import statistics
@@ -84,6 +87,13 @@ def tf_data(folder, threads, seconds):
     return {"rates": rates, "version": f"tensorflow {tf.__version__}"}
 
 
+def link_photos(photos, folder):
+    """The photos as the one class of both splits."""
+    for split in ("train", "validation"):
+        (folder / split).mkdir(parents=True)
+        (folder / split / "photos").symlink_to(pathlib.Path(photos).resolve())
+
+
 class Photos:
     """Map-style data set of the photos, again and again."""
 
@@ -121,7 +131,97 @@ def torchvision_loader(folder, threads, seconds):
     return {"rates": rates, "version": f"torchvision {torchvision.__version__}, Pillow {PIL.__version__}"}
 
 
-PEERS = {"tf.data": tf_data, "torchvision": torchvision_loader}
+def package_rates(decoding):
+    """The loader of the package `assemble`, NumPy batches."""
+    def rates(folder, threads, seconds):
+        import importlib.metadata
+
+        import assemble
+
+        measured = {}
+        with tempfile.TemporaryDirectory() as data:
+            link_photos(folder, pathlib.Path(data))
+            for name, training in (("train", True), ("eval", False)):
+                loader = assemble.Loader(data, "imagenet", training=training, batch_size=BATCH, threads=threads,
+                                         decoding=decoding)
+                endless = (images for _ in itertools.repeat(None) for images, _ in loader)
+                measured[name] = rate_of(endless, seconds)
+        return {"rates": measured, "version": f"assemble {importlib.metadata.version('assemble')}"}
+    return rates
+
+
+def ffcv_loader(folder, threads, seconds):
+    """FFCV's crops of JPEG files that are stored whole, converted to float32 as its example of ImageNet does."""
+    import ffcv
+    import numpy as np
+    from ffcv.fields import IntField, RGBImageField
+    from ffcv.fields.decoders import CenterCropRGBImageDecoder, RandomResizedCropRGBImageDecoder
+    from ffcv.loader import Loader, OrderOption
+    from ffcv.transforms import NormalizeImage, RandomHorizontalFlip, ToTensor, ToTorchImage
+    from ffcv.writer import DatasetWriter
+    from PIL import Image
+
+    files = sorted(p for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
+
+    class Files:
+        def __len__(self):
+            return len(files)
+
+        def __getitem__(self, index):
+            return Image.open(files[index]).convert("RGB"), 0
+
+    normalise = NormalizeImage(np.float32((123.675, 116.28, 103.53)), np.float32((58.395, 57.12, 57.375)), np.float32)
+    decoders = {"train": [RandomResizedCropRGBImageDecoder((SIDE, SIDE)), RandomHorizontalFlip()],
+                "eval": [CenterCropRGBImageDecoder((SIDE, SIDE), SIDE / RESIZE)]}
+    rates = {}
+    with tempfile.TemporaryDirectory() as stored:
+        fields = {"image": RGBImageField(write_mode="jpg", jpeg_quality=QUALITY), "label": IntField()}
+        DatasetWriter(f"{stored}/photos.beton", fields, num_workers=threads).from_indexed_dataset(Files())
+        for name, decoder in decoders.items():
+            loader = Loader(f"{stored}/photos.beton", BATCH, threads, drop_last=False,
+                            order=OrderOption.QUASI_RANDOM if name == "train" else OrderOption.SEQUENTIAL,
+                            pipelines={"image": [*decoder, ToTensor(), ToTorchImage(), normalise], "label": None})
+            rates[name] = rate_of((images for _ in itertools.repeat(None) for images, *_ in loader), seconds)
+    return {"rates": rates, "version": f"ffcv {ffcv.__version__}"}
+
+
+def dali_pipeline(folder, threads, seconds):
+    """DALI on the processor: files in, float32 batches out."""
+    import nvidia.dali
+    from nvidia.dali import fn, pipeline_def, types
+
+    files = sorted(str(p) for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
+    normalise = {"dtype": types.FLOAT, "output_layout": "HWC", "mean": [123.675, 116.28, 103.53],
+                 "std": [58.395, 57.12, 57.375]}
+
+    @pipeline_def(batch_size=BATCH, num_threads=threads, device_id=None, prefetch_queue_depth=3)
+    def train():
+        encoded, _ = fn.readers.file(files=files, random_shuffle=True)
+        images = fn.resize(fn.decoders.image_random_crop(encoded, random_area=[0.05, 1.0],
+                                                         random_aspect_ratio=[0.75, 1.33]),
+                           size=[SIDE, SIDE], antialias=False)
+        return fn.crop_mirror_normalize(images, mirror=fn.random.coin_flip(), **normalise)
+
+    @pipeline_def(batch_size=BATCH, num_threads=threads, device_id=None, prefetch_queue_depth=3)
+    def evaluate():
+        encoded, _ = fn.readers.file(files=files)
+        images = fn.resize(fn.decoders.image(encoded), resize_shorter=RESIZE, antialias=False)
+        return fn.crop_mirror_normalize(images, crop=(SIDE, SIDE), **normalise)
+
+    def batches(pipeline):
+        pipeline.build()
+        while True:
+            yield pipeline.run()[0].as_array()
+
+    rates = {name: rate_of(batches(make()), seconds) for name, make in (("train", train), ("eval", evaluate))}
+    return {"rates": rates, "version": f"DALI {nvidia.dali.__version__}"}
+
+
+PEERS = {"tf.data": tf_data, "torchvision": torchvision_loader, "FFCV": ffcv_loader, "DALI": dali_pipeline,
+         "assemble from Python": package_rates("exact"), "assemble from Python --decode fast": package_rates("fast")}
+# Flags that name the Python of each.
+PYTHONS = {"tf.data": "tf_python", "torchvision": "torchvision_python", "FFCV": "ffcv_python", "DALI": "dali_python",
+           "assemble from Python": "package_python", "assemble from Python --decode fast": "package_python"}
 
 
 def run_peer(python, peer, arguments, data=None):
@@ -131,10 +231,6 @@ def run_peer(python, peer, arguments, data=None):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def link_photos(arguments, folder):
-    for split in ("train", "validation"):
-        (folder / split).mkdir(parents=True)
-        (folder / split / "photos").symlink_to(pathlib.Path(arguments.data).resolve())
 
 
 def build_records(arguments, raw, folder, *options):
@@ -160,11 +256,11 @@ def measure(arguments, records, small):
     sources = [("", arguments.data), (", seekable records", records), (of_small, small)]
     runs = [(f"assemble{flag}{source}", lambda decode=decode, data=data: run_ours(arguments, decode, data))
             for source, data in sources for flag, decode in (("", "exact"), (" --decode fast", "fast"))]
+    for peer, flag in PYTHONS.items():
+        if python := getattr(arguments, flag):
+            runs.append((peer, lambda python=python, peer=peer: run_peer(python, peer, arguments)))
     if arguments.tf_python:
-        runs.append(("tf.data", lambda: run_peer(arguments.tf_python, "tf.data", arguments)))
         runs.append(("tf.data" + of_small, lambda: run_peer(arguments.tf_python, "tf.data", arguments, small)))
-    if arguments.torchvision_python:
-        runs.append(("torchvision", lambda: run_peer(arguments.torchvision_python, "torchvision", arguments)))
     for _ in range(arguments.repeats):
         for name, run in runs:
             result = run()
@@ -178,17 +274,18 @@ def measure(arguments, records, small):
 def report(arguments):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        link_photos(arguments, folder / "raw")
+        link_photos(arguments.data, folder / "raw")
         records = build_records(arguments, folder / "raw", folder / "records")
         small = build_records(arguments, folder / "raw", folder / "small", "--quality", str(QUALITY))
         rates, versions, cpu = measure(arguments, records, small)
-    columns = ["pipeline", "version", "preprocessing", "images_per_second", "least", "most", "ratio_to_tf_data",
-               "ratio_to_torchvision", "threads", "machine", "date", "command"]
+    others = [peer for peer, flag in PYTHONS.items() if flag != "package_python"]
+    columns = ["pipeline", "version", "preprocessing", "images_per_second", "least", "most",
+               *(f"ratio_to_{peer.replace('.', '_')}" for peer in others), "threads", "machine", "date", "command"]
     rows = []
     medians = {key: statistics.median(values) for key, values in rates.items()}
     for (name, what), rate in sorted(medians.items(), key=lambda item: (item[0][1], item[0][0])):
         rounds = rates[name, what]
-        ratios = [f"{rate / medians[peer, what]:.2f}" if (peer, what) in medians else "" for peer in PEERS]
+        ratios = [f"{rate / medians[peer, what]:.2f}" if (peer, what) in medians else "" for peer in others]
         command = (f"benchmarks/data_peers.py --data PHOTOS --threads {arguments.threads} --seconds {arguments.seconds} "
                    f"--repeats {arguments.repeats}")
         rows.append([name, versions[name], what, round(rate), round(min(rounds)), round(max(rounds)), *ratios,
@@ -207,8 +304,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--assemble", default="build/assemble")
-    parser.add_argument("--tf-python")
-    parser.add_argument("--torchvision-python")
+    for flag in sorted(set(PYTHONS.values())):
+        parser.add_argument("--" + flag.replace("_", "-"))
     parser.add_argument("--csv")
     parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training step beside Python PyTorch: the same networks, batch and optimizer, in turns in one run.
+"""Training step beside Python PyTorch, eager and compiled: the same networks, batch and optimizer, in turns in one run.
 
-Needs `pip install torch==2.11.0`. Usage:
+Needs `pip install torch==2.11.0`, and a C++ compiler for torch.compile. Usage:
   python benchmarks/train_step.py build/benchmarks/assemble_train_step --rounds 3 --csv docs/results/train_step.csv
 """
 
@@ -21,6 +21,7 @@ from torch import nn
 
 ARCHS = ["resnet50", "resnet50+bl+sk+aa3"]
 CLASSES = 1000
+PYTHON_WAYS = ["eager", "torch.compile"]
 
 
 def conv(inputs, outputs, kernel, stride=1):
@@ -135,17 +136,23 @@ class Assembled(nn.Module):
         return self.fc(self.stages(x).mean((2, 3)))
 
 
-def python_rates(arch, precision, batch, side, steps):
+def python_rates(way, arch, precision, batch, side, steps):
     model = (Vanilla() if arch == "resnet50" else Assembled()).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4)
     images = torch.randn(batch, 3, side, side).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(CLASSES, (batch,))
+
+    def loss_of(images, labels):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            logits = model(images)
+        return F.cross_entropy(logits.float(), labels, label_smoothing=0.1)
+
+    if way == "torch.compile":
+        loss_of = torch.compile(loss_of)
     rates = []
     for step in range(-2, steps):
         start = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            logits = model(images)
-        F.cross_entropy(logits.float(), labels, label_smoothing=0.1).backward()
+        loss_of(images, labels).backward()
         optimizer.step()
         optimizer.zero_grad()
         if step >= 0:
@@ -161,7 +168,7 @@ def main():
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--csv")
-    parser.add_argument("--python-step", nargs=2, metavar=("ARCH", "PRECISION"), help=argparse.SUPPRESS)
+    parser.add_argument("--python-step", nargs=3, metavar=("WAY", "ARCH", "PRECISION"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.python_step:
         print(json.dumps({"images_per_second": python_rates(*args.python_step, args.batch_size, args.image_size,
@@ -171,18 +178,20 @@ def main():
     rows = []
     for arch in ARCHS:
         for precision in ["f32", "bf16"]:
-            rates = {"assemble": [], "python": []}
+            rates = {way: [] for way in ("assemble", *PYTHON_WAYS)}
             for _ in range(args.rounds):
                 commands = {
                     "assemble": [args.program, "--arch", arch, "--precision", precision, *shape],
-                    "python": [sys.executable, __file__, args.program, "--python-step", arch, precision, *shape],
                 }
+                for way in PYTHON_WAYS:
+                    commands[way] = [sys.executable, __file__, args.program, "--python-step", way, arch, precision, *shape]
                 for name, command in commands.items():
                     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
                     rates[name] += json.loads(output)["images_per_second"]
-            ours, theirs = (statistics.median(rates[name]) for name in ("assemble", "python"))
-            rows.append([arch, precision, args.batch_size, args.image_size, f"{ours:.2f}", f"{theirs:.2f}",
-                         f"{ours / theirs:.3f}", len(rates["assemble"])])
+            ours, *theirs = (statistics.median(rate) for rate in rates.values())
+            rows.append([arch, precision, args.batch_size, args.image_size,
+                         *(f"{rate:.2f}" for rate in (ours, *theirs)), *(f"{ours / rate:.3f}" for rate in theirs),
+                         len(rates["assemble"])])
             print(*rows[-1], flush=True)
     if args.csv:
         cpu = next(line.split(": ")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
@@ -191,7 +200,8 @@ def main():
                        f"Python {platform.python_version()}\n# command: python {' '.join(sys.argv)}\n")
             writer = csv.writer(file)
             writer.writerow(["arch", "precision", "batch_size", "image_size", "assemble_images_per_second",
-                             "python_images_per_second", "ratio", "steps_each"])
+                             "eager_images_per_second", "compiled_images_per_second", "ratio_to_eager",
+                             "ratio_to_compiled", "steps_each"])
             writer.writerows(rows)
 
 
