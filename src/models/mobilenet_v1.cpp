@@ -70,7 +70,7 @@ torch::Tensor MobileNetV1Impl::stages(const torch::Tensor& images, Endpoints* en
   };
   torch::Tensor activations = conv1_->forward(images);
   keep("initial_conv", activations);
-  activations = nn::activate(bn1_->forward(activations), has_relu6());
+  activations = bn1_->forward(activations, has_relu6() ? nn::Activation::kRelu6 : nn::Activation::kRelu);
   for (size_t i = 0; i < units_.size(); ++i) {
     activations = units_[i]->forward(activations);
     keep(concat("units/", i), activations);

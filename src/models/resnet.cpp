@@ -150,7 +150,7 @@ void ResNetImpl::make_stage(int64_t stage) {
 torch::Tensor ResNetImpl::stem(const torch::Tensor& images, Endpoints* endpoints) {
   const torch::Tensor convolved = conv1_ ? conv1_->forward(images) : deep_conv1_->forward(images);
   keep(endpoints, "initial_conv", convolved);
-  const torch::Tensor activations = bn1_->forward(convolved).relu_();
+  const torch::Tensor activations = bn1_->forward(convolved, nn::Activation::kRelu);
   if (big_little_stem_) return big_little_stem_->forward(activations);
   const torch::Tensor pooled =
       arch_.timm ? torch::max_pool2d(activations, {3, 3}, {2, 2}, {1, 1}) : same_max_pool(activations);

@@ -6,6 +6,8 @@
 #include <torch/nn/init.h>
 
 #include "assemble/core/error.h"
+#include "channel_tensors.h"
+#include "fused_batch_norm.h"
 
 namespace assemble::nn {
 namespace {
@@ -15,8 +17,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
 /// (x - mean) / √(variance + ε) · weight + bias of every channel, by the kernel of evaluation.
-Tensor normalise(const Tensor& input, const Tensor& weight, const Tensor& bias, const Tensor& mean,
-                 const Tensor& variance, double epsilon) {
+Tensor normalise_by(const Tensor& input, const Tensor& weight, const Tensor& bias, const Tensor& mean,
+                    const Tensor& variance, double epsilon) {
   return std::get<0>(at::native_batch_norm(input, weight, bias, mean, variance, /*training=*/false, 0.0, epsilon));
 }
 
@@ -60,7 +62,7 @@ class SharedBatchNorm : public torch::autograd::Function<SharedBatchNorm> {
     context->saved_data["epsilon"] = epsilon;
     context->saved_data["count"] = batch.count;
     context->saved_data["gather"] = c10::IValue::make_capsule(c10::make_intrusive<SharedGather>(gather));
-    return normalise(input, weight, bias, mean, variance, epsilon);
+    return normalise_by(input, weight, bias, mean, variance, epsilon);
   }
 
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
@@ -75,14 +77,41 @@ class SharedBatchNorm : public torch::autograd::Function<SharedBatchNorm> {
     const Tensor sums = shared->gather(torch::cat({of_bias, of_weight}).to(torch::kDouble)).sum(0) / count;
     const Tensor scale = weight / (variance + epsilon).sqrt();
     const std::vector<Tensor> means = sums.to(scale.dtype()).chunk(2);
-    const Tensor correction = normalise(input, scale * means[1], scale * means[0], mean, variance, epsilon);
+    const Tensor correction = normalise_by(input, scale * means[1], scale * means[0], mean, variance, epsilon);
     return {through - correction, of_weight, of_bias, {}, {}, {}, {}, {}};
   }
 };
 
 }  // namespace
 
-Tensor BatchNormImpl::forward(const Tensor& input) {
+torch::Tensor activate(torch::Tensor input, Activation activation) {
+  switch (activation) {
+    case Activation::kNone:
+      return input;
+    case Activation::kRelu:
+      return input.relu_();
+    case Activation::kRelu6:
+      return torch::relu6_(input);
+  }
+  return input;
+}
+
+bool BatchNormImpl::fuses(const Tensor& input) const {
+  return is_training() && !gather_ && in_passes(input) && weight.scalar_type() == torch::kFloat;
+}
+
+Tensor BatchNormImpl::forward(const Tensor& input, Activation activation) {
+  return fuses(input) ? fused_batch_norm(input, {}, *this, activation) : activate(normalise(input), activation);
+}
+
+Tensor BatchNormImpl::forward_sum(const Tensor& input, const Tensor& addend, Activation activation) {
+  const bool alike = addend.sizes() == input.sizes() && addend.scalar_type() == input.scalar_type() &&
+                     addend.is_contiguous(torch::MemoryFormat::ChannelsLast);
+  return fuses(input) && alike ? fused_batch_norm(input, addend, *this, activation)
+                               : activate(forward(input).add_(addend), activation);
+}
+
+Tensor BatchNormImpl::normalise(const Tensor& input) {
   if (!gather_ || !is_training()) return BatchNorm2dImpl::forward(input);
   return SharedBatchNorm::apply(input, weight, bias, running_mean, running_var, options.momentum().value(),
                                 options.eps(), gather_);

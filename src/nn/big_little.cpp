@@ -21,9 +21,8 @@ torch::Tensor big_little_shortcut_pool(const torch::Tensor& input, int64_t strid
   return torch::avg_pool2d(input, {3, 3}, {stride, stride}, {1, 1});
 }
 
-torch::Tensor big_little_merge(const torch::Tensor& big, const torch::Tensor& little) {
-  torch::Tensor merged = torch::upsample_nearest2d(big, {2 * big.size(2), 2 * big.size(3)});
-  return merged.add_(little).relu_();
+torch::Tensor big_little_upsample(const torch::Tensor& big) {
+  return torch::upsample_nearest2d(big, {2 * big.size(2), 2 * big.size(3)});
 }
 
 BigLittleStemImpl::BigLittleStemImpl(const BigLittleStemOptions& stem_options) : options(stem_options) {
@@ -42,8 +41,7 @@ BigLittleStemImpl::BigLittleStemImpl(const BigLittleStemOptions& stem_options) :
 }
 
 torch::Tensor BigLittleStemImpl::forward(const torch::Tensor& input) {
-  torch::Tensor sum = big_->forward(input);
-  return merge_->forward(sum.add_(little_->forward(input)).relu_());
+  return merge_->forward(big_->forward_sum(input, little_->forward(input)));
 }
 
 void BigLittleStemImpl::pretty_print(std::ostream& stream) const {
@@ -86,7 +84,7 @@ BigLittleActivations BigLittleStageImpl::forward(const torch::Tensor& input) {
   BigLittleActivations activations;
   activations.big = big_->forward(input);
   activations.little = little_->forward(input);
-  activations.merged = merge_->forward(big_little_merge(activations.big, expand_->forward(activations.little)));
+  activations.merged = merge_->forward(expand_->forward_sum(activations.little, big_little_upsample(activations.big)));
   return activations;
 }
 

@@ -99,21 +99,28 @@ torch::Tensor BottleneckImpl::drop(size_t index, const torch::Tensor& input) {
   return drop_blocks_.empty() ? input : drop_blocks_[index]->forward(input);
 }
 
+torch::Tensor BottleneckImpl::activate_dropped(size_t index, BatchNorm& bn, const torch::Tensor& input) {
+  return drop_blocks_.empty() ? bn->forward(input, Activation::kRelu) : drop(index, bn->forward(input)).relu_();
+}
+
 torch::Tensor BottleneckImpl::middle(const torch::Tensor& input) {
   torch::Tensor output = selective_kernel_ ? drop(1, selective_kernel_->forward(input))
-                                           : drop(1, bn2_->forward(conv2_->forward(input))).relu_();
+                                           : activate_dropped(1, bn2_, conv2_->forward(input));
   return blur_ ? blur_->forward(output) : output;
 }
 
 torch::Tensor BottleneckImpl::forward(const torch::Tensor& input) {
   const torch::Tensor shortcut = downsample_ ? drop(3, downsample_->forward(input)) : input;
-  torch::Tensor output = drop(0, bn1_->forward(conv1_->forward(input))).relu_();
-  output = drop(2, bn3_->forward(conv3_->forward(middle(output))));
+  const Activation activation = options.last_relu ? Activation::kRelu : Activation::kNone;
+  const torch::Tensor convolved = conv3_->forward(middle(activate_dropped(0, bn1_, conv1_->forward(input))));
+  if (drop_blocks_.empty() && !se_ && !eca_ && !stochastic_depth_) {
+    return bn3_->forward_sum(convolved, shortcut, activation);
+  }
+  torch::Tensor output = drop(2, bn3_->forward(convolved));
   if (se_) output = se_->forward(output);
   if (eca_) output = eca_->forward(output);
   if (stochastic_depth_) output = stochastic_depth_->forward(output);
-  output.add_(shortcut);
-  return options.last_relu ? output.relu_() : output;
+  return activate(output.add_(shortcut), activation);
 }
 
 void BottleneckImpl::pretty_print(std::ostream& stream) const {

@@ -75,8 +75,11 @@ ConvBnImpl::ConvBnImpl(const ConvBnOptions& conv_bn_options)
       bn(register_module("1", make_batch_norm(options.conv.out_channels, options.bn_momentum))) {}
 
 torch::Tensor ConvBnImpl::forward(const torch::Tensor& input) {
-  torch::Tensor output = bn->forward(conv->forward(input));
-  return options.relu ? output.relu_() : output;
+  return bn->forward(conv->forward(input), options.relu ? Activation::kRelu : Activation::kNone);
+}
+
+torch::Tensor ConvBnImpl::forward_sum(const torch::Tensor& input, const torch::Tensor& addend) {
+  return bn->forward_sum(conv->forward(input), addend, Activation::kRelu);
 }
 
 void ConvBnImpl::pretty_print(std::ostream& stream) const {

@@ -23,8 +23,6 @@ BatchNorm batch_norm(int64_t channels, const DepthwiseSeparableOptions& options)
 
 }  // namespace
 
-torch::Tensor activate(torch::Tensor input, bool relu6) { return relu6 ? torch::relu6_(input) : input.relu_(); }
-
 DepthwiseSeparableImpl::DepthwiseSeparableImpl(const DepthwiseSeparableOptions& unit_options)
     : options(unit_options),
       conv_dw_(register_module("conv_dw", Conv(depthwise(options)))),
@@ -43,12 +41,14 @@ DepthwiseSeparableImpl::DepthwiseSeparableImpl(const DepthwiseSeparableOptions& 
   }
 }
 
+torch::Tensor DepthwiseSeparableImpl::activate_dropped(BatchNorm& bn, DropBlock& drop, const torch::Tensor& input) {
+  const Activation activation = options.relu6 ? Activation::kRelu6 : Activation::kRelu;
+  return drop ? activate(drop->forward(bn->forward(input)), activation) : bn->forward(input, activation);
+}
+
 torch::Tensor DepthwiseSeparableImpl::forward(const torch::Tensor& input) {
-  torch::Tensor output = bn1_->forward(conv_dw_->forward(input));
-  if (drop1_) output = drop1_->forward(output);
-  output = bn2_->forward(conv_pw_->forward(activate(output, options.relu6)));
-  if (drop2_) output = drop2_->forward(output);
-  output = activate(output, options.relu6);
+  torch::Tensor output = activate_dropped(bn1_, drop1_, conv_dw_->forward(input));
+  output = activate_dropped(bn2_, drop2_, conv_pw_->forward(output));
   return se_ ? se_->forward(output) : output;
 }
 

@@ -19,8 +19,8 @@ ResNetDStemImpl::ResNetDStemImpl(const ResNetDStemOptions& stem_options)
       conv3(register_module("6", Conv(stem_convolution(options.width / 2, options.width, 1)))) {}
 
 torch::Tensor ResNetDStemImpl::forward(const torch::Tensor& input) {
-  const torch::Tensor first = bn1->forward(conv1->forward(input)).relu_();
-  return conv3->forward(bn2->forward(conv2->forward(first)).relu_());
+  const torch::Tensor first = bn1->forward(conv1->forward(input), Activation::kRelu);
+  return conv3->forward(bn2->forward(conv2->forward(first), Activation::kRelu));
 }
 
 void ResNetDStemImpl::pretty_print(std::ostream& stream) const {

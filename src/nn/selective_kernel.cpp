@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "blend_halves.h"
+#include "channel_tensors.h"
+
 namespace assemble::nn {
 namespace {
 
@@ -24,13 +27,14 @@ SelectiveKernelImpl::SelectiveKernelImpl(const SelectiveKernelOptions& sk_option
           "fc_select", Conv(ConvOptions{.in_channels = reduced(options), .out_channels = 2 * options.filters}))) {}
 
 torch::Tensor SelectiveKernelImpl::forward(const torch::Tensor& input) {
-  const torch::Tensor paths = bn->forward(conv->forward(input)).relu_();
+  const torch::Tensor paths = bn->forward(conv->forward(input), Activation::kRelu);
   // The mean of a + b from the small means of both, not from a large sum.
   const auto means = paths.mean({2, 3}, /*keepdim=*/true).chunk(2, 1);
-  const torch::Tensor code = fc_bn->forward(fc_reduce->forward(means[0] + means[1])).relu_();
+  const torch::Tensor code = fc_bn->forward(fc_reduce->forward(means[0] + means[1]), Activation::kRelu);
   const auto attention = fc_select->forward(code).chunk(2, 1);
   // Softmax over two values is the sigmoid of their difference.
   const torch::Tensor first_weight = torch::sigmoid(attention[0] - attention[1]);
+  if (is_training() && in_passes(paths)) return blend_halves(paths, first_weight);
   const auto halves = paths.chunk(2, 1);
   return torch::lerp(halves[1], halves[0], first_weight);
 }

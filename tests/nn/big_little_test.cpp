@@ -27,15 +27,10 @@ TEST(BigLittleShortcutPool, CountsTheBorderOfZeros) {
   EXPECT_TRUE(big_little_shortcut_pool(input, 1).is_same(input));
 }
 
-TEST(BigLittleMerge, UpsamplesAddsAndRectifies) {
-  test::expect_near(big_little_merge(plane({{1, -1}}), plane({{-2, 0, 3, 1}, {1, 2, 0, 0.5}})),
-                    plane({{0, 1, 2, 0}, {2, 3, 0, 0}}), 0);
-}
-
-TEST(BigLittleMerge, Gradient) {
+TEST(BigLittleUpsample, RepeatsPixels) {
+  test::expect_near(big_little_upsample(plane({{1, -1}})), plane({{1, 1, -1, -1}, {1, 1, -1, -1}}), 0);
   const torch::Tensor big = test::random_tensor({2, 3, 2, 3}, 1, torch::kDouble);
-  const torch::Tensor little = test::random_tensor({2, 3, 4, 6}, 2, torch::kDouble);
-  EXPECT_LT(test::gradient_error([&] { return big_little_merge(big, little); }, {big, little}), 1e-6);
+  EXPECT_LT(test::gradient_error([&] { return big_little_upsample(big); }, {big}), 1e-6);
 }
 
 TEST(BigLittleStem, HalvesTheSizeAndKeepsTheChannels) {

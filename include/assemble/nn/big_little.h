@@ -14,8 +14,8 @@ namespace assemble::nn {
 /// Shapes: [N, C, H, W] to [N, C, ceil(H / stride), ceil(W / stride)].
 torch::Tensor big_little_shortcut_pool(const torch::Tensor& input, int64_t stride);
 
-/// Nearest-neighbour upsampling of `big` by 2, plus `little`, ReLU: [N, C, H, W] and [N, C, 2H, 2W] to the latter.
-torch::Tensor big_little_merge(const torch::Tensor& big, const torch::Tensor& little);
+/// Nearest neighbours: [N, C, H, W] to [N, C, 2H, 2W], the size of the little branch.
+torch::Tensor big_little_upsample(const torch::Tensor& big);
 
 /// Options of BigLittleStem.
 struct BigLittleStemOptions {

@@ -111,6 +111,7 @@ class BottleneckImpl : public torch::nn::Module {
   void make_drop_blocks();
   torch::Tensor middle(const torch::Tensor& input);
   torch::Tensor drop(size_t index, const torch::Tensor& input);
+  torch::Tensor activate_dropped(size_t index, BatchNorm& bn, const torch::Tensor& input);
 
   Conv conv1_;
   BatchNorm bn1_;

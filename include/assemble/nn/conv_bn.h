@@ -53,6 +53,8 @@ class ConvBnImpl : public torch::nn::Module {
  public:
   explicit ConvBnImpl(const ConvBnOptions& options);
   torch::Tensor forward(const torch::Tensor& input);
+  /// relu(BN(conv(input)) + addend), whatever the options say of the ReLU.
+  torch::Tensor forward_sum(const torch::Tensor& input, const torch::Tensor& addend);
   void pretty_print(std::ostream& stream) const override;
 
   const ConvBnOptions options;

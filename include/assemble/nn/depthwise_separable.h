@@ -26,9 +26,6 @@ struct DepthwiseSeparableOptions {
   std::optional<BlockDropBlock> drop_block = std::nullopt;  ///< after both batch norms; a unit uses two layer numbers
 };
 
-/// relu(x), or min(relu(x), 6), in place.
-torch::Tensor activate(torch::Tensor input, bool relu6);
-
 /// Depthwise separable convolution (Howard et al., arXiv 1704.04861):
 ///   y = SE(relu(BN(1×1(relu(BN(depthwise 3×3(x))))))), the stride in the depthwise convolution.
 /// Shapes: [N, in, H, W] to [N, out, ceil(H / stride), ceil(W / stride)].
@@ -44,6 +41,8 @@ class DepthwiseSeparableImpl : public torch::nn::Module {
   const DepthwiseSeparableOptions options;
 
  private:
+  torch::Tensor activate_dropped(BatchNorm& bn, DropBlock& drop, const torch::Tensor& input);
+
   Conv conv_dw_;
   BatchNorm bn1_;
   Conv conv_pw_;
