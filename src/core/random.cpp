@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "assemble/core/math.h"
+
 namespace assemble {
 namespace {
 
@@ -74,13 +76,13 @@ uint64_t Random::integer(uint64_t n) {
 bool Random::bernoulli(double probability) { return uniform() < probability; }
 
 double Random::normal() {
-  double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));  // 1 - u is never 0
-  return radius * std::cos(2.0 * std::numbers::pi * uniform());
+  double radius = std::sqrt(-2.0 * math::log(1.0 - uniform()));  // 1 - u is never 0
+  return radius * math::cos(2.0 * std::numbers::pi * uniform());
 }
 
 double Random::gamma(double shape) {
   if (shape < 1.0) {
-    double power = std::pow(1.0 - uniform(), 1.0 / shape);
+    double power = math::pow(1.0 - uniform(), 1.0 / shape);
     return gamma(shape + 1.0) * power;
   }
   const double d = shape - 1.0 / 3.0;
@@ -90,7 +92,7 @@ double Random::gamma(double shape) {
     double root = 1.0 + c * x;
     if (root <= 0.0) continue;
     double v = root * root * root;
-    if (std::log(1.0 - uniform()) < 0.5 * x * x + d - d * v + d * std::log(v)) return d * v;
+    if (math::log(1.0 - uniform()) < 0.5 * x * x + d - d * v + d * math::log(v)) return d * v;
   }
 }
 

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "assemble/core/error.h"
+#include "assemble/core/math.h"
 #include "assemble/core/resumable_folder.h"
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
@@ -64,12 +65,12 @@ float distance_to_triangle(Point p) {
 
 float distance_to_star(Point p) {
   constexpr float kHalfSector = kPi / 5, kInner = 0.45f;
-  const float angle = std::remainder(std::atan2(p.y, p.x), 2 * kHalfSector);
-  const float radius = std::hypot(p.x, p.y);
+  const float angle = std::remainder(math::atan2(p.y, p.x), 2 * kHalfSector);
+  const float radius = math::hypot(p.x, p.y);
   // Folded onto one half of one point, the border is the line from the tip (1, 0) to the inner corner.
-  const Point folded{radius * std::cos(angle), radius * std::abs(std::sin(angle))};
-  const Point edge{kInner * std::cos(kHalfSector) - 1, kInner * std::sin(kHalfSector)};
-  return (edge.y * (folded.x - 1) - edge.x * folded.y) / std::hypot(edge.x, edge.y);
+  const Point folded{radius * math::cos(angle), radius * std::abs(math::sin(angle))};
+  const Point edge{kInner * math::cos(kHalfSector) - 1, kInner * math::sin(kHalfSector)};
+  return (edge.y * (folded.x - 1) - edge.x * folded.y) / math::hypot(edge.x, edge.y);
 }
 
 float distance_to_cross(Point p) {
@@ -82,7 +83,7 @@ float distance_to_cross(Point p) {
 float distance_to(Shape shape, Point p) {
   switch (shape) {
     case Shape::kDisc:
-      return std::hypot(p.x, p.y) - 0.85f;
+      return math::hypot(p.x, p.y) - 0.85f;
     case Shape::kTriangle:
       return distance_to_triangle(p);
     case Shape::kStar:
@@ -105,11 +106,11 @@ struct Pattern {
   /// Share of the second colour, 0…1, with edges one pixel wide.
   float operator()(Point p) const {
     if (texture == Texture::kPlain) return 0;
-    const float c = std::cos(angle), s = std::sin(angle);
+    const float c = math::cos(angle), s = math::sin(angle);
     const float u = std::remainder(c * p.x + s * p.y + offset.x, period);
     if (texture == Texture::kStriped) return std::clamp(0.5f + period / 4 - std::abs(u), 0.f, 1.f);
     const float v = std::remainder(-s * p.x + c * p.y + offset.y, period);
-    return std::clamp(0.5f + period * 0.34f - std::hypot(u, v), 0.f, 1.f);
+    return std::clamp(0.5f + period * 0.34f - math::hypot(u, v), 0.f, 1.f);
   }
 };
 
@@ -147,7 +148,7 @@ class Canvas {
   }
 
   void paint(const Item& item) {
-    const float c = std::cos(item.angle) / item.radius, s = std::sin(item.angle) / item.radius;
+    const float c = math::cos(item.angle) / item.radius, s = math::sin(item.angle) / item.radius;
     const float reach = item.radius + 1;
     const Point low{item.center.x - reach, item.center.y - reach}, high{item.center.x + reach, item.center.y + reach};
     for_each_between(low, high, [&](Point p, Color& pixel) {
@@ -169,7 +170,7 @@ class Canvas {
     const Point high{std::max(from.x, to.x) + reach, std::max(from.y, to.y) + reach};
     for_each_between(low, high, [&](Point p, Color& pixel) {
       const float t = std::clamp(((p.x - from.x) * along.x + (p.y - from.y) * along.y) / length, 0.f, 1.f);
-      const float distance = std::hypot(p.x - from.x - t * along.x, p.y - from.y - t * along.y);
+      const float distance = math::hypot(p.x - from.x - t * along.x, p.y - from.y - t * along.y);
       blend(pixel, color, std::clamp(0.5f + half_width - distance, 0.f, 1.f));
     });
   }
@@ -210,7 +211,7 @@ void draw_ground(Canvas& canvas, Random& random) {
   const Pattern pattern = random_pattern(texture, side * 0.08, side * 0.18, random);
   const float strength = between(random, 8, 28);
   canvas.for_each([&](Point p, Color& pixel) {
-    const float t = 0.5f + ((p.x / side - 0.5f) * std::cos(angle) + (p.y / side - 0.5f) * std::sin(angle)) * 0.7f;
+    const float t = 0.5f + ((p.x / side - 0.5f) * math::cos(angle) + (p.y / side - 0.5f) * math::sin(angle)) * 0.7f;
     pixel = from;
     blend(pixel, to, t);
     for (float& value : pixel) value += (pattern(p) - 0.5f) * strength;
@@ -222,7 +223,8 @@ void draw_clutter(Canvas& canvas, Random& random) {
   const auto anywhere = [&] { return Point{between(random, 0, side), between(random, 0, side)}; };
   for (uint64_t i = 0, lines = 2 + random.integer(4); i < lines; ++i) {
     const Point from = anywhere(), to = anywhere();
-    canvas.draw_line(from, to, between(random, 0.2, side * 0.02), random_color(random));
+    const Color color = random_color(random);
+    canvas.draw_line(from, to, between(random, 0.2, side * 0.02), color);
   }
   for (uint64_t i = 0, bars = 1 + random.integer(3); i < bars; ++i) {
     Item item;

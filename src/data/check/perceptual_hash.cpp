@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <iterator>
 #include <numbers>
 #include <numeric>
+
+#include "assemble/core/math.h"
 
 namespace assemble::check {
 namespace {
@@ -33,7 +34,7 @@ Basis basis_of(double scale, double offset) {
     const int before = std::min(static_cast<int>(place), kPixels - 2);
     const double rest = place - before;
     for (int frequency = 0; frequency < kFrequencies; ++frequency) {
-      const double cosine = std::cos(std::numbers::pi * frequency * share);
+      const double cosine = math::cos(std::numbers::pi * frequency * share);
       auto& row = basis[static_cast<size_t>(frequency)];
       row[static_cast<size_t>(before)] += static_cast<float>(cosine * (1 - rest));
       row[static_cast<size_t>(before) + 1] += static_cast<float>(cosine * rest);

@@ -4,13 +4,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "assemble/core/math.h"
+
 namespace assemble {
 
 std::optional<Window> draw_erased(int height, int width, const RandomErasing& options, Random& random) {
   if (!random.bernoulli(options.probability)) return std::nullopt;
   for (int attempt = 0; attempt < options.max_attempts; ++attempt) {
     const double area = random.uniform(options.min_area, options.max_area) * height * width;
-    const double aspect = std::exp(random.uniform(std::log(options.min_aspect), std::log(options.max_aspect)));
+    const double aspect = math::exp(random.uniform(math::log(options.min_aspect), math::log(options.max_aspect)));
     const int rows = static_cast<int>(std::lround(std::sqrt(area * aspect)));
     const int columns = static_cast<int>(std::lround(std::sqrt(area / aspect)));
     if (rows < 1 || columns < 1 || rows >= height || columns >= width) continue;

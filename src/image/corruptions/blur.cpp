@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "assemble/core/math.h"
 #include "channels.h"
 #include "corruptions/corruption.h"
 #include "corruptions/filters.h"
@@ -43,9 +44,9 @@ class DefocusKernel {
       area += 2 * half_.back() + 1;
     }
     double sum = 0;
-    for (int i = -reach_; i <= reach_; ++i) sum += std::exp(-0.5 * i * i / (sigma * sigma));
+    for (int i = -reach_; i <= reach_; ++i) sum += math::exp(-0.5 * i * i / (sigma * sigma));
     for (int i = -reach_; i <= reach_; ++i) {
-      smoothing_.push_back(static_cast<float>(std::exp(-0.5 * i * i / (sigma * sigma)) / sum));
+      smoothing_.push_back(static_cast<float>(math::exp(-0.5 * i * i / (sigma * sigma)) / sum));
     }
     scale_ = 1.0f / static_cast<float>(area);
     find_weights();

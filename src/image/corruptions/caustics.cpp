@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "assemble/core/math.h"
 #include "corruptions/c_bar.h"
 
 namespace assemble::corruptions {
@@ -16,14 +17,14 @@ double caustic(double y, double x, const Ripples& ripples) {
   double a = v, b = u, sum = 1;
   for (int i = 0; i < 5; ++i) {
     const double time = ripples.time * (1 - 3.5 / (i + 1));
-    const double next = v + (std::cos(time - a) + std::sin(time + b));
-    b = u + (std::sin(time - b) + std::cos(time + a));
+    const double next = v + (math::cos(time - a) + math::sin(time + b));
+    b = u + (math::sin(time - b) + math::cos(time + a));
     a = next;
-    const double down = v / (std::sin(a + time) / kThickness), across = u / (std::cos(b + time) / kThickness);
+    const double down = v / (math::sin(a + time) / kThickness), across = u / (math::cos(b + time) / kThickness);
     sum += 1 / std::sqrt(down * down + across * across);
   }
-  const double value = std::abs(1.17 - std::pow(sum / 5, 1.4));
-  return std::clamp(std::pow(value, 8.0), 0.0, 1.0);
+  const double value = std::abs(1.17 - math::pow(sum / 5, 1.4));
+  return std::clamp(math::pow(value, 8.0), 0.0, 1.0);
 }
 
 std::vector<double> caustics(const FieldSize& size, const Ripples& ripples) {

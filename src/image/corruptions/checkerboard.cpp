@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
 #include <numbers>
 
+#include "assemble/core/math.h"
 #include "corruptions/c_bar.h"
 
 namespace assemble::corruptions {
@@ -31,7 +31,7 @@ Checkerboard draw_checkerboard(const FieldSize& size, Call& call) {
 }
 
 Image checkerboard_cutout(const Image& image, const Checkerboard& board) {
-  const double cosine = std::cos(board.angle), sine = std::sin(board.angle);
+  const double cosine = math::cos(board.angle), sine = math::sin(board.angle);
   return changed(image, [&](int y, int x, const uint8_t* from, uint8_t* out) {
     const double row = (cosine * y + sine * x) / board.scale, column = (-sine * y + cosine * x) / board.scale;
     const bool may_be_gray = static_cast<int>(floor_modulus(row, 2)) == static_cast<int>(floor_modulus(column, 2));

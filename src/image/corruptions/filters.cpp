@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "assemble/core/math.h"
 #include "corruptions/corruption.h"
 #include "made_size.h"
 
@@ -26,9 +27,7 @@ double numpy_sum(std::span<const double> values) {
 std::vector<double> gaussian_weights(int first, int last, double sigma) {
   std::vector<double> weights;
   for (int i = first; i <= last; ++i) {
-    // Of long double: exp of double has one last bit on processors that fuse multiply-adds and another elsewhere.
-    const long double exponent = -0.5 / (sigma * sigma) * (i * i);
-    weights.push_back(static_cast<double>(std::exp(exponent)));
+    weights.push_back(math::exp(-0.5 / (sigma * sigma) * (i * i)));
   }
   const double sum = numpy_sum(weights);
   for (double& weight : weights) weight /= sum;
@@ -148,7 +147,7 @@ void to_levels(std::span<const double> field, uint8_t* pixels) { cut_off(field, 
 void motion_blur_levels(const uint8_t* pixels, const FieldSize& size, int radius, double sigma, double degrees,
                         uint8_t* out) {
   const int length = 2 * radius + 1;
-  const double dx = std::cos(degrees * std::numbers::pi / 180), dy = std::sin(degrees * std::numbers::pi / 180);
+  const double dx = math::cos(degrees * std::numbers::pi / 180), dy = math::sin(degrees * std::numbers::pi / 180);
   const std::vector<double> weights = gaussian_weights(0, length - 1, sigma);
 
   constexpr double kSteps = 257;  // of 16 bits in one of 8

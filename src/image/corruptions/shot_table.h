@@ -2,9 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <vector>
+
+#include "assemble/core/math.h"
 
 namespace assemble::corruptions {
 
@@ -35,7 +36,7 @@ class ShotTable {
   /// Counts of `photons` and more saturate the pixel, so they are one outcome.
   static std::vector<double> probabilities(double mean, int photons, size_t slots) {
     std::vector<double> result(slots, 0.0);
-    double term = std::exp(-mean), rest = 1;
+    double term = math::exp(-mean), rest = 1;
     for (int count = 0; count < photons; ++count) {
       result[static_cast<size_t>(count)] = term;
       rest -= term;

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "assemble/core/math.h"
 #include "corruptions/c_bar.h"
 
 namespace assemble::corruptions {
@@ -21,13 +22,13 @@ std::vector<double> draw_rays(double radius, double least, Random& random) {
 /// Of a star at a point, in [0, 1].
 double light(const Star& star, int y, int x) {
   const double dy = y - star.y, dx = x - star.x;
-  const double turn = (std::atan2(dx, dy) + pi) / (2 * pi) * static_cast<double>(star.rays.size());
+  const double turn = (math::atan2(dx, dy) + pi) / (2 * pi) * static_cast<double>(star.rays.size());
   const auto ray = static_cast<size_t>(turn);
   const double between = turn - static_cast<double>(ray);
   const double length = star.rays[ray % star.rays.size()], next = star.rays[(ray + 1) % star.rays.size()];
   const double reach = length + between * (next - length), distance = std::sqrt(dy * dy + dx * dx);
   const double faded = reach * reach / (distance * distance + 1e-4);
-  const double glow = star.exponent == 1 ? faded : std::pow(faded, star.exponent);
+  const double glow = star.exponent == 1 ? faded : math::pow(faded, star.exponent);
   return std::clamp((1 - (between - 0.5) * (between - 0.5)) * glow, 0.0, 1.0);
 }
 

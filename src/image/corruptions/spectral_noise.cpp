@@ -4,6 +4,7 @@
 #include <numbers>
 #include <opencv2/core.hpp>
 
+#include "assemble/core/math.h"
 #include "corruptions/c_bar.h"
 
 namespace assemble::corruptions {
@@ -45,7 +46,7 @@ std::vector<double> spectral_noise(const FieldSize& size, std::span<const double
     for (int x = 0; x < size.width; ++x) {
       const double fx = (x - size.width / 2.0) * side / size.width, phase = phase_at(size, phases, y, x);
       const double strength = amplitude(fx * fx + fy * fy);
-      row[(x + size.width / 2) % size.width] = {strength * std::cos(phase), strength * std::sin(phase)};
+      row[(x + size.width / 2) % size.width] = {strength * math::cos(phase), strength * math::sin(phase)};
     }
   }
   cv::dft(spectrum, noise, cv::DFT_INVERSE);

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "assemble/core/math.h"
 #include "corruptions/c_bar.h"
 
 namespace assemble::corruptions {
@@ -16,14 +17,15 @@ std::array<double, 3> swirl(double x, double y, const Plasma& plasma) {
   double frequency = 1, slowness = 1, divisor = 1;
   for (int i = 0; i < plasma.iterations; ++i) {
     const double shift = plasma.time / slowness;
-    const double along = std::cos(y * frequency + shift) / divisor, across = std::sin(x * frequency + shift) / divisor;
+    const double along = math::cos(y * frequency + shift) / divisor,
+                 across = math::sin(x * frequency + shift) / divisor;
     x += along - across * 0.3;
     y += across + along * 0.3;
     frequency *= 1.93;
     slowness *= 1.15;
     divisor *= 2.25 - plasma.sharpness;
   }
-  return {std::sin(x - plasma.time), std::sin((x + y + std::sin(plasma.time)) * 0.5), std::sin(y + plasma.time)};
+  return {math::sin(x - plasma.time), math::sin((x + y + math::sin(plasma.time)) * 0.5), math::sin(y + plasma.time)};
 }
 
 }  // namespace
@@ -42,7 +44,7 @@ PlaneWave draw_plane_wave(Call& call) {
 
 Image single_frequency_greyscale(const Image& image, const PlaneWave& wave) {
   return changed(image, [&](int y, int x, const uint8_t* from, uint8_t* out) {
-    const double noise = wave.intensity * std::sin(x * wave.fx + y * wave.fy + wave.phase);
+    const double noise = wave.intensity * math::sin(x * wave.fx + y * wave.fy + wave.phase);
     for (int c = 0; c < Image::kChannels; ++c) *out++ = level(*from++ + noise);
   });
 }
@@ -64,7 +66,7 @@ Image cocentric_sine_waves(const Image& image, const Rings& rings) {
   return changed(image, [&](int y, int x, const uint8_t* from, uint8_t* out) {
     const double dx = x - rings.x, dy = y - rings.y;
     const double distance = std::sqrt(dx * dx + dy * dy);
-    const double waving = distance + std::sin(std::atan2(dx, dy) * rings.frequency) * rings.amplitude;
+    const double waving = distance + math::sin(math::atan2(dx, dy) * rings.frequency) * rings.amplitude;
     const double noise = rings.intensity * (floor_modulus(waving, rings.width) / rings.width - 0.5);
     for (int c = 0; c < Image::kChannels; ++c) *out++ = level(*from++ + noise);
   });

@@ -4,6 +4,7 @@
 #include <numbers>
 #include <opencv2/imgproc.hpp>
 
+#include "assemble/core/math.h"
 #include "channels.h"
 #include "perturbations/perturbation.h"
 
@@ -21,9 +22,9 @@ struct Inverse {
 Inverse invert(const Image& image, const Affine& affine) {
   const double angle = radians(affine.degrees), shear = radians(affine.shear_degrees);
   const double center_x = image.width * 0.5 + 0.5, center_y = image.height * 0.5 + 0.5;
-  const double factor = 1 / (affine.scale * std::cos(shear));
-  Inverse inverse{{factor * std::cos(angle + shear), factor * std::sin(angle + shear), center_x},
-                  {factor * -std::sin(angle), factor * std::cos(angle), center_y}};
+  const double factor = 1 / (affine.scale * math::cos(shear));
+  Inverse inverse{{factor * math::cos(angle + shear), factor * math::sin(angle + shear), center_x},
+                  {factor * -math::sin(angle), factor * math::cos(angle), center_y}};
   for (auto* row : {&inverse.x, &inverse.y}) (*row)[2] -= (*row)[0] * center_x + (*row)[1] * center_y;
   return inverse;
 }
@@ -49,8 +50,8 @@ void sample(const Image& image, double x, double y, uint8_t* out) {
 
 /// Turns the image about both axes by an angle, seen from the distance of its diagonal.
 cv::Matx33d tilt_matrix(double width, double height, double degrees) {
-  const double angle = radians(degrees), distance = std::hypot(width, height);
-  const double c = std::cos(angle), s = std::sin(angle);
+  const double angle = radians(degrees), distance = std::sqrt(width * width + height * height);
+  const double c = math::cos(angle), s = math::sin(angle);
   const cv::Matx43d to_space(1, 0, -width / 2, 0, 1, -height / 2, 0, 0, 1, 0, 0, 1);
   const cv::Matx44d about_x(1, 0, 0, 0, 0, c, -s, 0, 0, s, c, 0, 0, 0, 0, 1);
   const cv::Matx44d about_y(c, 0, -s, 0, 0, 1, 0, 0, s, 0, c, 0, 0, 0, 0, 1);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <numbers>
 #include <utility>
 #include <vector>
 
+#include "assemble/core/math.h"
 #include "augment/auto_augment/operations.h"
 #include "channels.h"
 
@@ -51,7 +51,7 @@ void transform(Image& image, const Affine& a) {
 
 void rotate(Image& image, float degrees) {
   const float radians = degrees * static_cast<float>(std::numbers::pi / 180);
-  const float cosine = std::cos(radians), sine = std::sin(radians);
+  const float cosine = math::cos(radians), sine = math::sin(radians);
   const float right = static_cast<float>(image.width - 1), bottom = static_cast<float>(image.height - 1);
   const float x0 = (right - (cosine * right - sine * bottom)) / 2.f;
   const float y0 = (bottom - (sine * right + cosine * bottom)) / 2.f;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "assemble/core/math.h"
 #include "assemble/core/thread_pool.h"
 
 namespace assemble {
@@ -38,7 +39,7 @@ struct Contraction {
   explicit Contraction(Random& random) : colour(draw_colour(random)) {
     const double first = random.uniform(0, 2 * std::numbers::pi), second = random.uniform(0, 2 * std::numbers::pi);
     const double large = random.uniform(0.4, 0.95), small = large * random.uniform(0.3, 1);
-    const double c1 = std::cos(first), s1 = std::sin(first), c2 = std::cos(second), s2 = std::sin(second);
+    const double c1 = math::cos(first), s1 = math::sin(first), c2 = math::cos(second), s2 = math::sin(second);
     xx = c1 * large * c2 - s1 * small * s2;
     xy = -c1 * large * s2 - s1 * small * c2;
     yx = s1 * large * c2 + c1 * small * s2;
@@ -120,11 +121,12 @@ double covered(const std::vector<Pixel>& pixels) {
 
 /// Denser places hide more of what is below, by the logarithm of their points.
 void lay_over(std::vector<Rgb>& picture, const std::vector<Pixel>& pixels) {
+  const auto weight = [](float hits) { return static_cast<float>(math::log(1.0 + hits)); };
   float most = 1;
   for (const Pixel& pixel : pixels) most = std::max(most, pixel.hits);
   for (size_t i = 0; i < pixels.size(); ++i) {
     if (pixels[i].hits == 0) continue;
-    const float share = std::log1p(pixels[i].hits) / std::log1p(most);
+    const float share = weight(pixels[i].hits) / weight(most);
     for (size_t c = 0; c < picture[i].size(); ++c) {
       picture[i][c] += share * (pixels[i].sum[c] / pixels[i].hits - picture[i][c]);
     }
@@ -139,7 +141,7 @@ std::vector<Rgb> draw_background(int side, Random& random) {
   auto pixel = picture.begin();
   for (int y = 0; y < side; ++y) {
     for (int x = 0; x < side; ++x, ++pixel) {
-      const double along = place(x) * std::cos(angle) + place(y) * std::sin(angle);
+      const double along = place(x) * math::cos(angle) + place(y) * math::sin(angle);
       const auto share = static_cast<float>(0.5 + along / std::numbers::sqrt2);
       for (size_t c = 0; c < pixel->size(); ++c) (*pixel)[c] = from[c] + share * (to[c] - from[c]);
     }

@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <tuple>
 #include <utility>
+
+#include "assemble/core/math.h"
 
 namespace assemble {
 namespace {
@@ -39,12 +40,12 @@ void mix(std::span<float> mixed, const Image& other, const PixMixRound& round) {
   std::array<float, 256> parts{};  // of the other image's levels
   for (size_t level = 0; level < parts.size(); ++level) {
     const float twice = 2 * static_cast<float>(level) / kMost;
-    parts[level] = round.multiplies ? std::pow(std::max(twice, kLeastBase), round.b) : round.b * (twice - 1);
+    parts[level] = round.multiplies ? math::pow(std::max(twice, kLeastBase), round.b) : round.b * (twice - 1);
   }
   for (size_t i = 0; i < mixed.size(); ++i) {
     const float part = parts[other.pixels[i]];
     const float value =
-        round.multiplies ? std::pow(2 * mixed[i], round.a) * part / 2 : (round.a * (2 * mixed[i] - 1) + part + 1) / 2;
+        round.multiplies ? math::pow(2 * mixed[i], round.a) * part / 2 : (round.a * (2 * mixed[i] - 1) + part + 1) / 2;
     mixed[i] = std::clamp(value, 0.f, 1.f);
   }
 }

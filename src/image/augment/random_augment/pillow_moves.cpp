@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "assemble/core/math.h"
 #include "augment/random_augment/pillow_operations.h"
 
 namespace assemble::augment {
@@ -72,8 +73,8 @@ void move(Image& image, const Affine& affine, Sampling sampling) {
 void pillow_rotate(Image& image, double degrees, Sampling sampling) {
   constexpr double kDigits = 1e15;  // Pillow rounds to so many
   const double radians = -degrees * std::numbers::pi / 180;
-  const double cosine = std::round(std::cos(radians) * kDigits) / kDigits;
-  const double sine = std::round(std::sin(radians) * kDigits) / kDigits;
+  const double cosine = std::round(math::cos(radians) * kDigits) / kDigits;
+  const double sine = std::round(math::sin(radians) * kDigits) / kDigits;
   const double x = image.width / 2.0, y = image.height / 2.0;
   move(image, {cosine, sine, x - (cosine * x + sine * y), -sine, cosine, y - (cosine * y - sine * x)}, sampling);
 }
