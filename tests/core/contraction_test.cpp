@@ -5,6 +5,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "test_support.h"
 
@@ -24,6 +25,23 @@ TEST(Contraction, IsOffInEverySourceOfNumbersAndPixels) {
     }
   }
   EXPECT_EQ(objects.size(), 4u);
+}
+
+// Nor may the C library have a say: its functions differ in their last bit from one to the next.
+TEST(Contraction, NumbersAndPixelsCallNoElementaryFunctionOfTheCLibrary) {
+  const std::regex call(R"(std::(sin|cos|tan|asin|acos|atan|atan2|exp|exp2|expm1|log|log2|log10|log1p|pow|cbrt|hypot|)"
+                        R"(sinh|cosh|tanh|erf|lgamma|tgamma)\()");
+  int sources = 0;
+  for (const std::string folder : {"src/core", "src/image", "src/data/builders", "src/data/check"}) {
+    for (const auto& entry : test::fs::recursive_directory_iterator(test::fs::path(ASSEMBLE_SOURCE_DIR) / folder)) {
+      if (!entry.is_regular_file()) continue;
+      ++sources;
+      const std::string text = test::read_text(entry.path());
+      std::smatch found;
+      EXPECT_FALSE(std::regex_search(text, found, call)) << entry.path() << ": " << found.str() << " of math:: instead";
+    }
+  }
+  EXPECT_GT(sources, 50);
 }
 
 }  // namespace

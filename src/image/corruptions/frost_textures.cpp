@@ -4,11 +4,17 @@
 #include <opencv2/imgproc.hpp>
 
 #include "assemble/core/error.h"
+#include "assemble/core/math.h"
 #include "assemble/image/decode.h"
 #include "corruptions/corruption.h"
+#include "corruptions/cubic.h"
 
 namespace assemble {
 namespace {
+
+using corruptions::Border;
+using corruptions::FieldSize;
+using corruptions::level;
 
 constexpr int kSide = 512;
 
@@ -35,7 +41,7 @@ class IceCrystals {
     const double side = std::numbers::pi / 3 * random_.uniform(0.75, 1.05);
     for (double done = 0; done < length; done += spacing) {
       const double rest = 1 - done / length;
-      const cv::Point2d next(at.x + spacing * std::cos(direction), at.y + spacing * std::sin(direction));
+      const cv::Point2d next(at.x + spacing * math::cos(direction), at.y + spacing * math::sin(direction));
       stroke(at, next, generation == 0 ? 2 : 1, brightness * (0.5 + 0.5 * rest) * (1 - 0.2 * generation));
       at = next;
       direction += bend * spacing;
@@ -65,43 +71,55 @@ class IceCrystals {
 };
 
 /// Cloudy ice between the crystals: noise of every size.
-cv::Mat clouds(Random& random) {
-  cv::Mat sum(kSide, kSide, CV_32FC1, cv::Scalar(0));
+std::vector<double> clouds(Random& random) {
+  std::vector<double> sum(size_t{kSide} * kSide);
   for (int cells = 4; cells <= kSide / 2; cells *= 2) {
-    cv::Mat noise(cells, cells, CV_32FC1), wide;
-    random.fill_normal({noise.ptr<float>(), static_cast<size_t>(cells) * cells});
-    cv::resize(noise, wide, sum.size(), 0, 0, cv::INTER_CUBIC);
-    sum += wide * (1.6 / std::sqrt(cells));
+    const FieldSize size{cells, cells, 1};
+    const std::vector<double> wide =
+        corruptions::enlarged(corruptions::normal_field(size, 0, 1, random), size, kSide, kSide);
+    const double strength = 1.6 / std::sqrt(cells);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += wide[i] * strength;
   }
   return sum;
+}
+
+std::vector<double> blurred(const cv::Mat& ice, double sigma) {
+  constexpr double kTruncate = 4;
+  std::vector<double> field(ice.begin<float>(), ice.end<float>());
+  corruptions::gaussian_filter(field, {kSide, kSide, 1}, sigma, kTruncate, Border::kReflect101);
+  return field;
+}
+
+/// Of mean 0 and deviation 1.
+void normalise(std::vector<double>& values) {
+  const auto count = static_cast<double>(values.size());
+  double sum = 0, squares = 0;
+  for (const double value : values) sum += value;
+  for (double& value : values) value -= sum / count;
+  for (const double value : values) squares += value * value;
+  for (double& value : values) value /= std::sqrt(squares / count);
 }
 
 Image draw_frost(const Look& look, Random& random) {
   IceCrystals crystals(random);
   const int count = 200 + static_cast<int>(random.integer(80));
   for (int i = 0; i < count; ++i) {
-    const cv::Point2d seed(random.uniform(-40, kSide + 40), random.uniform(-40, kSide + 40));
+    const double y = random.uniform(-40, kSide + 40), x = random.uniform(-40, kSide + 40);
     const double direction = random.uniform(0, 2 * std::numbers::pi);
     const double brightness = random.uniform(0.35, 1);
     const int arms = 1 + static_cast<int>(random.integer(3));
     for (int arm = 0; arm < arms; ++arm) {
-      crystals.grow(seed, direction + arm * std::numbers::pi / 3, random.uniform(25, 90), brightness, 0);
+      crystals.grow({x, y}, direction + arm * std::numbers::pi / 3, random.uniform(25, 90), brightness, 0);
     }
   }
-  cv::Mat height, glow;
-  cv::GaussianBlur(crystals.ice(), height, cv::Size(0, 0), 0.7);
-  cv::GaussianBlur(crystals.ice(), glow, cv::Size(0, 0), 5);
-  height = 2.2 * height + 0.8 * glow + 0.22 * clouds(random);
-  cv::Scalar mean, deviation;
-  cv::meanStdDev(height, mean, deviation);
+  std::vector<double> height = clouds(random);
+  const std::vector<double> edges = blurred(crystals.ice(), 0.7), glow = blurred(crystals.ice(), 5);
+  for (size_t i = 0; i < height.size(); ++i) height[i] = 2.2 * edges[i] + 0.8 * glow[i] + 0.22 * height[i];
+  normalise(height);
   Image image = Image::create(kSide, kSide);
-  for (int y = 0; y < kSide; ++y) {
-    for (int x = 0; x < kSide; ++x) {
-      const auto value = static_cast<float>((height.at<float>(y, x) - mean[0]) / deviation[0]);
-      for (size_t c = 0; c < 3; ++c) {
-        image.row(y)[3 * x + static_cast<int>(c)] = corruptions::level(look.mean[c] + look.deviation[c] * value + 0.5f);
-      }
-    }
+  for (size_t i = 0; i < image.pixels.size(); ++i) {
+    const size_t channel = i % Image::kChannels;
+    image.pixels[i] = level(look.mean[channel] + look.deviation[channel] * height[i / Image::kChannels] + 0.5);
   }
   return image;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
-#include <opencv2/imgproc.hpp>
+#include <optional>
 
 #include "channels.h"
 #include "corruptions/corruption.h"
+#include "corruptions/cubic.h"
 #include "corruptions/filters.h"
 #include "made_size.h"
 
@@ -81,20 +82,17 @@ int power_of_two_above(int side) {
   return power;
 }
 
-/// The texture, enlarged where it is smaller than the image.
-cv::Mat fitting(const Image& texture, const Image& image) {
-  cv::Mat mat(texture.height, texture.width, CV_8UC3, const_cast<uint8_t*>(texture.pixels.data()));
+/// The texture enlarged so that it covers the image; nothing where it does.
+std::optional<Image> enlarged_to_cover(const Image& image, const Image& texture) {
   const double scale =
       std::max(static_cast<double>(image.height) / texture.height, static_cast<double>(image.width) / texture.width);
-  if (scale <= 1) return mat;
+  if (scale <= 1) return std::nullopt;
   const auto enough = [scale](int least, int side) {
     return std::max(least, static_cast<int>(std::ceil(side * scale)));
   };
-  const cv::Size size(enough(image.width, texture.width), enough(image.height, texture.height));
-  check_made_size(size.height, size.width, "frost");
-  cv::Mat enlarged;
-  cv::resize(mat, enlarged, size, 0, 0, cv::INTER_CUBIC);
-  return enlarged;
+  const int height = enough(image.height, texture.height), width = enough(image.width, texture.width);
+  check_made_size(height, width, "frost");
+  return enlarged(texture, height, width);
 }
 
 /// Falling snow: bright specks, magnified and blurred along `degrees`, as levels.
@@ -143,13 +141,15 @@ Image frost(const Image& image, Call& call) {
   const auto [of_image, of_frost] =
       call.pick<Parameters>({{{1, 0.4f}, {0.8f, 0.6f}, {0.7f, 0.7f}, {0.65f, 0.7f}, {0.6f, 0.75f}}});
   const auto textures = call.options.frost ? call.options.frost : drawn_frost_textures();
-  const cv::Mat texture = fitting((*textures)[call.random.integer(textures->size())], image);
-  const int top = static_cast<int>(call.random.integer(std::max(texture.rows - image.height, 1)));
-  const int left = static_cast<int>(call.random.integer(std::max(texture.cols - image.width, 1)));
+  const Image& drawn = (*textures)[call.random.integer(textures->size())];
+  const std::optional<Image> larger = enlarged_to_cover(image, drawn);
+  const Image& texture = larger ? *larger : drawn;
+  const int top = static_cast<int>(call.random.integer(std::max(texture.height - image.height, 1)));
+  const int left = static_cast<int>(call.random.integer(std::max(texture.width - image.width, 1)));
   Image result = like(image);
   for (int y = 0; y < image.height; ++y) {
     const uint8_t* from = image.row(y);
-    const uint8_t* ice = texture.ptr<uint8_t>(top + y) + left * kChannels;
+    const uint8_t* ice = texture.row(top + y) + left * kChannels;
     uint8_t* out = result.row(y);
     for (int i = 0; i < image.width * kChannels; ++i) {
       out[i] = level(of_image * static_cast<float>(from[i]) + of_frost * static_cast<float>(ice[i]));
