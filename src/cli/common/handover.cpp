@@ -33,16 +33,18 @@ void limit_spinning() {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", kSpins, /*overwrite=*/0);
 }
 
-UsageError not_found(const NeedsTorch& need) {
+}  // namespace
+
+UsageError torch_program_missing(const NeedsTorch& need, const fs::path& program) {
   std::vector<std::string> looked;
-  for (const fs::path& folder : torch_folders(own_program())) looked.push_back(folder.string());
+  for (const fs::path& folder : torch_folders(program)) looked.push_back(folder.string());
+  const bool of_package = program.parent_path() == "/usr/bin";  // a program that was built goes to /usr/local
   return {
       need.where(),
       concat("needs LibTorch and with it the program ", kTorchProgram, ", which is in none of ", join(looked, ", ")),
-      "build it with `make build`, or name its folder in the variable ASSEMBLE_EXEC_PATH"};
+      concat(of_package ? "install the Debian package assemble-training" : "build it with `make build`",
+             ", or name its folder in the variable ASSEMBLE_EXEC_PATH")};
 }
-
-}  // namespace
 
 fs::path find_torch_program(const fs::path& program) {
   for (const fs::path& folder : torch_folders(program)) {
@@ -56,7 +58,7 @@ fs::path find_torch_program(const fs::path& program) {
 
 int hand_over(const NeedsTorch& need, const std::vector<std::string>& arguments) {
   const std::string torch_program = find_torch_program(own_program()).string();
-  if (torch_program.empty()) throw not_found(need);
+  if (torch_program.empty()) throw torch_program_missing(need, own_program());
   std::vector<char*> pointers{const_cast<char*>(torch_program.c_str())};
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);

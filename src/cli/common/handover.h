@@ -17,6 +17,9 @@ inline constexpr const char* kTorchProgram = "assemble-torch";
 /// @param program path of the running program
 fs::path find_torch_program(const fs::path& program);
 
+/// What is said where it is in none of them, with how to get it: by Debian's package where the program is of one.
+UsageError torch_program_missing(const NeedsTorch& need, const fs::path& program);
+
 /// Becomes assemble-torch with the same arguments (without the program's name), environment, input and outputs. Where
 /// neither GOMP_SPINCOUNT nor OMP_WAIT_POLICY is set, the first is: LibTorch's threads spin less for each other.
 /// @return never

@@ -63,6 +63,14 @@ TEST_F(HandOver, WithoutTheOtherProgramTheErrorSaysWhatNeedsItAndHowToGetIt) {
   EXPECT_THAT(eval.standard_error, StartsWith("assemble: error: --world above 1: needs LibTorch"));
 }
 
+TEST_F(HandOver, TheCommandOfADebianPackageNamesTheOther) {
+  const NeedsTorch need("train");
+  EXPECT_THAT(torch_program_missing(need, "/usr/bin/assemble").what(),
+              HasSubstr("which is in none of /usr/bin, /usr/libexec/assemble (install the Debian package "
+                        "assemble-training, or name its folder in the variable ASSEMBLE_EXEC_PATH)"));
+  EXPECT_THAT(torch_program_missing(need, "/usr/local/bin/assemble").what(), HasSubstr("build it with `make build`"));
+}
+
 TEST_F(HandOver, ArgumentsEnvironmentAndStatusPassThrough) {
   const fs::path found = stand_in("bin");
   setenv("ASSEMBLE_HAND_OVER_TEST", "seen", 1);
