@@ -169,7 +169,10 @@ def main():
         tag = retag(info, f"manylinux_{version[0]}_{version[1]}")
         (info / "sboms").mkdir()
         metadata = (info / "METADATA").read_text()
-        sbom.write(info / "sboms/assemble.cdx.json", metadata, grafted, given.date)
+        release = re.search(r"^Version: (.*)$", metadata, re.MULTILINE)[1]
+        components = sbom.of_wheel(metadata, grafted)
+        bill = info / "sboms/assemble.cdx.json"
+        sbom.write(bill, "assemble", release, f"pkg:pypi/assemble@{release}", components, given.date)
         write_record(site, info)
         target = given.out / f"{info.name.removesuffix('.dist-info')}-{tag}.whl"
         write_wheel(site, target, given.date)

@@ -78,18 +78,17 @@ def python_components(metadata):
     return components
 
 
-def write(target, metadata, libraries, seconds):
-    """@param metadata of the wheel
-    @param libraries name in the package: file that it was made of
-    """
-    release = re.search(r"^Version: (.*)$", metadata, re.MULTILINE)[1]
+def of_wheel(metadata, libraries):
+    """@param libraries name in the package: file that it was made of"""
     packages = {}
     for name, path in libraries.items():
         packages.setdefault(owner_of(path), []).append((name, path))
     components = [debian_component(package, files) for package, files in sorted(packages.items())]
     components += [debian_component(package) for package in HEADER_PACKAGES]
-    components += python_components(metadata)
-    purl = f"pkg:pypi/assemble@{release}"
+    return components + python_components(metadata)
+
+
+def write(target, name, version, purl, components, seconds):
     date = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat().replace("+00:00", "Z")
     content = {
         "bomFormat": "CycloneDX",
@@ -101,8 +100,8 @@ def write(target, metadata, libraries, seconds):
             "component": {
                 "type": "library",
                 "bom-ref": purl,
-                "name": "assemble",
-                "version": release,
+                "name": name,
+                "version": version,
                 "purl": purl,
                 "licenses": [{"license": {"id": "Apache-2.0"}}],
             },
