@@ -12,6 +12,7 @@ out=$(cd "${1:-build/dist}" && pwd)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 315532800)}
 export SOURCE_DATE_EPOCH
 (cd build && cpack -G DEB -B "$PWD/deb" >deb.log 2>&1) || { tail -n 20 build/deb.log; exit 1; }
+python3 scripts/package_deb.py build/deb/*.deb --date "$SOURCE_DATE_EPOCH"
 mv build/deb/*.deb "$out"
 rm -rf build/deb
 find "$out" -name '*.deb' -printf '%f: %s bytes\n'
