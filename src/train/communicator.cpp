@@ -125,10 +125,10 @@ class GroupCommunicator : public Communicator {
 
  private:
   /// An exchange that fails says which connection was closed, and not why.
-  template <typename Exchange>
-  void guarded(const Exchange& exchange) {
+  template <typename Work>
+  void guarded(const Work& work) {
     try {
-      exchange();
+      work();
     } catch (const std::exception&) {
       has_failed_ = true;
       const std::optional<std::string> reason = watch_->reason();
@@ -153,23 +153,6 @@ std::unique_ptr<Communicator> connect(const Ranks& ranks, const ConnectOptions& 
   ranks.check();
   if (ranks.world == 1) return std::make_unique<Communicator>();
   return std::make_unique<GroupCommunicator>(ranks, options);
-}
-
-void require_same(Communicator& ranks, const std::vector<std::pair<std::string, std::string>>& facts) {
-  std::string text;
-  for (const auto& [name, value] : facts) text += concat(name, " = ", value, '\n');
-  const std::vector<std::string> texts = ranks.gather(text);
-  const std::vector<std::string> first = split(texts[0], '\n');
-  for (size_t rank = 1; rank < texts.size(); ++rank) {
-    const std::vector<std::string> other = split(texts[rank], '\n');
-    for (size_t i = 0; i < std::max(first.size(), other.size()); ++i) {
-      const std::string here = i < first.size() ? first[i] : "", there = i < other.size() ? other[i] : "";
-      if (here == there) continue;
-      throw UsageError(concat("rank ", rank),
-                       concat("has other options or data than rank 0: ", there, ", there ", here),
-                       "start every rank with the same command on the same data");
-    }
-  }
 }
 
 }  // namespace assemble

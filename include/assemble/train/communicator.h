@@ -8,35 +8,24 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "assemble/core/exchange.h"
 #include "assemble/core/ranks.h"
 
 namespace assemble {
 
-/// What the processes that train one network together tell each other. All call the same functions in the same order;
-/// each waits for the others. This one is for a process alone: it does nothing.
-class Communicator {
+/// What the processes that train one network together tell each other. This one is for a process alone: it does
+/// nothing.
+class Communicator : public Exchange {
  public:
-  Communicator() = default;
-  virtual ~Communicator() = default;
-  Communicator(const Communicator&) = delete;
-  Communicator& operator=(const Communicator&) = delete;
-
-  virtual int rank() const { return 0; }
-  virtual int world() const { return 1; }
-  bool is_first() const { return rank() == 0; }
-  bool is_shared() const { return world() > 1; }
+  using Exchange::broadcast;
+  using Exchange::gather;
 
   /// Puts the sums over all ranks in their places.
   virtual void sum(std::span<double>) {}
-  /// The text of each rank, in the order of the ranks; any bytes.
-  virtual std::vector<std::string> gather(const std::string& text) { return {text}; }
   /// Values [K] of each rank: [world, K].
   virtual torch::Tensor gather(const torch::Tensor& values) { return values.unsqueeze(0); }
-  /// Rank 0's text.
-  std::string broadcast(const std::string& text) { return gather(is_first() ? text : "").front(); }
   /// Puts rank 0's values in the places of all others'.
   virtual void broadcast(const std::vector<torch::Tensor>&) {}
   /// Puts the means over all ranks in their places.
@@ -53,9 +42,6 @@ class Communicator {
   /// @param synchronise average what has been accumulated over the ranks: for the last backward pass of a step.
   ///        Gradients are on their way, by the bucket, while others are still being computed
   virtual void backward(const torch::Tensor& loss, bool synchronise);
-
-  /// Tells the others that this process ends with an error: theirs will say it.
-  virtual void fail(const std::string&) {}
 };
 
 struct ConnectOptions {
@@ -72,9 +58,6 @@ struct ConnectOptions {
 /// those that another process' error ends say that error.
 /// @throws RunError when the address does not answer, a port is taken or a rank does not come in time
 std::unique_ptr<Communicator> connect(const Ranks& ranks, const ConnectOptions& options = {});
-
-/// @throws UsageError naming the first rank that says something else than rank 0, and what
-void require_same(Communicator& ranks, const std::vector<std::pair<std::string, std::string>>& facts);
 
 /// Serves the store of a job whose processes it does not belong to: what a launcher does for those that it starts.
 class JobStore {

@@ -3,11 +3,9 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <iostream>
 
 #include "assemble/core/error.h"
-#include "common/config.h"
 #include "common/numbers.h"
 
 namespace assemble::cli {
@@ -50,27 +48,6 @@ std::shared_ptr<Communicator> RanksOptions::connect(const Ranks& place) const {
   };
   return assemble::connect(
       place, {.to_start = milliseconds(start_timeout), .to_answer = milliseconds(rank_timeout), .on_lost = on_lost});
-}
-
-bool is_own_affair(const std::string& option) {
-  constexpr const char* kOwn[] = {"data",           "out",     "threads",      "loader-threads",
-                                  "prefetch",       "device",  "log-every",    "log-images",
-                                  "log-histograms", "profile", "rank-timeout", "start-timeout"};
-  return std::find(std::begin(kOwn), std::end(kOwn), option) != std::end(kOwn);
-}
-
-void require_same_options(Communicator& ranks, const std::string& config) {
-  const std::vector<std::string> configs = ranks.gather(config);
-  const std::vector<TomlEntry> first = read_toml(configs[0], "rank 0");
-  for (size_t rank = 1; rank < configs.size(); ++rank) {
-    for (const ConfigChange& change : config_changes(first, read_toml(configs[rank], "another rank"))) {
-      if (is_own_affair(change.key)) continue;
-      throw UsageError("--" + change.key,
-                       concat("is ", change.now.value_or("not set"), " for rank ", rank, ", and ",
-                              change.before.value_or("not set"), " for rank 0"),
-                       "start every rank with the same command");
-    }
-  }
 }
 
 }  // namespace assemble::cli

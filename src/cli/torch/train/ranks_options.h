@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 
-#include "assemble/core/log.h"
 #include "assemble/train/communicator.h"
 
 namespace assemble::cli {
@@ -24,25 +23,6 @@ struct RanksOptions {
   bool launches() const { return processes > 1 && place().world == 1; }
   /// @throws RunError when the others do not come. A rank that is lost later ends the process
   std::shared_ptr<Communicator> connect(const Ranks& place) const;
-};
-
-/// Whether an option may differ between the processes of a run: folders, threads, the device, what is logged.
-bool is_own_affair(const std::string& option);
-/// @throws UsageError naming the first option that another rank has otherwise and that is not its own affair
-void require_same_options(Communicator& ranks, const std::string& config);
-
-/// Of ranks other than 0 only warnings are shown, and whose they are.
-class RankSink : public LogSink {
- public:
-  RankSink(std::shared_ptr<LogSink> all, std::string name) : all_(std::move(all)), name_(std::move(name)) {}
-  void log(LogLevel level, const std::string& message) override {
-    if (level == LogLevel::kWarning) all_->log(level, name_ + ": " + message);
-  }
-  void show(const ProgressUpdate&) override {}
-
- private:
-  std::shared_ptr<LogSink> all_;
-  std::string name_;
 };
 
 }  // namespace assemble::cli

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <optional>
-
 #include "assemble/core/error.h"
-#include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/io/toml.h"
@@ -10,6 +7,7 @@
 #include "common/flags.h"
 #include "common/interrupt.h"
 #include "common/numbers.h"
+#include "common/sharing.h"
 #include "torch/commands.h"
 #include "torch/train/launch.h"
 #include "torch/train/ranks_options.h"
@@ -101,14 +99,9 @@ class TrainCommand : public Subcommand {
   }
 
   TrainResult train_as(const Ranks& place) {
-    std::optional<ScopedLogSink> sink;
-    if (place.rank > 0) sink.emplace(std::make_shared<RankSink>(log_sink(), place.name()));
-    try {
-      return job_.run(app(), overwrite_, ranks_.connect(place), place);
-    } catch (const Error& error) {
-      if (place.rank == 0) throw;
-      throw Error(error.code(), place.name(), error.what(), "");
-    }
+    TrainResult result;
+    as_rank(place, [&] { result = job_.run(app(), overwrite_, ranks_.connect(place), place); });
+    return result;
   }
 
   void report(const TrainResult& result) const {

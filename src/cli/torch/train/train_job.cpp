@@ -16,6 +16,7 @@
 #include "common/interrupt.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
+#include "common/sharing.h"
 #include "torch/train/epoch_time.h"
 #include "torch/train/ranks_options.h"
 #include "torch/train/survey.h"
