@@ -2,6 +2,7 @@
 #include "assemble/eval/corruption_robustness.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -12,6 +13,7 @@
 #include "assemble/data/remembered.h"
 #include "assemble/data/stored_set.h"
 #include "assemble/eval/measured_ensemble.h"
+#include "parts.h"
 
 namespace assemble {
 namespace {
@@ -32,6 +34,27 @@ class WrongCounter {
     wrong_[static_cast<size_t>(image)] += wrong ? 1 : 0;
     ++seen_[static_cast<size_t>(image)];
   }
+  void add(const WrongCounter& other) {
+    for (size_t i = 0; i < wrong_.size(); ++i) {
+      wrong_[i] += other.wrong_[i];
+      seen_[i] += other.seen_[i];
+    }
+  }
+  /// [[image, wrong, seen], …] of the images that were seen.
+  nlohmann::ordered_json part() const {
+    nlohmann::ordered_json part = nlohmann::ordered_json::array();
+    for (size_t i = 0; i < wrong_.size(); ++i) {
+      if (seen_[i] > 0) part.push_back({i, wrong_[i], seen_[i]});
+    }
+    return part;
+  }
+  void add_part(const nlohmann::ordered_json& part) {
+    for (const auto& image : part) {
+      const auto index = image.at(0).get<size_t>();
+      wrong_.at(index) += image.at(1).get<int>();
+      seen_.at(index) += image.at(2).get<int>();
+    }
+  }
   WrongAnswers answers(int severities) const {
     WrongAnswers answers{severities, wrong_};
     for (size_t i = 0; i < wrong_.size(); ++i) {
@@ -43,6 +66,23 @@ class WrongCounter {
  private:
   std::vector<int> wrong_, seen_;
 };
+
+/// Adds what the other processes counted on their parts of the images.
+/// @param size of the data set
+void add_other_parts(Exchange& ranks, std::span<ClassificationMeter> meters, WrongCounter* wrong, int64_t size) {
+  if (!ranks.is_shared()) return;
+  nlohmann::ordered_json own{{"size", size}, {"sums", nlohmann::ordered_json::array()}};
+  for (const ClassificationMeter& meter : meters) own["sums"].push_back(meter.sums());
+  if (wrong != nullptr) own["wrong"] = wrong->part();
+  int rank = 0;
+  for_each_part(ranks, own, [&](const nlohmann::ordered_json& part) {
+    if (rank++ == ranks.rank()) return;
+    for (size_t m = 0; m < meters.size(); ++m) {
+      meters[m].add_sums(part.at("sums").at(m).get<std::string>(), concat("rank ", rank - 1));
+    }
+    if (wrong != nullptr) wrong->add_part(part.at("wrong"));
+  });
+}
 
 /// Classes of which any part of a stored set has a folder.
 std::vector<std::string> stored_classes(const CorruptionSource& source) {
@@ -59,8 +99,13 @@ std::vector<std::string> stored_classes(const CorruptionSource& source) {
 
 class Measurement {
  public:
-  Measurement(const MeasuredEnsemble& ensemble, const CorruptionSource& source, CorruptionFindings& findings)
-      : ensemble_(ensemble), source_(source), findings_(findings), pairing_(pair_source(ensemble, source)) {
+  Measurement(const MeasuredEnsemble& ensemble, const CorruptionSource& source, CorruptionFindings& findings,
+              Exchange& ranks)
+      : ensemble_(part_of(ensemble, ranks)),
+        source_(source),
+        findings_(findings),
+        ranks_(ranks),
+        pairing_(pair_source(ensemble, source)) {
     const ClassPairing& pairing = pairing_.corrupted();
     for (EnsembleMember& member : ensemble_.members) {
       member.network = pairing.measured(member.network);
@@ -77,8 +122,9 @@ class Measurement {
   Measurement& operator=(const Measurement&) = delete;
 
   void clean() {
-    findings_.results.clean =
-        to_result(evaluate_ensemble(ensemble_.members, *clean_, ensemble_.loader, "clean images").result());
+    std::array meters{evaluate_ensemble(ensemble_.members, *clean_, ensemble_.loader, "clean images")};
+    add_other_parts(ranks_, meters, nullptr, clean_->size());
+    findings_.results.clean = to_result(meters[0].result());
   }
 
   /// @param images of the corruption, those of all severities one after the other for each image
@@ -97,6 +143,7 @@ class Measurement {
                      wrong.add(index / groups, best_classes(logits.row(i), 1).front() != label);
                    }
                  });
+    add_other_parts(ranks_, meters, &wrong, images.size());
     for (size_t s = 0; s < severities.size(); ++s) {
       findings_.results.corruptions[corruption][severities[s]] = to_result(meters[s].result());
     }
@@ -114,15 +161,18 @@ class Measurement {
       const ImageFolder folders(folder, stored_classes_);
       if (!wrong) wrong.emplace(size = folders.size());
       const bool counted = folders.size() == size;
+      WrongCounter of_severity(size);
       const auto watch = [&](const Batch& batch, const Matrix& logits) {
         for (int64_t i = 0; i < batch.size && counted; ++i) {
-          wrong->add(batch.indices[static_cast<size_t>(i)],
-                     best_classes(logits.row(i), 1).front() != batch.labels[static_cast<size_t>(i)]);
+          of_severity.add(batch.indices[static_cast<size_t>(i)],
+                          best_classes(logits.row(i), 1).front() != batch.labels[static_cast<size_t>(i)]);
         }
       };
-      results[severity] = to_result(evaluate_ensemble(uncut_, PairedDataset(folders, *pairing_.stored),
-                                                      ensemble_.loader, concat(corruption, " ", severity), watch)
-                                        .result());
+      std::array meters{evaluate_ensemble(uncut_, PairedDataset(folders, *pairing_.stored), ensemble_.loader,
+                                          concat(corruption, " ", severity), watch)};
+      add_other_parts(ranks_, meters, &of_severity, folders.size());
+      wrong->add(of_severity);
+      results[severity] = to_result(meters[0].result());
     }
     findings_.wrong.erase(corruption);
     if (wrong && anew) findings_.wrong[corruption] = wrong->answers(static_cast<int>(results.size()));
@@ -133,6 +183,7 @@ class Measurement {
   MeasuredEnsemble ensemble_;  // with the outputs that compete
   const CorruptionSource& source_;
   CorruptionFindings& findings_;
+  Exchange& ranks_;
   SourcePairing pairing_;
   std::optional<PairedDataset> clean_;
   std::vector<std::string> stored_classes_;
@@ -197,20 +248,23 @@ void measure_corruptions(const MeasuredNetwork& network, const CorruptionSource&
                          const std::function<void()>& store) {
   const std::vector<MeasuredEnsemble> one{ensemble_of(network)};
   std::vector<CorruptionFindings> findings{{results}};
-  measure_corruptions(one, source, findings, [&](size_t) {
+  Exchange alone;
+  const auto store_one = [&](size_t) {
     results = findings.front().results;
     store();
-  });
+  };
+  measure_corruptions(one, source, findings, store_one, alone);
 }
 
 void measure_corruptions(std::span<const MeasuredEnsemble> ensembles, const CorruptionSource& source,
-                         std::span<CorruptionFindings> findings, const std::function<void(size_t ensemble)>& store) {
+                         std::span<CorruptionFindings> findings, const std::function<void(size_t ensemble)>& store,
+                         Exchange& ranks) {
   for (const std::string& name : source.options.corruptions) check_corruption(name);
   for (const int severity : source.options.severities) check_severity(severity);
   std::deque<Measurement> measurements;  // which stay where they are
   size_t members = 0;
   for (size_t e = 0; e < ensembles.size(); ++e) {
-    measurements.emplace_back(ensembles[e], source, findings[e]);
+    measurements.emplace_back(ensembles[e], source, findings[e], ranks);
     members += ensembles[e].members.size();
   }
   for (size_t e = 0; e < ensembles.size(); ++e) {

@@ -43,13 +43,16 @@ void run_frames(const MeasuredEnsemble& ensemble, int64_t groups,
     throw UsageError("`tta`", concat(kTestViews.name(views), " looks at other parts of an image, and frames are cut"),
                      "give mirror or none");
   }
+  const int64_t first = groups * ensemble.loader.rank / ensemble.loader.world;
+  const int64_t count = groups * (ensemble.loader.rank + 1) / ensemble.loader.world - first;
+  const auto make_own = [&](int64_t index) { return make(first + index); };
   std::map<int64_t, Matrix> earlier;
   double weights = 0;
   for (size_t m = 0; m < ensemble.members.size(); ++m) {
     const EnsembleMember& member = ensemble.members[m];
     weights += member.weight;
-    FrameLoader loader(groups, make, {member.preprocessing, ensemble.loader.threads, ensemble.loader.max_broken});
-    Progress bar(progress, groups, "groups of frames");
+    FrameLoader loader(count, make_own, {member.preprocessing, ensemble.loader.threads, ensemble.loader.max_broken});
+    Progress bar(progress, count, "groups of frames");
     std::map<int64_t, Matrix> with_this;
     FrameGroup group;
     while (loader.next(group)) {
@@ -58,13 +61,13 @@ void run_frames(const MeasuredEnsemble& ensemble, int64_t groups,
       if (m > 0 && before == earlier.end()) continue;
       Matrix logits = answer(member, images_of(group), views);
       require_finite(logits, member.outputs.network,
-                     [&](int64_t row) { return concat("frame ", row, " of group ", group.index); });
+                     [&](int64_t row) { return concat("frame ", row, " of group ", first + group.index); });
       if (m > 0) {
         mix_in(before->second, logits, member.weight / weights, member.outputs.loss);
         logits = std::move(before->second);
       }
       if (m + 1 == ensemble.members.size()) {
-        see(group.index, logits);
+        see(first + group.index, logits);
       } else {
         with_this[group.index] = std::move(logits);
       }

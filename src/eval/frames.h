@@ -5,8 +5,8 @@
 
 namespace assemble {
 
-/// Runs networks, whose probabilities are averaged, over groups of frames, each network in its turn. A group that
-/// cannot be made is left out.
+/// Runs networks, whose probabilities are averaged, over this process' part (loader.rank and loader.world) of groups of
+/// frames, each network in its turn. A group that cannot be made is left out.
 /// @param make the frames of a group; called from many threads, for every network anew
 /// @param see  gets the averaged logits of each group
 /// @throws UsageError for views that frames do not have, RunError for logits that are not finite

@@ -10,6 +10,7 @@
 #include "assemble/core/json.h"
 #include "assemble/eval/measured_ensemble.h"
 #include "frames.h"
+#include "parts.h"
 
 namespace assemble {
 namespace {
@@ -187,21 +188,29 @@ PerturbationScores score_perturbations(const PerturbationResults& results, const
 
 PerturbationResult measure_perturbation(const MeasuredNetwork& network, const std::string& kind,
                                         const Sequences& sequences, int64_t limit) {
-  return measure_perturbation(ensemble_of(network), kind, sequences, limit);
+  Exchange alone;
+  return measure_perturbation(ensemble_of(network), kind, sequences, limit, alone);
 }
 
 PerturbationResult measure_perturbation(const MeasuredEnsemble& ensemble, const std::string& kind,
-                                        const Sequences& sequences, int64_t limit) {
+                                        const Sequences& sequences, int64_t limit, Exchange& ranks) {
   const bool to_first = compares_to_first_frame(kind);
   const int64_t count = limit > 0 ? std::min(limit, sequences.size()) : sequences.size();
-  PerturbationResult result;
+  ordered_json own = ordered_json::array();  // [flips, distance] of each sequence
   run_frames(
-      ensemble, count, [&](int64_t index) { return sequences.read(index * sequences.size() / count); }, kind,
+      part_of(ensemble, ranks), count, [&](int64_t index) { return sequences.read(index * sequences.size() / count); },
+      kind,
       [&](int64_t, const Matrix& logits) {
-        result.flip_probability += flip_share(logits, to_first);
-        result.top5_distance += top5_distance(logits, to_first);
-        ++result.sequences;
+        own.push_back({flip_share(logits, to_first), top5_distance(logits, to_first)});
       });
+  PerturbationResult result;
+  for_each_part(ranks, {{"size", count}, {"sequences", own}}, [&](const ordered_json& part) {
+    for (const auto& sequence : part.at("sequences")) {
+      result.flip_probability += sequence.at(0).get<double>();
+      result.top5_distance += sequence.at(1).get<double>();
+      ++result.sequences;
+    }
+  });
   if (result.sequences == 0) throw InputError(kind, "no sequence could be read", "see the warnings above");
   result.flip_probability /= static_cast<double>(result.sequences);
   result.top5_distance /= static_cast<double>(result.sequences);

@@ -69,8 +69,9 @@ std::unique_ptr<Reducer> construct_reducer(int64_t bucket, const Given&... given
 
 }  // namespace
 
-ProcessGroup make_gloo_group(const Store& store, int rank, int world, const std::string& address) {
-  const auto options = c10d::ProcessGroupGloo::Options::create();
+ProcessGroup make_gloo_group(const Store& store, int rank, int world, const std::string& address,
+                             std::chrono::milliseconds timeout) {
+  const auto options = c10d::ProcessGroupGloo::Options::create(timeout);
   options->devices = {gloo_device(address)};
   const auto group = c10::make_intrusive<c10d::ProcessGroup>(store, rank, world);
   group->setBackend(torch::kCPU, c10d::ProcessGroup::GLOO,

@@ -2,6 +2,7 @@
 // What of LibTorch's c10d differs between its versions, or lies in headers that its packages leave out.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
@@ -19,7 +20,9 @@ using Store = c10::intrusive_ptr<c10d::Store>;
 /// Gloo between processes that have all reached the store.
 /// @param address of rank 0's machine: connections are made over the network that leads there, unless
 ///        GLOO_SOCKET_IFNAME names another
-ProcessGroup make_gloo_group(const Store& store, int rank, int world, const std::string& address);
+/// @param timeout of every exchange
+ProcessGroup make_gloo_group(const Store& store, int rank, int world, const std::string& address,
+                             std::chrono::milliseconds timeout);
 
 enum class DeviceLink { kGloo, kNccl };
 

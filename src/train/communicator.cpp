@@ -30,9 +30,10 @@ class GroupCommunicator : public Communicator {
  public:
   GroupCommunicator(const Ranks& ranks, const ConnectOptions& options)
       : ranks_(ranks),
+        hint_(options.hint),
         store_(open_store(ranks, options.to_start)),
         watch_(std::make_unique<RankWatch>(ranks, *store_, options.to_start, options.to_answer, options.on_lost)) {
-    guarded([&] { group_ = make_gloo_group(store_, ranks.rank, ranks.world, ranks.address); });
+    guarded([&] { group_ = make_gloo_group(store_, ranks.rank, ranks.world, ranks.address, options.to_meet); });
   }
 
   ~GroupCommunicator() override {
@@ -133,11 +134,12 @@ class GroupCommunicator : public Communicator {
       has_failed_ = true;
       const std::optional<std::string> reason = watch_->reason();
       if (!reason) throw;
-      throw RunError("", *reason, "`resume` goes on from the last checkpoint");
+      throw RunError("", *reason, hint_);
     }
   }
 
   const Ranks ranks_;
+  const std::string hint_;
   Store store_;
   std::unique_ptr<RankWatch> watch_;
   ProcessGroup group_;

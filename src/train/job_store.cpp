@@ -6,7 +6,6 @@
 
 #include "assemble/core/error.h"
 #include "assemble/train/communicator.h"
-#include "assemble/train/ranks.h"
 
 namespace assemble {
 
@@ -33,30 +32,6 @@ void set_text(c10d::Store& store, const std::string& key, const std::string& tex
 std::string get_text(c10d::Store& store, const std::string& key) {
   const std::vector<uint8_t> bytes = store.get(key);
   return {bytes.begin(), bytes.end()};
-}
-
-std::vector<std::string> gather(const Ranks& ranks, const std::string& name, const std::string& text, int64_t seconds) {
-  ranks.check();
-  if (ranks.world == 1) return {text};
-  const auto key = [&](int rank) { return concat(name, "/", rank); };
-  const Store store = open_store(ranks, std::chrono::seconds(seconds));
-  try {
-    if (ranks.rank != 0) {
-      set_text(*store, key(ranks.rank), text);
-      store->wait({key(0)});
-      set_text(*store, key(ranks.rank) + "/seen", "1");
-      return {};
-    }
-    std::vector<std::string> texts{text};
-    for (int rank = 1; rank < ranks.world; ++rank) texts.push_back(get_text(*store, key(rank)));
-    set_text(*store, key(0), "1");
-    // The server must live until the others have seen that.
-    for (int rank = 1; rank < ranks.world; ++rank) store->wait({key(rank) + "/seen"});
-    return texts;
-  } catch (const c10::Error& error) {
-    throw RunError(ranks.where(), concat(ranks.name(), ": ", error.what_without_backtrace()),
-                   "start every rank, with the same address and port");
-  }
 }
 
 struct JobStore::State {

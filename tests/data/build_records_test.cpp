@@ -14,6 +14,7 @@
 #include "assemble/image/encode.h"
 #include "assemble/io/tf_example.h"
 #include "assemble/io/tfrecord.h"
+#include "meeting.h"
 #include "test_support.h"
 
 namespace assemble {
@@ -188,6 +189,67 @@ TEST(BuildRecords, GoesOnAfterAKill) {
   }
   EXPECT_FALSE(fs::exists(folder / "out/.build.json"));
   EXPECT_EQ(build_records("folder", folder / "raw", folder / "out", options).resumed, 0) << "a finished set is anew";
+}
+
+TEST(BuildRecords, SeveralProcessesWriteWhatOneWrites) {
+  TemporaryFolder folder;
+  write_raw(folder / "raw");
+  const BuildOptions options{.train_shards = 3, .validation_shards = 1, .seed = 4, .threads = 1};
+  const BuildReport alone = build_records("folder", folder / "raw", folder / "whole", options);
+  const std::vector<std::string> files{"train-00000-of-00003",      "train-00001-of-00003", "train-00002-of-00003",
+                                       "validation-00000-of-00001", "dataset.json",         "classes.txt"};
+  for (const int world : {2, 5}) {
+    const fs::path out = folder / concat("by", world);
+    test::in_threads(world, [&](Exchange& ranks) {
+      const BuildReport report = build_records("folder", folder / "raw", out, options, ranks);
+      EXPECT_EQ(report.train_images, alone.train_images);
+      EXPECT_EQ(report.skipped, 1);
+      EXPECT_EQ(report.resumed, 0);
+    });
+    for (const std::string& file : files) EXPECT_EQ(read_file(out / file), read_file(folder / "whole" / file)) << file;
+    EXPECT_FALSE(fs::exists(out / ".build.json"));
+  }
+}
+
+TEST(BuildRecords, SeveralProcessesGoOnAfterAKill) {
+  TemporaryFolder folder;
+  write_raw(folder / "raw");
+  const BuildOptions options{.train_shards = 3, .validation_shards = 1, .seed = 4, .threads = 1};
+  build_records("folder", folder / "raw", folder / "whole", options);
+  {
+    const test::FileSizeLimit limit(3000);
+    EXPECT_THROW(build_records("folder", folder / "raw", folder / "out", options), RunError);
+  }
+  const Bytes kept = read_file(folder / "whole/train-00001-of-00003");
+  write_file(folder / "out/train-00001-of-00003", kept);
+  test::in_threads(2, [&](Exchange& ranks) {
+    EXPECT_GE(build_records("folder", folder / "raw", folder / "out", options, ranks).resumed, 1);
+  });
+  EXPECT_EQ(read_file(folder / "out/dataset.json"), read_file(folder / "whole/dataset.json"));
+}
+
+TEST(BuildRecords, ARankWithOtherImagesOrAnotherFolderIsNamed) {
+  TemporaryFolder folder;
+  write_raw(folder / "raw");
+  const BuildOptions options{.train_shards = 2, .validation_shards = 1, .threads = 1};
+  test::in_threads(2, [&](Exchange& ranks) {
+    BuildOptions own = options;
+    own.max_side = ranks.rank() == 0 ? 0 : 20;
+    EXPECT_THAT(error_of<UsageError>([&] { build_records("folder", folder / "raw", folder / "out", own, ranks); }),
+                HasSubstr("rank 1: has other options or data than rank 0"));
+  });
+  EXPECT_FALSE(fs::exists(folder / "out"));
+  test::in_threads(2, [&](Exchange& ranks) {
+    const fs::path out = folder / concat("out", ranks.rank());
+    if (ranks.is_first()) {
+      make_directories(out);
+      // Of a process that ends, real ones are told; a thread is not.
+      EXPECT_THROW(build_records("folder", folder / "raw", out, options, ranks), std::exception);
+    } else {
+      EXPECT_THAT(error_of<RunError>([&] { build_records("folder", folder / "raw", out, options, ranks); }),
+                  HasSubstr("is not the folder in which rank 0 has begun (give a folder that is the same"));
+    }
+  });
 }
 
 /// The only record of a set built of one training file.

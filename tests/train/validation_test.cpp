@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "assemble/core/error.h"
+#include "assemble/eval/classification.h"
 #include "assemble/models/network.h"
 #include "drawn_data.h"
 
@@ -76,6 +77,29 @@ TEST(Validator, RefusesImagesOfWhichNotOneCanBeRead) {
   const AllBroken broken(*dataset, 0, 3);
   EXPECT_THAT(test::error_of<InputError>([&] { Validator(broken, loader_options(), {}); }),
               HasSubstr("not one image can be read"));
+}
+
+TEST(EvaluatePart, PartsCountEveryImageOnce) {
+  const auto dataset = open_dataset(test::drawn_data(), Split::kValidation);
+  LoaderOptions options;
+  options.batch_size = 5;
+  options.preprocessing.eval_size = options.preprocessing.eval_resize = 32;
+  const auto measure = [&](int rank, int world) {
+    const Classifier model = make_classifier(Arch::parse("resnet50+w8"), {.classes = dataset->classes()}, 1);
+    LoaderOptions part = options;
+    part.rank = rank;
+    part.world = world;
+    Loader loader(*dataset, part);
+    return evaluate_part(make_network(model, torch::kCPU, Precision::kF32), {.classes = dataset->classes()}, loader);
+  };
+  const ClassificationResult whole = measure(0, 1).result();
+  ClassificationMeter sum(dataset->classes());
+  for (int rank = 0; rank < 5; ++rank) sum.add_sums(measure(rank, 5).sums(), "part");
+  const ClassificationResult result = sum.result();
+  EXPECT_EQ(result.images, dataset->size());
+  EXPECT_EQ(result.confusion, whole.confusion);
+  EXPECT_EQ(result.top1, whole.top1);
+  EXPECT_NEAR(result.loss / whole.loss, 1, 1e-6);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/core/exchange.h"
 #include "assemble/core/file.h"
 #include "assemble/image/decode.h"
 #include "assemble/image/image.h"
@@ -84,5 +85,12 @@ struct BuildReport {
 /// @throws InputError as the builder does, RunError when `output` cannot be written
 BuildReport build_records(const std::string& name, const fs::path& raw, const fs::path& output,
                           const BuildOptions& options);
+
+/// The same by several processes: every world-th shard is this one's. `raw` must hold the same for all, and `output`
+/// be one folder that all of them reach. The result, and what the report says, are those of one process.
+/// @throws UsageError naming the rank that has other images or options, and RunError when a process does not see what
+///         another has written
+BuildReport build_records(const std::string& name, const fs::path& raw, const fs::path& output,
+                          const BuildOptions& options, Exchange& ranks);
 
 }  // namespace assemble

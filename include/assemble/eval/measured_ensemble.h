@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "assemble/core/exchange.h"
 #include "assemble/eval/corruption_robustness.h"
 #include "assemble/eval/ensemble.h"
 #include "assemble/eval/perturbation_robustness.h"
@@ -15,9 +16,9 @@ namespace assemble {
 struct MeasuredEnsemble {
   std::vector<EnsembleMember> members;
   std::vector<std::string> class_names;
-  /// Its preprocessing is replaced by each member's. Its views are averaged over: corrupted images are cut already, so
-  /// one view and its mirror image do not cut them again, and the others scale them to where they cut; frames have no
-  /// others.
+  /// Its preprocessing is replaced by each member's, its rank and world by those of the processes. Its views are
+  /// averaged over: corrupted images are cut already, so one view and its mirror image do not cut them again, and the
+  /// others scale them to where they cut; frames have no others.
   LoaderOptions loader;
   PairingOptions pairing = {};
 };
@@ -45,8 +46,12 @@ std::map<std::string, WrongAnswers> wrong_from_json(const nlohmann::ordered_json
 
 /// Measures what each of `findings` lacks, one corruption of one ensemble at a time, on images that are made once for
 /// all of them. After each, `store` is called with the ensemble's place.
+/// @param ranks processes that share the images, each of which is measured once; all call it with the same data and
+///        findings, and all get the whole result
+/// @throws InputError, naming the rank, when another process has other images
 void measure_corruptions(std::span<const MeasuredEnsemble> ensembles, const CorruptionSource& source,
-                         std::span<CorruptionFindings> findings, const std::function<void(size_t ensemble)>& store);
+                         std::span<CorruptionFindings> findings, const std::function<void(size_t ensemble)>& store,
+                         Exchange& ranks);
 
 /// What the same images say of the errors of two, under all corruptions that both were measured on.
 struct PairedErrors {
@@ -60,8 +65,11 @@ std::optional<PairedErrors> pair_errors(const CorruptionFindings& first, const C
                                         uint64_t seed = 0);
 
 /// As of a network. @throws UsageError for views other than one and its mirror image, as frames are cut already
+/// @param ranks processes that share the sequences; all get the result of one that has them all, bit for bit
 PerturbationResult measure_perturbation(const MeasuredEnsemble& ensemble, const std::string& kind,
-                                        const Sequences& sequences, int64_t limit);
-ShiftConsistency measure_shift_consistency(const MeasuredEnsemble& ensemble, const Dataset& dataset, int shifts);
+                                        const Sequences& sequences, int64_t limit, Exchange& ranks);
+/// As of a network. @param ranks as of measure_perturbation()
+ShiftConsistency measure_shift_consistency(const MeasuredEnsemble& ensemble, const Dataset& dataset, int shifts,
+                                           Exchange& ranks);
 
 }  // namespace assemble

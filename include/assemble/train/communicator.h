@@ -47,9 +47,12 @@ class Communicator : public Exchange {
 struct ConnectOptions {
   std::chrono::milliseconds to_start{300'000};  ///< until all ranks have come
   std::chrono::milliseconds to_answer{30'000};  ///< after which a rank that gives no sign of life is taken for lost
+  /// That an exchange waits for ranks that are alive and not there yet.
+  std::chrono::milliseconds to_meet{1'800'000};
+  std::string hint = "`resume` goes on from the last checkpoint";  ///< what to do when a rank is lost
   /// Called, from a thread of its own, when a rank is lost and this one does not find out by itself, since it waits for
   /// that rank: a rank that hangs keeps its connections open. To end the process here is the one way to go on. Without
-  /// it, such a wait lasts half an hour.
+  /// it, such a wait lasts as long as `to_meet`.
   std::function<void(const std::string& reason)> on_lost = {};
 };
 

@@ -47,7 +47,7 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
   commands.push_back(make_corrupt_command());
   commands.push_back(make_benchmark_command());
   commands.push_back(make_perturb_command());
-  commands.push_back(make_robustness_command());
+  commands.push_back(make_robustness_command(hooks));
   const MakeCommands make = [hooks, torch_command] { return all_commands(hooks, torch_command); };
   commands.push_back(make_completion_command(make));
   commands.push_back(make_manual_command(make));

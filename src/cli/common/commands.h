@@ -34,7 +34,7 @@ std::unique_ptr<Subcommand> make_perturb_command();
 std::unique_ptr<Subcommand> make_predict_command();
 std::unique_ptr<Subcommand> make_preprocess_command();
 std::unique_ptr<Subcommand> make_recipe_command(const Hooks& hooks);
-std::unique_ptr<Subcommand> make_robustness_command();
+std::unique_ptr<Subcommand> make_robustness_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_teach_command(const Hooks& hooks);
 
 }  // namespace assemble::cli

@@ -4,19 +4,20 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <memory_resource>
 #include <string>
 #include <vector>
 
+#include "assemble/core/exchange.h"
 #include "assemble/core/ranks.h"
 #include "common/inference.h"
 
 namespace assemble::cli {
 
 struct Hooks {
-  /// Texts of all processes, under rank 0.
-  std::function<std::vector<std::string>(const Ranks& ranks, const std::string& name, const std::string& text)> gather =
-      {};
+  /// Waits for the other processes of a job, and joins them. A rank that is lost later ends this process.
+  std::function<std::unique_ptr<Exchange>(const Ranks& place)> connect = {};
   /// Memory for batches that go to a device of LibTorch.
   std::function<std::pmr::memory_resource*(const std::string& device)> batch_memory = {};
   /// The memory for batches of a network that is run so.

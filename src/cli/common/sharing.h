@@ -2,6 +2,7 @@
 // What commands whose work several processes share have in common.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,8 +10,31 @@
 #include "assemble/core/exchange.h"
 #include "assemble/core/log.h"
 #include "assemble/core/ranks.h"
+#include "common/hooks.h"
 
 namespace assemble::cli {
+
+/// Which of the processes that share a command's work this one is.
+class SharingOptions {
+ public:
+  /// --rank and --world. @param work of them, for the help: "Processes that share the files"
+  void declare_place(CLI::App& app, const std::string& work);
+  /// The same, and where the processes meet.
+  void declare(CLI::App& app, const std::string& work);
+
+  /// As the flags say, or else the launcher.
+  Ranks place() const;
+  /// Does the work as one of the processes, which meet before it. When it throws, the others end too, and say why.
+  /// @throws NeedsTorch for several processes without LibTorch; RunError when one does not come or is lost
+  void run(const Hooks& hooks, const std::function<void(Exchange& ranks)>& work) const;
+  /// The cores, shared by the processes on this machine, where 0 stands for all.
+  int threads(int given) const;
+
+ private:
+  Ranks given_;
+  const CLI::Option* rank_ = nullptr;
+  const CLI::Option* world_ = nullptr;
+};
 
 /// Whether an option may differ between the processes of a job: folders, threads, the device, what is logged.
 bool is_own_affair(const std::string& option);

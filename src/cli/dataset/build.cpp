@@ -7,6 +7,7 @@
 #include "common/choice_option.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
+#include "common/sharing.h"
 #include "dataset/dataset.h"
 
 namespace assemble::cli {
@@ -14,7 +15,7 @@ namespace {
 
 class BuildCommand : public Subcommand {
  public:
-  BuildCommand() : Subcommand("build", "Write a data set as TFRecords") {}
+  explicit BuildCommand(const Hooks& hooks) : Subcommand("build", "Write a data set as TFRecords"), hooks_(hooks) {}
 
   std::string purpose() const override {
     return "Writes a data set as TFRecords, which are read faster than single files: a public one as it was "
@@ -58,11 +59,19 @@ class BuildCommand : public Subcommand {
                  "faster; files about 1 % larger, metadata dropped");
     app.add_option("--seed", options_.seed, "Seed of the training split's shuffle")->transform(seed());
     app.add_option("--threads", options_.threads, "Threads; 0: every core")->transform(thread_count());
+    sharing_.declare(app, "Processes that share the files, in one --out that all reach");
   }
 
   void run() override {
+    sharing_.run(hooks_, [&](Exchange& ranks) { build(ranks); });
+  }
+
+ private:
+  void build(Exchange& ranks) {
     check_output_folder("--out", out_, {raw_});
-    const BuildReport report = build_records(name_, raw_, out_, options_);
+    options_.threads = sharing_.threads(options_.threads);
+    const BuildReport report = build_records(name_, raw_, out_, options_, ranks);
+    if (!ranks.is_first()) return;
     if (report.skipped > 0) log_warning(concat(report.skipped, " unreadable files were left out"));
     print({{"out", out_},
            {"classes", report.classes},
@@ -75,7 +84,8 @@ class BuildCommand : public Subcommand {
                          std::to_string(report.validation_images), std::to_string(report.skipped)}}));
   }
 
- private:
+  Hooks hooks_;
+  SharingOptions sharing_;
   std::string name_;
   std::string raw_;
   std::string out_;
@@ -84,6 +94,6 @@ class BuildCommand : public Subcommand {
 
 }  // namespace
 
-std::unique_ptr<Subcommand> make_build_command() { return std::make_unique<BuildCommand>(); }
+std::unique_ptr<Subcommand> make_build_command(const Hooks& hooks) { return std::make_unique<BuildCommand>(hooks); }
 
 }  // namespace assemble::cli

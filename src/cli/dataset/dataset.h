@@ -7,7 +7,7 @@
 
 namespace assemble::cli {
 
-std::unique_ptr<Subcommand> make_build_command();
+std::unique_ptr<Subcommand> make_build_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_check_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_inspect_command();
 std::unique_ptr<Subcommand> make_split_command();

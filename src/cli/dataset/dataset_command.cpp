@@ -9,7 +9,7 @@ std::unique_ptr<Subcommand> make_dataset_command(const Hooks& hooks) {
       "dataset", "Build, inspect, check, split and draw data sets",
       "A data set is a folder a class, in train/ and validation/; the same in a tar or zip archive; TFRecords; or a "
       "CSV or JSON file that names images and their classes.");
-  command->add(make_build_command());
+  command->add(make_build_command(hooks));
   command->add(make_inspect_command());
   command->add(make_check_command(hooks));
   command->add(make_split_command());

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
@@ -9,10 +10,12 @@
 #include "assemble/report/report.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
+#include "common/config.h"
 #include "common/evaluation.h"
 #include "common/hooks.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
+#include "common/sharing.h"
 
 namespace assemble::cli {
 namespace {
@@ -45,20 +48,7 @@ class EvalCommand : public Subcommand {
     add_choice(app, "--decode", options_.loader.decoding, kDecodings,
                "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large images "
                "decoded at 1/2, 1/4 or 1/8 size: measures change in the third digit)");
-    const char* shared = "Several processes (torchrun sets these in the environment)";
-    app.add_option("--rank", ranks_.rank, "This process; rank 0 prints the result")
-        ->transform(at_least(0))
-        ->envname("RANK")
-        ->group(shared);
-    app.add_option("--world", ranks_.world, "Processes that share the evaluation, each a part of the images")
-        ->transform(at_least(1))
-        ->envname("WORLD_SIZE")
-        ->group(shared);
-    app.add_option("--address", ranks_.address, "Machine of rank 0")->envname("MASTER_ADDR")->group(shared);
-    app.add_option("--port", ranks_.port, "Port on which rank 0 listens")
-        ->transform(whole(1, 65535))
-        ->envname("MASTER_PORT")
-        ->group(shared);
+    sharing_.declare(app, "Processes that share the evaluation, each a part of the images");
     const char* group = "Retrieval";
     CLI::Option* retrieval =
         app.add_flag("--retrieval", retrieval_, "Compare embeddings: recall@k, map@r; the classes may be any")
@@ -78,29 +68,48 @@ class EvalCommand : public Subcommand {
       inputs.push_back(options_.data);
       prepare_output_file("--report", report_, inputs);
     }
-    if (ranks_.world > 1 && !hooks_.gather) throw NeedsTorch("--world above 1");
     LoaderOptions& loader = options_.loader;
     loader.memory = hooks_.memory_for(options_.inference);
     if (retrieval_) return retrieve();
     loader.views = models_.views;
+    sharing_.run(hooks_, [&](Exchange& ranks) { classify(ranks); });
+  }
+
+ private:
+  void classify(Exchange& ranks) {
+    require_same_options(ranks, effective_config(app()));
+    LoaderOptions& loader = options_.loader;
+    loader.rank = ranks.rank();
+    loader.world = ranks.world();
+    loader.threads = sharing_.threads(loader.threads);
+    options_.inference.threads = sharing_.threads(options_.inference.threads);
     const auto dataset = options_.open(/*several=*/true);
     const PairedModels models = load_paired(options_, models_, *dataset);
-    ranks_.check();
-    loader.rank = ranks_.rank;
-    loader.world = ranks_.world;
-    if (dataset->multi_label()) return measure_several(*dataset, models);
+    require_same(ranks, {{"images", std::to_string(dataset->size())},
+                         {"names of the classes", hash_of(join(models.pairing.names(), "\n"))},
+                         {"models", join(content_hashes(), " ")}});
+    if (dataset->multi_label()) return measure_several(*dataset, models, ranks);
     Mistakes mistakes(models.members.back().preprocessing, models.card.loss);
     ClassificationMeter meter = evaluate_paired(
         options_, *dataset, models, "evaluating",
         report_.empty() ? EvaluationWatch()
                         : [&](const Batch& batch, const Matrix& logits) { mistakes.add(batch, logits); });
     const bool has_all = add_other_parts(
-        meter.sums(), [&](const std::string& part, const std::string& rank) { meter.add_sums(part, rank); });
+        ranks, meter.sums(), [&](const std::string& part, const std::string& rank) { meter.add_sums(part, rank); });
     if (!has_all) return;
     report(meter.result(), models, mistakes);
   }
 
- private:
+  static std::string hash_of(const std::string& text) {
+    return content_hash(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
+  }
+
+  std::vector<std::string> content_hashes() const {
+    std::vector<std::string> hashes;
+    for (const std::string& model : models_.models) hashes.push_back(content_hash(model));
+    return hashes;
+  }
+
   void report(const ClassificationResult& result, const PairedModels& models, const Mistakes& mistakes) const {
     if (!report_.empty()) write_file(report_, evaluation_report(page(result, models, mistakes)));
     show(to_json(result, models.pairing.names()), to_text(result, models.pairing.names()), models.pairing);
@@ -119,7 +128,7 @@ class EvalCommand : public Subcommand {
   }
 
   /// Of images for which any number of classes may be right.
-  void measure_several(const Dataset& dataset, const PairedModels& models) {
+  void measure_several(const Dataset& dataset, const PairedModels& models, Exchange& ranks) {
     if (models.card.loss != LossType::kSigmoid) {
       throw InputError(models_.names(),
                        concat("picks one class an image (its loss is ", kLossTypes.name(models.card.loss), "), ",
@@ -131,7 +140,7 @@ class EvalCommand : public Subcommand {
     run_paired(options_, dataset, models, "evaluating",
                [&](const Batch& batch, const Matrix& logits) { meter.add(logits, batch.targets); });
     const bool has_all = add_other_parts(
-        meter.part(), [&](const std::string& part, const std::string& rank) { meter.add_part(part, rank); });
+        ranks, meter.part(), [&](const std::string& part, const std::string& rank) { meter.add_part(part, rank); });
     if (!has_all) return;
     const MultiLabelResult result = meter.result();
     if (!report_.empty()) {
@@ -185,12 +194,11 @@ class EvalCommand : public Subcommand {
 
   /// @param add takes what another process found, and the process' name
   /// @return whether this process is the one that has what all found
-  bool add_other_parts(const std::string& own, const std::function<void(const std::string&, const std::string&)>& add) {
-    if (ranks_.world == 1) return true;
-    ranks_.read_launcher();
-    const std::vector<std::string> parts = hooks_.gather(ranks_, "eval", own);
+  static bool add_other_parts(Exchange& ranks, const std::string& own,
+                              const std::function<void(const std::string&, const std::string&)>& add) {
+    const std::vector<std::string> parts = ranks.gather(own);
     for (size_t rank = 1; rank < parts.size(); ++rank) add(parts[rank], concat("rank ", rank));
-    return !parts.empty();
+    return ranks.is_first();
   }
 
   EmbeddedImages embed(const Network& embedder, const Dataset& dataset, const std::string& progress) const {
@@ -209,7 +217,7 @@ class EvalCommand : public Subcommand {
       throw UsageError("--retrieval", "compares embeddings: there are no probabilities to average",
                        "give one --model, and leave --tta out");
     }
-    if (ranks_.world > 1) {
+    if (sharing_.place().world > 1) {
       throw UsageError("--world", "retrieval compares all images with each other in one process");
     }
   }
@@ -240,7 +248,7 @@ class EvalCommand : public Subcommand {
   Similarity similarity_ = Similarity::kCosine;
   std::vector<int64_t> recall_at_{1, 2, 4, 8};
   std::string distractors_;
-  Ranks ranks_;
+  SharingOptions sharing_;
 };
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "common/interrupt.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
+#include "common/sharing.h"
 
 namespace assemble::cli {
 namespace {
@@ -55,15 +56,7 @@ class TeachCommand : public Subcommand {
     app.add_option("--max-broken", options_.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
     declare_record_files(app, files_);
     declare_pairing(app, pairing_);
-    const char* shared = "Several processes (torchrun sets these in the environment)";
-    app.add_option("--rank", options_.ranks.rank, "This process")
-        ->transform(at_least(0))
-        ->envname("RANK")
-        ->group(shared);
-    app.add_option("--world", options_.ranks.world, "Processes that share the files, each with the same command")
-        ->transform(at_least(1))
-        ->envname("WORLD_SIZE")
-        ->group(shared);
+    sharing_.declare_place(app, "Processes that share the files, each with the same command");
   }
 
   void run() override {
@@ -71,7 +64,7 @@ class TeachCommand : public Subcommand {
     if (inference_.model.empty() == logits_file_.empty()) {
       throw UsageError("--model", "or --logits is needed, and not both of them");
     }
-    options_.ranks.check();
+    options_.ranks = sharing_.place();
     if (options_.ranks.world > 1 && !logits_file_.empty()) {
       throw UsageError("--world", "is for teachers that compute: logits of a file are copied by one process");
     }
@@ -175,6 +168,7 @@ class TeachCommand : public Subcommand {
   std::string out_;
   std::optional<Split> split_;
   TeachOptions options_;
+  SharingOptions sharing_;
   RecordFiles files_;
   PairingOptions pairing_;
   ModelCard card_;

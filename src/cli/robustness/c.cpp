@@ -38,7 +38,8 @@ struct Group {
 
 class CorruptionMeasure : public Subcommand {
  public:
-  CorruptionMeasure() : Subcommand("c", "mCE: errors and calibration under corruptions (ImageNet-C, ImageNet-C-bar)") {}
+  explicit CorruptionMeasure(const Hooks& hooks)
+      : Subcommand("c", "mCE: errors and calibration under corruptions (ImageNet-C, ImageNet-C-bar)"), hooks_(hooks) {}
 
   std::string purpose() const override {
     return "Measures how many more errors a model makes when images are noisy, blurred, foggy or badly compressed: the "
@@ -81,22 +82,30 @@ class CorruptionMeasure : public Subcommand {
   }
 
   void run() override {
+    network_.sharing.run(hooks_, [&](Exchange& ranks) { measure_all(ranks); });
+  }
+
+ private:
+  void measure_all(Exchange& ranks) {
+    if (!ranks.is_first()) out_.clear();  // the folder is rank 0's
     if (!out_.empty()) check_output_folder("--out", out_, {data_, clean_});
     source_.options.corruptions = corruptions_.chosen();
     for (const int severity : source_.options.severities) check_severity(severity);
+    network_.share_cores();
     networks_ = load_networks(network_);
     open_source();
     const std::vector<std::string> missing = missing_parts(source_);
+    require_same_work(ranks, app(), networks_, dataset_.get());
+    require_same(ranks, {{"missing", join(missing, " ")}});
     require_something(missing);
     if (!source_.stored.empty()) stored_side_ = stored_side(source_);
     if (!out_.empty()) check_outside(out_, data_);
     std::vector<Group> groups = groups_of_same_pixels();
     for (Group& group : groups) group.given = open_baseline(group);
-    for (Group& group : groups) measure(group);
-    report(groups, missing);
+    for (Group& group : groups) measure(group, ranks);
+    if (ranks.is_first()) report(groups, missing);
   }
 
- private:
   void open_source() {
     const Reading reading = read_as_corrupted(data_);
     if (reading_.is_stored(data_, reading, "a stored set of corrupted images")) source_.stored = data_;
@@ -160,14 +169,14 @@ class CorruptionMeasure : public Subcommand {
   }
 
   /// Measures all networks of a group, and its baseline where that is a model.
-  void measure(Group& group) const {
+  void measure(Group& group, Exchange& ranks) const {
     std::vector<MeasuredEnsemble> ensembles;
     std::vector<RunState> states;
     const auto add = [&](const LoadedNetwork& network, const ClassPairing& pairing, const fs::path& out) {
       ensembles.push_back(network.measured());
       states.push_back(open_state(network, pairing, group.making, out));
       CorruptionFindings& findings = group.findings.emplace_back();
-      const ordered_json& earlier = states.back().results();
+      const ordered_json earlier = states.back().results(ranks);
       if (earlier.is_null()) return;
       findings.results = corruption_results_from_json(earlier, states.back().where());
       if (earlier.contains("wrong")) findings.wrong = wrong_from_json(earlier["wrong"], states.back().where());
@@ -179,11 +188,12 @@ class CorruptionMeasure : public Subcommand {
     if (group.given.network) {
       add(*group.given.network, *group.given.pairing, baseline_folder(out_, group.making, networks_.size()));
     }
-    measure_corruptions(ensembles, group.source, group.findings, [&](size_t e) {
+    const auto store = [&](size_t e) {
       ordered_json state = to_json(group.findings[e].results);
       state["wrong"] = wrong_to_json(group.findings[e]);
       states[e].store(state);
-    });
+    };
+    measure_corruptions(ensembles, group.source, group.findings, store, ranks);
   }
 
   /// Reads it before the work, so that a wrong one is not met after it.
@@ -427,6 +437,7 @@ class CorruptionMeasure : public Subcommand {
   static inline const std::vector<std::pair<const char*, const char*>> kBarFigures{
       {"mce_c_bar", "mCE"}, {"c_bar_error", "error %"}, {"clean_error", "clean error %"}};
 
+  Hooks hooks_;
   NetworkOptions network_;
   std::vector<LoadedNetwork> networks_;
   CorruptionOptions corruptions_;
@@ -445,6 +456,8 @@ class CorruptionMeasure : public Subcommand {
 
 }  // namespace
 
-std::unique_ptr<Subcommand> make_corruption_measure() { return std::make_unique<CorruptionMeasure>(); }
+std::unique_ptr<Subcommand> make_corruption_measure(const Hooks& hooks) {
+  return std::make_unique<CorruptionMeasure>(hooks);
+}
 
 }  // namespace assemble::cli

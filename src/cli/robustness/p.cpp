@@ -35,7 +35,8 @@ struct SequenceGroup {
 
 class PerturbationMeasure : public Subcommand {
  public:
-  PerturbationMeasure() : Subcommand("p", "mFR and mT5D: stability under perturbation sequences (ImageNet-P)") {}
+  explicit PerturbationMeasure(const Hooks& hooks)
+      : Subcommand("p", "mFR and mT5D: stability under perturbation sequences (ImageNet-P)"), hooks_(hooks) {}
 
   std::string purpose() const override {
     return "Measures how often the answer flips while an image changes a little from frame to frame: the mean flip "
@@ -65,8 +66,15 @@ class PerturbationMeasure : public Subcommand {
   }
 
   void run() override {
+    network_.sharing.run(hooks_, [&](Exchange& ranks) { measure_all(ranks); });
+  }
+
+ private:
+  void measure_all(Exchange& ranks) {
+    if (!ranks.is_first()) out_.clear();  // the folder is rank 0's
     if (!out_.empty()) check_output_folder("--out", out_, {data_});
     for (const std::string& kind : options_.kinds) check_perturbation(kind);
+    network_.share_cores();
     networks_ = load_networks(network_);
     if (options_.kinds.empty()) throw UsageError("robustness p", "nothing to do: no kinds");
     if (!reading_.as && read_as_corrupted(data_) == Reading::kStored) {
@@ -78,16 +86,17 @@ class PerturbationMeasure : public Subcommand {
       dataset_ = open_dataset(data_, split_, rule_of(network_.pairing), network_.files);
       for (const LoadedNetwork& network : networks_) network.check_classes(*dataset_);
     }
+    require_same_work(ranks, app(), networks_, dataset_.get());
     find_missing();
+    require_same(ranks, {{"missing", join(missing_, " ")}});
     if (stored_) stored_side_ = stored_side();
     if (!out_.empty()) check_outside(out_, data_);
     std::vector<SequenceGroup> groups = groups_of_same_frames();
     for (SequenceGroup& group : groups) group.given = open_baseline(group);
-    for (SequenceGroup& group : groups) measure(group);
-    report(groups);
+    for (SequenceGroup& group : groups) measure(group, ranks);
+    if (ranks.is_first()) report(groups);
   }
 
- private:
   void find_missing() {
     for (const std::string& kind : options_.kinds) {
       if (stored_ && !fs::is_directory(part_folder(data_, kind))) missing_.push_back(kind);
@@ -139,7 +148,7 @@ class PerturbationMeasure : public Subcommand {
   }
 
   /// Measures all networks of a group, and its baseline where that is a model.
-  void measure(SequenceGroup& group) const {
+  void measure(SequenceGroup& group, Exchange& ranks) const {
     std::vector<MeasuredEnsemble> ensembles;
     std::vector<RunState> states;
     size_t members = 0;
@@ -147,7 +156,7 @@ class PerturbationMeasure : public Subcommand {
       ensembles.push_back(network.measured());
       members += ensembles.back().members.size();
       states.push_back(open_state(network, group.making, out));
-      const ordered_json& earlier = states.back().results();
+      const ordered_json earlier = states.back().results(ranks);
       group.results.push_back(earlier.is_null() ? PerturbationResults()
                                                 : perturbation_results_from_json(earlier, states.back().where()));
     };
@@ -162,7 +171,7 @@ class PerturbationMeasure : public Subcommand {
       const Sequences& frames = members > 1 ? static_cast<const Sequences&>(remembered) : *sequences;
       for (size_t e = 0; e < ensembles.size(); ++e) {
         if (group.results[e].contains(kind)) continue;
-        group.results[e][kind] = measure_perturbation(ensembles[e], kind, frames, images_);
+        group.results[e][kind] = measure_perturbation(ensembles[e], kind, frames, images_, ranks);
         states[e].store(to_json(group.results[e]));
       }
     }
@@ -318,6 +327,7 @@ class PerturbationMeasure : public Subcommand {
     return text;
   }
 
+  Hooks hooks_;
   NetworkOptions network_;
   std::vector<LoadedNetwork> networks_;
   PerturbSetOptions options_;
@@ -337,6 +347,8 @@ class PerturbationMeasure : public Subcommand {
 
 }  // namespace
 
-std::unique_ptr<Subcommand> make_perturbation_measure() { return std::make_unique<PerturbationMeasure>(); }
+std::unique_ptr<Subcommand> make_perturbation_measure(const Hooks& hooks) {
+  return std::make_unique<PerturbationMeasure>(hooks);
+}
 
 }  // namespace assemble::cli

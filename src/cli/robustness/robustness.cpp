@@ -9,6 +9,7 @@
 #include "assemble/core/text.h"
 #include "assemble/report/report.h"
 #include "common/choice_option.h"
+#include "common/config.h"
 #include "common/data_options.h"
 #include "common/numbers.h"
 
@@ -38,6 +39,12 @@ void NetworkOptions::declare(CLI::App& app) {
   app.add_option("--max-broken", loader.max_broken, "Unreadable images before it gives up")->transform(at_least(0));
   declare_record_files(app, files);
   declare_pairing(app, pairing);
+  sharing.declare(app, "Processes that share the measuring, each a part of the images");
+}
+
+void NetworkOptions::share_cores() {
+  loader.threads = sharing.threads(loader.threads);
+  inference.threads = sharing.threads(inference.threads);
 }
 
 std::vector<EnsembleOptions> NetworkOptions::measured() const {
@@ -116,6 +123,17 @@ std::vector<LoadedNetwork> load_networks(const NetworkOptions& options) {
   return networks;
 }
 
+void require_same_work(Exchange& ranks, const CLI::App& app, const std::vector<LoadedNetwork>& networks,
+                       const Dataset* dataset) {
+  require_same_options(ranks, effective_config(app));
+  std::vector<std::pair<std::string, std::string>> facts;
+  for (size_t n = 0; n < networks.size(); ++n) {
+    facts.emplace_back(concat("model ", n + 1), json_text(networks[n].identity()));
+  }
+  if (dataset != nullptr) facts.emplace_back("images", std::to_string(dataset->size()));
+  require_same(ranks, facts);
+}
+
 fs::path state_folder(const fs::path& out, const LoadedNetwork& network, size_t networks) {
   return out.empty() || networks == 1 ? out : out / "models" / short_hash(network.identity());
 }
@@ -150,6 +168,10 @@ RunState::RunState(const fs::path& out, const ordered_json& settings)
     results_ = state["results"];
   }
   store(results_);
+}
+
+ordered_json RunState::results(Exchange& ranks) const {
+  return ranks.is_shared() ? ordered_json::parse(ranks.broadcast(json_text(results_))) : results_;
 }
 
 void RunState::store(const ordered_json& results) const {

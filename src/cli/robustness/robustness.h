@@ -8,13 +8,14 @@
 #include "assemble/deploy/model_file.h"
 #include "assemble/eval/measured_ensemble.h"
 #include "common/ensemble.h"
+#include "common/sharing.h"
 #include "common/subcommand.h"
 
 namespace assemble::cli {
 
-std::unique_ptr<Subcommand> make_corruption_measure();
-std::unique_ptr<Subcommand> make_perturbation_measure();
-std::unique_ptr<Subcommand> make_shift_measure();
+std::unique_ptr<Subcommand> make_corruption_measure(const Hooks& hooks);
+std::unique_ptr<Subcommand> make_perturbation_measure(const Hooks& hooks);
+std::unique_ptr<Subcommand> make_shift_measure(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_report_measure();
 
 /// Options of every measure that runs a network.
@@ -25,8 +26,11 @@ struct NetworkOptions {
   LoaderOptions loader;
   RecordFiles files;
   PairingOptions pairing;
+  SharingOptions sharing;
 
   void declare(CLI::App& app);
+  /// Leaves the other processes on this machine their share of the cores.
+  void share_cores();
   /// What is measured: the models of --model as one, then each of the others.
   /// @throws UsageError when there are none
   std::vector<EnsembleOptions> measured() const;
@@ -72,6 +76,10 @@ class LoadedNetwork {
 
 /// All that are measured, in the order of NetworkOptions::measured().
 std::vector<LoadedNetwork> load_networks(const NetworkOptions& options);
+/// Processes that share the measuring must have the same options, networks and images.
+/// @throws UsageError naming the first rank that has others, and what
+void require_same_work(Exchange& ranks, const CLI::App& app, const std::vector<LoadedNetwork>& networks,
+                       const Dataset* dataset);
 /// Where a network's state lies: OUT itself when it is the only one, else a folder in OUT/models that is its own.
 /// Nothing without OUT.
 fs::path state_folder(const fs::path& out, const LoadedNetwork& network, size_t networks);
@@ -88,6 +96,8 @@ class RunState {
   RunState(const fs::path& out, const nlohmann::ordered_json& settings);
   /// Results stored before; null when there are none.
   const nlohmann::ordered_json& results() const { return results_; }
+  /// Those that rank 0 has stored before.
+  nlohmann::ordered_json results(Exchange& ranks) const;
   std::string where() const { return folder_.record().string(); }
   void store(const nlohmann::ordered_json& results) const;
 

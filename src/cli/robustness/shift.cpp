@@ -13,7 +13,8 @@ using nlohmann::ordered_json;
 
 class ShiftMeasure : public Subcommand {
  public:
-  ShiftMeasure() : Subcommand("shift", "Agreement of predictions under diagonal shifts of the crop") {}
+  explicit ShiftMeasure(const Hooks& hooks)
+      : Subcommand("shift", "Agreement of predictions under diagonal shifts of the crop"), hooks_(hooks) {}
 
   std::string purpose() const override {
     return "Measures how often the answer stays when the crop moves by some pixels, which blur pooling (aa) is for.";
@@ -35,14 +36,22 @@ class ShiftMeasure : public Subcommand {
   }
 
   void run() override {
+    network_.sharing.run(hooks_, [&](Exchange& ranks) { measure_all(ranks); });
+  }
+
+ private:
+  void measure_all(Exchange& ranks) {
+    network_.share_cores();
     const std::vector<LoadedNetwork> networks = load_networks(network_);
     const auto dataset = open_dataset(data_, split_, rule_of(network_.pairing), network_.files);
     for (const LoadedNetwork& network : networks) network.check_classes(*dataset);
+    require_same_work(ranks, app(), networks, dataset.get());
     std::vector<ordered_json> results;
     for (const LoadedNetwork& network : networks) {
-      results.push_back(measure(network, *dataset));
+      results.push_back(measure(network, *dataset, ranks));
       if (networks.size() > 1) results.back()["evaluated"] = evaluated(network);
     }
+    if (!ranks.is_first()) return;
     if (results.size() > 1) {
       return print(several_results(results), comparable_table(results, {{"largest_shift", "largest shift"},
                                                                         {"shift_consistency", "shift consistency %"}}));
@@ -53,13 +62,12 @@ class ShiftMeasure : public Subcommand {
                                  format_number(100 * result["shift_consistency"].get<double>(), 2)}}));
   }
 
- private:
-  ordered_json measure(const LoadedNetwork& network, const Dataset& dataset) const {
+  ordered_json measure(const LoadedNetwork& network, const Dataset& dataset, Exchange& ranks) const {
     MeasuredEnsemble measured = network.measured();
     for (EnsembleMember& member : measured.members) {
       if (resize_ > 0) member.preprocessing.eval_resize = resize_;
     }
-    const ShiftConsistency found = measure_shift_consistency(measured, dataset, shifts_);
+    const ShiftConsistency found = measure_shift_consistency(measured, dataset, shifts_, ranks);
     ordered_json result{{"measure", "shift"},
                         {"network", network.name()},
                         {"images", found.images},
@@ -77,6 +85,7 @@ class ShiftMeasure : public Subcommand {
     return evaluated;
   }
 
+  Hooks hooks_;
   NetworkOptions network_;
   std::string data_;
   Split split_ = Split::kValidation;
@@ -86,6 +95,6 @@ class ShiftMeasure : public Subcommand {
 
 }  // namespace
 
-std::unique_ptr<Subcommand> make_shift_measure() { return std::make_unique<ShiftMeasure>(); }
+std::unique_ptr<Subcommand> make_shift_measure(const Hooks& hooks) { return std::make_unique<ShiftMeasure>(hooks); }
 
 }  // namespace assemble::cli

@@ -4,11 +4,11 @@
 #include "assemble/models/teacher.h"
 #include "assemble/nn/autocast.h"
 #include "assemble/train/batch_memory.h"
-#include "assemble/train/ranks.h"
 #include "common/config.h"
 #include "common/interrupt.h"
 #include "torch/commands.h"
 #include "torch/train/held_out.h"
+#include "torch/train/ranks_options.h"
 #include "torch/train/train_options.h"
 
 namespace assemble::cli {
@@ -19,6 +19,12 @@ LoadedModel load_teacher(const InferenceOptions& options) {
   ModelCard card;
   const Classifier model = load_model(options.model, &card);
   return {card, make_teacher(model, parse_device(options.device), precision, options.threads), "LibTorch"};
+}
+
+std::unique_ptr<Exchange> join_others(const Ranks& place) {
+  constexpr std::chrono::hours kLongestWait(24);  // for one whose part takes longer
+  const std::string hint = "start all of them again";
+  return connect(place, {.to_meet = kLongestWait, .hint = hint, .on_lost = end_when_lost(place, hint)});
 }
 
 void check_training(const fs::path& recipe) {
@@ -33,8 +39,7 @@ void check_training(const fs::path& recipe) {
 }  // namespace
 
 Hooks torch_hooks() {
-  return {.gather = [](const Ranks& ranks, const std::string& name,
-                       const std::string& text) { return gather(ranks, name, text); },
+  return {.connect = join_others,
           .batch_memory = [](const std::string& device) { return batch_memory(parse_device(device)); },
           .load_teacher = load_teacher,
           .held_out_logits =

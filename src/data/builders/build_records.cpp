@@ -22,26 +22,34 @@ namespace {
 
 constexpr const char* kClassesFile = "classes.txt";
 
-/// Writes one split, shard by shard; those that an earlier call finished are kept.
+/// Writes this process' shards of one split; those that an earlier call finished are kept.
 class SplitWriter {
  public:
   SplitWriter(std::string split, const std::vector<RawImage>& images, const std::vector<std::string>& class_names,
-              const fs::path& output, int shards, const BuildOptions& options)
+              const fs::path& output, int shards, const BuildOptions& options, const Exchange& ranks)
       : split_(std::move(split)),
         images_(images),
         class_names_(class_names),
         output_(output),
         options_(options),
+        ranks_(ranks),
         summaries_(static_cast<size_t>(shards)) {}
 
   void write(const std::vector<int64_t>& order, ThreadPool& pool) {
-    Progress progress("writing " + split_, static_cast<int64_t>(images_.size()), "images");
+    std::vector<int64_t> own;
+    int64_t images = 0;
+    for (int64_t shard = ranks_.rank(); shard < shards(); shard += ranks_.world()) {
+      own.push_back(shard);
+      images += share(shard + 1) - share(shard);
+    }
+    Progress progress("writing " + split_, images, "images");
     std::mutex mutex;
-    const auto advance = [&](int64_t images) {
+    const auto advance = [&](int64_t more) {
       const std::lock_guard lock(mutex);
-      progress.advance(images);
+      progress.advance(more);
     };
-    pool.parallel_for(shards(), [&](int64_t shard) {
+    pool.parallel_for(static_cast<int64_t>(own.size()), [&](int64_t place) {
+      const int64_t shard = own[static_cast<size_t>(place)];
       const fs::path path = output_ / shard_name(split_, static_cast<int>(shard), static_cast<int>(shards()));
       if (fs::exists(path)) {
         advance(share(shard + 1) - share(shard));
@@ -50,6 +58,28 @@ class SplitWriter {
       }
       summaries_[static_cast<size_t>(shard)] = summarise_shard(path);
     });
+  }
+
+  /// What was written, as add() takes it.
+  nlohmann::ordered_json written() const {
+    nlohmann::ordered_json written = nlohmann::ordered_json::array();
+    for (int64_t shard = ranks_.rank(); shard < shards(); shard += ranks_.world()) {
+      const ShardSummary& summary = summaries_[static_cast<size_t>(shard)];
+      written.push_back({shard, summary.file, summary.images, summary.bytes, summary.crc32c});
+    }
+    return written;
+  }
+  /// What another process has written.
+  /// @throws RunError when it is not in the folder
+  void add(const nlohmann::ordered_json& written, const std::string& where) {
+    for (const auto& shard : written) {
+      ShardSummary& summary = summaries_.at(shard.at(0).get<size_t>());
+      summary = {shard.at(1), shard.at(2), shard.at(3), shard.at(4)};
+      std::error_code ignored;
+      if (fs::file_size(output_ / summary.file, ignored) == summary.bytes && !ignored) continue;
+      throw RunError((output_ / summary.file).string(), concat(where, " has written it, and it is not there"),
+                     "give a folder that is the same for all processes");
+    }
   }
 
   SplitManifest manifest() const {
@@ -83,6 +113,7 @@ class SplitWriter {
   const std::vector<std::string>& class_names_;
   const fs::path& output_;
   const BuildOptions& options_;
+  const Exchange& ranks_;
   std::vector<ShardSummary> summaries_;
 };
 
@@ -150,6 +181,28 @@ int64_t prepare_output(const ResumableFolder& folder, const std::string& print, 
   return kept;
 }
 
+/// Of a process that did not begin the build itself.
+/// @throws RunError when it does not see that rank 0 has begun it
+void require_begun(const ResumableFolder& folder, const std::string& print) {
+  const nlohmann::ordered_json record = folder.read();
+  if (record.is_object() && record.value("fingerprint", "") == print) return;
+  throw RunError(folder.path().string(), "is not the folder in which rank 0 has begun",
+                 "give a folder that is the same for all processes");
+}
+
+/// Brings to every process what all have written.
+void collect(Exchange& ranks, SplitWriter& train, SplitWriter& validation) {
+  if (!ranks.is_shared()) return;
+  const nlohmann::ordered_json own{{"train", train.written()}, {"validation", validation.written()}};
+  const std::vector<std::string> texts = ranks.gather(own.dump());
+  for (size_t rank = 0; rank < texts.size(); ++rank) {
+    if (static_cast<int>(rank) == ranks.rank()) continue;
+    const auto written = nlohmann::ordered_json::parse(texts[rank]);
+    train.add(written.at("train"), concat("rank ", rank));
+    validation.add(written.at("validation"), concat("rank ", rank));
+  }
+}
+
 std::vector<int64_t> stored_order(size_t size) {
   std::vector<int64_t> order(size);
   for (size_t i = 0; i < size; ++i) order[i] = static_cast<int64_t>(i);
@@ -184,6 +237,12 @@ bool any_box(const RawDataset& raw) {
 
 BuildReport build_records(const std::string& name, const fs::path& raw_folder, const fs::path& output,
                           const BuildOptions& options) {
+  Exchange alone;
+  return build_records(name, raw_folder, output, options, alone);
+}
+
+BuildReport build_records(const std::string& name, const fs::path& raw_folder, const fs::path& output,
+                          const BuildOptions& options, Exchange& ranks) {
   const Builder& builder = find_builder(name);
   int train_shards = options.train_shards == 0 ? builder.train_shards : options.train_shards;
   int validation_shards = options.validation_shards == 0 ? builder.validation_shards : options.validation_shards;
@@ -202,24 +261,34 @@ BuildReport build_records(const std::string& name, const fs::path& raw_folder, c
                                 .other_hint = "build into another folder, or remove it with the files it began",
                                 .damaged_hint = "remove it to start the build again",
                                 .indent = -1});
-  folder.prepare();
-  require_no_other_set(output, "train", train_shards);
-  require_no_other_set(output, "validation", validation_shards);
   const std::string print = fingerprint(name, raw, options, train_shards, validation_shards);
-  const int64_t resumed = prepare_output(folder, print, files_of(train_shards, validation_shards));
+  require_same(ranks, {{"fingerprint of images and options", print}});
+  int64_t resumed = 0;
+  if (ranks.is_first()) {
+    folder.prepare();
+    require_no_other_set(output, "train", train_shards);
+    require_no_other_set(output, "validation", validation_shards);
+    resumed = prepare_output(folder, print, files_of(train_shards, validation_shards));
+  }
+  resumed = std::stoll(ranks.broadcast(std::to_string(resumed)));
+  if (!ranks.is_first()) require_begun(folder, print);
 
   ThreadPool pool(options.threads > 0 ? options.threads : available_cores());
   Random random(options.seed, RandomPurpose::kShuffle);
-  SplitWriter train("train", raw.train, raw.class_names, output, train_shards, options);
+  SplitWriter train("train", raw.train, raw.class_names, output, train_shards, options, ranks);
   train.write(random_permutation(static_cast<int64_t>(raw.train.size()), random), pool);
-  SplitWriter validation("validation", raw.validation, raw.class_names, output, validation_shards, options);
+  SplitWriter validation("validation", raw.validation, raw.class_names, output, validation_shards, options, ranks);
   validation.write(stored_order(raw.validation.size()), pool);
+
+  collect(ranks, train, validation);
 
   const Manifest manifest{
       name, options.seed, raw.class_names, train.manifest(), validation.manifest(), training_classes(raw), print};
-  write_file(output / kClassesFile, std::string_view(join(raw.class_names, "\n") + "\n"));
-  write_file(output / Manifest::kFile, std::string_view(manifest.to_json()));
-  fs::remove(folder.record());
+  if (ranks.is_first()) {
+    write_file(output / kClassesFile, std::string_view(join(raw.class_names, "\n") + "\n"));
+    write_file(output / Manifest::kFile, std::string_view(manifest.to_json()));
+    fs::remove(folder.record());
+  }
   return {manifest.train.images, manifest.validation.images, manifest.train.skipped + manifest.validation.skipped,
           static_cast<int64_t>(raw.class_names.size()), resumed};
 }

@@ -17,6 +17,13 @@ std::chrono::milliseconds milliseconds(double seconds) {
 
 }  // namespace
 
+std::function<void(const std::string& reason)> end_when_lost(const Ranks& place, const std::string& hint) {
+  return [name = place.rank == 0 ? "" : place.name() + ": ", hint](const std::string& reason) {
+    std::cerr << concat("assemble: error: ", name, reason, " (", hint, ")\n") << std::flush;
+    _exit(static_cast<int>(ExitCode::kFailedRun));
+  };
+}
+
 void RanksOptions::declare(CLI::App& app) {
   const char* group = "Several processes";
   app.add_option(
@@ -41,13 +48,9 @@ Ranks RanksOptions::place() const {
 }
 
 std::shared_ptr<Communicator> RanksOptions::connect(const Ranks& place) const {
-  const auto on_lost = [name = place.rank == 0 ? "" : place.name() + ": "](const std::string& reason) {
-    std::cerr << concat("assemble: error: ", name, reason, " (--resume goes on from the last checkpoint)\n")
-              << std::flush;
-    _exit(static_cast<int>(ExitCode::kFailedRun));
-  };
-  return assemble::connect(
-      place, {.to_start = milliseconds(start_timeout), .to_answer = milliseconds(rank_timeout), .on_lost = on_lost});
+  return assemble::connect(place, {.to_start = milliseconds(start_timeout),
+                                   .to_answer = milliseconds(rank_timeout),
+                                   .on_lost = end_when_lost(place, "--resume goes on from the last checkpoint")});
 }
 
 }  // namespace assemble::cli

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "assemble/train/communicator.h"
 
 namespace assemble::cli {
+
+/// For ConnectOptions::on_lost: ends the process, with an error that says why and what to do.
+std::function<void(const std::string& reason)> end_when_lost(const Ranks& place, const std::string& hint);
 
 /// Options of processes that train together.
 struct RanksOptions {
