@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "assemble/core/error.h"
 #include "assemble/core/system.h"
@@ -20,6 +21,7 @@
 #include "assemble/train/losses.h"
 #include "assemble/train/optimizer.h"
 #include "assemble/train/step_recorder.h"
+#include "c10d.h"
 
 using namespace assemble;
 
@@ -42,10 +44,37 @@ LabelledBatch random_batch(const Setting& setting, uint64_t seed, torch::Device 
           {}};
 }
 
+/// What exchanges gradients with other processes, of which there are none: NCCL on a GPU, Gloo on the CPU.
+class GradientExchange {
+ public:
+  GradientExchange(const std::vector<torch::Tensor>& parameters, torch::Device device) {
+    c10d::TCPStoreOptions options;
+    options.port = 0;
+    options.isServer = true;
+    options.waitWorkers = false;
+    const Store store = c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
+    group_ = make_gloo_group(store, 0, 1, "127.0.0.1", std::chrono::minutes(1));
+    if (device.is_cuda()) use_device(group_, store, DeviceLink::kNccl, cuda_runtime());
+    reducer_ = make_reducer(parameters, group_);
+  }
+
+  void backward(const torch::Tensor& loss) {
+    reducer_->rebuild_buckets();
+    reducer_->prepare_for_backward({});
+    loss.backward();
+  }
+
+ private:
+  ProcessGroup group_;
+  std::unique_ptr<c10d::Reducer> reducer_;
+};
+
+constexpr int kCalled = 3, kCalledWithExchange = 11;  // as in the trainer
+
 /// A network and what trains it, as the trainer has them.
 class Training {
  public:
-  Training(const Setting& setting, torch::Device device, Precision precision, bool records)
+  Training(const Setting& setting, torch::Device device, Precision precision, bool records, bool exchanges = false)
       : device_(device),
         precision_(precision),
         model_(make_classifier(Arch::parse(setting.arch),
@@ -56,9 +85,11 @@ class Training {
     optimizer_->keep_rate_on_device();
     optimizer_->set_rate(kRate);
     if (precision == Precision::kF16) optimizer_->scale_loss(device, {.initial = 128});
+    if (exchanges) exchange_ = std::make_unique<GradientExchange>(model_->parameters(), device);
     StepRecorder::Record record;
     if (records) record = [device](const auto& work) { return cuda_runtime()->record(device, work, 0); };
-    recorder_ = std::make_unique<StepRecorder>([this](const LabelledBatch& batch) { return whole(batch); }, record);
+    recorder_ = std::make_unique<StepRecorder>([this](const LabelledBatch& batch) { return whole(batch); }, record,
+                                               exchanges ? kCalledWithExchange : kCalled);
   }
 
   /// @return the loss, on the device
@@ -80,7 +111,11 @@ class Training {
       logits = model_->forward(batch.images);
     }
     const torch::Tensor loss = classification_loss(LossType::kSoftmax, logits, batch.labels, kSmoothing);
-    optimizer_->scaled(loss).backward();
+    if (exchange_) {
+      exchange_->backward(optimizer_->scaled(loss));
+    } else {
+      optimizer_->scaled(loss).backward();
+    }
     optimizer_->unscale_gradients();
     optimizer_->apply();
     return loss.detach();
@@ -90,7 +125,8 @@ class Training {
   Precision precision_;
   Classifier model_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::unique_ptr<StepRecorder> recorder_;
+  std::unique_ptr<GradientExchange> exchange_;
+  std::unique_ptr<StepRecorder> recorder_;  // last: what it has recorded holds exchanges
 };
 
 double relative(const torch::Tensor& found, const torch::Tensor& wanted, const torch::Tensor& before) {
@@ -117,6 +153,28 @@ nlohmann::json check(const Setting& setting, torch::Device device) {
   if (!device.is_cuda()) return json;
   Training recorded(setting, device, precision, true);
   for (int64_t step = 0; step < setting.steps; ++step) recorded.step(random_batch(setting, step, device));
+  json["is_recorded"] = recorded.has_recorded();
+  json["recorded_difference"] = relative(recorded.weights(), called.weights(), before);
+  return json;
+}
+
+/// Steps whose gradients go through an exchange, called and recorded, beside steps without one.
+nlohmann::json exchange(const Setting& setting, torch::Device device) {
+  const Precision precision = parse_precision(setting.precision);
+  Training plain(setting, device, precision, false), called(setting, device, precision, false, /*exchanges=*/true);
+  const torch::Tensor before = plain.weights();
+  const int64_t steps = std::max<int64_t>(setting.steps, kCalledWithExchange + 3);
+  const auto go = [&](Training& training) {
+    for (int64_t step = 0; step < steps; ++step) {
+      training.step(random_batch(setting, static_cast<uint64_t>(step), device));
+    }
+  };
+  go(plain);
+  go(called);
+  nlohmann::json json{{"exchanged_difference", relative(called.weights(), plain.weights(), before)}};
+  if (!device.is_cuda()) return json;
+  Training recorded(setting, device, precision, true, /*exchanges=*/true);
+  go(recorded);
   json["is_recorded"] = recorded.has_recorded();
   json["recorded_difference"] = relative(recorded.weights(), called.weights(), before);
   return json;
@@ -174,7 +232,7 @@ int main(int argc, char** argv) {
   Setting setting;
   std::string mode = "check", name = "auto";
   bool called = false;
-  app.add_option("mode", mode)->check(CLI::IsMember({"check", "train", "infer"}));
+  app.add_option("mode", mode)->check(CLI::IsMember({"check", "exchange", "train", "infer"}));
   app.add_option("--device", name);
   app.add_option("--arch", setting.arch);
   app.add_option("--precision", setting.precision);
@@ -188,11 +246,13 @@ int main(int argc, char** argv) {
   try {
     keep_freed_memory();
     const torch::Device device = parse_device(name);
-    if (device.is_cuda()) at::globalContext().setBenchmarkCuDNN(mode != "check");
-    if (mode == "check") at::globalContext().setAllowTF32CuDNN(false);
-    const nlohmann::json json = mode == "check"   ? check(setting, device)
-                                : mode == "train" ? train(setting, device, device.is_cuda() && !called)
-                                                  : infer(setting, device);
+    const bool compares = mode == "check" || mode == "exchange";
+    if (device.is_cuda()) at::globalContext().setBenchmarkCuDNN(!compares);
+    if (compares) at::globalContext().setAllowTF32CuDNN(false);
+    const nlohmann::json json = mode == "check"      ? check(setting, device)
+                                : mode == "exchange" ? exchange(setting, device)
+                                : mode == "train"    ? train(setting, device, device.is_cuda() && !called)
+                                                     : infer(setting, device);
     std::cout << json << std::endl;
   } catch (const Error& error) {
     std::cerr << error.what() << std::endl;

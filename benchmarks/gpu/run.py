@@ -114,6 +114,20 @@ def check_steps(programs, checks, args, network, precision):
     checks.add(f"{name}: recorded beside called", found["recorded_difference"], RECORDED_LIMITS[precision])
 
 
+def check_exchange(programs, checks, args, precision):
+    """Gradients go through NCCL, or Gloo on the CPU, of a single process: recorded, too."""
+    name = f"vanilla {precision}"
+    found = programs.step("exchange", "--device", args.device, "--arch", ARCHS["vanilla"] + args.width, "--precision",
+                          precision, "--batch-size", 16, "--image-size", 64, "--classes", 10)
+    link = "Gloo" if args.device == "cpu" else "NCCL"
+    checks.add(f"{name}: exchanged by {link}", found["exchanged_difference"], RECORDED_LIMITS[precision])
+    if args.device == "cpu":
+        return
+    if not found["is_recorded"]:
+        raise Failed("the step with an exchange was not recorded as a CUDA graph")
+    checks.add(f"{name}: exchanged in a CUDA graph", found["recorded_difference"], RECORDED_LIMITS[precision])
+
+
 def check_inference(programs, checks, args, network, precision):
     found = programs.step("infer", "--device", args.device, "--arch", ARCHS[network] + args.width, "--precision",
                           precision, "--batch-size", 8, "--image-size", 128, "--steps", 1)
@@ -125,14 +139,14 @@ def losses_of(run):
     return [line["cross_entropy"] for line in lines if "cross_entropy" in line]
 
 
-def train(programs, args, folder, name, *arguments):
-    """The losses of ten steps of `assemble train`."""
+def train(programs, args, folder, name, *arguments, steps=10):
+    """The losses of the steps of `assemble train`."""
     run = folder / name.replace(" ", "-")
     programs.assemble("train", "--data", folder / "shapes", "--out", run, "--arch", "resnet50+w16", "--epochs", 100,
-                      "--max-steps", 10, "--log-every", 1, "--train-size", 64, "--eval-size", 64, "--seed", 3, "--lr",
+                      "--max-steps", steps, "--log-every", 1, "--train-size", 64, "--eval-size", 64, "--seed", 3, "--lr",
                       0.0005, "--zero-gamma", "--loader-threads", 2, *arguments)
     losses = losses_of(run)
-    if len(losses) < 10:
+    if len(losses) < steps:
         raise Failed(f"{run} has {len(losses)} losses")
     return losses
 
@@ -152,6 +166,13 @@ def check_runs(programs, checks, args, folder):
     beside("train bf16", 0.1, "--batch-size", 32, "--precision", "bf16")
     beside("train f16", 0.1, "--batch-size", 32, "--precision", "f16")
     beside("train 2 processes", 0.02, "--batch-size", 16, "--processes", 2, "--sync-bn")
+    def own_norms():
+        # On devices of their own the last steps are recorded, with NCCL's exchanges in them.
+        in_turns = train(programs, args, folder, "in turns", "--device", "cpu", "--batch-size", 16, "--accumulate", 2,
+                         steps=14)
+        several = train(programs, args, folder, "own norms", *on, "--batch-size", 16, "--processes", 2, steps=14)
+        checks.add("train 2 processes, norms of their own", farthest(several, in_turns), 0.02)
+    checks.attempt("train 2 processes, norms of their own", own_norms)
     techniques = ["--batch-size", 32, "--mixup", 2, "--cutmix-alpha", 1, "--drop-block", 0.9, 0.8, "--stochastic-depth",
                   0.1, "--ema", 0.9, "--clip-gradients", 5, "--label-smoothing", 0.1]
     def twice():
@@ -168,6 +189,8 @@ def correctness(programs, args, folder):
         for precision in ("f32", "bf16"):
             checks.attempt(f"{network} {precision} inference",
                            functools.partial(check_inference, programs, checks, args, network, precision))
+    for precision in STEP_LIMITS:
+        checks.attempt(f"exchange {precision}", functools.partial(check_exchange, programs, checks, args, precision))
     checks.attempt("runs", functools.partial(check_runs, programs, checks, args, folder))
     return checks
 

@@ -4,12 +4,17 @@
 #endif
 #include "c10d.h"
 
+#include <c10/core/Event.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
+#include <optional>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <type_traits>
@@ -54,6 +59,23 @@ std::shared_ptr<gloo::transport::Device> gloo_device(const std::string& address)
                      : c10d::ProcessGroupGloo::createDeviceForHostname(own);
 }
 
+/// Has a stream of its own be the current one, of a CUDA device, until the end of a scope.
+class OnSideStream {
+ public:
+  explicit OnSideStream(torch::Device device) {
+    if (!device.is_cuda()) return;
+    const c10::impl::VirtualGuardImpl streams(device.type());
+    const c10::Stream current = streams.getStream(device), side = streams.getStreamFromGlobalPool(device);
+    c10::Event before(device.type());
+    before.record(current);
+    before.block(side);
+    guard_.emplace(side);
+  }
+
+ private:
+  std::optional<c10::StreamGuard> guard_;
+};
+
 /// The constructors of LibTorch's versions, which grew at their ends.
 template <typename Reducer, typename... Given>
 std::unique_ptr<Reducer> construct_reducer(int64_t bucket, const Given&... given) {
@@ -96,9 +118,14 @@ std::unique_ptr<c10d::Reducer> make_reducer(const std::vector<torch::Tensor>& pa
   const int64_t bucket = std::clamp(bytes / kBuckets, kSmallestBucket, kLargestBucket);
   auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(parameters, {static_cast<size_t>(bucket)}));
   std::reverse(buckets.begin(), buckets.end());  // gradients come from the last layer first
-  return construct_reducer<c10d::Reducer>(
+  // Gradients are accumulated on the stream that is current here. A CUDA graph cannot hold work of the default one.
+  const OnSideStream on_side(parameters.at(0).device());
+  auto reducer = construct_reducer<c10d::Reducer>(
       bucket, parameters, buckets, group, std::vector<bool>(parameters.size(), false), bucket,
       /*find_unused_parameters=*/false, /*gradient_as_bucket_view=*/false, std::unordered_map<size_t, std::string>());
+  // It would take times now and then, which nobody reads and a CUDA graph cannot hold.
+  reducer->set_ddp_runtime_logging_sample_rate(std::numeric_limits<int>::max());
+  return reducer;
 }
 
 }  // namespace assemble

@@ -97,6 +97,7 @@ class GroupCommunicator : public Communicator {
     const std::vector<std::string> devices = gather(concat(host_name(), ' ', device.str()));
     const bool has_own_each = std::set(devices.begin(), devices.end()).size() == devices.size();
     if (is_first() && !has_own_each) log_warning("processes share a device: they are connected by Gloo, not by NCCL");
+    waits_for_cpu_ = !has_own_each;
     guarded([&] { use_device(group_, store_, has_own_each ? DeviceLink::kNccl : DeviceLink::kGloo, cuda_runtime()); });
   }
 
@@ -106,8 +107,13 @@ class GroupCommunicator : public Communicator {
       sizes.emplace_back(concat("parameter ", i), concat(parameters[i].sizes()));
     }
     require_same(*this, sizes);
-    guarded([&] { reducer_ = make_reducer(parameters, group_); });
+    guarded([&] {
+      reducer_.reset();
+      reducer_ = make_reducer(parameters, group_);
+    });
   }
+
+  bool waits_for_cpu() const override { return waits_for_cpu_; }
 
   void backward(const torch::Tensor& loss, bool synchronise) override {
     guarded([&] {
@@ -145,6 +151,7 @@ class GroupCommunicator : public Communicator {
   ProcessGroup group_;
   std::unique_ptr<c10d::Reducer> reducer_;
   bool has_failed_ = false;
+  bool waits_for_cpu_ = false;
 };
 
 }  // namespace

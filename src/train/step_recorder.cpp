@@ -9,8 +9,6 @@
 namespace assemble {
 namespace {
 
-constexpr int kCalledFirst = 3;
-
 std::array<torch::Tensor*, 3> parts_of(LabelledBatch& batch) {
   return {&batch.images, &batch.labels, &batch.teacher_labels};
 }
@@ -24,7 +22,7 @@ torch::Tensor StepRecorder::operator()(const LabelledBatch& batch) {
     kept_ = batch;
     called_ = 0;
   }
-  if (called_ < kCalledFirst) {
+  if (called_ < called_first_) {
     ++called_;
     return step_(batch);
   }

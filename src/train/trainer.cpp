@@ -228,13 +228,13 @@ StepReport Trainer::train_step() {
   if (is_left_out(report, buffers)) return report;
   if (options_.clip_gradients > 0) optimizer_->clip_gradients(*report.gradient_norm, options_.clip_gradients);
   optimizer_->step(report.learning_rate);
+  ranks_->average(statistics_);
   finish_step();
   return report;
 }
 
 /// What follows the new weights.
 void Trainer::finish_step() {
-  ranks_->average(statistics_);
   if (average_) average_->update();
   ++state_.step;
 }

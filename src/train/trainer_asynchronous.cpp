@@ -21,16 +21,33 @@ void Trainer::start_asynchronous() {
   if (!options_.drop_block.empty()) model_->drop_block_state().keep = torch::ones({}, torch::device(device));
   if (device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
   StepRecorder::Record record;
-  if (device.is_cuda()) {
-    record = [device](const std::function<void()>& work) { return cuda_runtime()->record(device, work, 0); };
-  }
-  recorder_ = std::make_unique<StepRecorder>([this](const LabelledBatch& batch) { return whole_step(batch); }, record);
+  if (device.is_cuda()) record = [this](const std::function<void()>& work) { return recorded(work); };
+  constexpr int kCalled = 3, kCalledOfSeveral = 11;  // c10d's Reducer takes times in its first ten, which it must not
+  recorder_ = std::make_unique<StepRecorder>([this](const LabelledBatch& batch) { return whole_step(batch); }, record,
+                                             ranks_->is_shared() ? kCalledOfSeveral : kCalled);
 }
 
-/// A step of one pass of one process, in which nothing is read.
+/// By all processes, or by none: one that calls what the others replay is as right, but slows all down.
+std::unique_ptr<RecordedWork> Trainer::recorded(const std::function<void()>& work) {
+  std::unique_ptr<RecordedWork> recorded;
+  std::string why_not = "another process could not do it";
+  try {
+    recorded = cuda_runtime()->record(options_.device, work, 0);
+  } catch (const std::exception& error) {
+    why_not = error.what();
+  }
+  std::array failures{recorded ? 0.0 : 1.0};
+  ranks_->sum(failures);
+  if (failures[0] == 0) return recorded;
+  recorded.reset();
+  if (ranks_->is_shared()) share_gradients();  // the one that was broken off left them half reduced
+  throw RunError("", why_not);
+}
+
+/// A step of one pass, in which nothing is read.
 bool Trainer::can_be_recorded() const {
   return options_.accumulate == 1 && options_.sam_rho == 0 && options_.optimizer_type != OptimizerType::kLamb &&
-         !options_.sync_bn && !ranks_->is_shared();
+         !options_.sync_bn && !ranks_->waits_for_cpu();
 }
 
 /// Its random numbers are those of the step, whatever was drawn before.
@@ -54,7 +71,9 @@ torch::Tensor Trainer::optimize() {
 torch::Tensor Trainer::whole_step(const LabelledBatch& batch) {
   optimizer_->zero_grad();  // of a recording that failed
   const torch::Tensor figures = pass(batch, /*synchronise=*/true);
-  return torch::cat({figures, optimize()});
+  const torch::Tensor all = torch::cat({figures, optimize()});
+  ranks_->average(statistics_);
+  return all;
 }
 
 StepReport Trainer::asynchronous_step() {
@@ -67,7 +86,11 @@ StepReport Trainer::asynchronous_step() {
     figures = figures.defined() ? figures + of_pass : of_pass;
   }
   const Timed timed(step_times_.optimizer, "optimizer");
-  figures_ = can_be_recorded() ? figures : torch::cat({figures, optimize()});
+  if (!can_be_recorded()) {
+    figures = torch::cat({figures, optimize()});
+    ranks_->average(statistics_);
+  }
+  figures_ = figures;
   const torch::Tensor loss = figures_[0] / static_cast<double>(options_.accumulate);
   unread_loss_ = unread_loss_.defined() ? unread_loss_ + loss : loss;
   ++unread_;

@@ -94,9 +94,6 @@ void Trainer::share_start() {
     state_ = state_from_text(text, "rank 0", average_.get());
     card_.training = state_.record;
   }
-  std::vector<torch::Tensor> trained;
-  for (const TrainedParameter& parameter : parameters_to_train()) trained.push_back(parameter.tensor);
-  ranks_->share_gradients(trained);
   model_->train();
   if (options_.sync_bn) {
     const std::shared_ptr<Communicator> ranks = ranks_;
@@ -107,6 +104,13 @@ void Trainer::share_start() {
       if (bn && bn->is_training()) statistics_.insert(statistics_.end(), {bn->running_mean, bn->running_var});
     }
   }
+  share_gradients();
+}
+
+void Trainer::share_gradients() {
+  std::vector<torch::Tensor> trained;
+  for (const TrainedParameter& parameter : parameters_to_train()) trained.push_back(parameter.tensor);
+  ranks_->share_gradients(trained);
   settle_buckets();
 }
 

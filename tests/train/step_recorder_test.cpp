@@ -59,6 +59,17 @@ TEST(StepRecorder, ReplaysFromTheFourthStepOfASizeOnWithTheStepsOwnBatch) {
   EXPECT_EQ(recordings, 2);
 }
 
+TEST(StepRecorder, CallsAsManyStepsFirstAsItIsTold) {
+  Counted step;
+  int replays = 0;
+  StepRecorder recorder([&](const LabelledBatch& batch) { return step(batch); },
+                        [&](const std::function<void()>& work) { return std::make_unique<Noted>(work, replays); }, 11);
+  for (int i = 0; i < 13; ++i) {
+    recorder(batch_of(1));
+    EXPECT_EQ(recorder.has_recorded(), i >= 11) << i;
+  }
+}
+
 TEST(StepRecorder, GoesOnWhereStepsCannotBeRecorded) {
   Counted step;
   int attempts = 0;

@@ -337,6 +337,38 @@ TEST_F(Together, RefusesRanksOfOtherDataAndOptions) {
   EXPECT_THAT(errors, testing::Each(testing::HasSubstr("rank 1: has other options or data than rank 0: seed = 2")));
 }
 
+/// Those of a GPU: exchanges of gradients and statistics are part of the step that is recorded there.
+TEST_F(Together, StepsThatWaitForNothingAreThoseThatWait) {
+  TrainOptions all = small("resnet50+w8");
+  all.zero_gamma = true;
+  all.schedule.base = 0.002;
+  all.max_steps = 4;
+  const Outcome waiting = train(all, 2);
+  all.asynchronous = true;
+  const Outcome later = train(all, 2);
+  EXPECT_LT(difference(waiting.weights, later.weights), 1e-4) << "rates are f32 there";
+}
+
+TEST_F(Together, GradientsAreSharedAnewAfterAPassThatWasBrokenOff) {
+  in_ranks(2, [](const Ranks& place) {
+    const std::unique_ptr<Communicator> ranks = connect(place, {.to_answer = std::chrono::seconds(2)});
+    const torch::Tensor first = torch::ones({3}).requires_grad_(), second = torch::ones({3}).requires_grad_();
+    ranks->share_gradients({first, second});
+    const double mine = 1 + place.rank;
+    ranks->backward((first * mine + second).sum(), /*synchronise=*/true);
+    const torch::Tensor thrown = (first * mine + second).sum();
+    thrown.register_hook(
+        [](const torch::Tensor&) -> torch::Tensor { throw std::runtime_error("as a recording does"); });
+    EXPECT_ANY_THROW(ranks->backward(thrown, /*synchronise=*/true));
+    ranks->share_gradients({first, second});
+    first.mutable_grad().reset();
+    second.mutable_grad().reset();
+    ranks->backward((first * mine + second).sum(), /*synchronise=*/true);
+    EXPECT_TRUE(first.grad().eq(1.5).all().item<bool>());
+    EXPECT_TRUE(second.grad().eq(1).all().item<bool>());
+  });
+}
+
 TEST_F(Together, RefusesBatchesThatMixupCannotShare) {
   in_ranks(2, [&](const Ranks& place) {
     TrainOptions all = small("resnet50+w8");

@@ -34,9 +34,11 @@ class Communicator : public Exchange {
   /// Tensors of this device can be exchanged from here on: by NCCL where each rank has a device of its own, otherwise
   /// by Gloo, which goes through the CPU's memory. Tensors of the CPU always can.
   virtual void compute_on(torch::Device) {}
+  /// Whether exchanges of that device's tensors wait for the CPU, so that they cannot be part of a CUDA graph.
+  virtual bool waits_for_cpu() const { return false; }
 
   /// Of these parameters, which are the same on all ranks, backward() averages the gradients. Each must get a gradient
-  /// with every backward pass. Called once.
+  /// with every backward pass. Called again, it begins anew: after a pass that was broken off.
   /// @throws UsageError naming the rank whose parameters have other sizes
   virtual void share_gradients(const std::vector<torch::Tensor>&) {}
   /// @param synchronise average what has been accumulated over the ranks: for the last backward pass of a step.

@@ -114,6 +114,7 @@ class Trainer {
   void resume();
   void require_same_start() const;
   void share_start();
+  void share_gradients();
   void settle_buckets();
   void share_figures(StepReport& report);
   void share_broken();
@@ -137,6 +138,7 @@ class Trainer {
   void finish_step();
   void start_asynchronous();
   bool can_be_recorded() const;
+  std::unique_ptr<RecordedWork> recorded(const std::function<void()>& work);
   StepReport asynchronous_step();
   torch::Tensor whole_step(const LabelledBatch& batch);
   torch::Tensor optimize();
