@@ -14,6 +14,7 @@ namespace assemble {
 namespace {
 
 constexpr const char* kFormat = "assemble checkpoint 1";
+constexpr std::string_view kAnyFormat = "assemble checkpoint ";
 
 void add_prefixed(NamedTensors& all, const std::string& prefix, const NamedTensors& tensors) {
   for (const auto& [name, tensor] : tensors) all.emplace_back(prefix + name, tensor);
@@ -124,7 +125,14 @@ TrainingState load_checkpoint(const fs::path& path, ClassifierImpl& model, Optim
                               WeightAverage* average) {
   const SafetensorsFile file(path);
   const auto& metadata = file.metadata();
-  if (!metadata.contains("format") || metadata.at("format") != kFormat || !metadata.contains("arch")) {
+  const auto format = metadata.find("format");
+  if (format != metadata.end() && format->second != kFormat && format->second.starts_with(kAnyFormat)) {
+    throw InputError(
+        path.string(),
+        concat("was written by a later version: it is '", format->second, "', this one reads '", kFormat, "'"),
+        "resume with the version that the run began with");
+  }
+  if (format == metadata.end() || format->second != kFormat || !metadata.contains("arch")) {
     throw InputError(path.string(), "is no checkpoint of a training run",
                      "name a model file with `pretrained` instead");
   }

@@ -73,6 +73,20 @@ TEST_F(CheckpointTest, AModelFileIsNoCheckpoint) {
   EXPECT_NE(message.find("is no checkpoint"), std::string::npos);
 }
 
+TEST_F(CheckpointTest, OneOfALaterVersionOrAnotherArchIsNamed) {
+  const Classifier model = network(1);
+  MomentumSgd optimizer = optimizer_of(model);
+  Checkpoint checkpoint = take_checkpoint(*model, optimizer, nullptr, {});
+  const auto message = [&] {
+    write_checkpoint(folder_ / "c", checkpoint);
+    return test::error_of<InputError>([&] { load_checkpoint(folder_ / "c", *model, optimizer, nullptr); });
+  };
+  checkpoint.metadata["arch"] = "mobilenet_v1";
+  EXPECT_NE(message().find("c: holds mobilenet_v1, the run trains " + model->arch().str()), std::string::npos);
+  checkpoint.metadata["format"] = "assemble checkpoint 2";
+  EXPECT_NE(message().find("c: was written by a later version: it is 'assemble checkpoint 2'"), std::string::npos);
+}
+
 TEST_F(CheckpointTest, ATruncatedCheckpointIsAnError) {
   const Classifier model = network(1);
   MomentumSgd optimizer = optimizer_of(model);

@@ -66,6 +66,26 @@ TEST(Communicator, SaysWhichRankDoesNotCome) {
               testing::HasSubstr("rank 0 of 3: ranks 1, 2 did not come within 1.0 s"));
 }
 
+TEST(Communicator, NamesAPortThatIsInUseAndAnAddressThatDoesNotAnswer) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const Ranks taken{.rank = 0, .world = 2, .port = ntohs(address.sin_port)};
+  const ConnectOptions soon{.to_start = std::chrono::seconds(2)};
+  EXPECT_THAT(test::error_of<RunError>([&] { connect(taken, soon); }),
+              testing::AllOf(testing::StartsWith(taken.where() + ": rank 0 of 2: "), testing::HasSubstr("EADDRINUSE"),
+                             testing::HasSubstr("(choose another MASTER_PORT, or end what listens there)")));
+  close(listener);
+  const Ranks nowhere{.rank = 1, .world = 2, .address = "no-such-machine.invalid"};
+  EXPECT_THAT(test::error_of<RunError>([&] { connect(nowhere, soon); }),
+              testing::AllOf(testing::StartsWith("no-such-machine.invalid:29500: rank 1 of 2: "),
+                             testing::HasSubstr("(start rank 0, and give every rank its address and port)")));
+}
+
 struct Course {
   std::map<std::string, torch::Tensor> gradients;  // of the first step
   std::vector<double> losses;

@@ -335,6 +335,25 @@ TEST_F(Together, RefusesRanksOfOtherDataAndOptions) {
         test::error_of<UsageError>([&] { Trainer(*train_, *validation_, all, {}, connect(place, {})); });
   });
   EXPECT_THAT(errors, testing::Each(testing::HasSubstr("rank 1: has other options or data than rank 0: seed = 2")));
+  const DatasetRange fewer(*train_, 0, train_->size() - 1);
+  in_ranks(2, [&](const Ranks& place) {
+    TrainOptions all = small("resnet50+w8");
+    all.batch_size = 4;
+    const Dataset& own = place.rank == 0 ? *train_ : static_cast<const Dataset&>(fewer);
+    errors[static_cast<size_t>(place.rank)] =
+        test::error_of<UsageError>([&] { Trainer(own, *validation_, all, {}, connect(place, {})); });
+  });
+  EXPECT_THAT(errors, testing::Each(testing::HasSubstr(concat("images = ", fewer.size(), ", there images = "))));
+}
+
+TEST_F(Together, RefusesBatchesThatTogetherAreMoreThanTheDataSet) {
+  in_ranks(3, [&](const Ranks& place) {
+    TrainOptions all = small("resnet50+w8");
+    all.batch_size = train_->size() / 2;
+    const std::shared_ptr<Communicator> ranks = connect(place, {});
+    EXPECT_THAT(test::error_of<UsageError>([&] { Trainer(*train_, *validation_, all, {}, ranks); }),
+                testing::HasSubstr(concat("reads ", 3 * all.batch_size, " images a pass of all processes")));
+  });
 }
 
 /// Those of a GPU: exchanges of gradients and statistics are part of the step that is recorded there.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "assemble/core/text.h"
+#include "assemble/core/thread_pool.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/models/tensor_file.h"
 #include "background_program.h"
@@ -144,6 +145,16 @@ TEST_F(ProcessesTest, OtherOptionsOfARankAreNamed) {
     EXPECT_EQ(result.exit_code, 2) << result.standard_error;
     EXPECT_THAT(result.standard_error, HasSubstr("--batch-size: is 4 for rank 1, and 8 for rank 0"));
   }
+}
+
+TEST_F(ProcessesTest, MoreProcessesThanCoresAreWarnedOf) {
+  const int processes = available_cores() + 1;
+  std::vector<std::string> words = arguments("many", 8, {"--processes", std::to_string(processes)});
+  words[2] = path("no data");
+  const CommandResult result = run_command(words);
+  EXPECT_EQ(result.exit_code, 3) << result.standard_error;
+  EXPECT_THAT(result.standard_error,
+              HasSubstr(concat("--processes ", processes, " are more than the ", available_cores(), " cores here")));
 }
 
 TEST_F(ProcessesTest, AnAddressThatDoesNotAnswerIsNamed) {
