@@ -2,11 +2,13 @@
 #include "assemble/core/ranks.h"
 
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <vector>
 
 #include "assemble/core/error.h"
+#include "assemble/core/text.h"
 
 namespace assemble {
 namespace {
@@ -33,36 +35,54 @@ std::optional<int> number(const std::vector<const char*>& names, int least, int 
   return std::nullopt;
 }
 
+/// Of SLURM_STEP_TASKS_PER_NODE, which is "4(x2),1" for nodes of 4, 4 and 1 tasks.
+std::optional<int> tasks_on_this_node() {
+  const std::optional<std::string> counts = variable("SLURM_STEP_TASKS_PER_NODE");
+  if (!counts) return std::nullopt;
+  int node = number({"SLURM_NODEID"}, 0, kMostProcesses).value_or(0);
+  for (const std::string& part : split(*counts, ',')) {
+    int tasks = 0, nodes = 1;
+    if (std::sscanf(part.c_str(), "%d(x%d)", &tasks, &nodes) < 1 || tasks < 1) return std::nullopt;
+    if (node < nodes) return tasks;
+    node -= nodes;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Ranks Ranks::from_environment() {
   Ranks ranks;
   const std::optional<std::string> address = variable("MASTER_ADDR");
-  // Inside an allocation srun's variables are there for single programs too.
-  const auto counted = [&](const char* usual, const char* of_slurm, const char* of_mpi, int least) {
+  // A batch script of Slurm is a task itself: the variables of a step are those of srun's. What mpirun starts by srun
+  // has those of the step that starts it.
+  const auto counted = [&](const char* usual, const char* of_mpi, const char* of_slurm, int least) {
     std::vector<const char*> names{usual};
-    if (address) names.insert(names.end(), {of_slurm, of_mpi});
+    if (address) names.insert(names.end(), {of_mpi, of_slurm});
     return number(names, least, kMostProcesses);
   };
-  ranks.world = counted("WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", 1).value_or(1);
+  ranks.world = counted("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", 1).value_or(1);
   if (ranks.world == 1) return {};
   if (!address) {
     throw UsageError("MASTER_ADDR", concat("is not set, for ", ranks.world, " processes"),
                      "set it to the machine of rank 0, as torchrun does");
   }
-  const std::optional<int> rank = counted("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", 0);
+  const std::optional<int> rank = counted("RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID", 0);
   if (!rank) throw UsageError("RANK", concat("is not set, for ", ranks.world, " processes"), "give each its own");
   ranks.rank = *rank;
   ranks.address = *address;
   ranks.port = static_cast<uint16_t>(number({"MASTER_PORT"}, 1, kMostPorts).value_or(ranks.port));
-  ranks.local_rank = counted("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", 0).value_or(0);
-  ranks.local_world = counted("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE", "OMPI_COMM_WORLD_LOCAL_SIZE", 1).value_or(1);
+  ranks.local_rank = counted("LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", 0).value_or(0);
+  ranks.local_world = number({"LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"}, 1, kMostProcesses)
+                          .value_or(tasks_on_this_node().value_or(1));
   ranks.read_launcher();
   ranks.check();
   return ranks;
 }
 
 void Ranks::read_launcher() {
+  local_rank = number({"LOCAL_RANK"}, 0, kMostProcesses).value_or(local_rank);
+  local_world = number({"LOCAL_WORLD_SIZE"}, 1, kMostProcesses).value_or(local_world);
   launcher_listens = variable("TORCHELASTIC_USE_AGENT_STORE") == "True";
   attempt = number({"TORCHELASTIC_RESTART_COUNT"}, 0, kMostProcesses).value_or(0);
 }

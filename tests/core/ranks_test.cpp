@@ -25,7 +25,9 @@ class RanksTest : public testing::Test {
   static void clear() {
     for (const char* name :
          {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "SLURM_PROCID",
-          "SLURM_NTASKS", "SLURM_LOCALID", "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RESTART_COUNT"}) {
+          "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE", "SLURM_NODEID",
+          "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE",
+          "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RESTART_COUNT"}) {
       unsetenv(name);
     }
   }
@@ -35,6 +37,10 @@ TEST_F(RanksTest, AProcessWithoutALauncherIsAlone) {
   EXPECT_EQ(Ranks::from_environment().world, 1);
   // Inside an allocation of Slurm a single program is one process.
   set("SLURM_NTASKS", "8");
+  set("SLURM_PROCID", "0");
+  EXPECT_EQ(Ranks::from_environment().world, 1);
+  // Also in a batch script that has set the address for the steps which it starts.
+  set("MASTER_ADDR", "node1");
   EXPECT_EQ(Ranks::from_environment().world, 1);
 }
 
@@ -57,11 +63,33 @@ TEST_F(RanksTest, ReadsWhatTorchrunSets) {
 }
 
 TEST_F(RanksTest, ReadsWhatSrunSetsWhereTheAddressIsKnown) {
-  set("SLURM_NTASKS", "2");
-  set("SLURM_PROCID", "1");
+  set("SLURM_STEP_NUM_TASKS", "5");
+  set("SLURM_PROCID", "4");
   set("SLURM_LOCALID", "0");
+  set("SLURM_NODEID", "2");
+  set("SLURM_STEP_TASKS_PER_NODE", "2(x2),1");
+  EXPECT_EQ(Ranks::from_environment().world, 1);
   set("MASTER_ADDR", "node1");
-  EXPECT_EQ(Ranks::from_environment().name(), "rank 1 of 2");
+  EXPECT_EQ(Ranks::from_environment().name(), "rank 4 of 5");
+  EXPECT_EQ(Ranks::from_environment().local_world, 1);
+  set("SLURM_NODEID", "1");
+  EXPECT_EQ(Ranks::from_environment().local_world, 2);
+}
+
+TEST_F(RanksTest, MpirunsPlacesStandBeforeThoseOfTheStepThatStartsIt) {
+  set("MASTER_ADDR", "node1");
+  set("SLURM_STEP_NUM_TASKS", "2");
+  set("SLURM_PROCID", "1");
+  set("SLURM_STEP_TASKS_PER_NODE", "1(x2)");
+  set("SLURM_NODEID", "1");
+  set("OMPI_COMM_WORLD_SIZE", "8");
+  set("OMPI_COMM_WORLD_RANK", "6");
+  set("OMPI_COMM_WORLD_LOCAL_RANK", "2");
+  set("OMPI_COMM_WORLD_LOCAL_SIZE", "4");
+  const Ranks ranks = Ranks::from_environment();
+  EXPECT_EQ(ranks.name(), "rank 6 of 8");
+  EXPECT_EQ(ranks.local_rank, 2);
+  EXPECT_EQ(ranks.local_world, 4);
 }
 
 TEST_F(RanksTest, NamesTheVariableThatIsWrong) {

@@ -19,11 +19,12 @@ struct Ranks {
   int attempt = 0;      ///< times that the launcher has started the job again
 
   /// Of the environment that launchers leave: RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT
-  /// and TORCHELASTIC_* (torchrun, Kubeflow's PyTorchJob). Where MASTER_ADDR is set, srun's SLURM_PROCID, SLURM_NTASKS,
-  /// SLURM_LOCALID and Open MPI's OMPI_COMM_WORLD_* stand in for the first three. Without any: a single process.
+  /// and TORCHELASTIC_* (torchrun, Kubeflow's PyTorchJob). Where MASTER_ADDR is set, Open MPI's OMPI_COMM_WORLD_* or,
+  /// of a step of srun, SLURM_PROCID, SLURM_LOCALID and SLURM_STEP_* stand in for the first four. Without any: a single
+  /// process.
   /// @throws UsageError for a variable that holds no number in its range, and for MASTER_ADDR missing
   static Ranks from_environment();
-  /// Takes `launcher_listens` and `attempt` from the environment, for a place that was given otherwise.
+  /// Takes all but the first four members from the environment, for a place that was given otherwise.
   void read_launcher();
 
   /// "ADDRESS:PORT"
