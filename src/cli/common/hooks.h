@@ -18,6 +18,8 @@ namespace assemble::cli {
 struct Hooks {
   /// Waits for the other processes of a job, and joins them. A rank that is lost later ends this process.
   std::function<std::unique_ptr<Exchange>(const Ranks& place)> connect = {};
+  /// Of the devices that a name without a number may mean, the one of this process among those on its machine.
+  std::function<std::string(const std::string& device, int local_rank)> own_device = {};
   /// Memory for batches that go to a device of LibTorch.
   std::function<std::pmr::memory_resource*(const std::string& device)> batch_memory = {};
   /// The memory for batches of a network that is run so.

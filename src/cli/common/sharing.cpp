@@ -44,6 +44,16 @@ int SharingOptions::threads(int given) const {
   return given == 0 && processes > 1 ? std::max(available_cores() / processes, 1) : given;
 }
 
+void SharingOptions::share_machine(const Hooks& hooks, InferenceOptions& inference, int& loader_threads) const {
+  const Ranks here = place();
+  if (here.local_world == 1) return;
+  loader_threads = threads(loader_threads);
+  inference.threads = threads(inference.threads);
+  if (hooks.own_device && inference.kind() == EngineKind::kTorch) {
+    inference.device = hooks.own_device(inference.device, here.local_rank);
+  }
+}
+
 void SharingOptions::run(const Hooks& hooks, const std::function<void(Exchange& ranks)>& work) const {
   const Ranks here = place();
   if (here.world == 1) {

@@ -29,6 +29,8 @@ class SharingOptions {
   void run(const Hooks& hooks, const std::function<void(Exchange& ranks)>& work) const;
   /// The cores, shared by the processes on this machine, where 0 stands for all.
   int threads(int given) const;
+  /// Leaves the other processes on this machine their share of its cores and devices.
+  void share_machine(const Hooks& hooks, InferenceOptions& inference, int& loader_threads) const;
 
  private:
   Ranks given_;

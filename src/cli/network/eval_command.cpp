@@ -81,8 +81,7 @@ class EvalCommand : public Subcommand {
     LoaderOptions& loader = options_.loader;
     loader.rank = ranks.rank();
     loader.world = ranks.world();
-    loader.threads = sharing_.threads(loader.threads);
-    options_.inference.threads = sharing_.threads(options_.inference.threads);
+    sharing_.share_machine(hooks_, options_.inference, loader.threads);
     const auto dataset = options_.open(/*several=*/true);
     const PairedModels models = load_paired(options_, models_, *dataset);
     require_same(ranks, {{"images", std::to_string(dataset->size())},

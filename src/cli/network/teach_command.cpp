@@ -24,8 +24,7 @@ namespace {
 class TeachCommand : public Subcommand {
  public:
   explicit TeachCommand(const Hooks& hooks)
-      : Subcommand("teach", "Store a model's logits with a data set, to distil from"),
-        load_on_torch_(hooks.load_teacher) {}
+      : Subcommand("teach", "Store a model's logits with a data set, to distil from"), hooks_(hooks) {}
 
   std::string purpose() const override {
     return "Writes a copy of a data set, as TFRecords, that also holds what a teacher says of each image. `assemble "
@@ -65,6 +64,7 @@ class TeachCommand : public Subcommand {
       throw UsageError("--model", "or --logits is needed, and not both of them");
     }
     options_.ranks = sharing_.place();
+    sharing_.share_machine(hooks_, inference_, options_.loader_threads);
     if (options_.ranks.world > 1 && !logits_file_.empty()) {
       throw UsageError("--world", "is for teachers that compute: logits of a file are copied by one process");
     }
@@ -111,9 +111,9 @@ class TeachCommand : public Subcommand {
  private:
   Network load_teacher() {
     const bool on_torch = inference_.kind() == EngineKind::kTorch;
-    if (on_torch && !load_on_torch_) throw NeedsTorch("--engine torch");
+    if (on_torch && !hooks_.load_teacher) throw NeedsTorch("--engine torch");
     const LoadedModel loaded =
-        on_torch ? load_on_torch_(inference_) : load_for_inference(inference_, options_.batch_size);
+        on_torch ? hooks_.load_teacher(inference_) : load_for_inference(inference_, options_.batch_size);
     card_ = loaded.card;
     return loaded.network;
   }
@@ -161,7 +161,7 @@ class TeachCommand : public Subcommand {
                       std::to_string(report.kept_shards)});
   }
 
-  std::function<LoadedModel(const InferenceOptions&)> load_on_torch_;
+  Hooks hooks_;
   InferenceOptions inference_;
   std::string logits_file_;
   std::string data_;

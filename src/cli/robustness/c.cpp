@@ -91,7 +91,7 @@ class CorruptionMeasure : public Subcommand {
     if (!out_.empty()) check_output_folder("--out", out_, {data_, clean_});
     source_.options.corruptions = corruptions_.chosen();
     for (const int severity : source_.options.severities) check_severity(severity);
-    network_.share_cores();
+    network_.sharing.share_machine(hooks_, network_.inference, network_.loader.threads);
     networks_ = load_networks(network_);
     open_source();
     const std::vector<std::string> missing = missing_parts(source_);

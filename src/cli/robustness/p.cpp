@@ -74,7 +74,7 @@ class PerturbationMeasure : public Subcommand {
     if (!ranks.is_first()) out_.clear();  // the folder is rank 0's
     if (!out_.empty()) check_output_folder("--out", out_, {data_});
     for (const std::string& kind : options_.kinds) check_perturbation(kind);
-    network_.share_cores();
+    network_.sharing.share_machine(hooks_, network_.inference, network_.loader.threads);
     networks_ = load_networks(network_);
     if (options_.kinds.empty()) throw UsageError("robustness p", "nothing to do: no kinds");
     if (!reading_.as && read_as_corrupted(data_) == Reading::kStored) {

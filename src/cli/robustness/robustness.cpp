@@ -42,11 +42,6 @@ void NetworkOptions::declare(CLI::App& app) {
   sharing.declare(app, "Processes that share the measuring, each a part of the images");
 }
 
-void NetworkOptions::share_cores() {
-  loader.threads = sharing.threads(loader.threads);
-  inference.threads = sharing.threads(inference.threads);
-}
-
 std::vector<EnsembleOptions> NetworkOptions::measured() const {
   std::vector<EnsembleOptions> measured;
   if (!models.models.empty()) measured.push_back(models);

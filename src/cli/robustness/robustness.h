@@ -29,8 +29,6 @@ struct NetworkOptions {
   SharingOptions sharing;
 
   void declare(CLI::App& app);
-  /// Leaves the other processes on this machine their share of the cores.
-  void share_cores();
   /// What is measured: the models of --model as one, then each of the others.
   /// @throws UsageError when there are none
   std::vector<EnsembleOptions> measured() const;

@@ -41,7 +41,7 @@ class ShiftMeasure : public Subcommand {
 
  private:
   void measure_all(Exchange& ranks) {
-    network_.share_cores();
+    network_.sharing.share_machine(hooks_, network_.inference, network_.loader.threads);
     const std::vector<LoadedNetwork> networks = load_networks(network_);
     const auto dataset = open_dataset(data_, split_, rule_of(network_.pairing), network_.files);
     for (const LoadedNetwork& network : networks) network.check_classes(*dataset);

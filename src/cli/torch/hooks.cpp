@@ -3,6 +3,7 @@
 #include "assemble/models/model_file.h"
 #include "assemble/models/teacher.h"
 #include "assemble/nn/autocast.h"
+#include "assemble/nn/cuda_runtime.h"
 #include "assemble/train/batch_memory.h"
 #include "common/config.h"
 #include "common/interrupt.h"
@@ -27,6 +28,13 @@ std::unique_ptr<Exchange> join_others(const Ranks& place) {
   return connect(place, {.to_meet = kLongestWait, .hint = hint, .on_lost = end_when_lost(place, hint)});
 }
 
+std::string own_device(const std::string& name, int local_rank) {
+  torch::Device device = parse_device(name);
+  if (!device.is_cuda() || name.find(':') != std::string::npos) return name;
+  device.set_index(static_cast<c10::DeviceIndex>(local_rank % cuda_runtime()->devices()));
+  return device.str();
+}
+
 void check_training(const fs::path& recipe) {
   CLI::App app;
   app.option_defaults()->always_capture_default();
@@ -40,6 +48,7 @@ void check_training(const fs::path& recipe) {
 
 Hooks torch_hooks() {
   return {.connect = join_others,
+          .own_device = own_device,
           .batch_memory = [](const std::string& device) { return batch_memory(parse_device(device)); },
           .load_teacher = load_teacher,
           .held_out_logits =
