@@ -53,7 +53,7 @@ class GradientExchange {
     options.isServer = true;
     options.waitWorkers = false;
     const Store store = c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
-    group_ = make_gloo_group(store, 0, 1, "127.0.0.1", std::chrono::minutes(1));
+    group_ = make_gloo_group(store, Ranks(), std::chrono::minutes(1));
     if (device.is_cuda()) use_device(group_, store, DeviceLink::kNccl, cuda_runtime());
     reducer_ = make_reducer(parameters, group_);
   }

@@ -50,13 +50,16 @@ std::string own_address_towards(const std::string& address) {
   return own;
 }
 
-std::shared_ptr<gloo::transport::Device> gloo_device(const std::string& address) {
+bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
+
+std::shared_ptr<gloo::transport::Device> gloo_device(const Ranks& ranks) {
   if (const char* interface = std::getenv("GLOO_SOCKET_IFNAME")) {
     return c10d::ProcessGroupGloo::createDeviceForInterface(interface);
   }
-  const std::string own = own_address_towards(address);
-  return own.empty() ? c10d::ProcessGroupGloo::createDefaultDevice()
-                     : c10d::ProcessGroupGloo::createDeviceForHostname(own);
+  const std::string own = own_address_towards(ranks.address);
+  const bool others_elsewhere = ranks.rank == 0 && ranks.world > ranks.local_world;
+  return own.empty() || (is_loopback(own) && others_elsewhere) ? c10d::ProcessGroupGloo::createDefaultDevice()
+                                                               : c10d::ProcessGroupGloo::createDeviceForHostname(own);
 }
 
 /// Has a stream of its own be the current one, of a CUDA device, until the end of a scope.
@@ -91,13 +94,12 @@ std::unique_ptr<Reducer> construct_reducer(int64_t bucket, const Given&... given
 
 }  // namespace
 
-ProcessGroup make_gloo_group(const Store& store, int rank, int world, const std::string& address,
-                             std::chrono::milliseconds timeout) {
+ProcessGroup make_gloo_group(const Store& store, const Ranks& ranks, std::chrono::milliseconds timeout) {
   const auto options = c10d::ProcessGroupGloo::Options::create(timeout);
-  options->devices = {gloo_device(address)};
-  const auto group = c10::make_intrusive<c10d::ProcessGroup>(store, rank, world);
+  options->devices = {gloo_device(ranks)};
+  const auto group = c10::make_intrusive<c10d::ProcessGroup>(store, ranks.rank, ranks.world);
   group->setBackend(torch::kCPU, c10d::ProcessGroup::GLOO,
-                    c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, world, options));
+                    c10::make_intrusive<c10d::ProcessGroupGloo>(store, ranks.rank, ranks.world, options));
   group->setDefaultBackend(c10d::ProcessGroup::GLOO);
   return group;
 }

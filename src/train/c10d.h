@@ -10,6 +10,7 @@
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 #include <vector>
 
+#include "assemble/core/ranks.h"
 #include "assemble/nn/cuda_runtime.h"
 
 namespace assemble {
@@ -18,11 +19,11 @@ using ProcessGroup = c10::intrusive_ptr<c10d::ProcessGroup>;
 using Store = c10::intrusive_ptr<c10d::Store>;
 
 /// Gloo between processes that have all reached the store.
-/// @param address of rank 0's machine: connections are made over the network that leads there, unless
-///        GLOO_SOCKET_IFNAME names another
+/// Connections are made over the network that leads to rank 0's machine, unless GLOO_SOCKET_IFNAME names another. Where
+/// rank 0 knows itself as localhost alone, as some launchers have it, and processes may run elsewhere, it takes the
+/// address of its host's name.
 /// @param timeout of every exchange
-ProcessGroup make_gloo_group(const Store& store, int rank, int world, const std::string& address,
-                             std::chrono::milliseconds timeout);
+ProcessGroup make_gloo_group(const Store& store, const Ranks& ranks, std::chrono::milliseconds timeout);
 
 enum class DeviceLink { kGloo, kNccl };
 

@@ -33,7 +33,7 @@ class GroupCommunicator : public Communicator {
         hint_(options.hint),
         store_(open_store(ranks, options.to_start)),
         watch_(std::make_unique<RankWatch>(ranks, *store_, options.to_start, options.to_answer, options.on_lost)) {
-    guarded([&] { group_ = make_gloo_group(store_, ranks.rank, ranks.world, ranks.address, options.to_meet); });
+    guarded([&] { group_ = make_gloo_group(store_, ranks, options.to_meet); });
   }
 
   ~GroupCommunicator() override {
