@@ -62,7 +62,7 @@ inline std::vector<Words> calls_of_assemble(const std::string& text) {
   std::vector<Words> calls;
   for (const Words& command : simple_commands(text)) {
     auto name = std::ranges::find_if(command, [](const std::string& word) { return word.find('=') == word.npos; });
-    if (name != command.end() && (*name == "torchrun" || *name == "mpirun")) {
+    if (name != command.end() && (*name == "torchrun" || *name == "mpirun" || *name == "srun")) {
       name = std::find_if(name, command.end(), is_assemble);
     }
     if (name != command.end() && is_assemble(*name)) calls.emplace_back(name + 1, command.end());

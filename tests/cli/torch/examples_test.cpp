@@ -63,6 +63,16 @@ TEST(Examples, OfTheDocsParse) {
   EXPECT_GT(calls, 100);
 }
 
+TEST(Examples, OfTheKubernetesJobParses) {
+  std::string text = test::read_text(fs::path(ASSEMBLE_SOURCE_DIR) / "examples/pytorchjob.yaml");
+  const size_t begin = text.find("command: [") + std::string_view("command: [").size();
+  std::string command = text.substr(begin, text.find(']', begin) - begin);
+  std::erase(command, ',');
+  const std::vector<test::Words> calls = test::calls_of_assemble(command);
+  ASSERT_EQ(calls.size(), 1u) << command;
+  EXPECT_EQ(test::error_of_call(commands_of_torch(), calls[0]), "") << command;
+}
+
 TEST(Examples, AnOptionThatThereIsNotIsSeen) {
   const auto error = [](const std::string& line) {
     return test::error_of_call(commands_of_torch(), test::calls_of_assemble(line).at(0));
