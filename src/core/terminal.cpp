@@ -15,13 +15,13 @@
 namespace assemble {
 namespace {
 
-std::string_view variable(const char* name) {
+std::string_view environment_text(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
 
 std::optional<size_t> wished_columns() {
-  const std::string_view text = variable("COLUMNS");
+  const std::string_view text = environment_text("COLUMNS");
   size_t columns = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
   const bool is_number = error == std::errc() && end == text.data() + text.size() && columns > 0;
@@ -53,8 +53,8 @@ Terminal terminal_of(int descriptor) {
   } else if (is_terminal && ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     terminal.columns = size.ws_col;
   }
-  terminal.redraws = is_terminal && variable("TERM") != "dumb";
-  terminal.colours = terminal.redraws && variable("NO_COLOR").empty();
+  terminal.redraws = is_terminal && environment_text("TERM") != "dumb";
+  terminal.colours = terminal.redraws && environment_text("NO_COLOR").empty();
   return terminal;
 }
 
