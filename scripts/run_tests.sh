@@ -14,12 +14,18 @@ filter=${1:-*}
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
 
 # Cases in which OpenVINO loads and unloads a library that leaks a few bytes, which no suppression can name any more.
+export kReports  # for start_scripts
 readonly kUnloading=Engines.CompiledModelsAreKept:Engines.OpenForeignNetworksOnOpenvinoAlone
 
-start_script() {
-  local status=0
-  "$1" >"$kReports/$(basename "$1").log" 2>&1 || status=$?
-  echo "$status" >"$kReports/$(basename "$1").status"
+# start_scripts NAMES: those of tests/*_test.sh, the next as soon as one has ended. They wait for processes that they have
+# killed and for packages that they fetch, so there are more of them than cores.
+start_scripts() {
+  # shellcheck disable=SC2016  # the inner shell's
+  printf '%s\n' "$@" | xargs -P "$(($(nproc) + 1))" -I{} bash -c '
+    SECONDS=0 status=0
+    "$1" >"$kReports/$(basename "$1").log" 2>&1 || status=$?
+    echo "took $SECONDS s" >>"$kReports/$(basename "$1").log"
+    echo "$status" >"$kReports/$(basename "$1").status"' _ {}
 }
 
 report_script() {
@@ -60,10 +66,13 @@ if $built; then
   wait "$beside"
   for name in $(programs_of release); do report_program "release-$name"; done
   if [ "$filter" = '*' ]; then
-    start_script tests/kill_test.sh &
-    beside=$!
-    for script in tests/*_test.sh; do [ "$script" = tests/kill_test.sh ] || start_script "$script"; done
-    wait "$beside"
+    # The longest come first.
+    first=(tests/kill_test.sh tests/pages_test.sh tests/wheel_test.sh tests/network_cut_test.sh)
+    rest=()
+    for script in tests/*_test.sh; do
+      case " ${first[*]} " in *" $script "*) ;; *) rest+=("$script") ;; esac
+    done
+    start_scripts "${first[@]}" "${rest[@]}"
     for script in tests/*_test.sh; do report_script "$script"; done
   fi
 fi

@@ -89,7 +89,10 @@ TEST(FusedBatchNorm, StepIsThatOfTheOperationsOneByOne) {
   for (const auto& shape : shapes) {
     for (const bool adds : {false, true}) {
       for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kRelu6}) {
-        const Inputs inputs = draw(shape, adds, torch::kFloat);
+        Inputs inputs = draw(shape, adds, torch::kFloat);
+        // Where a clamp begins, the last bit decides what passes.
+        const torch::Tensor sum = run_apart(inputs, Activation::kNone).output;
+        inputs.upstream = inputs.upstream * (sum.abs() > 1e-4) * ((sum - 6).abs() > 1e-4);
         expect_close(run_fused(inputs, activation), run_apart(inputs, activation), 2e-5,
                      "shape " + std::to_string(shape[1]) + ", adds " + std::to_string(adds) + ", activation " +
                          std::to_string(static_cast<int>(activation)));
