@@ -64,6 +64,20 @@ TEST(BuildRecords, KeepsEveryImageWithItsLabel) {
   }
 }
 
+TEST(BuildRecords, ASplitOfWhichNothingCanBeReadIsAnError) {
+  TemporaryFolder folder;
+  write_raw(folder / "raw");
+  for (const auto& file : fs::recursive_directory_iterator(folder / "raw/val")) {
+    if (file.is_regular_file()) write_file(file.path(), std::string_view("no image"));
+  }
+  const BuildOptions options{.train_shards = 1, .validation_shards = 2};
+  EXPECT_THAT(error_of<InputError>([&] { build_records("folder", folder / "raw", folder / "out", options); }),
+              HasSubstr("like all of the 4 images of the split validation, cannot be read"));
+  EXPECT_FALSE(fs::exists(folder / "out/dataset.json"));
+  write_raw(folder / "raw");
+  EXPECT_EQ(build_records("folder", folder / "raw", folder / "out", options).validation_images, 4);
+}
+
 TEST(BuildRecords, StoresTheOriginalsFields) {
   TemporaryFolder folder;
   write_raw(folder / "raw");

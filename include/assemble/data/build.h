@@ -82,7 +82,8 @@ struct BuildReport {
 /// JPEGs without changing a pixel.
 /// The result is the same for any number of threads. Shards appear whole or not at all: after a kill, the same call
 /// goes on with the missing ones.
-/// @throws InputError as the builder does, RunError when `output` cannot be written
+/// @throws InputError as the builder does, and where not one image of a split can be read; RunError when `output`
+/// cannot be written
 BuildReport build_records(const std::string& name, const fs::path& raw, const fs::path& output,
                           const BuildOptions& options);
 
