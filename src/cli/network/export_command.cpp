@@ -160,6 +160,10 @@ class ExportCommand : public Subcommand {
   std::vector<Batch> calibration_images() const {
     const auto all = open_unlabelled(calibration_, {.allow_missing_shards = evaluation_.files.allow_missing_shards});
     const int64_t wanted = calibration_images_ == 0 ? all->size() : std::min(calibration_images_, all->size());
+    if (wanted < std::min(all->size(), kFewestImages)) {
+      throw UsageError("--calibration-images", concat("is ", wanted, ", at least ", kFewestImages, " are needed"),
+                       "give some hundred, or 0 for all");
+    }
     if (wanted < kFewestImages) {
       throw InputError(calibration_, concat("holds ", all->size(), " images, at least ", kFewestImages, " are needed"),
                        "give a few hundred images like those that will be classified");
