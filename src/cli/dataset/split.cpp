@@ -30,9 +30,9 @@ class SplitCommand : public Subcommand {
   }
   std::vector<Example> examples() const override {
     return {{"A tenth validates, a tenth tests: a list to train with",
-             "assemble dataset split photos --validation 0.1 --test 0.1 --list split.csv"},
+             "assemble dataset split all-photos --validation 0.1 --test 0.1 --list split.csv"},
             {"Near duplicates stay in one split; a folder of links",
-             "assemble dataset split photos --together duplicates --out photos-split --method hard-link"}};
+             "assemble dataset split all-photos --together duplicates --out photos-split --method hard-link"}};
   }
 
   void declare(CLI::App& app) override {

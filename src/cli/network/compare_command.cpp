@@ -63,7 +63,8 @@ class CompareCommand : public Subcommand {
   }
   std::vector<Example> examples() const override {
     return {{"Compare two models, with a page of where they differ",
-             "assemble compare runs/a/best.safetensors runs/b/best.safetensors --data photos --report compared.html"}};
+             "assemble compare runs/photos/best.safetensors runs/own/best.safetensors --data photos --report "
+             "compared.html"}};
   }
 
   void declare(CLI::App& app) override {

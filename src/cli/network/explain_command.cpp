@@ -61,7 +61,7 @@ class ExplainCommand : public Subcommand {
   }
   std::vector<Example> examples() const override {
     return {{"For the class that each image is taken for: images and a page",
-             "assemble explain --model runs/photos/best.safetensors --out explained photo.jpg folder/"},
+             "assemble explain --model runs/photos/best.safetensors --out explained photo.jpg holiday/"},
             {"For one class", "assemble explain --model runs/photos/best.safetensors --class rose photo.jpg"}};
   }
 

@@ -52,7 +52,8 @@ class CorruptionMeasure : public Subcommand {
             {"The ten other corruptions of ImageNet-C-bar",
              "assemble robustness c --set c-bar --model runs/photos/best.safetensors --data photos"},
             {"Several models side by side, each for itself",
-             "assemble robustness c runs/a/best.safetensors runs/b/best.safetensors --data photos --out robust/both"}};
+             "assemble robustness c runs/photos/best.safetensors runs/own/best.safetensors --data photos --out "
+             "robust/both"}};
   }
 
   void declare(CLI::App& app) override {

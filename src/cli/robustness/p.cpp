@@ -46,7 +46,7 @@ class PerturbationMeasure : public Subcommand {
     return {{"Measure it",
              "assemble robustness p --model runs/photos/best.safetensors --data photos --out robust/photos-p"},
             {"Several models side by side",
-             "assemble robustness p runs/a/best.safetensors runs/b/best.safetensors --data photos"}};
+             "assemble robustness p runs/photos/best.safetensors runs/own/best.safetensors --data photos"}};
   }
 
   void declare(CLI::App& app) override {

@@ -22,7 +22,7 @@ class ShiftMeasure : public Subcommand {
   std::vector<Example> examples() const override {
     return {{"Measure it", "assemble robustness shift --model runs/photos/best.safetensors --data photos"},
             {"Several models side by side",
-             "assemble robustness shift runs/a/best.safetensors runs/b/best.safetensors --data photos"}};
+             "assemble robustness shift runs/photos/best.safetensors runs/own/best.safetensors --data photos"}};
   }
 
   void declare(CLI::App& app) override {

@@ -23,9 +23,10 @@ class SoupCommand : public Subcommand {
   }
   std::vector<Example> examples() const override {
     return {{"Average two models",
-             "assemble soup runs/a/best.safetensors runs/b/best.safetensors --data photos --out soup.safetensors"},
+             "assemble soup runs/seed-1/best.safetensors runs/seed-2/best.safetensors --data photos --out "
+             "soup.safetensors"},
             {"Only those that help",
-             "assemble soup runs/*/best.safetensors --data photos --out soup.safetensors --greedy"}};
+             "assemble soup runs/seed-*/best.safetensors --data photos --out soup.safetensors --greedy"}};
   }
 
   void declare(CLI::App& app) override {
