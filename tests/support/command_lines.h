@@ -56,7 +56,7 @@ inline std::vector<Words> simple_commands(const std::string& text) {
   return commands;
 }
 
-/// Of these the calls of `assemble`, also behind variables and behind a launcher: what follows its name.
+/// Of these the calls of `assemble`, also behind variables: what follows its name.
 inline std::vector<Words> calls_of_assemble(const std::string& text) {
   const auto is_assemble = [](const std::string& word) { return word == "assemble" || word.ends_with("/assemble"); };
   std::vector<Words> calls;
@@ -71,7 +71,7 @@ inline std::vector<Words> calls_of_assemble(const std::string& text) {
 }
 
 /// What is wrong with a call of a program with these commands; empty when nothing is. Nothing runs, and configurations
-/// are not read. A word "…" stands for more options.
+/// are not read.
 inline std::string error_of_call(const std::vector<std::unique_ptr<cli::Subcommand>>& commands, const Words& call) {
   if (call.empty() || call[0] == "--help" || call[0] == "--version") return "";
   const auto command = std::ranges::find_if(commands, [&](const auto& known) { return known->name() == call[0]; });
@@ -83,8 +83,8 @@ inline std::string error_of_call(const std::vector<std::unique_ptr<cli::Subcomma
   bool is_whole = true;
   for (size_t i = 1; i < call.size(); ++i) {
     const bool is_config = call[i - 1] == "--config" || (call[i - 1] == "--recipe" && call[i].ends_with(".toml"));
-    if (call[i] != "…") words.push_back(is_config ? empty : call[i]);
-    is_whole = is_whole && !is_config && call[i] != "…";
+    words.push_back(is_config ? empty : call[i]);
+    is_whole = is_whole && !is_config;
   }
   CLI::App app;
   cli::Output output;
