@@ -67,7 +67,10 @@ TEST(ImageFolder, RefusesFoldersWithoutClassesOrImages) {
   EXPECT_THAT(message(folder / "file"), HasSubstr("is a file, expected a folder"));
   touch(folder / "cat/1.jpg");
   make_directories(folder / "dog");
-  EXPECT_THAT(message(folder.path()), StartsWith((folder / "dog").string() + ": a class without images"));
+  EXPECT_THAT(message(folder.path()), StartsWith((folder / "dog").string() + ": a class without images (expected"));
+  touch(folder / "cat/2.txt");
+  touch(folder / "dog/1.mp4");
+  EXPECT_THAT(message(folder.path()), HasSubstr("dog: a class without images, but 1 .mp4 (expected"));
 }
 
 TEST(ImageFolder, OneImageInAClassIsAllowedWithAWarning) {

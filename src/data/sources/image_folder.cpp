@@ -56,7 +56,11 @@ ImageFolder::ImageFolder(const fs::path& directory, const std::vector<std::strin
     const fs::path folder = directory / found->second;
     folders.erase(found);  // models may have two classes of one name: the folder is the first's
     const std::vector<fs::path> images = lister.list(folder);
-    if (images.empty() && !may_be_empty) throw InputError(one_line(folder.string()), "a class without images", kLayout);
+    if (images.empty() && !may_be_empty) {
+      ImageLister alone;
+      alone.list(folder);
+      throw InputError(one_line(folder.string()), "a class without images" + but_others(alone), kLayout);
+    }
     if (images.size() == 1) single.push_back(class_names_[label]);
     for (const fs::path& image : images) {
       files_.push_back({image.lexically_relative(directory), static_cast<int32_t>(label)});
