@@ -34,6 +34,16 @@ class UnsplitFolderTest : public testing::Test {
   fs::path data_ = folder_ / "photos";  // 8 classes of 6 images
 };
 
+TEST_F(UnsplitFolderTest, OneClassIsAnError) {
+  for (const auto& folder : fs::directory_iterator(data_)) {
+    if (folder.path().filename() != "dotted disc") fs::remove_all(folder.path());
+  }
+  const CommandResult trained = train("run");
+  EXPECT_EQ(trained.exit_code, 3);
+  EXPECT_THAT(trained.standard_error, HasSubstr("photos: holds one class, 'dotted disc'"));
+  EXPECT_FALSE(fs::exists(in("run")));
+}
+
 TEST_F(UnsplitFolderTest, IsSplitAndTheSplitIsKept) {
   const CommandResult first = train("run", {"--max-steps", "2", "--validation-share", "0.2"});
   ASSERT_EQ(first.exit_code, 0) << first.standard_error;

@@ -87,6 +87,10 @@ const TrainJob::Splits& TrainJob::splits() const {
     if (!can_be_split(parts)) throw;
     splits_ = split_whole(parts);
   }
+  if (splits_.train->classes() == 1) {
+    throw InputError(one_line(data), concat("holds one class, '", splits_.train->class_names()[0], "'"),
+                     "a classifier tells classes apart: add a folder of what is not of this class");
+  }
   return splits_;
 }
 
