@@ -46,6 +46,7 @@ CUTS = (
 ADDED = {
     "train": "--threads 1 --batch-size 8 --warmup-epochs 0 --bn-momentum 0.8",
     "train(?=.* --recipe [A-Z])": "--arch resnet50+sk+w4 --accumulate 1 --epochs 1 --train-size 32 --eval-size 32",
+    "train(?=.* --(arch|recipe) )(?!.* --preprocessing)": "--train-size 64 --eval-size 64",
     "train(?=.* --arch)(?!.* --epochs)(?!.* --resume)": "--epochs 1",
     "train(?!.* --(epochs|minutes|config|recipe|arch|help))": "--minutes 0.03",
     "export(?=.* --int8)": "--calibration-images 16",
