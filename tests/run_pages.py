@@ -22,7 +22,7 @@ CUTS = (
     (r"(?<=--epochs )\d+(?= --fine-eval-ratio)", "8"),  # of which the last two are kept
     (r"(?<=--eval-every )\d+", "8"),
     (r"(?<=--epochs )\d+(?! --fine)\b", "1"),
-    (r"(?<=^epochs = )\d+", "1"),
+    (r"(?<=^epochs = )\d+", r"1\nwarmup-epochs = 0\nbatch-size = 8\nthreads = 1"),
     (r"--warmup-epochs \d+", "--warmup-epochs 0"),
     (r"(?<=--batch-size )\d+", "8"),
     (r"(?<=--accumulate )\d+", "1"),
@@ -50,7 +50,7 @@ ADDED = {
     "train(?=.* --arch)(?!.* --epochs)(?!.* --resume)": "--epochs 1",
     "train(?!.* --(epochs|minutes|config|recipe|arch|help))": "--minutes 0.03",
     "export(?=.* --int8)": "--calibration-images 16",
-    "ablate": "--corruptions official --seeds 0",
+    "ablate": "--seeds 0 --corruptions official",
     "demo": "--epochs 1 --train-per-class 4 --corrupted-images 4 --sequences 1 --width 8",
     "dataset draw": "--train-per-class 8 --validation-per-class 3 --side 64",
     "corrupt": "--resize 36 --crop 32",
