@@ -37,7 +37,7 @@ class TrainCommand : public Subcommand {
          "assemble train --data photos --out runs/own --arch resnet50+bl+sk+aa3+w16 --epochs 80"},
         {"Say what would be trained, and train nothing",
          "assemble train --data photos --out runs/photos --minutes 30 --dry-run"},
-        {"Train a row of the paper's tables", "assemble train --recipe E11 --data imagenet-records --out runs/E11"},
+        {"Train a row of the paper's tables", "assemble train --recipe E11 --data imagenet-with-logits --out runs/E11"},
         {"Go on with a run that was stopped", "assemble train --config runs/own/config.toml --out runs/own --resume"}};
   }
 
