@@ -119,7 +119,7 @@ FileContent identify_message(const Head& head) {
     return {FileKind::kOnnx, "an ONNX model", "convert the weights it was exported from"};
   }
   // A node: its name, then its operator.
-  const size_t node = head.size() > 3 && head[0] == 0x0a ? (head[1] < 0 ? 3 : 2) : head.size();
+  const size_t node = head.size() > 3 && head[0] == 0x0a ? ((head[1] & 0x80) != 0 ? 3 : 2) : head.size();
   if (node + 2 < head.size() && head[node] == 0x0a) {
     const size_t operation = node + 2 + static_cast<uint8_t>(head[node + 1]);
     if (operation + 2 < head.size() && head[operation] == 0x12 &&

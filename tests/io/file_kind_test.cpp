@@ -64,6 +64,7 @@ TEST_F(FileKindTest, FormatsOfOthers) {
   EXPECT_EQ(what("\x08\x01\x12\xff\x01"sv), "a SavedModel of TensorFlow");
   EXPECT_EQ(identify("\x08\x08\x12\x07pytorch"sv).kind, FileKind::kOnnx);
   EXPECT_EQ(what("\x0a\x12\x0a\x05input\x12\x0bPlaceholder"sv), "a frozen graph of TensorFlow");
+  EXPECT_EQ(what("\x0a\x92\x01\x0a\x05input\x12\x0bPlaceholder"sv), "a frozen graph of TensorFlow") << "a long node";
   EXPECT_EQ(what(""), "empty");
   EXPECT_EQ(identify("\1\2\3\4").kind, FileKind::kUnknown);
 }
