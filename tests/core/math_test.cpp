@@ -28,11 +28,12 @@ double units_off(Real value, long double exact) {
 }
 
 /// Numbers of every size between 2^low and 2^high, of both signs.
-std::vector<double> numbers(int low, int high, int count = 40000) {
+std::vector<double> numbers(int low, int high, int count = 20000) {
   Random random(1, RandomPurpose::kDraw, static_cast<uint32_t>(high), static_cast<uint64_t>(low + 2000));
   std::vector<double> result(static_cast<size_t>(count));
   for (double& value : result) {
-    value = std::ldexp(1 + random.uniform(), low + static_cast<int>(random.integer(static_cast<uint64_t>(high - low))));
+    const double mantissa = 1 + random.uniform();
+    value = std::ldexp(mantissa, low + static_cast<int>(random.integer(static_cast<uint64_t>(high - low))));
     if (random.bernoulli(0.5)) value = -value;
   }
   return result;
@@ -137,7 +138,7 @@ TEST(Math, HasTheBitsThatItHad) {
     values.push_back(math::pow(static_cast<float>(std::abs(x)), 0.3f));
   }
   const auto* bytes = reinterpret_cast<const uint8_t*>(values.data());
-  EXPECT_EQ(content_hash(std::span(bytes, values.size() * sizeof(double))), "dbbc4fc7360381a3cf91391fb5b7c1de");
+  EXPECT_EQ(content_hash(std::span(bytes, values.size() * sizeof(double))), "8da08f2a9127623d4c308a6821e3f7bd");
 }
 
 }  // namespace

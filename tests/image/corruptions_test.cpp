@@ -154,6 +154,40 @@ TEST(Corruptions, FrostIsAWeightedSum) {
   EXPECT_EQ(large.pixels.back(), 255);
 }
 
+/// Cubic convolution with a = -0.75 at a pixel, borders repeated.
+double cubic_at(const Image& image, double y, double x, int channel) {
+  const auto weight = [](double distance) {
+    constexpr double kA = -0.75;
+    const double d = std::abs(distance);
+    return d < 1 ? ((kA + 2) * d - (kA + 3)) * d * d + 1 : d < 2 ? ((kA * d - 5 * kA) * d + 8 * kA) * d - 4 * kA : 0;
+  };
+  double sum = 0;
+  for (int j = static_cast<int>(std::floor(y)) - 1, last_row = j + 3; j <= last_row; ++j) {
+    for (int i = static_cast<int>(std::floor(x)) - 1, last_column = i + 3; i <= last_column; ++i) {
+      const uint8_t* row = image.row(std::clamp(j, 0, image.height - 1));
+      sum += weight(y - j) * weight(x - i) * row[3 * std::clamp(i, 0, image.width - 1) + channel];
+    }
+  }
+  return std::clamp(sum, 0.0, 255.0);
+}
+
+TEST(Corruptions, FrostIsEnlargedByCubicConvolution) {
+  constexpr int kSmall = 40, kLarge = 90;
+  CorruptOptions options;
+  options.frost = std::make_shared<FrostTextures>(FrostTextures{noise_image(kSmall, kSmall)});
+  const Image frosted = corrupt(flat_image(kLarge, {0, 0, 0}), "frost", 5, 0, options);  // 0.75 · frost, cut off
+  double most = 0;
+  for (int y = 0; y < kLarge; ++y) {
+    for (int x = 0; x < kLarge * 3; ++x) {
+      const auto at = [](int target) { return (target + 0.5) * kSmall / kLarge - 0.5; };
+      const double exact = 0.75 * cubic_at(options.frost->front(), at(y), at(x / 3), x % 3);
+      most = std::max(most, std::abs(frosted.row(y)[x] + 0.5 - exact));
+    }
+  }
+  std::cout << "largest difference " << most << " levels\n";
+  EXPECT_LT(most, 1.5);
+}
+
 TEST(Corruptions, DrawnFrostLooksAsBrightAsThePhotographs) {
   const auto textures = drawn_frost_textures();
   ASSERT_EQ(textures->size(), 5u);
