@@ -23,9 +23,11 @@ in_root sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recomme
   >"$root/packages/apt.log" 2>&1 || { tail -n 20 "$root/packages/apt.log"; exit 1; }
 installed=$(($(date +%s) - start))
 in_root assemble predict --quiet --model /packages/model.safetensors --cache "" --format csv --top 1 /packages/photo
-in_root sh -c 'test -s /usr/share/man/man1/assemble-predict.1 && test -s /usr/share/bash-completion/completions/assemble'
+in_root sh -c 'cd /usr/share/doc/assemble && test -s copyright && test -s changelog.gz && test -s sbom.cdx.json'
+in_root sh -c 'test -s /usr/share/man/man1/assemble-predict.1.gz && test -s /usr/share/bash-completion/completions/assemble'
 status=0
 in_root assemble train --data /packages --out /none 2>"$root/packages/train.log" || status=$?
 [ "$status" -eq 2 ] || { echo "train without the training half ended with $status"; exit 1; }
+grep -q "install the Debian package assemble-training" "$root/packages/train.log"
 bytes=$(stat -c %s "$packages"/assemble_*.deb)
 echo "$(date +%F),$(basename "$packages"/assemble_*.deb),$bytes,$installed"
