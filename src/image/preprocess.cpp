@@ -34,6 +34,7 @@ class TrainingCrop {
     switch (preprocessing_.family) {
       case PreprocessingFamily::kImagenet:
       case PreprocessingFamily::kTorchvision:
+      case PreprocessingFamily::kTorchvisionSquash:
         options.window_ends_image = true;
         return resize_whole(decode_sampled(encoded, where, augmentation_.object_boxes ? boxes : kNoBoxes, options),
                             Mirror::kBefore, output);

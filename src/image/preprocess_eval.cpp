@@ -15,7 +15,7 @@ namespace {
 
 void resize_evaluated(const Image& image, ImageSize scaled, const Window& crop, const Preprocessing& preprocessing,
                       std::span<float> output) {
-  if (preprocessing.family != PreprocessingFamily::kTorchvision) {
+  if (!is_of_pillow(preprocessing.family)) {
     return resize_crop(image, scaled, crop, Mirror::kNo, preprocessing, preprocessing.mean, output);
   }
   const ResizeFilter filter = preprocessing.bicubic ? ResizeFilter::kBicubic : ResizeFilter::kBilinear;
@@ -62,6 +62,7 @@ EvaluationGeometry evaluation_geometry(ImageSize size, const Preprocessing& prep
       return {whole, scaled, torchvision_center_crop(scaled, side)};
     }
     case PreprocessingFamily::kReid:
+    case PreprocessingFamily::kTorchvisionSquash:
       return {whole, {side, side}, {0, 0, side, side}};
     case PreprocessingFamily::kInception:
       return {central_window(size), {side, side}, {0, 0, side, side}};
@@ -131,7 +132,7 @@ struct ScaledCrop {
 void add_crops(std::vector<ScaledCrop>& crops, ImageSize size, int short_side, bool corners,
                const Preprocessing& preprocessing, const std::string& where) {
   const int side = preprocessing.eval_size;
-  const bool as_torchvision = preprocessing.family == PreprocessingFamily::kTorchvision;
+  const bool as_torchvision = is_of_pillow(preprocessing.family);
   const ImageSize scaled =
       as_torchvision ? torchvision_resize(size, short_side, where) : scaled_size(size, short_side, side, where);
   const int bottom = scaled.height - side, right = scaled.width - side;

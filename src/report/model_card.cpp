@@ -81,6 +81,7 @@ std::string geometry(const Preprocessing& preprocessing) {
       return concat("resize it such that the short side has ", preprocessing.eval_resize, " pixels; cut ", square,
                     " out of the middle");
     case PreprocessingFamily::kReid:
+    case PreprocessingFamily::kTorchvisionSquash:
       return concat(preprocessing.pad_to_square ? "add black borders that make it square; " : "", "resize it to ",
                     square, preprocessing.pad_to_square ? "" : ", whatever its aspect");
     case PreprocessingFamily::kInception:
@@ -91,7 +92,7 @@ std::string geometry(const Preprocessing& preprocessing) {
 
 std::string filter(const Preprocessing& preprocessing) {
   const std::string kind = preprocessing.bicubic ? "bicubic" : "bilinear";
-  if (preprocessing.family == PreprocessingFamily::kTorchvision) return kind + ", antialiased, as Pillow resizes";
+  if (is_of_pillow(preprocessing.family)) return kind + ", antialiased, as Pillow resizes";
   return preprocessing.antialias ? kind + ", antialiased" : "plain bilinear, without antialiasing";
 }
 

@@ -43,6 +43,23 @@ TEST(TorchvisionPreprocessing, EvaluationIsItsResizeAndCenterCrop) {
   }
 }
 
+TEST(TorchvisionPreprocessing, WholeImagesCanBeResizedByPillowToo) {
+  Preprocessing preprocessing = Preprocessing::from_type("torchvision_15_18");
+  preprocessing.family = PreprocessingFamily::kTorchvisionSquash;
+  preprocessing.mean = {0, 0, 0};
+  preprocessing.deviation = {1, 1, 1};
+  const Image image = torchvision_pattern(31, 47);
+  for (const ResizeFilter filter : {ResizeFilter::kBilinear, ResizeFilter::kBicubic}) {
+    preprocessing.bicubic = filter == ResizeFilter::kBicubic;
+    Bytes expected(15 * 15 * 3);
+    resize_as_pillow(image, 15, 15, {0, 0, 15, 15}, expected, filter);
+    std::vector<float> seen(expected.size());
+    preprocess_eval(image, preprocessing, seen);
+    EXPECT_EQ(seen, std::vector<float>(expected.begin(), expected.end()));
+  }
+  EXPECT_EQ(Preprocessing::from_json(preprocessing.to_json(), "here"), preprocessing);
+}
+
 TEST(TorchvisionPreprocessing, CorruptedImagesAreCutAlike) {
   const Preprocessing preprocessing = [] {
     Preprocessing p = Preprocessing::from_type("torchvision_15_18");

@@ -36,7 +36,14 @@ enum class PreprocessingFamily {
   /// short side to eval_resize and cut the long side off to a whole number; centre crop, half a pixel to the even side.
   /// Pixels are Pillow's, to the bit.
   kTorchvision,
+  /// The same, but evaluation resizes the whole image to eval_size, regardless of its aspect.
+  kTorchvisionSquash,
 };
+
+/// Whether evaluation gives Pillow's pixels, to the bit.
+constexpr bool is_of_pillow(PreprocessingFamily family) {
+  return family == PreprocessingFamily::kTorchvision || family == PreprocessingFamily::kTorchvisionSquash;
+}
 
 /// How an encoded image becomes network input; stored in every model file.
 ///

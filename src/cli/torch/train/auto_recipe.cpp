@@ -80,6 +80,7 @@ const char* family_of(const Preprocessing& preprocessing) {
     case PreprocessingFamily::kInception:
       return "inception";
     case PreprocessingFamily::kTorchvision:
+    case PreprocessingFamily::kTorchvisionSquash:
       return "torchvision";
     case PreprocessingFamily::kImagenet:
       break;
