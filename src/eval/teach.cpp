@@ -14,6 +14,7 @@
 #include "assemble/core/text.h"
 #include "assemble/data/loader.h"
 #include "assemble/data/shards.h"
+#include "assemble/eval/flat_answers.h"
 #include "assemble/image/decode.h"
 #include "assemble/io/tf_example.h"
 #include "assemble/io/tfrecord.h"
@@ -297,32 +298,6 @@ TeachReport teach(const Dataset& dataset, Split split, const Network& teacher, c
 TeachReport teach(const Dataset& dataset, Split split, StoredLogits& logits, const fs::path& output,
                   const TeachOptions& options, const std::stop_token& stop) {
   return StoredTeacher(dataset, split, logits, output, options, stop).run();
-}
-
-std::string flat_answers(const Matrix& logits) {
-  constexpr int64_t kHandful = 4;
-  constexpr double kSame = 1e-3;     // of the range of an image's logits
-  constexpr double kUniform = 0.99;  // of the entropy of classes that are all as likely
-  if (logits.rows < kHandful || logits.columns < 2) return "";
-  const auto [least, largest] = std::ranges::minmax(logits.row(0));
-  float difference = 0;
-  double entropy = 0;
-  for (int64_t i = 0; i < logits.rows; ++i) {
-    const std::span<const float> row = logits.row(i);
-    const float top = std::ranges::max(row);
-    double sum = 0, weighted = 0;
-    for (size_t c = 0; c < row.size(); ++c) {
-      difference = std::max(difference, std::abs(row[c] - logits.row(0)[c]));
-      const double power = std::exp(row[c] - top);
-      sum += power;
-      weighted += power * (row[c] - top);
-    }
-    entropy += std::log(sum) - weighted / sum;
-  }
-  entropy /= static_cast<double>(logits.rows) * std::log(static_cast<double>(logits.columns));
-  const std::string of = concat(" for the first ", logits.rows, " images (are they made as it needs them?)");
-  if (difference <= kSame * (largest - least)) return "the same" + of;
-  return entropy >= kUniform ? "all classes are about as likely" + of : "";
 }
 
 void prepare_teacher_folder(const fs::path& output, const nlohmann::ordered_json& identity) {

@@ -8,6 +8,7 @@
 
 #include "assemble/core/ranks.h"
 #include "assemble/data/dataset.h"
+#include "assemble/eval/flat_answers.h"
 #include "assemble/eval/network.h"
 #include "assemble/eval/stored_logits.h"
 #include "assemble/image/preprocess.h"
@@ -56,13 +57,6 @@ TeachReport teach(const Dataset& dataset, Split split, const Network& teacher, c
 /// @throws InputError also for an image without logits, and for two images that the file has one name for
 TeachReport teach(const Dataset& dataset, Split split, StoredLogits& logits, const fs::path& output,
                   const TeachOptions& options, const std::stop_token& stop = {});
-
-/// What is wrong with a teacher's answers to a handful of images, for people: they are the same for all images, or
-/// leave all classes about as likely. Then the images are not made as the teacher needs them, or it has learned
-/// nothing.
-/// @param logits of at least 4 images; of fewer nothing is said
-/// @return empty when there is nothing
-std::string flat_answers(const Matrix& logits);
 
 /// Prepares the folder that teach() writes to: creates it, and records in teacher.json whose logits it holds.
 /// @param identity what decides the logits; a folder that holds another teacher's is refused
