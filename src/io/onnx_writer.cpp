@@ -11,6 +11,7 @@
 #include "assemble/core/error.h"
 #include "assemble/core/overloaded.h"
 #include "assemble/io/file_kind.h"
+#include "onnx/onnx_messages.h"
 
 // Field numbers are those of onnx.proto.
 namespace assemble {
@@ -45,40 +46,6 @@ void write_attribute(pbf_writer& node, const std::string& name,
                           attribute.add_enum(20, kInts);
                         }},
              value);
-}
-
-void write_node(pbf_writer& graph, const OnnxNode& node) {
-  pbf_writer writer(graph, 1);
-  for (const std::string& input : node.inputs) writer.add_string(1, input);
-  for (const std::string& output : node.outputs) writer.add_string(2, output);
-  writer.add_string(3, node.name);
-  writer.add_string(4, node.type);
-  for (const auto& [name, value] : node.attributes) write_attribute(writer, name, value);
-}
-
-void write_constant(pbf_writer& graph, const OnnxTensor& tensor) {
-  pbf_writer writer(graph, 5);
-  for (const int64_t dim : tensor.dims) writer.add_int64(1, dim);
-  writer.add_int32(2, static_cast<int32_t>(tensor.type));
-  writer.add_string(8, tensor.name);
-  writer.add_bytes(9, reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
-}
-
-void write_value(pbf_writer& graph, protozero::pbf_tag_type field, const OnnxValue& value) {
-  pbf_writer writer(graph, field);
-  writer.add_string(1, value.name);
-  pbf_writer type(writer, 2);
-  pbf_writer tensor(type, 1);
-  tensor.add_int32(1, static_cast<int32_t>(value.type));
-  pbf_writer shape(tensor, 2);
-  for (const int64_t dim : value.dims) {
-    pbf_writer dimension(shape, 1);
-    if (dim < 0) {
-      dimension.add_string(2, "batch");
-    } else {
-      dimension.add_int64(1, dim);
-    }
-  }
 }
 
 /// About the size of the file, so that it need not be moved as it grows.
@@ -253,10 +220,22 @@ std::string name_of_tensor(FieldReader field) {
   return name;
 }
 
+OnnxOperation parse_operation(FieldReader field) {
+  OnnxOperation operation;
+  while (field.next()) {
+    if (!field.has_content()) continue;
+    if (field.tag() == 1) operation.inputs.push_back(field.content());
+    if (field.tag() == 2) operation.outputs.push_back(field.content());
+    if (field.tag() == 4) operation.type = field.content();
+  }
+  return operation;
+}
+
 void read_graph_interface(FieldReader field, OnnxInterface& interface) {
   std::set<std::string> weights;
   while (field.next()) {
     if (!field.has_content()) continue;
+    if (field.tag() == 1) interface.nodes.push_back(parse_operation(field.message()));
     if (field.tag() == 5) weights.insert(name_of_tensor(field.message()));
     if (field.tag() == 11) interface.inputs.push_back(parse_value(field.content()));
     if (field.tag() == 12) interface.outputs.push_back(parse_value(field.content()));
@@ -268,6 +247,46 @@ constexpr const char* kNoModelHint = "expected an ONNX model; was it cut off whi
 
 }  // namespace
 
+namespace onnx {
+
+void write_node(pbf_writer& writer, const OnnxNode& node) {
+  for (const std::string& input : node.inputs) writer.add_string(1, input);
+  for (const std::string& output : node.outputs) writer.add_string(2, output);
+  writer.add_string(3, node.name);
+  writer.add_string(4, node.type);
+  for (const auto& [name, value] : node.attributes) write_attribute(writer, name, value);
+}
+
+void write_tensor(pbf_writer& writer, const OnnxTensor& tensor) {
+  for (const int64_t dim : tensor.dims) writer.add_int64(1, dim);
+  writer.add_int32(2, static_cast<int32_t>(tensor.type));
+  writer.add_string(8, tensor.name);
+  writer.add_bytes(9, reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
+}
+
+void write_value(pbf_writer& graph, protozero::pbf_tag_type field, const OnnxValue& value) {
+  pbf_writer writer(graph, field);
+  writer.add_string(1, value.name);
+  pbf_writer type(writer, 2);
+  pbf_writer tensor(type, 1);
+  tensor.add_int32(1, static_cast<int32_t>(value.type));
+  pbf_writer shape(tensor, 2);
+  for (const int64_t dim : value.dims) {
+    pbf_writer dimension(shape, 1);
+    if (dim < 0) {
+      dimension.add_string(2, "batch");
+    } else {
+      dimension.add_int64(1, dim);
+    }
+  }
+}
+
+std::pair<std::string, int64_t> parse_opset(const std::string& bytes) {
+  return {inner_message(bytes, 1), number_in(bytes, 2, 0)};
+}
+
+}  // namespace onnx
+
 std::string serialise(OnnxModel model) {
   std::string bytes;
   bytes.reserve(size_of(model));
@@ -277,14 +296,18 @@ std::string serialise(OnnxModel model) {
   writer.add_string(3, ASSEMBLE_VERSION);
   {
     pbf_writer graph(writer, kModelGraph);
-    for (const OnnxNode& node : model.nodes) write_node(graph, node);
+    for (const OnnxNode& node : model.nodes) {
+      pbf_writer message(graph, 1);
+      onnx::write_node(message, node);
+    }
     graph.add_string(2, model.name);
     for (OnnxTensor& constant : model.constants) {
-      write_constant(graph, constant);
+      pbf_writer message(graph, 5);
+      onnx::write_tensor(message, constant);
       Bytes().swap(constant.bytes);
     }
-    for (const OnnxValue& input : model.inputs) write_value(graph, 11, input);
-    for (const OnnxValue& output : model.outputs) write_value(graph, 12, output);
+    for (const OnnxValue& input : model.inputs) onnx::write_value(graph, 11, input);
+    for (const OnnxValue& output : model.outputs) onnx::write_value(graph, 12, output);
   }
   {
     pbf_writer opset(writer, 8);
@@ -336,8 +359,8 @@ OnnxInterface read_onnx_interface(const fs::path& path) {
       if (field.tag() == 3) version = field.content();
       if (field.tag() == kModelGraph) read_graph_interface(field.message(), interface);
       if (field.tag() != 8) continue;
-      const std::string opset = field.content();
-      if (inner_message(opset, 1).empty()) interface.opset = number_in(opset, 2, 0);
+      const auto [domain, opset] = onnx::parse_opset(field.content());
+      if (domain.empty()) interface.opset = opset;
     }
     interface.producer = version.empty() ? name : name + " " + version;
     return interface;

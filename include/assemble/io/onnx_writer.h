@@ -65,11 +65,18 @@ std::string serialise(OnnxModel model);
 /// @throws InputError naming the file when it cannot be read, is cut off or is no ONNX model
 std::map<std::string, std::string> read_onnx_metadata(const fs::path& path);
 
-/// What an .onnx file says of its graph from outside.
+/// An operator of a graph, without attributes.
+struct OnnxOperation {
+  std::string type;  ///< "Conv"
+  std::vector<std::string> inputs, outputs;
+};
+
+/// What an .onnx file says of its graph, but for its numbers.
 struct OnnxInterface {
   std::string producer;                    ///< name and version of the program that wrote it; may be empty
   int64_t opset = 0;                       ///< version of the operators of the default domain; 0: it is not said
   std::vector<OnnxValue> inputs, outputs;  ///< without the weights that old files have among the inputs
+  std::vector<OnnxOperation> nodes;        ///< in the file's order; not those inside others
 };
 
 /// The interface of an .onnx file, from anyone. The weights are not read.
