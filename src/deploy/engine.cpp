@@ -20,6 +20,7 @@ namespace assemble {
 namespace {
 
 bool is_onnx(const fs::path& path) { return path.extension() == ".onnx"; }
+bool is_ir(const fs::path& path) { return path.extension() == kIrEnding; }
 
 std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std::string()>& onnx,
                                         [[maybe_unused]] const EngineOptions& options,
@@ -34,15 +35,7 @@ std::unique_ptr<Engine> openvino_engine([[maybe_unused]] const std::function<std
 }
 
 /// What a model is made of: names and times tell nothing of a file's content.
-std::string identity(const fs::path& path) {
-  std::string contents = content_hash(path);
-  if (is_onnx(path)) {
-    for (const std::string& file : read_onnx_external_files(path)) {
-      contents += " " + content_hash(path.parent_path() / file);
-    }
-  }
-  return concat(contents, "|", ASSEMBLE_VERSION);
-}
+std::string identity(const fs::path& path) { return concat(network_content(path), "|", ASSEMBLE_VERSION); }
 
 void check_options(const EngineOptions& options) {
   if (options.batch < 1) throw UsageError("batch", concat(options.batch, " is below 1"));
@@ -82,30 +75,64 @@ std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& opt
 
 namespace {
 
-DeployedModel open_foreign_classifier(const fs::path& path, const EngineOptions& options) {
-  ForeignModel foreign = read_foreign(path);
-  const int size = foreign.card.preprocessing.eval_size;
-  if (options.image_size > 0 && options.image_size != size) {
-    throw UsageError(path.string(), concat("is for images of ", size, ", not `image_size` ", options.image_size),
-                     concat("see ", foreign_options_file(path).string()));
-  }
+/// A network that others wrote, at the size that is asked for.
+ForeignModel read_foreign_at(const fs::path& path, const EngineOptions& options) {
   if (options.precision == Precision::kInt8) {
     throw UsageError(path.string(), "computes in the 8 bits that the file itself has, or not at all",
                      "leave `precision` int8 out");
   }
+  ForeignModel foreign = read_foreign(path, options.foreign);
+  Preprocessing& preprocessing = foreign.card.preprocessing;
+  const auto size = static_cast<int>(options.image_size);
+  if (size == 0 || size == preprocessing.eval_size) return foreign;
+  if (!foreign.any_size) {
+    throw UsageError(path.string(),
+                     concat("is for images of ", preprocessing.eval_size, ", not `image_size` ", options.image_size),
+                     "export it for any size, or leave the size out");
+  }
+  preprocessing.eval_resize = size * preprocessing.eval_resize / preprocessing.eval_size;
+  preprocessing.eval_size = preprocessing.train_size = size;
+  return foreign;
+}
+
+std::unique_ptr<Engine> foreign_engine(const fs::path& path, const ForeignModel& foreign, const EngineOptions& options,
+                                       NetworkForm form) {
+  form.foreign = &foreign;
+  const std::string part =
+      concat("|", foreign.card.preprocessing.eval_size, form.embedding ? concat("|embedding|", form.output) : "");
+  const std::string key = options.cache.empty() ? "" : concat(identity(path), "|", foreign.description, part);
+  return openvino_engine({}, options, key, path.string(), form);
+}
+
+DeployedModel open_foreign_classifier(const fs::path& path, const EngineOptions& options) {
+  ForeignModel foreign = read_foreign_at(path, options);
   log_info(concat(path.string(), ": ", foreign.description));
-  const std::string key = options.cache.empty() ? "" : concat(identity(path), "|", foreign.description);
-  auto engine = openvino_engine({}, options, key, path.string(), {.output = foreign.output_name, .foreign = &foreign});
+  for (const std::string& guess : foreign.guesses) {
+    log_info(concat(path.string(), ": not said, so guessed: ", guess));
+  }
+  auto engine = foreign_engine(path, foreign, options, {.output = foreign.output_name});
+  foreign.count_classes(engine->outputs());
+  if (options.foreign.assume) return {foreign.card, std::move(engine)};
   return {foreign.card, as_logits(std::move(engine), foreign, path.string())};
+}
+
+DeployedModel open_foreign_embedder(const fs::path& path, const EngineOptions& options) {
+  const ForeignModel foreign = read_foreign_at(path, options);
+  log_info(concat(
+      path.string(), ": ", foreign.description, "; embeddings are ",
+      foreign.embedding_name.empty() ? "what its last dense layer takes" : concat("'", foreign.embedding_name, "'")));
+  return {foreign.card, foreign_engine(path, foreign, options, {.output = foreign.embedding_name, .embedding = true})};
+}
+
+/// @throws UsageError for another engine than the one that reads files of ONNX and OpenVINO
+void require_openvino(const fs::path& path, EngineKind kind) {
+  if (kind == EngineKind::kOpenvino) return;
+  throw UsageError(concat("engine ", kEngineKinds.name(kind)), concat("does not read ", path.string()),
+                   "give the .safetensors file, or use `engine` openvino");
 }
 
 /// @param output kLogitsOutput or kEmbeddingOutput
 DeployedModel open_onnx(const fs::path& path, const EngineOptions& options, const std::string& output) {
-  if (options.kind == EngineKind::kTorch) {
-    throw UsageError("engine torch", concat("does not read ", path.string()),
-                     "give the .safetensors file, or use `engine` openvino");
-  }
-  if (is_foreign(path)) return open_foreign_classifier(path, options);
   bool quantised = false;
   DeployedModel model{card_of_onnx(path, &quantised), nullptr};
   const int size = model.card.preprocessing.eval_size;
@@ -156,28 +183,41 @@ DeployedModel open_model_file(const fs::path& path, const EngineOptions& options
 DeployedModel open_engine(const fs::path& path, const EngineOptions& options) {
   check_options(options);
   const auto whole = [](const Graph& graph) { return graph; };
-  DeployedModel model = is_onnx(path) ? open_onnx(path, options, kLogitsOutput)
-                                      : open_model_file(path, options, whole, options.plain ? "|plain" : "");
+  const bool onnx = is_onnx(path) || is_ir(path);
+  if (onnx) require_openvino(path, options.kind);
+  if (onnx && is_foreign(path)) return open_foreign_classifier(path, options);
+  DeployedModel model = onnx ? open_onnx(path, options, kLogitsOutput)
+                             : open_model_file(path, options, whole, options.plain ? "|plain" : "");
   require_class_names(model.card, model.engine->outputs(), path.string());
   return model;
 }
 
 DeployedModel open_embedder(const fs::path& path, const EngineOptions& options) {
   check_options(options);
-  if (is_onnx(path)) {
-    if (read_onnx_metadata(path).contains(kEmbeddingSize)) return open_onnx(path, options, kEmbeddingOutput);
-    throw UsageError(path.string(), "gives logits and no embeddings",
-                     "write it with assemble export --embedding, or give the model file that it was exported from");
+  if (!is_onnx(path) && !is_ir(path)) {
+    return open_model_file(path, options, embedding_of, options.plain ? "|embedding|plain" : "|embedding");
   }
-  return open_model_file(path, options, embedding_of, options.plain ? "|embedding|plain" : "|embedding");
+  require_openvino(path, options.kind);
+  if (is_foreign(path)) return open_foreign_embedder(path, options);
+  if (read_onnx_metadata(path).contains(kEmbeddingSize)) return open_onnx(path, options, kEmbeddingOutput);
+  throw UsageError(path.string(), "gives logits and no embeddings",
+                   "write it with assemble export --embedding, or give the model file that it was exported from");
 }
 
-std::unique_ptr<Engine> open_foreign(const fs::path& path, const EngineOptions& options) {
-  check_options(options);
-  if (options.kind != EngineKind::kOpenvino) {
-    throw UsageError(path.string(), "is no model file of assemble", "only the engine openvino reads it");
+ModelCard card_of_network(const fs::path& path, const ForeignModelOptions& foreign) {
+  if (!is_onnx(path) && !is_ir(path)) return read_model_card(path);
+  return is_foreign(path) ? read_foreign(path, foreign).card : card_of_onnx(path);
+}
+
+std::string network_content(const fs::path& path) {
+  std::string contents = content_hash(path);
+  if (is_onnx(path)) {
+    for (const std::string& file : read_onnx_external_files(path)) {
+      contents += " " + content_hash(path.parent_path() / file);
+    }
   }
-  return openvino_engine({}, options, "", path.string());
+  if (is_ir(path)) contents += " " + content_hash(fs::path(path).replace_extension(".bin"));
+  return contents;
 }
 
 fs::path default_engine_cache() {

@@ -27,10 +27,14 @@ bool are_probabilities(std::span<const float> values, double tolerance) {
 class ForeignEngine : public Engine {
  public:
   ForeignEngine(std::unique_ptr<Engine> engine, const ForeignModel& model, std::string where)
-      : engine_(std::move(engine)), kind_(model.output), offset_(model.label_offset), where_(std::move(where)) {
+      : engine_(std::move(engine)),
+        kind_(model.output),
+        offset_(model.label_offset),
+        temperature_(model.temperature),
+        where_(std::move(where)) {
     if (engine_->outputs() == model.outputs()) return;
     throw InputError(where_, concat("gives ", engine_->outputs(), " outputs an image, expected ", model.outputs()),
-                     "correct classes or label-offset in the .toml file beside it");
+                     "correct its class names or label-offset in the .toml file beside it");
   }
 
   Matrix run(const Images& images) override {
@@ -56,22 +60,24 @@ class ForeignEngine : public Engine {
     if (kind_ == OutputKind::kSoftmax && !are_probabilities(values, kHalfPrecision)) {
       throw InputError(where_,
                        "its output is said to be a softmax, but is none: the values of an image do not add up to 1",
-                       "set output = \"logits\" in the .toml file beside it");
+                       "set output = \"logits\" in the .toml file beside it, or give `output_kind` logits");
     }
     if (kind_ == OutputKind::kLogits && are_probabilities(values, kSinglePrecision)) {
       throw InputError(where_, "its output is said to be logits, but the values of an image are probabilities",
-                       "set output = \"softmax\" in the .toml file beside it");
+                       "set output = \"softmax\" in the .toml file beside it, or give `output_kind` softmax");
     }
   }
 
   float to_logit(float value) const {
-    if (kind_ == OutputKind::kLogits || std::isnan(value)) return value;
-    return std::log(std::max(value, std::numeric_limits<float>::min()));
+    const bool is_logit = kind_ == OutputKind::kLogits || std::isnan(value);
+    const float logit = is_logit ? value : std::log(std::max(value, std::numeric_limits<float>::min()));
+    return temperature_ == 1 ? logit : static_cast<float>(logit / temperature_);
   }
 
   std::unique_ptr<Engine> engine_;
   OutputKind kind_;
   int64_t offset_;
+  double temperature_;
   std::string where_;
 };
 

@@ -5,8 +5,8 @@
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
-#include "assemble/core/text_file.h"
 #include "assemble/data/shards.h"
+#include "engines/engines.h"
 #include "foreign_limits.h"
 
 namespace assemble {
@@ -15,7 +15,9 @@ namespace {
 constexpr int64_t kChannels = 3;
 constexpr int64_t kLargestBatch = 4096;
 constexpr float kWhite = 255;
-constexpr uint64_t kLargestOptions = uint64_t{1} << 20;
+constexpr int kUsualSize = 224;       ///< pixels
+constexpr double kUsualCrop = 0.875;  ///< of the short side
+constexpr std::array<float, 3> kImagenetMean{0.485f, 0.456f, 0.406f}, kImagenetDeviation{0.229f, 0.224f, 0.225f};
 
 bool is_float(OnnxType type) {
   return type == OnnxType::kFloat || type == OnnxType::kFloat16 || type == OnnxType::kDouble ||
@@ -41,12 +43,52 @@ std::string show_numbers(const std::array<float, N>& numbers) {
   return "[" + join(parts, ", ") + "]";
 }
 
-/// Works out a ForeignModel, noting what has to be said for it.
+/// "int64", or the number of a type that has no name here.
+std::string type_name(OnnxType type) {
+  switch (static_cast<int>(type)) {
+    case 0:
+      return "an unknown type";
+    case 6:
+      return "int32";
+    case 7:
+      return "int64";
+    case 8:
+      return "text";
+    case 9:
+      return "bool";
+    default:
+      return concat("ONNX type ", static_cast<int>(type));
+  }
+}
+
+/// Whether every image may have a row of values, one a class.
+bool may_be_classes(const OnnxValue& value) {
+  if (value.type != OnnxType{} && !is_float(value.type)) return false;
+  if (value.dims.size() < 2) return value.dims.empty();
+  int64_t longer = 0;
+  for (size_t i = 1; i < value.dims.size(); ++i) longer += value.dims[i] == 1 ? 0 : 1;
+  return longer == 1;
+}
+
+/// The operator that makes a value, behind those that leave its numbers as they are; empty where it is not known.
+std::string operator_of(const OnnxInterface& interface, std::string value) {
+  constexpr std::array<const char*, 7> kSameNumbers{"Identity", "Cast",    "Reshape",  "Flatten",
+                                                    "Squeeze",  "Convert", "Unsqueeze"};
+  for (auto node = interface.nodes.rbegin(); node != interface.nodes.rend(); ++node) {
+    if (std::ranges::find(node->outputs, value) == node->outputs.end()) continue;
+    if (std::ranges::find(kSameNumbers, node->type) == kSameNumbers.end() || node->inputs.empty()) return node->type;
+    value = node->inputs.front();
+  }
+  return "";
+}
+
+/// Works out a ForeignModel, noting what has to be said for it and what is guessed.
 class Description {
  public:
-  Description(const OnnxInterface& interface, const ForeignModelOptions& options, const fs::path& onnx)
-      : interface_(interface), options_(options), file_(foreign_options_file(onnx)), where_(onnx.string()) {
+  Description(const OnnxInterface& interface, const ForeignModelOptions& options, const fs::path& network)
+      : interface_(interface), options_(options), file_(foreign_options_file(network)), where_(network.string()) {
     opset_ = interface.opset > 0 ? concat(" in operator set ", interface.opset) : "";
+    from_torch_ = interface.producer.starts_with("pytorch");
   }
 
   ForeignModel run() {
@@ -55,13 +97,16 @@ class Description {
     describe_pixels();
     describe_geometry();
     if (!missing_.empty()) {
-      throw InputError(where_, "neither it nor " + file_.string() + " says how it is to be used",
-                       concat("add to ", file_.string(), ":\n  ", join(missing_, "\n  "), "\n"));
+      throw InputError(where_, "neither it nor what is said of it tells how it is to be used",
+                       concat("add to ", file_.string(), ", or give as an option:\n  ", join(missing_, "\n  "), "\n"));
     }
     name_classes();
+    model_.temperature = options_.temperature.value_or(1);
+    model_.embedding_name = options_.embedding_name;
     const std::string producer = interface_.producer.empty() ? "another program" : interface_.producer;
-    model_.card.arch = "onnx of " + producer;
+    model_.card.arch = (fs::path(where_).extension() == kIrEnding ? "openvino of " : "onnx of ") + producer;
     describe_in_words();
+    model_.options = std::move(options_);
     return std::move(model_);
   }
 
@@ -70,19 +115,22 @@ class Description {
     throw InputError(where_, what, hint);
   }
   [[noreturn]] void refuse_option(const std::string& key, const std::string& what, const std::string& hint = "") const {
-    throw InputError(file_.string(), concat("'", key, "' ", what), hint);
+    throw InputError(fs::exists(file_) ? file_.string() : concat("options of ", where_), concat("'", key, "' ", what),
+                     hint);
   }
 
   void describe_input() {
     if (interface_.inputs.size() != 1) {
-      refuse(concat("has ", interface_.inputs.size(), " inputs: ", names_of_values(interface_.inputs)),
+      refuse(concat("has ", interface_.inputs.size(), " inputs: ", names_of_values(interface_.inputs),
+                    ", expected one, of images"),
              "export the network with the images as its only input, the others as constants");
     }
     const OnnxValue& input = interface_.inputs.front();
     model_.pixels = input.type == OnnxType::kUint8;
     if (!model_.pixels && !is_float(input.type)) {
-      refuse(concat("its input '", input.name, "' takes elements of ONNX type ", static_cast<int>(input.type)),
-             "export it with an input of floats or of uint8");
+      refuse(concat("its input '", input.name, "' ", show_dims(input.dims), " takes ", type_name(input.type),
+                    ", expected images [N, 3, S, S] or [N, S, S, 3] of floats or uint8"),
+             "give a classifier of images, exported with an input of floats or of uint8");
     }
     std::vector<int64_t> dims = input.dims;
     if (dims.empty()) dims = {-1, -1, -1, -1};  // nothing is said
@@ -92,14 +140,15 @@ class Description {
       refuse(concat("takes ", model_.batch, " images at once"), concat("export it for at most ", kLargestBatch));
     }
     const bool channels_first = dims[1] == kChannels, channels_last = dims[3] == kChannels;
-    if (options_.layout) {
-      model_.layout = *options_.layout;
-    } else if (channels_first != channels_last) {
-      model_.layout = channels_first ? ImageLayout::kNchw : ImageLayout::kNhwc;
-    } else {
-      need("layout = \"nchw\"", "or \"nhwc\": where the channels of " + show_dims(dims) + " are");
-      return;
+    if (!options_.layout) {
+      if (channels_first != channels_last || options_.assume) {
+        options_.layout = channels_last && !channels_first ? ImageLayout::kNhwc : ImageLayout::kNchw;
+      } else {
+        need("layout = \"nchw\"", "or \"nhwc\": where the channels of " + show_dims(dims) + " are", "input_layout");
+        return;
+      }
     }
+    model_.layout = *options_.layout;
     const bool first = model_.layout == ImageLayout::kNchw;
     const int64_t channels = dims[first ? 1 : 3];
     if (channels != kChannels && channels != -1) refuse_shape(dims);
@@ -109,9 +158,8 @@ class Description {
   [[noreturn]] void refuse_shape(const std::vector<int64_t>& dims) const {
     refuse(concat("its input '", interface_.inputs.front().name, "' is ", show_dims(dims),
                   ", expected images [N, 3, S, S] or [N, S, S, 3]",
-                  options_.layout ? concat(" (", file_.string(), " says ", kImageLayouts.name(*options_.layout), ")")
-                                  : ""),
-           "export a classifier of colour images");
+                  options_.layout ? concat(" (taken as ", kImageLayouts.name(*options_.layout), ")") : ""),
+           "give a classifier of colour images");
   }
 
   void choose_size(int64_t height, int64_t width, const std::vector<int64_t>& dims) {
@@ -119,43 +167,79 @@ class Description {
       refuse(concat("takes images of ", height, "×", width), "only square images are made: export it for those");
     }
     const int64_t fixed = std::max(height, width);
-    const int64_t size = fixed > 0 ? fixed : options_.size.value_or(0);
+    model_.any_size = fixed <= 0;
+    const int64_t size = fixed > 0 ? fixed : options_.size.value_or(options_.assume ? kUsualSize : 0);
     if (size == 0) {
-      need("size = 224", "side of the images: " + show_dims(dims) + " leaves it open");
+      need("size = 224", "side of the images: " + show_dims(dims) + " leaves it open", "input_size");
     } else if (size > foreign::kLargestSide || size < 1) {
       refuse_shape(dims);
     } else if (options_.size && *options_.size != size) {
       refuse_option("size", concat(*options_.size, ", but ", where_, " takes images of ", size),
                     "leave it out, or export the network for that size");
     }
+    if (size > 0) options_.size = static_cast<int>(size);
     model_.card.preprocessing.train_size = model_.card.preprocessing.eval_size = static_cast<int>(size);
   }
 
   void describe_output() {
-    const std::vector<OnnxValue>& outputs = interface_.outputs;
-    if (outputs.empty()) refuse("has no output", "export it anew");
-    const std::string listed = names_of_values(outputs);
-    const OnnxValue* output = &outputs.front();
-    if (!options_.output_name.empty()) {
-      const auto found = std::ranges::find(outputs, options_.output_name, &OnnxValue::name);
-      if (found == outputs.end()) {
-        refuse_option("output-name", concat("'", options_.output_name, "' is no output of ", where_),
-                      "its outputs are " + listed);
-      }
-      output = &*found;
-    } else if (outputs.size() > 1) {
-      need(concat("output-name = ", "\"", output->name, "\""), "which of the outputs has the classes: " + listed);
-    }
-    model_.output_name = output->name;
-    if (options_.output) {
-      model_.output = *options_.output;
-    } else {
-      need("output = \"logits\"", "or \"softmax\": whether its last layer is a softmax");
-    }
+    const OnnxValue* output = choose_output();
+    if (output == nullptr) return;
+    options_.output_name = model_.output_name = output->name;
     if (!is_float(output->type) && output->type != OnnxType{}) {
       refuse(concat("its output '", output->name, "' is no float"), "name another one with output-name");
     }
     count_outputs(*output);
+    choose_kind();
+    if (options_.output) model_.output = *options_.output;
+  }
+
+  /// @return nothing where the user must choose
+  const OnnxValue* choose_output() {
+    const std::vector<OnnxValue>& outputs = interface_.outputs;
+    if (outputs.empty()) refuse("has no output", "export it anew");
+    const std::string listed = names_of_values(outputs);
+    if (!options_.output_name.empty()) {
+      const auto found = std::ranges::find(outputs, options_.output_name, &OnnxValue::name);
+      if (found != outputs.end()) return &*found;
+      refuse_option("output-name", concat("'", options_.output_name, "' is no output of ", where_),
+                    "its outputs are " + listed);
+    }
+    if (outputs.size() == 1) return &outputs.front();
+    std::vector<const OnnxValue*> candidates;
+    for (const OnnxValue& output : outputs) {
+      if (may_be_classes(output)) candidates.push_back(&output);
+    }
+    const auto is_row = [](const OnnxValue* output) { return output->dims.size() == 2; };
+    if (std::ranges::any_of(candidates, is_row)) {  // before pooled maps [N, C, 1, 1]
+      std::erase_if(candidates, [&](const OnnxValue* output) { return !is_row(output); });
+    }
+    if (candidates.empty()) {
+      refuse(concat("none of its outputs is [N, classes]: ", listed, "; is it a detector?"),
+             "give a classifier, or export the output with the classes");
+    }
+    if (candidates.size() > 1 && !options_.assume) {
+      need(concat("output-name = \"", candidates.front()->name, "\""),
+           "which of the outputs has the classes: " + listed, "output_name");
+      return nullptr;
+    }
+    guess(concat("the classes are its output '", candidates.front()->name, "'"));
+    return candidates.front();
+  }
+
+  /// Whether the last layer is a softmax stands in the graph.
+  void choose_kind() {
+    if (options_.output) return;
+    const std::string last = operator_of(interface_, options_.output_name);
+    if (last == "Softmax" || last == "SoftMax") {
+      options_.output = OutputKind::kSoftmax;
+    } else if (last == "Sigmoid" && !options_.assume) {
+      refuse(concat("its output '", options_.output_name, "' is a sigmoid of each class, expected logits or a softmax"),
+             "export it without the last layer, or name another output with output-name");
+    } else if (!last.empty() || options_.assume) {
+      options_.output = OutputKind::kLogits;
+    } else {
+      need("output = \"logits\"", "or \"softmax\": whether its last layer is a softmax", "output_kind");
+    }
   }
 
   void count_outputs(const OnnxValue& output) {
@@ -178,7 +262,8 @@ class Description {
 
   void describe_pixels() {
     Preprocessing& preprocessing = model_.card.preprocessing;
-    model_.channels = options_.channels;
+    if (!options_.channels) options_.channels = ChannelOrder::kRgb;
+    model_.channels = *options_.channels;
     const std::array<float, 2> bytes{0, kWhite};
     if (model_.pixels) {
       const bool as_they_are =
@@ -193,10 +278,11 @@ class Description {
       preprocessing.deviation = {1, 1, 1};
       return;
     }
+    guess_pixels();
     if (!options_.value_range)
-      need("value-range = [0, 1]", "what black and white are before the mean: or [0, 255], [-1, 1]");
-    if (!options_.mean) need("mean = [0.485, 0.456, 0.406]", "R, G, B, in that range; ImageNet's here");
-    if (!options_.deviation) need("deviation = [0.229, 0.224, 0.225]", "R, G, B; ImageNet's here");
+      need("value-range = [0, 1]", "what black and white are before the mean: or [0, 255], [-1, 1]", "value_range");
+    if (!options_.mean) need("mean = [0.485, 0.456, 0.406]", "R, G, B, in that range; ImageNet's here", "input_mean");
+    if (!options_.deviation) need("deviation = [0.229, 0.224, 0.225]", "R, G, B; ImageNet's here", "input_deviation");
     if (!options_.value_range || !options_.mean || !options_.deviation) return;
     const auto [black, white] = *options_.value_range;
     const float unit = kWhite / (white - black);
@@ -206,17 +292,52 @@ class Description {
     }
   }
 
+  /// Networks of PyTorch are trained by torchvision's transforms, nearly always with ImageNet's mean; those of others
+  /// are not alike.
+  void guess_pixels() {
+    const bool nothing_said = !options_.value_range && !options_.mean && !options_.deviation;
+    const bool like_torch = from_torch_ && model_.layout == ImageLayout::kNchw;
+    if (nothing_said && (like_torch || options_.assume)) {
+      options_.value_range = {0, 1};
+      options_.mean = kImagenetMean;
+      options_.deviation = kImagenetDeviation;
+      guess(
+          "looks like torchvision's ImageNet preprocessing: value-range [0, 1], mean [0.485, 0.456, 0.406], "
+          "deviation [0.229, 0.224, 0.225]");
+    }
+    const std::array<float, 2> unit{0, 1};
+    if (options_.value_range && *options_.value_range != unit) {
+      if (!options_.mean) options_.mean = {0, 0, 0};
+      if (!options_.deviation) options_.deviation = {1, 1, 1};
+    }
+    if (!options_.value_range && options_.mean && options_.deviation) {
+      const bool of_bytes = std::ranges::max(*options_.mean) > 1 || std::ranges::max(*options_.deviation) > 1;
+      options_.value_range = of_bytes ? std::array<float, 2>{0, kWhite} : unit;
+      guess(concat("the mean looks like one of values in [0, ", of_bytes ? 255 : 1, "]"));
+    }
+  }
+
   void describe_geometry() {
     Preprocessing& preprocessing = model_.card.preprocessing;
-    const CropMode crop = options_.crop.value_or(CropMode::kCenter);
-    if (!options_.crop) need("crop = \"center\"", "or \"squash\", \"inception\": how an image becomes a square");
-    if (!options_.interpolation) need("interpolation = \"bilinear\"", "or \"bicubic\": of the resize");
-    if (!options_.antialias) need("antialias = true", "PIL, torchvision, timm; false: TensorFlow 1's plain bilinear");
+    const int size = preprocessing.eval_size;
+    std::vector<std::string> usual;
+    const auto choose = [&](auto& option, auto value, const std::string& words) {
+      if (option) return;
+      option = value;
+      usual.push_back(words);
+    };
+    choose(options_.crop, CropMode::kCenter, "crop \"center\"");
+    const CropMode crop = *options_.crop;
+    if (crop == CropMode::kCenter && size > 0) {
+      const int resize = std::max(size, static_cast<int>(size / kUsualCrop));
+      choose(options_.resize, resize, concat("resize ", resize));
+    }
+    choose(options_.antialias, true, "antialias true");
+    choose(options_.interpolation, ResizeFilter::kBilinear, "interpolation \"bilinear\"");
+    if (!usual.empty()) guess("the usual way to its square is taken: " + join(usual, ", "));
     if (crop != CropMode::kCenter && options_.resize) {
       refuse_option("resize", concat("has no effect with crop ", kCropModes.name(crop)), "leave it out");
     }
-    if (crop == CropMode::kCenter && !options_.resize) need("resize = 256", "short side before the crop");
-    const int size = preprocessing.eval_size;
     preprocessing.eval_resize = options_.resize.value_or(size);
     if (missing_.empty() && preprocessing.eval_resize < size) {
       refuse_option("resize", concat(preprocessing.eval_resize, " is less than the crop of ", size));
@@ -226,30 +347,33 @@ class Description {
     if (preprocessing.bicubic && !preprocessing.antialias) {
       refuse_option("interpolation", "bicubic is only there with antialias", "set antialias = true");
     }
-    preprocessing.family = crop == CropMode::kSquash      ? PreprocessingFamily::kReid
-                           : crop == CropMode::kInception ? PreprocessingFamily::kInception
-                           : preprocessing.antialias      ? PreprocessingFamily::kTorchvision
-                                                          : PreprocessingFamily::kImagenet;
+    preprocessing.family = family_of(crop, preprocessing.antialias);
+  }
+
+  static PreprocessingFamily family_of(CropMode crop, bool antialias) {
+    switch (crop) {
+      case CropMode::kCenter:
+        return antialias ? PreprocessingFamily::kTorchvision : PreprocessingFamily::kImagenet;
+      case CropMode::kSquash:
+        return antialias ? PreprocessingFamily::kTorchvisionSquash : PreprocessingFamily::kReid;
+      case CropMode::kInception:
+        break;
+    }
+    return PreprocessingFamily::kInception;
   }
 
   void name_classes() {
-    model_.label_offset = options_.label_offset;
+    model_.label_offset = options_.label_offset.value_or(0);
     std::vector<std::string>& names = model_.card.class_names;
-    if (!options_.classes.empty()) names = read_class_names(file_.parent_path() / options_.classes);
+    if (!options_.classes.empty()) names = read_class_names(options_.classes);
     const auto named = static_cast<int64_t>(names.size());
-    if (outputs_ < 0) {
-      if (named == 0) {
-        refuse("does not say how many classes its output has",
-               concat("add to ", file_.string(), ": classes = \"classes.txt\", a file of their names"));
-      }
-      return;
-    }
+    if (outputs_ < 0) return;
     const int64_t classes = outputs_ - model_.label_offset;
     if (classes < 1) {
       refuse_option("label-offset", concat(model_.label_offset, " leaves none of the ", outputs_, " outputs"));
     }
     if (named == 0) {
-      for (int64_t c = 0; c < classes; ++c) names.push_back(std::to_string(c));
+      model_.count_classes(outputs_);
     } else if (named != classes) {
       refuse_option("classes", concat("names ", named, " classes, the network has ", classes,
                                       model_.label_offset > 0 ? concat(" after the first ", model_.label_offset) : ""));
@@ -275,13 +399,20 @@ class Description {
     model_.card.training[kForeignKey] = model_.description;
   }
 
-  void need(const std::string& line, const std::string& what) { missing_.push_back(concat(line, "  # ", what)); }
+  /// @param line of the .toml file, `option` the one that says the same
+  void need(const std::string& line, const std::string& what, const std::string& option) {
+    missing_.push_back(concat(line, "  # ", what, "; or `", option, "`"));
+  }
+  void guess(const std::string& what) {
+    if (!options_.assume) model_.guesses.push_back(what);
+  }
 
   const OnnxInterface& interface_;
-  const ForeignModelOptions& options_;
+  ForeignModelOptions options_;  ///< those given, completed
   const fs::path file_;
   const std::string where_;
   std::string opset_;
+  bool from_torch_ = false;
   ForeignModel model_;
   int64_t outputs_ = -1;  ///< -1: not known
   std::vector<std::string> missing_;
@@ -289,24 +420,31 @@ class Description {
 
 }  // namespace
 
-fs::path foreign_options_file(const fs::path& onnx) { return fs::path(onnx).replace_extension(".toml"); }
-
-bool is_foreign(const fs::path& onnx) { return !read_onnx_metadata(onnx).contains("arch"); }
-
-ForeignModel describe_foreign(const OnnxInterface& interface, const ForeignModelOptions& options,
-                              const fs::path& onnx) {
-  return Description(interface, options, onnx).run();
+void ForeignModel::count_classes(int64_t outputs) {
+  if (!card.class_names.empty()) return;
+  for (int64_t c = 0; c < outputs - label_offset; ++c) card.class_names.push_back(std::to_string(c));
 }
 
-ForeignModel read_foreign(const fs::path& onnx) {
-  const OnnxInterface interface = read_onnx_interface(onnx);
-  const fs::path file = foreign_options_file(onnx);
-  ForeignModelOptions options;
-  if (fs::exists(file)) {
-    options =
-        ForeignModelOptions::from_toml(decode_text(read_file(file, kLargestOptions), file.string()), file.string());
-  }
-  return describe_foreign(interface, options, onnx);
+bool is_foreign(const fs::path& network) {
+  return network.extension() == kIrEnding || !read_onnx_metadata(network).contains("arch");
+}
+
+OnnxInterface read_foreign_interface(const fs::path& network) {
+  if (network.extension() != kIrEnding) return read_onnx_interface(network);
+#ifdef ASSEMBLE_OPENVINO
+  return read_ir_interface(network.string());
+#else
+  throw UsageError(network.string(), "is OpenVINO's, which this build lacks", "export the network as .onnx");
+#endif
+}
+
+ForeignModel describe_foreign(const OnnxInterface& interface, const ForeignModelOptions& options,
+                              const fs::path& network) {
+  return Description(interface, options, network).run();
+}
+
+ForeignModel read_foreign(const fs::path& network, const ForeignModelOptions& given) {
+  return describe_foreign(read_foreign_interface(network), foreign_options(network, given), network);
 }
 
 }  // namespace assemble

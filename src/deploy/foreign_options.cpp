@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The .toml file beside an .onnx file that others wrote.
+// The .toml file beside a network's file that others wrote.
+#include "assemble/deploy/foreign_options.h"
+
 #include <algorithm>
+#include <charconv>
 #include <functional>
-#include <map>
 
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
+#include "assemble/core/text_file.h"
 #include "assemble/deploy/foreign_model.h"
 #include "assemble/io/toml.h"
 #include "foreign_limits.h"
@@ -14,6 +17,7 @@ namespace assemble {
 namespace {
 
 constexpr double kLargestValue = 1e6;
+constexpr uint64_t kLargestFile = uint64_t{1} << 20;
 
 class OptionsReader {
  public:
@@ -82,6 +86,14 @@ class OptionsReader {
     return value.text == "true";
   }
 
+  double above_zero(const TomlEntry& entry) const {
+    const TomlValue& value = one(entry, "a number above 0");
+    const bool is_number = value.kind == TomlValue::Kind::kInteger || value.kind == TomlValue::Kind::kFloat;
+    const double number = is_number ? parse_number(value.text).value_or(0) : 0;
+    if (!(number > 0 && number <= kLargestValue)) expect("a number above 0");
+    return number;
+  }
+
   template <size_t N>
   std::array<float, N> numbers(const TomlEntry& entry, double above) const {
     const std::string expected =
@@ -122,13 +134,120 @@ class OptionsReader {
       {"output-name", [this](const TomlEntry& entry) { options_.output_name = text(entry); }},
       {"label-offset",
        [this](const TomlEntry& entry) { options_.label_offset = whole(entry, 0, foreign::kMostOutputs); }},
-      {"classes", [this](const TomlEntry& entry) { options_.classes = text(entry); }}};
+      {"embedding-name", [this](const TomlEntry& entry) { options_.embedding_name = text(entry); }},
+      {"temperature", [this](const TomlEntry& entry) { options_.temperature = above_zero(entry); }},
+      {"classes", [this](const TomlEntry& entry) { options_.classes = fs::path(where_).parent_path() / text(entry); }}};
 };
+
+/// The shortest digits that read back equal.
+template <typename Number>
+std::string digits(Number number) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  return {text.data(), end};
+}
+
+template <size_t N>
+std::string array_text(const std::array<float, N>& numbers) {
+  std::vector<std::string> parts;
+  for (const float number : numbers) parts.push_back(digits(number));
+  return concat("[", join(parts, ", "), "]");
+}
+
+/// Lines of a value that begins in line `first`, from 1: an array may go on over some.
+size_t lines_of_value(const std::vector<std::string>& lines, size_t first, bool is_array) {
+  size_t last = first;
+  while (is_array && last < lines.size() && lines[last - 1].find(']') == std::string::npos) ++last;
+  return last - first + 1;
+}
 
 }  // namespace
 
 ForeignModelOptions ForeignModelOptions::from_toml(const std::string& text, const std::string& where) {
   return OptionsReader(where).read(text);
+}
+
+std::map<std::string, std::string> ForeignModelOptions::to_keys(const fs::path& folder) const {
+  std::map<std::string, std::string> keys;
+  const auto set = [&](const char* key, const auto& value, const auto& show) {
+    if (value) keys[key] = show(*value);
+  };
+  const auto word = [](const auto& choices) {
+    return [choices](auto value) { return toml_string(choices.name(value)); };
+  };
+  const auto array = [](const auto& numbers) { return array_text(numbers); };
+  const auto number = [](auto value) { return digits(value); };
+  set("layout", layout, word(kImageLayouts));
+  set("channels", channels, word(kChannelOrders));
+  set("value-range", value_range, array);
+  set("mean", mean, array);
+  set("deviation", deviation, array);
+  set("size", size, number);
+  set("resize", resize, number);
+  set("crop", crop, word(kCropModes));
+  set("interpolation", interpolation, word(kInterpolations));
+  set("antialias", antialias, [](bool value) { return std::string(value ? "true" : "false"); });
+  set("output", output, word(kOutputKinds));
+  set("label-offset", label_offset, number);
+  set("temperature", temperature, number);
+  if (!output_name.empty()) keys["output-name"] = toml_string(output_name);
+  if (!embedding_name.empty()) keys["embedding-name"] = toml_string(embedding_name);
+  if (!classes.empty()) {
+    keys["classes"] =
+        toml_string((folder.empty() ? classes : fs::absolute(classes).lexically_proximate(folder)).string());
+  }
+  return keys;
+}
+
+std::string ForeignModelOptions::to_toml(const fs::path& folder) const {
+  std::string text;
+  for (const auto& [key, value] : to_keys(folder)) text += concat(key, " = ", value, "\n");
+  return text;
+}
+
+ForeignModelOptions ForeignModelOptions::or_else(const ForeignModelOptions& others) const {
+  ForeignModelOptions result = *this;
+  const auto fill = [&](auto... members) {
+    const auto one = [&](auto member) {
+      if (!(result.*member)) result.*member = others.*member;
+    };
+    (one(members), ...);
+  };
+  using O = ForeignModelOptions;
+  fill(&O::layout, &O::channels, &O::value_range, &O::mean, &O::deviation, &O::size, &O::resize, &O::crop,
+       &O::interpolation, &O::antialias, &O::output, &O::label_offset, &O::temperature);
+  if (output_name.empty()) result.output_name = others.output_name;
+  if (embedding_name.empty()) result.embedding_name = others.embedding_name;
+  if (classes.empty()) result.classes = others.classes;
+  result.assume = assume || others.assume;
+  return result;
+}
+
+fs::path foreign_options_file(const fs::path& network) { return fs::path(network).replace_extension(".toml"); }
+
+ForeignModelOptions foreign_options(const fs::path& network, const ForeignModelOptions& given) {
+  const fs::path file = foreign_options_file(network);
+  if (!fs::exists(file)) return given;
+  const std::string text = decode_text(read_file(file, kLargestFile), file.string());
+  return given.or_else(ForeignModelOptions::from_toml(text, file.string()));
+}
+
+void set_foreign_keys(const fs::path& network, const std::map<std::string, std::string>& keys) {
+  const fs::path file = foreign_options_file(network);
+  const std::string text = fs::exists(file) ? decode_text(read_file(file, kLargestFile), file.string()) : "";
+  std::vector<std::string> lines = split(text, '\n');
+  if (!lines.empty() && lines.back().empty()) lines.pop_back();
+  std::vector<TomlEntry> entries = read_toml(text, file.string());
+  std::ranges::reverse(entries);  // places of earlier lines stay
+  for (const TomlEntry& entry : entries) {
+    std::string key = join(entry.path, ".");
+    std::ranges::replace(key, '_', '-');
+    if (!keys.contains(key)) continue;
+    const auto begin = lines.begin() + static_cast<ptrdiff_t>(entry.line) - 1;
+    lines.erase(begin, begin + static_cast<ptrdiff_t>(lines_of_value(lines, entry.line, entry.is_array)));
+  }
+  for (const auto& [key, value] : keys) lines.push_back(concat(key, " = ", value));
+  write_file(file, std::string_view(join(lines, "\n") + "\n"));
 }
 
 }  // namespace assemble

@@ -284,7 +284,6 @@ TEST_F(Engines, OptionsOutOfRangeAreRefused) {
     EXPECT_THROW(make_engine(optimised(), options), UsageError);
     EXPECT_THROW(open_engine(file_, options), UsageError);
     EXPECT_THROW(open_embedder(file_, options), UsageError);
-    EXPECT_THROW(open_foreign(file_, options), UsageError);
   }
 }
 
@@ -310,10 +309,11 @@ TEST_F(Engines, SayWhatCannotBeRun) {
 TEST_F(Engines, OpenForeignNetworksOnOpenvinoAlone) {
   const fs::path path = folder_ / "foreign.onnx";
   write_file(path, serialise(to_onnx(network_.graph())));
-  EXPECT_LT(relative_difference(open_foreign(path, {})->run(images_.view()), run(file_)), 1e-5);
-  EXPECT_THROW(open_foreign(path, {.kind = EngineKind::kTorch}), UsageError);
+  const EngineOptions options{.foreign = {.assume = true}};
+  EXPECT_LT(relative_difference(open_engine(path, options).engine->run(images_.view()), run(file_)), 1e-5);
+  EXPECT_THROW(open_engine(path, {.kind = EngineKind::kTorch}), UsageError);
   write_file(path, std::string_view("nothing"));
-  EXPECT_THROW(open_foreign(path, {}), InputError);
+  EXPECT_THROW(open_engine(path, options), InputError);
 }
 
 TEST_F(Engines, EmbeddersGiveTheInputOfTheLastLayer) {

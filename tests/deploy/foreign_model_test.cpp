@@ -4,23 +4,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "engines.h"
 #include "matrices.h"
+#include "mean_network.h"
 #include "test_support.h"
 
 namespace assemble {
 namespace {
 
+using test::as_of_torch;
 using test::error_of;
+using test::MeanNetwork;
 using testing::AllOf;
 using testing::HasSubstr;
 
-constexpr int64_t kOutputs = 4;
-constexpr int64_t kSide = 6;
+constexpr int64_t kSide = MeanNetwork::kSide;
 constexpr const char* kOptions = R"(
 value-range = [0, 1]
 mean = [0.5, 0.4, 0.3]
@@ -30,56 +30,6 @@ resize = 8
 interpolation = "bicubic"
 antialias = true
 )";
-
-Bytes bytes_of(const std::vector<float>& values) {
-  Bytes bytes(values.size() * sizeof(float));
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
-/// Logits are the channels' means times a matrix: 3 to 4.
-struct MeanNetwork {
-  ImageLayout layout = ImageLayout::kNchw;
-  bool bytes = false;
-  bool softmax = false;
-  std::vector<int64_t> input = {-1, 3, kSide, kSide};
-  std::vector<float> matrix = test::normal_values(3 * kOutputs, 3);
-
-  OnnxModel model() const {
-    OnnxModel model;
-    model.name = "means";
-    model.inputs.push_back({"x", bytes ? OnnxType::kUint8 : OnnxType::kFloat, input});
-    std::string last = "x";
-    const auto add = [&](const std::string& type, std::vector<std::string> more, decltype(OnnxNode::attributes) set) {
-      std::vector<std::string> inputs{last};
-      inputs.insert(inputs.end(), more.begin(), more.end());
-      last = concat(type, model.nodes.size());
-      model.nodes.push_back({type, last, inputs, {last}, std::move(set)});
-    };
-    if (bytes) add("Cast", {}, {{"to", int64_t{1}}});
-    if (layout == ImageLayout::kNhwc) add("Transpose", {}, {{"perm", std::vector<int64_t>{0, 3, 1, 2}}});
-    add("GlobalAveragePool", {}, {});
-    add("Flatten", {}, {});
-    model.constants.push_back({"w", OnnxType::kFloat, {3, kOutputs}, bytes_of(matrix)});
-    add("MatMul", {"w"}, {});
-    if (softmax) add("Softmax", {}, {{"axis", int64_t{1}}});
-    model.outputs.push_back({last, OnnxType::kFloat, {input[0], kOutputs}});
-    return model;
-  }
-
-  /// @param images as the network takes them, NHWC
-  Matrix logits(const std::vector<float>& images, bool reversed = false) const {
-    const size_t pixels = kSide * kSide, count = images.size() / pixels / 3;
-    Matrix result(static_cast<int64_t>(count), kOutputs);
-    for (size_t i = 0; i < count * pixels * 3; ++i) {
-      const size_t image = i / pixels / 3, c = reversed ? 2 - i % 3 : i % 3;
-      for (size_t k = 0; k < kOutputs; ++k) {
-        result.row(static_cast<int64_t>(image))[k] += images[i] * matrix[c * kOutputs + k] / static_cast<float>(pixels);
-      }
-    }
-    return result;
-  }
-};
 
 class ForeignModels : public testing::Test {
  protected:
@@ -93,6 +43,10 @@ class ForeignModels : public testing::Test {
   std::string refusal(const OnnxModel& model, const std::string& options) {
     write(model, options);
     return refusal();
+  }
+  ForeignModel describe(const OnnxModel& model, const std::string& options, const ForeignModelOptions& given = {}) {
+    write(model, options);
+    return read_foreign(file_, given);
   }
   Matrix run(const EngineOptions& options = {.batch = 4}) const {
     return open_engine(file_, options).engine->run({5, kSide, kSide, images_.data()});
@@ -132,9 +86,11 @@ TEST_F(ForeignModels, WithoutOptionsTheErrorListsWhatToSay) {
   write_file(file_, std::string_view(serialise(MeanNetwork{.input = {-1, 3, -1, -1}}.model())));
   const std::string error = refusal();
   EXPECT_THAT(error, HasSubstr("teacher.toml"));
-  for (const char* key : {"value-range", "mean", "deviation", "size", "resize", "crop", "interpolation", "antialias"}) {
+  for (const char* key : {"value-range", "mean", "deviation", "size"}) {
     EXPECT_THAT(error, HasSubstr(concat("\n  ", key, " = "))) << key;
   }
+  EXPECT_THAT(error,
+              AllOf(HasSubstr("; or `value_range`"), HasSubstr("; or `input_mean`"), HasSubstr("; or `input_size`")));
   EXPECT_THAT(error, testing::Not(HasSubstr("layout")));
   EXPECT_THAT(refusal(MeanNetwork{.input = {-1, -1, -1, -1}}.model(), kOptions), HasSubstr("layout = \"nchw\""));
 }
@@ -161,7 +117,7 @@ TEST_F(ForeignModels, OptionsThatContradictTheFileAreRefused) {
   const std::string options = concat(kOptions, "output = \"logits\"\n");
   const OnnxModel model = MeanNetwork().model();
   EXPECT_THAT(refusal(model, options + "size = 32"), HasSubstr("'size' 32, but"));
-  EXPECT_THAT(refusal(model, options + "layout = \"nhwc\""), HasSubstr("says nhwc"));
+  EXPECT_THAT(refusal(model, options + "layout = \"nhwc\""), HasSubstr("taken as nhwc"));
   EXPECT_THAT(refusal(model, options + "label-offset = 4"), HasSubstr("leaves none of the 4 outputs"));
   EXPECT_THAT(refusal(model, options + "output-name = \"probs\""), HasSubstr("its outputs are 'MatMul2' [?, 4]"));
   write_file(folder_ / "names.txt", std::string_view("a\nb\n"));
@@ -178,14 +134,20 @@ TEST_F(ForeignModels, NetworksThatAreNoClassifiersAreRefused) {
   EXPECT_THAT(refusal(model, options),
               AllOf(HasSubstr("has 2 inputs: 'x' [?, 3, 6, 6], 'state' [?, 8]"), HasSubstr("only input")));
   model = MeanNetwork().model();
-  model.inputs[0].type = OnnxType::kInt64;
-  EXPECT_THAT(refusal(model, options), HasSubstr("an input of floats or of uint8"));
+  model.inputs[0] = {"input_ids", OnnxType::kInt64, {-1, 128}};
+  EXPECT_THAT(refusal(model, options), AllOf(HasSubstr("its input 'input_ids' [?, 128] takes int64, expected images"),
+                                             HasSubstr("an input of floats or of uint8")));
   EXPECT_THAT(refusal(MeanNetwork{.input = {-1, 1, 28, 28}}.model(), options + "layout = \"nchw\""),
               HasSubstr("[?, 1, 28, 28], expected images"));
   EXPECT_THAT(refusal(MeanNetwork{.input = {-1, 3, 28, 30}}.model(), options), HasSubstr("images of 28×30"));
   model = MeanNetwork().model();
   model.outputs.push_back({"GlobalAveragePool0", OnnxType::kFloat, {-1, 3, 1, 1}});
+  EXPECT_EQ(describe(model, options).output_name, "MatMul2") << "the other has no row of classes";
+  model.outputs[1].dims = {-1, 3};
   EXPECT_THAT(refusal(model, options), HasSubstr("output-name = \"MatMul2\"  # which of the outputs"));
+  model.outputs = {{"boxes", OnnxType::kFloat, {-1, 100, 4}}, {"scores", OnnxType::kFloat, {-1, 100, 91}}};
+  EXPECT_THAT(refusal(model, options), AllOf(HasSubstr("none of its outputs is [N, classes]: 'boxes' [?, 100, 4]"),
+                                             HasSubstr("is it a detector?")));
   model.outputs = {{"x2", OnnxType::kFloat, {-1, 3, 7, 7}}};
   EXPECT_THAT(refusal(model, options), HasSubstr("'x2' is [?, 3, 7, 7], expected [N, classes]"));
 }
@@ -211,6 +173,7 @@ TEST_F(ForeignModels, SizesAndBatchesThatTheFileLeavesOpenOrFixes) {
     write(network.model(), concat(kOptions, "output = \"logits\"\nsize = ", kSide));
     EXPECT_LT(test::relative_difference(run(), network.logits(images_)), 1e-5);
   }
+  write(MeanNetwork().model(), concat(kOptions, "output = \"logits\""));
   EXPECT_THAT(error_of<UsageError>([&] { open_engine(file_, {.image_size = 7}); }), HasSubstr("images of 6, not"));
   EXPECT_THAT(error_of<UsageError>([&] { open_engine(file_, {.precision = Precision::kInt8}); }), HasSubstr("int8"));
 }
@@ -267,6 +230,180 @@ TEST_F(ForeignModels, OfOldOperatorSetsAndSeveralOutputs) {
   write_file(file_, std::string_view(bytes));
   EXPECT_THAT(read_foreign(file_).description, HasSubstr("operator set 9"));
   EXPECT_LT(test::relative_difference(run(), network.logits(images_)), 1e-5);
+}
+
+TEST_F(ForeignModels, WhatIsSaidHereGoesBeforeTheFileBeside) {
+  const std::string beside = concat(kOptions, "output = \"logits\"\n");
+  const ForeignModel model =
+      describe(MeanNetwork().model(), beside, {.resize = 7, .antialias = true, .label_offset = 2, .temperature = 4});
+  EXPECT_EQ(model.card.preprocessing.eval_resize, 7);
+  EXPECT_TRUE(model.card.preprocessing.bicubic) << "as the file beside it says";
+  EXPECT_EQ(model.card.classes(), 2);
+  EXPECT_EQ(model.temperature, 4);
+  EXPECT_TRUE(model.guesses.empty());
+}
+
+TEST_F(ForeignModels, FilesOfTorchAreGuessed) {
+  write_file(file_, std::string_view(as_of_torch(MeanNetwork{.softmax = true}.model())));
+  const ForeignModel model = read_foreign(file_);
+  const Preprocessing& preprocessing = model.card.preprocessing;
+  EXPECT_EQ(model.output, OutputKind::kSoftmax) << "the last operator is one";
+  EXPECT_THAT(preprocessing.mean, testing::Pointwise(testing::FloatNear(1e-3f), {123.675f, 116.28f, 103.53f}));
+  EXPECT_EQ(preprocessing.family, PreprocessingFamily::kTorchvision);
+  EXPECT_FALSE(preprocessing.bicubic);
+  ASSERT_EQ(model.guesses.size(), 2u);
+  EXPECT_THAT(model.guesses[0], HasSubstr("looks like torchvision's ImageNet preprocessing"));
+  EXPECT_THAT(model.guesses[1], AllOf(HasSubstr("crop \"center\""), HasSubstr("interpolation \"bilinear\"")));
+  // Of another program, or with the channels last, the pixels are not guessed.
+  write_file(file_, std::string_view(serialise(MeanNetwork().model())));
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("value-range"), HasSubstr("mean"), testing::Not(HasSubstr("crop"))));
+  write_file(
+      file_,
+      std::string_view(as_of_torch(MeanNetwork{.layout = ImageLayout::kNhwc, .input = {-1, kSide, kSide, 3}}.model())));
+  EXPECT_THAT(refusal(), HasSubstr("value-range"));
+}
+
+TEST_F(ForeignModels, ARangeAloneSaysWhatPixelsAre) {
+  write_file(file_, std::string_view(serialise(MeanNetwork().model())));
+  const auto pixels = [&](const ForeignModelOptions& options) {
+    return read_foreign(file_, options).card.preprocessing;
+  };
+  const Preprocessing symmetric = pixels({.value_range = {{-1, 1}}});
+  EXPECT_EQ(symmetric.mean[0], 127.5f);
+  EXPECT_EQ(symmetric.deviation[0], 127.5f);
+  EXPECT_EQ(pixels({.value_range = {{0, 255}}}).deviation[0], 1.f);
+  EXPECT_EQ(pixels({.mean = {{127.5f, 127.5f, 127.5f}}, .deviation = {{127.5f, 127.5f, 127.5f}}}).mean[0], 127.5f);
+  EXPECT_EQ(pixels({.mean = {{0.5f, 0.5f, 0.5f}}, .deviation = {{0.5f, 0.5f, 0.5f}}}).mean[0], 127.5f);
+}
+
+TEST_F(ForeignModels, OptionsAsTomlReadBackEqual) {
+  write_file(folder_ / "names.txt", std::string_view("a\nb\nc\n"));
+  const ForeignModel model =
+      describe(MeanNetwork().model(), concat(kOptions, "classes = \"names.txt\"\nlabel-offset = 1\n"));
+  EXPECT_EQ(model.options.classes, folder_ / "names.txt");
+  const std::string text = model.options.to_toml(folder_.path());
+  EXPECT_THAT(text, AllOf(HasSubstr("classes = \"names.txt\"\n"), HasSubstr("output = \"logits\"\n"),
+                          HasSubstr("mean = [0.5, 0.4, 0.3]\n"), HasSubstr("layout = \"nchw\"\n")));
+  const ForeignModelOptions again = ForeignModelOptions::from_toml(text, (folder_ / "again.toml").string());
+  EXPECT_EQ(again.to_keys(), model.options.to_keys());
+}
+
+TEST_F(ForeignModels, KeysAreSetAndAllElseStays) {
+  const fs::path beside = foreign_options_file(file_);
+  set_foreign_keys(file_, {{"temperature", "2"}});
+  EXPECT_EQ(test::read_text(beside), "temperature = 2\n");
+  write_file(beside,
+             std::string_view("# of mine\nmean = [0.5,\n  0.4, 0.3]  # three\ntemperature = 2 # old\nsize = 6"));
+  set_foreign_keys(file_, {{"temperature", "1.5"}, {"mean", "[1, 2, 3]"}});
+  EXPECT_EQ(test::read_text(beside), "# of mine\nsize = 6\nmean = [1, 2, 3]\ntemperature = 1.5\n");
+}
+
+TEST_F(ForeignModels, TheTemperatureDividesLogits) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  const MeanNetwork network;
+  write(network.model(), concat(kOptions, "temperature = 2.5"));
+  Matrix expected = network.logits(images_);
+  for (float& value : expected.values) value /= 2.5f;
+  EXPECT_LT(test::relative_difference(run(), expected), 1e-5);
+}
+
+TEST_F(ForeignModels, ANumberOfClassesThatTheFileDoesNotSayIsCounted) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  OnnxModel model = MeanNetwork().model();
+  model.outputs[0].dims = {-1, -1};
+  write(model, concat(kOptions, "output = \"logits\"\nlabel-offset = 1"));
+  const DeployedModel opened = open_engine(file_, {});
+  EXPECT_EQ(opened.card.class_names, (std::vector<std::string>{"0", "1", "2"}));
+  EXPECT_EQ(opened.engine->outputs(), 3);
+}
+
+TEST_F(ForeignModels, OfAnySizeAreOpenedAtASizeOfOnesChoice) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  write(MeanNetwork{.input = {-1, 3, -1, -1}}.model(), concat(kOptions, "size = 6"));
+  const DeployedModel opened = open_engine(file_, {.image_size = 12});
+  EXPECT_EQ(opened.engine->image_size(), 12);
+  EXPECT_EQ(opened.card.preprocessing.eval_size, 12);
+  EXPECT_EQ(opened.card.preprocessing.eval_resize, 16) << "the same share of the image";
+}
+
+TEST_F(ForeignModels, EmbeddingsAreWhatTheLastDenseLayerTakesOrAnyValueByName) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  const MeanNetwork network{.softmax = true};
+  write(network.model(), kOptions);
+  const auto embed = [&](const std::string& name) {
+    return open_embedder(file_, {.batch = 4, .foreign = {.embedding_name = name}})
+        .engine->run({5, kSide, kSide, images_.data()});
+  };
+  const Matrix means = embed("");
+  ASSERT_EQ(means.columns, 3);
+  for (int64_t k = 0; k < MeanNetwork::kOutputs; ++k) {
+    float logit = 0;
+    for (size_t c = 0; c < 3; ++c) logit += means.row(4)[c] * network.matrix[c * 4 + static_cast<size_t>(k)];
+    EXPECT_NEAR(logit, network.logits(images_).row(4)[static_cast<size_t>(k)], 1e-5);
+  }
+  EXPECT_EQ(embed("GlobalAveragePool0").values, means.values);
+  EXPECT_LT(test::relative_difference(embed("MatMul2"), network.logits(images_)), 1e-5);
+  EXPECT_THAT(error_of<InputError>([&] { embed("MatMul3"); }), HasSubstr("did you mean 'MatMul2'?"));
+  EXPECT_THAT(error_of<InputError>([&] { embed("x"); }), HasSubstr("expected [N, E]"));
+}
+
+/// The network of means as OpenVINO's own file.
+std::string ir_of_means() {
+  const auto port = [](int id, const std::string& names, const std::vector<std::string>& dims, const char* type) {
+    std::string text = concat("<port id=\"", id, "\" precision=\"", type, "\"", names.empty() ? "" : " names=\"", names,
+                              names.empty() ? ">" : "\">");
+    for (const std::string& dim : dims) text += "<dim>" + dim + "</dim>";
+    return text + "</port>";
+  };
+  const auto layer = [](int id, const std::string& name, const std::string& type, const std::string& version,
+                        const std::string& data, const std::string& inputs, const std::string& outputs) {
+    return concat("<layer id=\"", id, "\" name=\"", name, "\" type=\"", type, "\" version=\"", version, "\"><data ",
+                  data, "/>", inputs.empty() ? "" : "<input>" + inputs + "</input>",
+                  outputs.empty() ? "" : "<output>" + outputs + "</output>", "</layer>\n");
+  };
+  const std::vector<std::string> image{"-1", "3", "6", "6"}, mean{"-1", "3"}, row{"-1", "4"};
+  std::string text = "<?xml version=\"1.0\"?>\n<net name=\"means\" version=\"11\">\n<layers>\n";
+  text +=
+      layer(0, "x", "Parameter", "opset1", "shape=\"?,3,6,6\" element_type=\"f32\"", "", port(0, "x", image, "FP32"));
+  text += layer(1, "axes", "Const", "opset1", "element_type=\"i64\" shape=\"2\" offset=\"0\" size=\"16\"", "",
+                port(0, "", {"2"}, "I64"));
+  text += layer(2, "means", "ReduceMean", "opset1", "keep_dims=\"false\"",
+                port(0, "", image, "FP32") + port(1, "", {"2"}, "I64"), port(2, "means", mean, "FP32"));
+  text += layer(3, "w", "Const", "opset1", "element_type=\"f32\" shape=\"3,4\" offset=\"16\" size=\"48\"", "",
+                port(0, "", {"3", "4"}, "FP32"));
+  text += layer(4, "classes", "MatMul", "opset1", "transpose_a=\"false\" transpose_b=\"false\"",
+                port(0, "", mean, "FP32") + port(1, "", {"3", "4"}, "FP32"), port(2, "", row, "FP32"));
+  text += layer(5, "out", "Result", "opset1", "", port(0, "", row, "FP32"), "");
+  text += "</layers>\n<edges>\n";
+  for (const auto& [from, port_from, to, port_to] :
+       std::vector<std::array<int, 4>>{{0, 0, 2, 0}, {1, 0, 2, 1}, {2, 2, 4, 0}, {3, 0, 4, 1}, {4, 2, 5, 0}}) {
+    text += concat("<edge from-layer=\"", from, "\" from-port=\"", port_from, "\" to-layer=\"", to, "\" to-port=\"",
+                   port_to, "\"/>\n");
+  }
+  return text + "</edges>\n</net>\n";
+}
+
+TEST_F(ForeignModels, AreReadFromOpenvinosOwnFiles) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  const MeanNetwork network;
+  file_ = folder_ / "means.xml";
+  write_file(file_, std::string_view(ir_of_means()));
+  Bytes weights(16, 0);
+  weights[0] = 2, weights[8] = 3;  // the axes
+  const Bytes matrix = test::bytes_of(network.matrix);
+  weights.insert(weights.end(), matrix.begin(), matrix.end());
+  EXPECT_THAT(error_of<InputError>([&] { open_engine(file_, {}); }), HasSubstr(".bin"));
+  write_file(folder_ / "means.bin", weights);
+  write_file(foreign_options_file(file_), std::string_view(kOptions));
+  const ForeignModel model = read_foreign(file_);
+  EXPECT_THAT(model.card.arch, HasSubstr("OpenVINO"));
+  EXPECT_EQ(model.card.classes(), 4);
+  EXPECT_LT(test::relative_difference(run(), network.logits(images_)), 1e-5);
+  EXPECT_EQ(open_embedder(file_, {.batch = 4}).engine->outputs(), 3);
+  const std::string before = network_content(file_);
+  weights.back() ^= 1;
+  write_file(folder_ / "means.bin", weights);
+  EXPECT_NE(network_content(file_), before) << "weights belong to what a file holds";
 }
 
 }  // namespace

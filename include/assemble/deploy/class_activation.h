@@ -11,6 +11,7 @@
 #include "assemble/core/choice.h"
 #include "assemble/core/file.h"
 #include "assemble/deploy/array.h"
+#include "assemble/deploy/foreign_options.h"
 #include "assemble/deploy/graph.h"
 #include "assemble/deploy/model_file.h"
 
@@ -73,8 +74,9 @@ class ActivationMapper {
  private:
   struct Parts;
   explicit ActivationMapper(std::unique_ptr<Parts> parts);
-  friend MappedModel open_activation_mapper(const fs::path& model, int64_t image_size);
-  static MappedModel of_onnx(const fs::path& model, int64_t image_size);
+  friend MappedModel open_activation_mapper(const fs::path& model, int64_t image_size,
+                                            const ForeignModelOptions& foreign);
+  static MappedModel of_onnx(const fs::path& model, int64_t image_size, const ForeignModelOptions& options);
 
   std::unique_ptr<Parts> parts_;
 };
@@ -85,10 +87,12 @@ struct MappedModel {
   ActivationMapper mapper;
 };
 
-/// Opens a model file, or an .onnx file as open_engine() does: of this library, in f32 or 8 bits, or of another program
-/// with a .toml file beside it. The gradient of what is rounded to 8 bits is that of what is not.
+/// Opens a model file, or an .onnx or .xml file as open_engine() does: of this library, in f32 or 8 bits, or of another
+/// program. The gradient of what is rounded to 8 bits is that of what is not.
 /// @param image_size side of the input, pixels; 0: the model's own
+/// @param foreign as EngineOptions has it
 /// @throws InputError as ActivationMapper and as read_graph(); UsageError for an .onnx file at another size
-MappedModel open_activation_mapper(const fs::path& model, int64_t image_size = 0);
+MappedModel open_activation_mapper(const fs::path& model, int64_t image_size = 0,
+                                   const ForeignModelOptions& foreign = {});
 
 }  // namespace assemble

@@ -7,6 +7,7 @@
 #include "assemble/core/choice.h"
 #include "assemble/core/file.h"
 #include "assemble/core/precision.h"
+#include "assemble/deploy/foreign_options.h"
 #include "assemble/deploy/graph.h"
 #include "assemble/deploy/model_file.h"
 
@@ -44,6 +45,8 @@ struct EngineOptions {
   fs::path cache = {};
   /// The network as it is written, without the rewrites of optimise(): to compare with.
   bool plain = false;
+  /// Of networks that others wrote: what is said here goes before what the .toml file beside such a one says.
+  ForeignModelOptions foreign = {};
 };
 
 /// A network compiled for inference. One thread at a time.
@@ -81,8 +84,8 @@ struct DeployedModel {
   std::unique_ptr<Engine> engine;
 };
 
-/// Opens a model file (.safetensors), an .onnx file that `assemble export` wrote, or one that another program wrote
-/// with a .toml file beside it (see foreign_model.h).
+/// Opens a model file (.safetensors), an .onnx file that `assemble export` wrote, or an .onnx or .xml file that another
+/// program wrote (see foreign_model.h). What is understood of these, and what is guessed, goes to the log.
 /// @param options its precision is replaced by int8 for an .onnx file with 8-bit weights
 /// @throws InputError when the file cannot be used, or names more or fewer classes than the network has outputs;
 ///         UsageError for int8 on a model file, which has no 8-bit weights,
@@ -92,14 +95,19 @@ DeployedModel open_engine(const fs::path& model, const EngineOptions& options);
 /// Key in the metadata of an .onnx file that gives embeddings beside its logits: how many values they have.
 inline constexpr const char* kEmbeddingSize = "embedding_size";
 
-/// The same for embeddings: run() gives the input of the classifier's dense layer before any activation, [N, E].
-/// @throws as above, and UsageError for an .onnx file without kEmbeddingSize
+/// The same for embeddings: run() gives the input of the classifier's dense layer before any activation, [N, E]; of a
+/// network that others wrote, what ForeignModelOptions::embedding_name says.
+/// @throws as above, and UsageError for an .onnx file of `assemble export` without kEmbeddingSize
 DeployedModel open_embedder(const fs::path& model, const EngineOptions& options);
 
-/// Opens a network that others wrote, to compare speeds with: .onnx, or OpenVINO's .xml, of one input [N, 3, S, S] and
-/// one output [N, classes]. It is compiled as open_engine() compiles its own.
-/// @throws InputError when OpenVINO cannot read it or it has other inputs and outputs; UsageError on another engine
-std::unique_ptr<Engine> open_foreign(const fs::path& path, const EngineOptions& options);
+/// The card of whatever open_engine() opens. Of a network that others wrote it has no classes where the file does not
+/// tell how many there are.
+/// @throws InputError as that
+ModelCard card_of_network(const fs::path& model, const ForeignModelOptions& foreign = {});
+
+/// Identifies what a network's file holds, with the files beside it that hold weights of it: a hash of their contents.
+/// @throws InputError when one cannot be read
+std::string network_content(const fs::path& model);
 
 /// $XDG_CACHE_HOME/assemble or ~/.cache/assemble; empty when neither is set.
 fs::path default_engine_cache();

@@ -34,10 +34,6 @@ std::optional<EngineKind> parse_engine_or_auto(const std::string& name) {
   return name == "auto" ? std::nullopt : std::optional(kEngineKinds.parse(name));
 }
 
-bool is_foreign(const std::string& network) {
-  return network.ends_with(".xml") || (network.ends_with(".onnx") && !read_onnx_metadata(network).contains("arch"));
-}
-
 class NetworkBenchmark : public Subcommand {
  public:
   NetworkBenchmark() : Subcommand("benchmark", "Measure rates on this machine") {}
@@ -54,7 +50,7 @@ class NetworkBenchmark : public Subcommand {
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", model_, "Model file, or .onnx file of `assemble export`");
+    app.add_option("--model", model_, "Model file, or .onnx or .xml file of any program");
     app.add_option("--arch", arch_, "A network with random weights instead: an arch or a preset");
     app.add_option("--image-size", image_size_, "Side of the input, pixels; 0: the model's own, the preset's or 224")
         ->transform(side(0));
@@ -131,6 +127,7 @@ class NetworkBenchmark : public Subcommand {
 
   /// Of a file's network for one image; 0 where the file does not tell.
   static int64_t multiply_adds_of(const std::string& file, int64_t size) {
+    if (file.ends_with(".xml")) return 0;
     if (!file.ends_with(".onnx")) return read_multiply_adds(file, size);
     const Metadata metadata = read_onnx_metadata(file);
     const auto noted = metadata.find("multiply_adds");
@@ -138,12 +135,9 @@ class NetworkBenchmark : public Subcommand {
   }
 
   BenchmarkEntry open_file(const Subject& subject, EngineOptions options) const {
-    if (is_foreign(subject.network)) {
-      std::shared_ptr<Engine> engine = open_foreign(subject.network, options);
-      return {"", engine, random_images(engine->image_size()), 0, 0};
-    }
     options.image_size = subject.size;
     options.plain = plain_;
+    options.foreign.assume = true;
     DeployedModel model = open_engine(subject.network, options);
     const int64_t size = subject.size > 0 ? subject.size : model.card.preprocessing.eval_size;
     return {"", std::move(model.engine), random_images(size), multiply_adds_of(subject.network, size), 0};

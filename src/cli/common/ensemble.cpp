@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "assemble/core/error.h"
+#include "assemble/deploy/foreign_model.h"
+#include "assemble/eval/flat_answers.h"
 #include "common/data_options.h"
 #include "common/numbers.h"
 
@@ -12,7 +14,7 @@ namespace assemble::cli {
 
 void EnsembleOptions::declare(CLI::App& app) {
   app.add_option("--model", models,
-                 "Model file, or .onnx file of `assemble export`; given several times, probabilities are averaged")
+                 "Model file, or .onnx or .xml file of any program; given several times, probabilities are averaged")
       ->allow_extra_args(false)
       ->required();
   app.add_option("--ensemble-weights", weights, "Weight of each model in the mean, separated by commas; none: alike")
@@ -61,6 +63,10 @@ LoadedEnsemble load_ensemble(const EnsembleOptions& options, InferenceOptions in
   for (size_t m = 0; m < files.size(); ++m) {
     inference.model = files[m];
     LoadedModel loaded = load_for_inference(inference, batch, image_size);
+    const auto said = loaded.card.training.find(kForeignKey);
+    const bool foreign = said != loaded.card.training.end();
+    ensemble.said.push_back(foreign ? said->second : "");
+    if (foreign) loaded.network = watched(std::move(loaded.network), files[m]);
     EnsembleMember member{std::move(loaded.network), outputs_of(loaded.card, files[m]),
                           at_size(loaded.card.preprocessing, image_size),
                           options.weights.empty() ? 1 : options.weights[m]};

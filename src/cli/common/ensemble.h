@@ -37,6 +37,8 @@ struct EnsembleOptions {
 struct LoadedEnsemble {
   std::vector<EnsembleMember> members;
   ModelCard card;  ///< the first one's: classes and loss are those of all
+  /// Of each model, how it is fed and read where another program wrote it; empty for our own.
+  std::vector<std::string> said = {};
 };
 
 /// @param inference how they run; its own model is not looked at

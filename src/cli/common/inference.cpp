@@ -4,8 +4,10 @@
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
+#include "assemble/deploy/foreign_model.h"
 #include "assemble/deploy/torch_backend.h"
 #include "common/choice_option.h"
+#include "common/foreign_options.h"
 #include "common/handover.h"
 #include "common/numbers.h"
 
@@ -20,6 +22,11 @@ LoadedModel load(const InferenceOptions& options, int64_t batch, int64_t image_s
   EngineOptions engine_options = options.engine_options(batch);
   engine_options.image_size = image_size;
   DeployedModel deployed = open(options.model, engine_options);
+  if (options.foreign.given() && !deployed.card.training.contains(kForeignKey)) {
+    log_warning(concat(options.model,
+                       ": says itself how it is used; the options for networks of other programs do not "
+                       "concern it"));
+  }
   const std::string description = deployed.engine->description();
   log_info(description);
   if (options.exif) deployed.card.preprocessing.apply_exif_orientation = *options.exif == ExifRule::kTurn;
@@ -40,6 +47,7 @@ void InferenceOptions::declare(CLI::App& app) {
   add_choice(app, "--exif", exif, "model", kExifRules,
              "EXIF orientation of images: pixels turned by it, or as stored; model: as it was trained");
   app.add_option("--cache", cache, "Folder of compiled models (openvino); empty: compile anew");
+  declare_foreign(app, foreign);
 }
 
 EngineKind InferenceOptions::kind() const {
@@ -59,7 +67,8 @@ EngineOptions InferenceOptions::engine_options(int64_t batch) const {
           .threads = threads,
           .hint = hint,
           .device = chosen == EngineKind::kTorch ? device : "cpu",
-          .cache = cache};
+          .cache = cache,
+          .foreign = foreign};
 }
 
 Preprocessing at_size(Preprocessing preprocessing, int side) {

@@ -20,6 +20,7 @@ struct InferenceOptions {
   int threads = 0;
   std::optional<ExifRule> exif = {};  ///< nothing: the model's own
   std::string cache = default_engine_cache().string();
+  ForeignModelOptions foreign = {};
 
   /// Declares all but --model.
   void declare(CLI::App& app);

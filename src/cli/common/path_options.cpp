@@ -7,15 +7,15 @@ namespace assemble::cli {
 namespace {
 
 const std::map<std::string_view, PathOption>& known_path_options() {
-  static const std::vector<std::string> models{"safetensors", "onnx"};
+  static const std::vector<std::string> models{"safetensors", "onnx", "xml"};
   static const std::map<std::string_view, PathOption> options{
-      {"baseline", {PathKind::kFile, {"json", "safetensors", "onnx"}}},
+      {"baseline", {PathKind::kFile, {"json", "safetensors", "onnx", "xml"}}},
       {"cache", {PathKind::kFolder}},
       {"calibration", {PathKind::kEither}},
       {"class-map", {PathKind::kFile}},
       {"class-names", {PathKind::kFile, {"txt"}}},
       {"clean", {PathKind::kEither}},
-      {"compare", {PathKind::kFile, {"safetensors", "onnx", "xml"}}},
+      {"compare", {PathKind::kFile, models}},
       {"config", {PathKind::kFile, {"toml"}}},
       {"data", {PathKind::kEither}},
       {"distractors", {PathKind::kEither}},

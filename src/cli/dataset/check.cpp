@@ -59,9 +59,9 @@ class CheckCommand : public Subcommand {
     app.add_option("--loader-threads", options_.threads, "Threads that read images; 0: every core")
         ->transform(thread_count());
     declare_record_files(app, files_);
-    CLI::Option* model = app.add_option(
-        "--model", inference_.model,
-        "Model file, or .onnx file of `assemble export --embedding`, whose embeddings tell wrong labels");
+    CLI::Option* model =
+        app.add_option("--model", inference_.model,
+                       "Model file, or .onnx or .xml file of any program, whose embeddings tell wrong labels");
     CLI::Option* folds =
         app.add_option(
                "--folds", folds_,

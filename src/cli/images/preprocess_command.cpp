@@ -7,12 +7,13 @@
 #include "assemble/core/text.h"
 #include "assemble/core/thread_pool.h"
 #include "assemble/data/open_images.h"
-#include "assemble/deploy/model_file.h"
+#include "assemble/deploy/engine.h"
 #include "assemble/image/preprocess.h"
 #include "assemble/io/safetensors.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
 #include "common/data_options.h"
+#include "common/foreign_options.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
 
@@ -38,7 +39,9 @@ class PreprocessCommand : public Subcommand {
     auto* type = app.add_option("--type", type_,
                                 "Type: imagenet, imagenet_NNN[a], imagenet_TTT_EEE[a], reid[_NNN], "
                                 "inception_NNN or torchvision[_NNN[_RRR]][_bicubic]");
-    app.add_option("--model", model_, "Model file, whose own preprocessing is taken instead of a type")->excludes(type);
+    app.add_option("--model", model_,
+                   "Model file, or .onnx or .xml file of any program, whose preprocessing is taken instead of a type")
+        ->excludes(type);
     app.add_option("images", images_, "Images: files, folders and archives")->required();
     app.add_option(
            "--out", out_,
@@ -57,6 +60,7 @@ class PreprocessCommand : public Subcommand {
            "AutoAugment policy, TrivialAugment or RandAugment: " + Augmentation::operation_names() + "; or none")
         ->needs(train);
     for (CLI::Option* option : declare_views(app, views_)) option->excludes(train);
+    declare_foreign(app, foreign_);
   }
 
   void run() override {
@@ -100,7 +104,7 @@ class PreprocessCommand : public Subcommand {
   }
 
   Preprocessing choose_preprocessing() const {
-    if (!model_.empty()) return read_model_card(model_).preprocessing;
+    if (!model_.empty()) return card_of_network(model_, foreign_).preprocessing;
     if (type_.empty()) throw UsageError("preprocess", "needs --type or --model");
     return Preprocessing::from_type(type_);
   }
@@ -154,6 +158,7 @@ class PreprocessCommand : public Subcommand {
   uint32_t epoch_ = 0;
   bool train_ = false;
   TestViews views_ = TestViews::kOne;
+  ForeignModelOptions foreign_;
 };
 
 }  // namespace

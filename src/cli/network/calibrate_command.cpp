@@ -6,6 +6,7 @@
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/deploy/calibrated_file.h"
+#include "assemble/deploy/foreign_model.h"
 #include "assemble/eval/temperature.h"
 #include "common/commands.h"
 #include "common/evaluation.h"
@@ -21,25 +22,26 @@ class CalibrateCommand : public Subcommand {
 
   std::string purpose() const override {
     return "Fits one number, the temperature by which logits are divided, so that of the answers with 80 % probability "
-           "80 % are right. It is kept in the model file that is written; the order of the classes stays. Take images "
-           "that the model was not trained on.";
+           "80 % are right. It is kept in the model file that is written, or in the .toml file beside a network of "
+           "another program; the order of the classes stays. Take images that the model was not trained on.";
   }
   std::vector<Example> examples() const override {
     return {{"Write a calibrated copy of a model",
-             "assemble calibrate --model runs/photos/best.safetensors --data photos --out calibrated.safetensors"}};
+             "assemble calibrate --model runs/photos/best.safetensors --data photos --out calibrated.safetensors"},
+            {"Calibrate another program's network: its .toml file gets the temperature",
+             "assemble calibrate --model network.onnx --data photos"}};
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", model_, "Model file")->required();
+    app.add_option("--model", model_, "Model file, or .onnx or .xml file of another program")->required();
     app.add_option("--data", options_.data, "Data set whose images the model was not trained on")->required();
-    app.add_option("--out", out_, "Model file to write")->required();
+    app.add_option("--out", out_, "Model file to write; not for other programs' networks");
     options_.declare(app);
   }
 
   void run() override {
     keep_freed_memory();
-    prepare_output_file("--out", out_, {model_, options_.data});
-    require_calibratable(model_);
+    choose_output();
     const auto dataset = options_.open();
     const PairedModels model = load_paired(options_, {.models = {model_}}, *dataset);
     Matrix logits;
@@ -61,7 +63,11 @@ class CalibrateCommand : public Subcommand {
           "the temperature is at the end of what is looked for: were the images in the training, or are the "
           "answers next to random?");
     }
-    write_calibrated(model_, out_, temperature);
+    if (is_foreign_) {
+      keep_beside(temperature);
+    } else {
+      write_calibrated(model_, out_, temperature);
+    }
     print({{"images", labels.size()},
            {"temperature", temperature},
            {"ece_before", before.ece},
@@ -77,8 +83,33 @@ class CalibrateCommand : public Subcommand {
   }
 
  private:
+  void choose_output() {
+    const std::string ending = fs::path(model_).extension().string();
+    is_foreign_ = (ending == ".onnx" || ending == ".xml") && is_foreign(model_);
+    if (!is_foreign_) {
+      if (out_.empty()) throw UsageError("--out", "is needed: the model file to write");
+      prepare_output_file("--out", out_, {model_, options_.data});
+      return require_calibratable(model_);
+    }
+    const std::string beside = foreign_options_file(model_).string();
+    if (!out_.empty() && out_ != beside) {
+      throw UsageError("--out", concat("is not for ", model_, ", whose temperature goes into ", beside),
+                       "leave it out");
+    }
+    out_ = beside;
+  }
+
+  /// In the file of options, with those that were given here where there is no such file yet.
+  void keep_beside(double temperature) const {
+    const double earlier = foreign_options(model_, options_.inference.foreign).temperature.value_or(1);
+    ForeignModelOptions kept{.temperature = earlier * temperature};
+    if (!fs::exists(out_)) kept = kept.or_else(options_.inference.foreign);
+    set_foreign_keys(model_, kept.to_keys(fs::absolute(out_).parent_path()));
+  }
+
   EvaluationOptions options_;
   std::string model_, out_;
+  bool is_foreign_ = false;
 };
 
 }  // namespace

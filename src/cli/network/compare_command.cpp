@@ -68,7 +68,8 @@ class CompareCommand : public Subcommand {
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("models", models_, "Model files, or .onnx files; the first is what the others are compared with")
+    app.add_option("models", models_,
+                   "Model files, or .onnx or .xml files of any program; the first is what the others are compared with")
         ->required();
     app.add_option("--data", options_.data, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--report", report_, "Page that shows it, with images about which they differ");

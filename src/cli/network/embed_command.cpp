@@ -33,7 +33,8 @@ class EmbedCommand : public Subcommand {
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", inference_.model, "Model file, or .onnx file of `assemble export --embedding`")
+    app.add_option("--model", inference_.model,
+                   "Model file, .onnx file of `assemble export --embedding`, or .onnx or .xml file of another program")
         ->required();
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--out", out_, "File to write: .safetensors, .csv or .npy (names and labels in a .csv beside it)")

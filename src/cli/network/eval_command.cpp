@@ -182,7 +182,8 @@ class EvalCommand : public Subcommand {
     if (mistakes.kept().empty() || models.members.size() > 1) return {};
     const Preprocessing& preprocessing = models.members.front().preprocessing;
     try {
-      MappedModel model = open_activation_mapper(models_.models.front(), preprocessing.eval_size);
+      MappedModel model =
+          open_activation_mapper(models_.models.front(), preprocessing.eval_size, options_.inference.foreign);
       return mistake_overlays(model.mapper, mistakes.kept(), preprocessing,
                               [&](int64_t column) { return models.pairing.output(column); });
     } catch (const Error& error) {

@@ -15,6 +15,7 @@
 #include "assemble/report/report.h"
 #include "common/commands.h"
 #include "common/data_options.h"
+#include "common/foreign_options.h"
 #include "common/outputs.h"
 #include "common/overlays.h"
 
@@ -66,7 +67,7 @@ class ExplainCommand : public Subcommand {
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", model_file_, "Model file, or .onnx file of `assemble export`")->required();
+    app.add_option("--model", model_file_, "Model file, or .onnx or .xml file of any program")->required();
     app.add_option("images", images_, "Image files, folders and archives")->required();
     app.add_option(
         "--class", class_,
@@ -75,13 +76,14 @@ class ExplainCommand : public Subcommand {
                    "Names of the outputs: a file in UTF-8, a line CLASS,OUTPUT; imagenet: ImageNet's synsets");
     app.add_option("--out", out_, "Folder that gets the images with the map over them, and a page: report.html");
     declare_record_files(app, files_);
+    declare_foreign(app, foreign_);
   }
 
   void run() override {
     keep_freed_memory();
     if (!out_.empty()) check_output_folder("--out", out_, images_);
     const ImageList images(images_, files_);
-    MappedModel model = open_activation_mapper(model_file_);
+    MappedModel model = open_activation_mapper(model_file_, 0, foreign_);
     if (!class_map_.empty()) {
       model.card.class_names = mapped_names(class_map_, {model.card.class_names, model_file_});
     }
@@ -168,6 +170,7 @@ class ExplainCommand : public Subcommand {
   std::string model_file_, class_, class_map_, out_;
   std::vector<std::string> images_;
   RecordFiles files_;
+  ForeignModelOptions foreign_;
   std::vector<Shown> shown_;
 };
 

@@ -30,7 +30,8 @@ class PredictCommand : public Subcommand {
 
   std::string purpose() const override {
     return "Says what is on photos: the most probable classes of each image, by a model file of `assemble train` or by "
-           "an .onnx file. Images are files, folders or archives; one that cannot be read gets an error in place of "
+           "an .onnx or .xml file of any program. Images are files, folders or archives; one that cannot be read gets "
+           "an error in place of "
            "its classes, and the exit status is then 3.";
   }
   std::vector<Example> examples() const override {
@@ -65,7 +66,7 @@ class PredictCommand : public Subcommand {
       if (models_.models.size() > 1) {
         throw UsageError("--explain", "looks into one network, there are several", "give one --model");
       }
-      mapped.emplace(open_activation_mapper(models_.models.front()));
+      mapped.emplace(open_activation_mapper(models_.models.front(), 0, inference_.foreign));
     }
     const LoadedEnsemble models = load_ensemble(models_, inference_, options_.batch_size);
     std::vector<std::string> classes = models.card.class_names;

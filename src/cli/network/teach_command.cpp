@@ -39,10 +39,7 @@ class TeachCommand : public Subcommand {
   }
 
   void declare(CLI::App& app) override {
-    app.add_option(
-        "--model", inference_.model,
-        "Model file of the teacher, or its .onnx file; of other programs' files a .toml file of the same name "
-        "says how they are fed");
+    app.add_option("--model", inference_.model, "Model file of the teacher, or its .onnx or .xml file of any program");
     app.add_option("--logits", logits_file_, "Instead of a model: its logits by file name, CSV or safetensors");
     app.add_option("--data", data_, "Data set: folders of classes, or TFRecords")->required();
     app.add_option("--out", out_, "Folder for the TFRecords; finished ones in it are kept")->required();
@@ -140,9 +137,7 @@ class TeachCommand : public Subcommand {
                                     {"precision", precision_name(inference_.precision)}};
     if (const auto foreign = card_.training.find(kForeignKey); foreign != card_.training.end()) {
       identity["options"] = foreign->second;
-      for (const std::string& file : read_onnx_external_files(inference_.model)) {
-        identity["weights"][file] = content_hash(fs::path(inference_.model).parent_path() / file);
-      }
+      identity["content"] = network_content(inference_.model);  // with the files beside it that hold weights
     }
     return identity;
   }

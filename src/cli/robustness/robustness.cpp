@@ -29,7 +29,8 @@ std::string short_hash(const ordered_json& json) {
 }  // namespace
 
 void NetworkOptions::declare(CLI::App& app) {
-  app.add_option("models", separate, "Model files, or .onnx files, that are measured each for itself");
+  app.add_option("models", separate,
+                 "Model files, or .onnx or .xml files of any program, that are measured each for itself");
   models.declare(app);
   app.get_option("--model")->required(false);
   app.add_option("--batch-size", loader.batch_size, "Images a batch")->transform(at_least(1));
@@ -78,6 +79,7 @@ LoadedNetwork::LoadedNetwork(const EnsembleOptions& models, const NetworkOptions
   LoadedEnsemble loaded = load_ensemble(models, options.inference, loader_.batch_size);
   card_ = std::move(loaded.card);
   members_ = std::move(loaded.members);
+  said_ = std::move(loaded.said);
   loader_.preprocessing = card_.preprocessing;
   loader_.views = models.views;
 }
@@ -85,11 +87,16 @@ LoadedNetwork::LoadedNetwork(const EnsembleOptions& models, const NetworkOptions
 MeasuredEnsemble LoadedNetwork::measured() const { return {members_, card_.class_names, loader_, pairing_}; }
 
 ordered_json LoadedNetwork::identity() const {
-  ordered_json identity{{"content", content_hash(models_.models.front())}, {"precision", precision_}};
+  ordered_json identity{{"content", network_content(models_.models.front())}, {"precision", precision_}};
+  const auto add_said = [&](ordered_json& json, size_t model) {
+    if (!said_.at(model).empty()) json["options"] = said_[model];
+  };
+  add_said(identity, 0);
   if (!models_.averages()) return identity;
   identity["averaged"] = ordered_json::array();
   for (size_t m = 0; m < members_.size(); ++m) {
-    identity["averaged"].push_back({{"content", content_hash(models_.models[m])}, {"weight", members_[m].weight}});
+    identity["averaged"].push_back({{"content", network_content(models_.models[m])}, {"weight", members_[m].weight}});
+    add_said(identity["averaged"].back(), m);
   }
   identity["views"] = kTestViews.name(models_.views);
   return identity;
@@ -97,7 +104,7 @@ ordered_json LoadedNetwork::identity() const {
 
 ordered_json LoadedNetwork::evaluated() const {
   const Preprocessing& seen = card_.preprocessing;
-  const bool as_pillow = seen.family == PreprocessingFamily::kTorchvision;
+  const bool as_pillow = is_of_pillow(seen.family);
   const std::string filter = seen.bicubic ? "bicubic" : "bilinear";
   return {{"input_size", seen.eval_size},
           {"resize", seen.eval_resize},
@@ -176,7 +183,7 @@ void RunState::store(const ordered_json& results) const {
 }
 
 bool is_model_file(const std::string& baseline) {
-  return baseline.ends_with(".safetensors") || baseline.ends_with(".onnx");
+  return baseline.ends_with(".safetensors") || baseline.ends_with(".onnx") || baseline.ends_with(".xml");
 }
 
 ordered_json read_result(const std::string& path) {

@@ -67,6 +67,7 @@ class LoadedNetwork {
   EnsembleOptions models_;
   ModelCard card_;
   std::vector<EnsembleMember> members_;
+  std::vector<std::string> said_;  ///< as LoadedEnsemble has it
   std::string precision_;
   LoaderOptions loader_;
   PairingOptions pairing_;

@@ -11,6 +11,7 @@
 #include "assemble/core/text.h"
 #include "assemble/deploy/foreign_model.h"
 #include "assemble/deploy/passes.h"
+#include "engines/engines.h"
 #include "engines/observer.h"
 #ifdef ASSEMBLE_OPENVINO
 #include "engines/openvino_activation.h"
@@ -104,10 +105,11 @@ ActivationMethod ActivationMapper::method() const { return parts_->method; }
 const std::vector<std::string>& ActivationMapper::blocks() const { return parts_->blocks; }
 int64_t ActivationMapper::image_size() const { return parts_->image_size; }
 
-MappedModel ActivationMapper::of_onnx(const fs::path& model, int64_t image_size) {
+MappedModel ActivationMapper::of_onnx(const fs::path& model, int64_t image_size,
+                                      [[maybe_unused]] const ForeignModelOptions& options) {
 #ifdef ASSEMBLE_OPENVINO
   std::optional<ForeignModel> foreign;
-  if (is_foreign(model)) foreign = read_foreign(model);
+  if (is_foreign(model)) foreign = read_foreign(model, options);
   ModelCard card = foreign ? foreign->card : card_of_onnx(model);
   const int64_t size = card.preprocessing.eval_size;
   if (image_size > 0 && image_size != size) {
@@ -116,6 +118,10 @@ MappedModel ActivationMapper::of_onnx(const fs::path& model, int64_t image_size)
   const NetworkForm form = foreign ? NetworkForm{.output = foreign->output_name, .foreign = &*foreign} : NetworkForm{};
   OpenvinoActivation read = open_openvino_activation(model.string(), form);
   const int64_t offset = foreign ? foreign->label_offset : 0;
+  if (foreign && card.class_names.empty()) {
+    foreign->count_classes(read.head.outputs());
+    card.class_names = foreign->card.class_names;
+  }
   require_class_names(card, read.head.outputs() - offset, model.string());
   ActivationMapper mapper(std::make_unique<Parts>(
       Parts{std::move(read.head), read.method, size, read.blocks, std::move(read.run), offset}));
@@ -125,8 +131,10 @@ MappedModel ActivationMapper::of_onnx(const fs::path& model, int64_t image_size)
 #endif
 }
 
-MappedModel open_activation_mapper(const fs::path& model, int64_t image_size) {
-  if (model.extension() == ".onnx") return ActivationMapper::of_onnx(model, image_size);
+MappedModel open_activation_mapper(const fs::path& model, int64_t image_size, const ForeignModelOptions& foreign) {
+  if (model.extension() == ".onnx" || model.extension() == kIrEnding) {
+    return ActivationMapper::of_onnx(model, image_size, foreign);
+  }
   const SafetensorsFile file(model);
   ModelCard card = read_model_card(file);
   const int64_t size = image_size > 0 ? image_size : card.preprocessing.eval_size;

@@ -12,12 +12,17 @@
 
 namespace assemble {
 
+/// Of a network's file in OpenVINO's own form; the weights lie beside it, in a .bin file of the same name.
+inline constexpr const char* kIrEnding = ".xml";
+
 /// What OpenVINO is told of a network beside its file.
 struct NetworkForm {
   std::string output = kLogitsOutput;  ///< name of the one that is computed, where there are several
   /// Of a network that others wrote: its images are brought into the order that it takes, and floats of any width, and
   /// it is given the size and the number of images at once, where the file leaves them open.
   const ForeignModel* foreign = nullptr;
+  /// Of a foreign one: `output` is any value inside, or empty for what its last dense layer takes.
+  bool embedding = false;
 };
 
 #ifdef ASSEMBLE_OPENVINO
@@ -28,6 +33,9 @@ struct NetworkForm {
 std::unique_ptr<Engine> make_openvino_engine(const std::function<std::string()>& onnx, const EngineOptions& options,
                                              const std::string& identity, const std::string& where,
                                              const NetworkForm& form = {});
+/// What an .xml file of OpenVINO says of its network, by ONNX' names of types.
+/// @throws InputError when it cannot be read
+OnnxInterface read_ir_interface(const std::string& path);
 /// Whether this processor computes in that precision.
 bool openvino_supports(Precision precision);
 #endif

@@ -2,12 +2,17 @@
 #include "engines/openvino_model.h"
 
 #include <openvino/frontend/manager.hpp>
+#include <openvino/opsets/opset13.hpp>
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
 #include <sstream>
 
 #include "assemble/core/error.h"
 #include "assemble/core/system.h"
+#include "assemble/core/text.h"
 
 namespace assemble {
 namespace {
@@ -35,13 +40,121 @@ std::shared_ptr<ov::Model> feed_foreign(const std::shared_ptr<ov::Model>& model,
   steps.input().tensor().set_element_type(foreign.pixels ? ov::element::u8 : ov::element::f32).set_layout("NHWC");
   steps.input().model().set_layout(channels_last ? "NHWC" : "NCHW");
   if (foreign.channels == ChannelOrder::kBgr) steps.input().preprocess().reverse_channels();
-  steps.output().tensor().set_element_type(ov::element::f32);
+  for (size_t i = 0; i < model->outputs().size(); ++i) {
+    steps.output(i).tensor().set_element_type(ov::element::f32);
+  }
   return steps.build();
+}
+
+OnnxType onnx_type(const ov::element::Type& type) {
+  const std::map<ov::element::Type_t, int> kTypes{
+      {ov::element::f32, 1},  {ov::element::u8, 2},     {ov::element::i8, 3},      {ov::element::i32, 6},
+      {ov::element::i64, 7},  {ov::element::string, 8}, {ov::element::boolean, 9}, {ov::element::f16, 10},
+      {ov::element::f64, 11}, {ov::element::bf16, 16}};
+  const auto found = kTypes.find(static_cast<ov::element::Type_t>(type));
+  return static_cast<OnnxType>(found == kTypes.end() ? 0 : found->second);
+}
+
+/// The name that an output has for people: one of its tensor's, or else its node's.
+std::string name_of(const ov::Output<const ov::Node>& value) {
+  const auto& names = value.get_names();
+  return names.empty() ? value.get_node()->get_friendly_name() : *std::ranges::min_element(names);
+}
+
+std::string name_of_result(const ov::op::v0::Result& result) {
+  const auto& names = result.get_output_tensor(0).get_names();
+  return names.empty() ? result.get_input_node_shared_ptr(0)->get_friendly_name() : *std::ranges::min_element(names);
+}
+
+OnnxValue to_onnx_value(const std::string& name, const ov::element::Type& type, const ov::PartialShape& shape) {
+  OnnxValue value{name, onnx_type(type), {}};
+  if (shape.rank().is_dynamic()) return value;
+  for (const ov::Dimension& side : shape) value.dims.push_back(side.is_static() ? side.get_length() : -1);
+  return value;
+}
+
+/// Whether a value is the same for all images.
+bool is_fixed(const ov::Output<ov::Node>& value, int depth = 0) {
+  constexpr int kDeepest = 16;
+  const ov::Node& node = *value.get_node();
+  if (ov::is_type<ov::op::v0::Constant>(&node)) return true;
+  if (depth == kDeepest || node.get_input_size() == 0) return false;
+  const ov::OutputVector inputs = node.input_values();
+  return std::ranges::all_of(inputs, [&](const auto& input) { return is_fixed(input, depth + 1); });
+}
+
+/// What the last dense layer before a value takes; nothing where other things come before one.
+std::optional<ov::Output<ov::Node>> last_dense_input(ov::Output<ov::Node> value) {
+  constexpr int kMostSteps = 64;
+  constexpr std::array<std::string_view, 8> kOfOneValue{"Softmax",   "LogSoftmax", "Reshape", "Squeeze",
+                                                        "Unsqueeze", "Transpose",  "Convert", "FakeQuantize"};
+  for (int step = 0; step < kMostSteps; ++step) {
+    const ov::Node& node = *value.get_node();
+    const std::string_view type = node.get_type_info().name;
+    if (node.get_input_size() == 0) return {};
+    if (type == "MatMul") {
+      if (is_fixed(node.input_value(1))) return node.input_value(0);
+      if (is_fixed(node.input_value(0))) return node.input_value(1);
+      return {};
+    }
+    if (type == "Convolution") {
+      const ov::PartialShape map = node.get_input_partial_shape(0);
+      const bool one_place = map.rank().is_static() && map.size() == 4 && map[2] == 1 && map[3] == 1;
+      return one_place ? std::optional(node.input_value(0)) : std::nullopt;
+    }
+    const bool of_one = std::ranges::find(kOfOneValue, type) != kOfOneValue.end();
+    const bool of_two = (type == "Add" || type == "Subtract" || type == "Multiply" || type == "Divide") &&
+                        is_fixed(node.input_value(0)) != is_fixed(node.input_value(1));
+    if (!of_one && !of_two) return {};
+    value = node.input_value(of_two && is_fixed(node.input_value(0)) ? 1 : 0);
+  }
+  return {};
+}
+
+ov::Output<ov::Node> find_embedding(const ov::Model& model, const std::string& path, const NetworkForm& form) {
+  if (form.output.empty()) {
+    for (const auto& result : model.get_results()) {
+      if (name_of_result(*result) != form.foreign->output_name &&
+          !result->get_output_tensor(0).get_names().contains(form.foreign->output_name)) {
+        continue;
+      }
+      if (const auto found = last_dense_input(result->input_value(0))) return *found;
+    }
+    throw InputError(path, "its classes do not come from a dense layer, whose input would be the embedding",
+                     "say which of its values is one by `embedding_name`");
+  }
+  std::vector<std::string> names;
+  for (const auto& node : model.get_ordered_ops()) {
+    if (ov::is_type<ov::op::v0::Constant>(node) || ov::is_type<ov::op::v0::Result>(node)) continue;
+    for (const auto& output : node->outputs()) {
+      if (output.get_names().contains(form.output) || node->get_friendly_name() == form.output) return output;
+      for (const std::string& name : output.get_names()) names.push_back(name);
+    }
+  }
+  const std::string near = nearest(form.output, names);
+  throw InputError(path, concat("has no value '", form.output, "' (`embedding_name`)"),
+                   near.empty() ? "assemble inspect lists its last ones" : concat("did you mean '", near, "'?"));
+}
+
+/// The network as far as its embedding.
+std::shared_ptr<ov::Model> embedder_of(const ov::Model& model, const std::string& path, const NetworkForm& form) {
+  const ov::Output<ov::Node> value = find_embedding(model, path, form);
+  const ov::PartialShape shape = value.get_partial_shape();
+  int64_t longer = 0;
+  for (size_t i = 1; shape.rank().is_static() && i < shape.size(); ++i) longer += shape[i] == 1 ? 0 : 1;
+  if (shape.rank().is_dynamic() || longer != 1) {
+    throw InputError(path, concat("its value '", name_of(value), "' is ", shape.to_string(), ", expected [N, E]"),
+                     "give another one by `embedding_name`");
+  }
+  return std::make_shared<ov::Model>(ov::ResultVector{std::make_shared<ov::op::v0::Result>(value)},
+                                     model.get_parameters());
 }
 
 /// Takes away every output but the one of that name, where there is one of that name, with what only they need.
 void keep_output(ov::Model& model, const std::string& name) {
-  const auto is_wanted = [&](const auto& result) { return result->get_output_tensor(0).get_names().contains(name); };
+  const auto is_wanted = [&](const auto& result) {
+    return result->get_output_tensor(0).get_names().contains(name) || name_of_result(*result) == name;
+  };
   const ov::ResultVector results = model.get_results();
   if (std::ranges::none_of(results, is_wanted)) return;
   for (const auto& result : results) {
@@ -69,14 +182,52 @@ std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::stri
   }
 }
 
-std::shared_ptr<ov::Model> read_model_file(const std::string& path, const NetworkForm& form) {
-  std::shared_ptr<ov::Model> model;
+namespace {
+
+std::shared_ptr<ov::Model> read_any_model(const std::string& path, const std::string& hint) {
   try {
-    model = openvino_core().read_model(path);
+    return openvino_core().read_model(path);
   } catch (const std::exception& error) {
-    throw InputError(path, concat("OpenVINO cannot read it: ", error.what()),
-                     form.foreign ? "export it again with operator set 17" : "was it cut off while it was copied?");
+    throw InputError(path, concat("OpenVINO cannot read it: ", error.what()), hint);
   }
+}
+
+/// What a file of either kind needs to be read.
+std::string hint_of(const std::string& path, bool foreign) {
+  if (fs::path(path).extension() == kIrEnding) return "its weights belong beside it, in a .bin file of the same name";
+  return foreign ? "export it again with operator set 17, its weights beside it"
+                 : "was it cut off while it was copied?";
+}
+
+}  // namespace
+
+OnnxInterface read_ir_interface(const std::string& path) {
+  const auto model = read_any_model(path, hint_of(path, true));
+  OnnxInterface interface;
+  interface.producer = "OpenVINO";
+  if (model->has_rt_info("conversion_parameters", "framework")) {
+    interface.producer = model->get_rt_info<std::string>("conversion_parameters", "framework") + " by OpenVINO";
+  }
+  for (const auto& input : std::as_const(*model).inputs()) {
+    interface.inputs.push_back(to_onnx_value(name_of(input), input.get_element_type(), input.get_partial_shape()));
+  }
+  for (const auto& result : model->get_results()) {
+    interface.outputs.push_back(
+        to_onnx_value(name_of_result(*result), result->get_element_type(), result->get_output_partial_shape(0)));
+  }
+  for (const auto& node : model->get_ordered_ops()) {
+    OnnxOperation operation{node->get_type_name(), {}, {}};
+    if (operation.type == "Parameter" || operation.type == "Result" || operation.type == "Constant") continue;
+    for (const auto& input : std::as_const(*node).input_values()) operation.inputs.push_back(name_of(input));
+    for (const auto& output : std::as_const(*node).outputs()) operation.outputs.push_back(name_of(output));
+    interface.nodes.push_back(std::move(operation));
+  }
+  return interface;
+}
+
+std::shared_ptr<ov::Model> read_model_file(const std::string& path, const NetworkForm& form) {
+  std::shared_ptr<ov::Model> model = read_any_model(path, hint_of(path, form.foreign != nullptr));
+  if (form.embedding) return embedder_of(*model, path, form);
   keep_output(*model, form.output);
   if (form.foreign) return model;
   const bool fits = model->inputs().size() == 1 && model->outputs().size() == 1 &&
