@@ -20,8 +20,7 @@ using nlohmann::json;
 constexpr int kMaxSide = 16384;
 /// Beyond these, pixels vanish in what f32 rounds off, or become infinite.
 constexpr double kLargestMean = 1e6, kLeastDeviation = 1e-6, kLargestDeviation = 1e6;
-constexpr std::array<const char*, 5> kFamilies = {"imagenet", "reid", "inception", "torchvision",
-                                                  "torchvision_squash"};
+constexpr std::array<const char*, 5> kFamilies = {"imagenet", "reid", "inception", "torchvision", "torchvision_squash"};
 
 std::string family_name(PreprocessingFamily family) { return kFamilies[static_cast<size_t>(family)]; }
 
