@@ -45,8 +45,8 @@ def write_safetensors(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def without_metadata(onnx):
-    """The bytes of an .onnx file without field 14 of its ModelProto, metadata_props, as other programs write them."""
+def as_of_pytorch(onnx):
+    """The bytes of an .onnx file without metadata_props, and with PyTorch as the producer: fields 14, 2, 3 of ModelProto."""
 
     def varint(at):
         value, shift = 0, 0
@@ -62,10 +62,10 @@ def without_metadata(onnx):
         key, end = varint(at)
         size, end = varint(end)
         end += size if key & 7 == 2 else 0
-        if key >> 3 != 14:
+        if key >> 3 not in (2, 3, 14):
             kept += onnx[at:end]
         at = end
-    return kept
+    return kept + b"\x12\x07pytorch"
 
 
 class StandIns:
@@ -96,7 +96,8 @@ class StandIns:
     def files(self, name):
         """All that belongs to a name: of a checkpoint several files, of lists what they list."""
         path = self.path(name)
-        beside = {"photos.csv": ["photos"], "teacher.onnx": ["classes.txt"]}.get(name, [])
+        beside = {"photos.csv": ["photos"], "teacher.onnx": ["teacher.toml", "classes.txt"],
+                  "network.onnx": ["classes.txt"]}.get(name, [])
         found = [path] if path.exists() else sorted(path.parent.glob(f"{path.name}.*"))
         return found + [self.folder / other for other in beside]
 
@@ -263,12 +264,13 @@ class StandIns:
         self.assemble("export", "--model", self.path("runs/photos/best.safetensors"), "--out", path, "--int8",
                       "--calibration", self.path("photos"), "--calibration-images", 16)
 
-    @makes("teacher.onnx")
+    @makes("teacher.onnx", "network.onnx")
     def foreign(self, name, path):
         self.assemble("export", "--model", self.path("runs/photos/best.safetensors"), "--out", path)
-        path.write_bytes(without_metadata(path.read_bytes()))
+        path.write_bytes(as_of_pytorch(path.read_bytes()))
         labels = sorted({label for _, label in self.images("train")})
         (self.folder / "classes.txt").write_text("".join(f"{label}\n" for label in labels))
+        path.with_suffix(".toml").write_text('classes = "classes.txt"\n')
 
     # Files of other programs.
     def convert(self, arch, path, target):

@@ -76,7 +76,7 @@ NOT_RUN = (
 SHOWN_FILES = {
     ("docs/tutorial.md", "c"): "sign.c",
     ("docs/tasks/ablate.md", "toml"): "ladder.toml",
-    ("docs/tasks/distil.md", "toml"): "teacher.toml",
+    ("docs/tasks/foreign-models.md", "toml"): "network.toml",
 }
 
 # What holds besides, when a page has run.
