@@ -97,7 +97,9 @@ torch::Tensor activate(torch::Tensor input, Activation activation) {
 }
 
 bool BatchNormImpl::fuses(const Tensor& input) const {
-  return is_training() && !gather_ && in_passes(input) && weight.scalar_type() == torch::kFloat;
+  // LibTorch refuses a single value a channel.
+  return is_training() && !gather_ && in_passes(input) && weight.scalar_type() == torch::kFloat &&
+         input.numel() > input.size(1);
 }
 
 Tensor BatchNormImpl::forward(const Tensor& input, Activation activation) {

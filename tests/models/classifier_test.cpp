@@ -190,9 +190,9 @@ TEST(Classifier, OverfitsOneBatch) {
   const Classifier model = small("resnet50+bl+sk+aa3+w8", {.classes = 4, .bn_momentum = 0.9});
   const torch::Tensor images = torch::randn({8, 3, 32, 32}).contiguous(torch::MemoryFormat::ChannelsLast);
   const torch::Tensor labels = torch::tensor({0, 1, 2, 3, 0, 1, 2, 3});
-  torch::optim::SGD optimizer(model->parameters(), torch::optim::SGDOptions(0.05).momentum(0.9));
+  torch::optim::SGD optimizer(model->parameters(), torch::optim::SGDOptions(0.01).momentum(0.9));
   double loss = 0;
-  for (int step = 0; step < 15; ++step) {
+  for (int step = 0; step < 40; ++step) {
     const torch::Tensor value = torch::cross_entropy_loss(model->forward(images), labels);
     optimizer.zero_grad();
     value.backward();
