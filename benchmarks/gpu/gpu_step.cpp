@@ -21,6 +21,7 @@
 #include "assemble/train/losses.h"
 #include "assemble/train/optimizer.h"
 #include "assemble/train/step_recorder.h"
+#include "assemble/train/window_crop.h"
 #include "c10d.h"
 
 using namespace assemble;
@@ -180,6 +181,26 @@ nlohmann::json exchange(const Setting& setting, torch::Device device) {
   return json;
 }
 
+/// Crops of random windows on the device beside those on the CPU, which are the loader's to the bit.
+nlohmann::json crop(const Setting& setting, torch::Device device) {
+  torch::manual_seed(0);
+  std::vector<int64_t> windows;
+  int64_t pixels = 0;
+  for (int64_t i = 0; i < setting.batch; ++i) {
+    const int64_t height = 1 + 37 * i % 500, width = 1 + 91 * i % 600;
+    windows.insert(windows.end(), {pixels, height, width, i % 2});
+    pixels += height * width;
+  }
+  const torch::Tensor bytes = torch::randint(256, {3 * pixels}, torch::kByte);
+  const torch::Tensor places = torch::tensor(windows).view({setting.batch, 4});
+  Preprocessing preprocessing;
+  preprocessing.deviation = {58.4f, 57.1f, 57.4f};
+  const auto crops = [&](torch::Device where) {
+    return crop_windows(bytes.to(where), places.to(where), setting.side, preprocessing).cpu();
+  };
+  return {{"crop_difference", (crops(device) - crops(torch::kCPU)).abs().max().item<double>()}};
+}
+
 /// Images a second of each tenth of the steps. Reading a value waits for the device.
 template <typename Step, typename Wait>
 std::vector<double> rates(const Setting& setting, const Step& step, const Wait& wait) {
@@ -232,7 +253,7 @@ int main(int argc, char** argv) {
   Setting setting;
   std::string mode = "check", name = "auto";
   bool called = false;
-  app.add_option("mode", mode)->check(CLI::IsMember({"check", "exchange", "train", "infer"}));
+  app.add_option("mode", mode)->check(CLI::IsMember({"check", "exchange", "crop", "train", "infer"}));
   app.add_option("--device", name);
   app.add_option("--arch", setting.arch);
   app.add_option("--precision", setting.precision);
@@ -251,6 +272,7 @@ int main(int argc, char** argv) {
     if (compares) at::globalContext().setAllowTF32CuDNN(false);
     const nlohmann::json json = mode == "check"      ? check(setting, device)
                                 : mode == "exchange" ? exchange(setting, device)
+                                : mode == "crop"     ? crop(setting, device)
                                 : mode == "train"    ? train(setting, device, device.is_cuda() && !called)
                                                      : infer(setting, device);
     std::cout << json << std::endl;

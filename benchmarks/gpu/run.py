@@ -128,6 +128,11 @@ def check_exchange(programs, checks, args, precision):
     checks.add(f"{name}: exchanged in a CUDA graph", found["recorded_difference"], RECORDED_LIMITS[precision])
 
 
+def check_crops(programs, checks, args):
+    found = programs.step("crop", "--device", args.device, "--batch-size", 64)
+    checks.add("crops of the device, to the bit", found["crop_difference"], 0)
+
+
 def check_inference(programs, checks, args, network, precision):
     found = programs.step("infer", "--device", args.device, "--arch", ARCHS[network] + args.width, "--precision",
                           precision, "--batch-size", 8, "--image-size", 128, "--steps", 1)
@@ -163,6 +168,12 @@ def check_runs(programs, checks, args, folder):
         checks.attempt(name, lambda: checks.add(name, farthest(train(programs, args, folder, name, *on, *arguments),
                                                                wanted), limit))
     beside("train f32", 0.02, "--batch-size", 32)
+    plain = ["--batch-size", 32, "--preprocessing", "imagenet_64", "--auto-augment", "none"]
+    def cropped():
+        by_loader = train(programs, args, folder, "loader", *on, *plain)
+        checks.add("train, crops of the device",
+                   farthest(train(programs, args, folder, "device", *on, *plain, "--crop-on-device"), by_loader), 0.02)
+    checks.attempt("train, crops of the device", cropped)
     beside("train bf16", 0.1, "--batch-size", 32, "--precision", "bf16")
     beside("train f16", 0.1, "--batch-size", 32, "--precision", "f16")
     beside("train 2 processes", 0.02, "--batch-size", 16, "--processes", 2, "--sync-bn")
@@ -189,6 +200,7 @@ def correctness(programs, args, folder):
         for precision in ("f32", "bf16"):
             checks.attempt(f"{network} {precision} inference",
                            functools.partial(check_inference, programs, checks, args, network, precision))
+    checks.attempt("crops", functools.partial(check_crops, programs, checks, args))
     for precision in STEP_LIMITS:
         checks.attempt(f"exchange {precision}", functools.partial(check_exchange, programs, checks, args, precision))
     checks.attempt("runs", functools.partial(check_runs, programs, checks, args, folder))

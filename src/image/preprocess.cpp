@@ -30,19 +30,31 @@ class TrainingCrop {
 
   void make(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
             std::span<float> output) {
-    DecodeOptions options = decode_options(preprocessing_, decoding_, side_);
+    const DecodeOptions options = decode_options(preprocessing_, decoding_, side_);
     switch (preprocessing_.family) {
       case PreprocessingFamily::kImagenet:
       case PreprocessingFamily::kTorchvision:
-      case PreprocessingFamily::kTorchvisionSquash:
-        options.window_ends_image = true;
-        return resize_whole(decode_sampled(encoded, where, augmentation_.object_boxes ? boxes : kNoBoxes, options),
-                            Mirror::kBefore, output);
+      case PreprocessingFamily::kTorchvisionSquash: {
+        const TrainingWindow cut = window(encoded, where, boxes);
+        return resize_whole(cut.image, cut.mirrored ? Mirror::kBefore : Mirror::kNo, output);
+      }
       case PreprocessingFamily::kReid:
         return stretch_or_crop(decode_image(encoded, where, options), where, output);
-      case PreprocessingFamily::kInception:
-        return resize_whole(decode_sampled(encoded, where, kNoBoxes, options), Mirror::kAfter, output);
+      case PreprocessingFamily::kInception: {
+        const Image image = decode_sampled(encoded, where, kNoBoxes, options);
+        return resize_whole(image, flip(Mirror::kAfter), output);
+      }
     }
+  }
+
+  TrainingWindow window(std::span<const uint8_t> encoded, const std::string& where,
+                        const std::vector<BoundingBox>& boxes) {
+    DecodeOptions options = decode_options(preprocessing_, decoding_, side_);
+    options.window_ends_image = true;
+    TrainingWindow cut;
+    cut.image = decode_sampled(encoded, where, augmentation_.object_boxes ? boxes : kNoBoxes, options);
+    cut.mirrored = flip(Mirror::kBefore) == Mirror::kBefore;
+    return cut;
   }
 
  private:
@@ -56,8 +68,8 @@ class TrainingCrop {
 
   Mirror flip(Mirror when) { return random_.bernoulli(augmentation_.flip_probability) ? when : Mirror::kNo; }
 
-  void resize_whole(const Image& image, Mirror when, std::span<float> output) {
-    resize_crop(image, {side_, side_}, {0, 0, side_, side_}, flip(when), preprocessing_, mean_, output);
+  void resize_whole(const Image& image, Mirror mirror, std::span<float> output) {
+    resize_crop(image, {side_, side_}, {0, 0, side_, side_}, mirror, preprocessing_, mean_, output);
   }
 
   void stretch_or_crop(Image image, const std::string& where, std::span<float> output) {
@@ -138,6 +150,23 @@ void Augmentation::set_operations(const std::string& name) {
 
 std::string Augmentation::operation_names() {
   return join(auto_augment_policy_names(), ", ") + ", trivial-wide, rand or rand-mM-nN";
+}
+
+bool is_plain_window(const Preprocessing& preprocessing, const Augmentation& augmentation) {
+  const bool cuts_window = preprocessing.family == PreprocessingFamily::kImagenet ||
+                           preprocessing.family == PreprocessingFamily::kTorchvision;
+  return cuts_window && !preprocessing.antialias && !augmentation.evaluation_crop && augmentation.views() == 1 &&
+         augmentation.auto_augment == nullptr && !augmentation.random_augment && augmentation.aug_mix.severity == 0 &&
+         augmentation.pix_mix.rounds == 0 && augmentation.color_jitter == 0 && augmentation.erasing.probability == 0;
+}
+
+TrainingWindow training_window(std::span<const uint8_t> encoded, const std::string& where,
+                               const std::vector<BoundingBox>& boxes, const Preprocessing& preprocessing,
+                               const Augmentation& augmentation, Random& random, Decoding decoding) {
+  if (!is_plain_window(preprocessing, augmentation)) {
+    throw UsageError("training window", "more is done to images than a plain bilinear resize");
+  }
+  return TrainingCrop(preprocessing, augmentation, random, decoding, {}).window(encoded, where, boxes);
 }
 
 void preprocess_train(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,

@@ -74,6 +74,15 @@ void TrainOptions::check() const {
     throw UsageError("`augmentation.evaluation_crop`", "trains on what evaluation sees, at its side",
                      "set `train_size` to `eval_size`, and `small_size` to 0");
   }
+  if (crop_on_device && !is_plain_window(preprocessing, augmentation)) {
+    throw UsageError(
+        "`crop_on_device`", "is for training windows that are resized by the plain bilinear filter, and no more",
+        "leave it out, or use a preprocessing type imagenet_NNN without `a` and no augmentation of colours");
+  }
+  if (crop_on_device && log_images > 0) {
+    throw UsageError("`log_images`", "shows what the loader makes, which with `crop_on_device` are no images yet",
+                     "use one of them");
+  }
   if (pretrained_averages && pretrained.empty()) {
     throw UsageError("`pretrained_averages`", "has no effect without `pretrained`", "leave it out");
   }

@@ -16,6 +16,7 @@
 #include "assemble/train/cutmix.h"
 #include "assemble/train/losses.h"
 #include "assemble/train/sharpness.h"
+#include "assemble/train/window_crop.h"
 #include "step_timer.h"
 
 namespace assemble {
@@ -93,6 +94,15 @@ LabelledBatch Trainer::mixed(const LabelledBatch& batch, int64_t index) {
   return mix(batch, options_.mixup, upload_(lambdas(batch.images.size(0), index)));
 }
 
+/// What the network sees of the batch, on the device.
+torch::Tensor Trainer::images() {
+  if (!options_.crop_on_device) return upload_(to_tensor(images_of(batch_)));
+  const auto bytes = static_cast<int64_t>(batch_.window_pixels.size());
+  return crop_windows(upload_(torch::from_blob(batch_.window_pixels.data(), {bytes}, torch::kByte)),
+                      upload_(torch::from_blob(batch_.windows.data(), {batch_.size, 4}, torch::kLong)), batch_.side,
+                      options_.preprocessing);
+}
+
 /// [images, classes], on the device: 1 where a class is right.
 torch::Tensor Trainer::targets() {
   if (train_.multi_label()) {
@@ -107,7 +117,7 @@ LabelledBatch Trainer::labelled_batch(int64_t index) {
     upload_.wait();
     next_batch(batch_);
   }
-  LabelledBatch labelled{upload_(to_tensor(images_of(batch_))), targets(), {}};
+  LabelledBatch labelled{images(), targets(), {}};
   if (options_.kd_temperature > 0 && !teacher_) {
     const torch::Tensor logits = torch::from_blob(batch_.logits.data(), {batch_.size, card_.classes()});
     labelled.teacher_labels = torch::softmax(upload_(logits) / options_.kd_temperature, 1);
@@ -351,9 +361,9 @@ Checkpoint Trainer::checkpoint(const std::vector<KeptModel>& kept) {
 void Trainer::explain_outputs() {
   const torch::NoGradGuard no_grad;
   const nn::KeptBuffers kept(*model_);
-  const torch::Tensor images = to_tensor(images_of(batch_)).to(options_.device);
-  key_stochastic_depth(0, images.size(0));
-  const torch::Tensor logits = model_->forward(images);
+  const torch::Tensor seen = images();
+  key_stochastic_depth(0, seen.size(0));
+  const torch::Tensor logits = model_->forward(seen);
   if (!logits.isfinite().all().item<bool>()) {
     throw RunError(concat("step ", state_.step), "the network's outputs are not finite", kDivergedHint);
   }

@@ -27,6 +27,7 @@ LoaderOptions loader_options(const TrainOptions& options, const Communicator& ra
   loader.prefetch = options.prefetch;
   if (training) {
     loader.decoding = options.decoding;
+    loader.windows = options.crop_on_device;
     loader.repeats = options.aug_repeats;
     loader.balanced = options.balance == ClassBalance::kSampling;
   }

@@ -42,6 +42,10 @@ struct Batch {
   int64_t side = 0;   ///< height and width, pixels
   int64_t views = 1;  ///< of each image, one after the other: view_count() of LoaderOptions::views, or 3 of AugMix
   Pixels images;      ///< NHWC, size · views · side · side · 3: the memory of a channels_last NCHW tensor
+  /// Under LoaderOptions::windows, in the place of images: the windows' pixels, RGB rows one after the other, and of
+  /// each window its first pixel, height, width, and whether it is mirrored (1) or not (0): size · 4 numbers.
+  std::vector<uint8_t, PixelAllocator<uint8_t>> window_pixels;
+  std::vector<int64_t> windows;
   std::vector<int64_t> labels;
   std::vector<float> targets;    ///< size · classes, 1 for each of Sample::labels; empty unless Dataset::multi_label()
   std::vector<float> logits;     ///< size · classes teacher logits; empty unless LoaderOptions::teacher_logits
@@ -69,6 +73,7 @@ struct LoaderOptions {
   /// beginning. batch_size is then a multiple of 4.
   bool mirrored = false;
   Decoding decoding = Decoding::kExact;
+  bool windows = false;  ///< training: images are left as training_window() cuts them, for a device to resize
   /// Where the pixels of batches live, for example pinned memory; must outlive the loader and its batches.
   std::pmr::memory_resource* memory = std::pmr::new_delete_resource();
   bool teacher_logits = false;  ///< fill Batch::logits, and fail on samples that have none

@@ -131,6 +131,21 @@ void preprocess_train(std::span<const uint8_t> encoded, const std::string& where
                       const Preprocessing& preprocessing, const Augmentation& augmentation, Random& random,
                       std::span<float> output, Decoding decoding = Decoding::kExact);
 
+/// A training image whose geometry is left to others: what its window holds, as it was decoded.
+struct TrainingWindow {
+  Image image;
+  bool mirrored = false;  ///< left to right, before it is resized
+};
+
+/// Whether preprocess_train() resizes a window by the plain bilinear filter, subtracts the mean, divides, and no more.
+bool is_plain_window(const Preprocessing& preprocessing, const Augmentation& augmentation);
+
+/// What preprocess_train() decodes there, with the random numbers that it draws.
+/// @throws UsageError unless is_plain_window()
+TrainingWindow training_window(std::span<const uint8_t> encoded, const std::string& where,
+                               const std::vector<BoundingBox>& boxes, const Preprocessing& preprocessing,
+                               const Augmentation& augmentation, Random& random, Decoding decoding = Decoding::kExact);
+
 /// @param output exactly eval_size² · 3 floats
 void preprocess_eval(std::span<const uint8_t> encoded, const std::string& where, const Preprocessing& preprocessing,
                      std::span<float> output, Decoding decoding = Decoding::kExact);

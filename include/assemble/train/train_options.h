@@ -92,6 +92,9 @@ struct TrainOptions {
   int loader_threads = 0;   ///< 0: every core
   int prefetch = 3;
   Decoding decoding = Decoding::kExact;  ///< of training images; validation is always exact
+  /// Training images are resized, mirrored and brought to their range where the network computes, with the same bits:
+  /// the loader decodes alone, and bytes are sent. For preprocessing and augmentation of is_plain_window().
+  bool crop_on_device = false;
   int64_t max_broken = 100;
   int64_t eval_batch_size = 64;
   ValidationOptions validation;

@@ -146,6 +146,7 @@ class Trainer {
   std::vector<int64_t> places(int64_t images) const;
   torch::Tensor lambdas(int64_t images, int64_t index) const;
   LabelledBatch mixed(const LabelledBatch& batch, int64_t index);
+  torch::Tensor images();
   torch::Tensor targets();
   LabelledBatch labelled_batch(int64_t index);
   bool is_evaluated(int64_t epoch) const;

@@ -37,6 +37,7 @@ struct Position {
 /// A batch in the making.
 struct Slot {
   Batch batch;
+  std::vector<TrainingWindow> windows;  // under LoaderOptions::windows, until they are packed
   std::vector<Position> positions;
   int64_t unfinished = 0;
   std::exception_ptr error;
@@ -64,6 +65,8 @@ void check_options(const Dataset& dataset, const LoaderOptions& options) {
   require(!options.training || options.views == TestViews::kOne, "views", "are for evaluation alone");
   require(options.world >= 1 && options.rank >= 0 && options.rank < options.world, "rank",
           concat("expected 0 <= rank < world, not ", options.rank, " of ", options.world));
+  require(!options.windows || (options.training && is_plain_window(options.preprocessing, options.augmentation)),
+          "windows", "are of training with a plain bilinear resize, and nothing after it");
   require(!options.mirrored || options.batch_size % 4 == 0, "`batch_size`", "must be a multiple of 4");
   if (dataset.size() == 0) throw InputError(dataset.where(), "holds no images");
   if (options.training && dataset.size() < options.batch_size * options.world) {
@@ -126,10 +129,14 @@ struct Loader::State {
   void prepare(int64_t batch);
   void work();
   void stop();
+  std::span<float> pixels_at(Slot& slot, int64_t position) const {
+    return {slot.batch.images.data() + position * pixels(), static_cast<size_t>(pixels())};
+  }
   void make(int64_t batch, int64_t position);
   bool fill(Slot& slot, int64_t position, int64_t index, int64_t repeat, Failure& failure);
   void account(Slot& slot, int64_t batch);
   [[noreturn]] void refuse_more(const std::string& last) const;
+  static void pack(Slot& slot);
   static void leave_out_unfilled(Slot& slot, int64_t pixels, int64_t classes);
 
   const Dataset& dataset;
@@ -229,15 +236,19 @@ void Loader::State::begin(int64_t new_epoch, int64_t first_batch) {
 void Loader::State::prepare(int64_t batch) {
   Slot& slot = slot_of(batch);
   const int64_t images = images_in(batch);
-  slot.unfinished = images;
+  slot.unfinished = images + (options.windows ? 1 : 0);  // they are packed at last
+  slot.windows.resize(static_cast<size_t>(options.windows ? images : 0));
   slot.error = nullptr;
   slot.positions.assign(static_cast<size_t>(images), {});
   slot.batch.size = images;
   slot.batch.side = side();
   slot.batch.views = views();
   // The caller's own batch came in at the last hand-over.
-  if (slot.batch.images.get_allocator().memory != options.memory) slot.batch.images = Pixels(options.memory);
-  slot.batch.images.resize(static_cast<size_t>(images * pixels()));
+  if (slot.batch.images.get_allocator().memory != options.memory) {
+    slot.batch.images = Pixels(options.memory);
+    slot.batch.window_pixels = decltype(slot.batch.window_pixels)(options.memory);
+  }
+  slot.batch.images.resize(static_cast<size_t>(options.windows ? 0 : images * pixels()));
   slot.batch.labels.resize(static_cast<size_t>(images));
   slot.batch.indices.resize(static_cast<size_t>(images));
   slot.batch.names.resize(static_cast<size_t>(images));
@@ -268,8 +279,20 @@ void Loader::State::work() {
     Slot& slot = slot_of(batch);
     // Of several errors the lowest position's would need waiting; the first to arrive is as good to the user.
     if (error && !slot.error) slot.error = error;
+    if (--slot.unfinished == 1 && options.windows) {
+      lock.unlock();
+      error = nullptr;
+      try {
+        pack(slot);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      if (error && !slot.error) slot.error = error;
+      --slot.unfinished;
+    }
     --in_flight;
-    if (--slot.unfinished == 0 || (draining && in_flight == 0)) work_done.notify_all();
+    if (slot.unfinished == 0 || (draining && in_flight == 0)) work_done.notify_all();
   }
 }
 
@@ -296,10 +319,25 @@ void Loader::State::make(int64_t batch, int64_t position) {
   }
 }
 
+/// Brings the windows of a batch together.
+void Loader::State::pack(Slot& slot) {
+  size_t bytes = 0;
+  for (const TrainingWindow& window : slot.windows) bytes += window.image.pixels.size();
+  slot.batch.window_pixels.resize(bytes);
+  slot.batch.windows.clear();
+  auto end = slot.batch.window_pixels.begin();
+  for (TrainingWindow& window : slot.windows) {
+    const int64_t first = (end - slot.batch.window_pixels.begin()) / Image::kChannels;
+    slot.batch.windows.insert(slot.batch.windows.end(),
+                              {first, window.image.height, window.image.width, window.mirrored ? 1 : 0});
+    end = std::copy(window.image.pixels.begin(), window.image.pixels.end(), end);
+    window.image = {};
+  }
+}
+
 /// @return false, with the reason, when the sample is broken
 bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, int64_t repeat, Failure& failure) {
   Sample sample;
-  const std::span<float> output(slot.batch.images.data() + position * pixels(), static_cast<size_t>(pixels()));
   try {
     {
       const ScopedSpan span("loader", "read");
@@ -309,10 +347,17 @@ bool Loader::State::fill(Slot& slot, int64_t position, int64_t index, int64_t re
     if (options.training) {
       const auto sample_key = static_cast<uint64_t>(repeat) << kRepeatBit | static_cast<uint64_t>(index);
       Random random(options.seed, RandomPurpose::kAugment, static_cast<uint32_t>(epoch), sample_key);
-      preprocess_train(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation, random,
-                       output, options.decoding);
+      if (options.windows) {
+        slot.windows[static_cast<size_t>(position)] =
+            training_window(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation,
+                            random, options.decoding);
+      } else {
+        preprocess_train(sample.encoded, sample.name, sample.boxes, options.preprocessing, options.augmentation, random,
+                         pixels_at(slot, position), options.decoding);
+      }
     } else {
-      preprocess_views(sample.encoded, sample.name, options.preprocessing, options.views, output, options.decoding);
+      preprocess_views(sample.encoded, sample.name, options.preprocessing, options.views, pixels_at(slot, position),
+                       options.decoding);
     }
   } catch (const InputError& error) {
     failure.message = error.what();
@@ -364,6 +409,7 @@ void Loader::State::leave_out_unfilled(Slot& slot, int64_t pixels, int64_t class
     }
     ++kept;
   }
+  if (kept == batch.size) return;
   batch.size = kept;
   batch.images.resize(static_cast<size_t>(kept * pixels));
   batch.labels.resize(static_cast<size_t>(kept));

@@ -28,13 +28,14 @@ namespace {
 /// What a run may be resumed with: where it ends, what is measured and kept; what each process may have otherwise.
 /// Arithmetic of batches is the trainer's to judge, and pretrained weights are not read.
 bool may_change(const std::string& option) {
-  constexpr const char* kFree[] = {"epochs",     "max-steps",        "stop-at",
-                                   "patience",   "max-minutes",      "checkpoint-every",
-                                   "eval-every", "keep-checkpoints", "keep-every-evaluation",
-                                   "recall-at",  "fine-eval-ratio",  "eval-batch-size",
-                                   "processes",  "compare-every",    "skip-non-finite",
-                                   "batch-size", "max-broken",       "keep-best",
-                                   "accumulate", "pretrained",       "pretrained-ema"};
+  constexpr const char* kFree[] = {"epochs",        "max-steps",        "stop-at",
+                                   "patience",      "max-minutes",      "checkpoint-every",
+                                   "eval-every",    "keep-checkpoints", "keep-every-evaluation",
+                                   "recall-at",     "fine-eval-ratio",  "eval-batch-size",
+                                   "processes",     "compare-every",    "skip-non-finite",
+                                   "batch-size",    "max-broken",       "keep-best",
+                                   "accumulate",    "pretrained",       "pretrained-ema",
+                                   "crop-on-device"};
   return is_own_affair(option) || std::find(std::begin(kFree), std::end(kFree), option) != std::end(kFree);
 }
 

@@ -268,6 +268,10 @@ void TrainFlags::declare_data(CLI::App& app) {
              "exact (the original's pixels) or fast (fast integer DCT, plain chroma upsampling, large crops decoded "
              "at 1/2, 1/4 or 1/8 size); validation is always exact")
       ->group(group);
+  app.add_flag("--crop-on-device", o.crop_on_device,
+               "Resize and mirror training images where the network computes: the same pixels, less work for the cores "
+               "that decode, and fewer bytes to send")
+      ->group(group);
   app.add_option("--prefetch", o.prefetch, "Batches prepared ahead")->transform(at_least(0))->group(group);
   app.add_option("--max-broken", o.max_broken, "Unreadable images before the run gives up")
       ->transform(at_least(0))
