@@ -38,7 +38,7 @@ std::vector<std::unique_ptr<Subcommand>> all_commands(
   commands.push_back(make_explain_command());
   commands.push_back(make_embed_command(hooks));
   commands.push_back(make_preprocess_command());
-  commands.push_back(make_inspect_command());
+  commands.push_back(make_model_inspect_command());
   commands.push_back(torch_command("model"));
   commands.push_back(torch_command("convert"));
   commands.push_back(torch_command("soup"));

@@ -30,7 +30,7 @@ std::unique_ptr<Subcommand> make_embed_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_eval_command(const Hooks& hooks);
 std::unique_ptr<Subcommand> make_explain_command();
 std::unique_ptr<Subcommand> make_export_command();
-std::unique_ptr<Subcommand> make_inspect_command();
+std::unique_ptr<Subcommand> make_model_inspect_command();
 std::unique_ptr<Subcommand> make_perturb_command();
 std::unique_ptr<Subcommand> make_predict_command();
 std::unique_ptr<Subcommand> make_preprocess_command();

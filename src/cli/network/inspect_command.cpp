@@ -58,9 +58,9 @@ std::vector<std::pair<std::string, int64_t>> operator_counts(const std::vector<O
   return sorted;
 }
 
-class InspectCommand : public Subcommand {
+class ModelInspectCommand : public Subcommand {
  public:
-  InspectCommand() : Subcommand("inspect", "Say what a file with a network holds, and how it would be used") {}
+  ModelInspectCommand() : Subcommand("inspect", "Say what a file with a network holds, and how it would be used") {}
 
   std::string purpose() const override {
     return "Says what is in a model file, or in an .onnx or .xml file of any program: inputs, outputs, operators, "
@@ -215,6 +215,6 @@ class InspectCommand : public Subcommand {
 
 }  // namespace
 
-std::unique_ptr<Subcommand> make_inspect_command() { return std::make_unique<InspectCommand>(); }
+std::unique_ptr<Subcommand> make_model_inspect_command() { return std::make_unique<ModelInspectCommand>(); }
 
 }  // namespace assemble::cli
