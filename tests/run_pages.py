@@ -120,7 +120,7 @@ mpirun() (
   while [ "$1" != assemble ]; do [ "$1" != -x ] || export "$2"; shift; done
   both OMPI_COMM_WORLD_RANK OMPI_COMM_WORLD_SIZE OMPI_COMM_WORLD_LOCAL_RANK OMPI_COMM_WORLD_LOCAL_SIZE "$@"
 )
-srun() { both SLURM_PROCID SLURM_NTASKS SLURM_LOCALID SLURM_NTASKS_PER_NODE "$@"; }
+srun() { both SLURM_PROCID SLURM_STEP_NUM_TASKS SLURM_LOCALID SLURM_STEP_TASKS_PER_NODE "$@"; }
 scontrol() { echo 127.0.0.1; }
 """
 
