@@ -289,11 +289,13 @@ class FusedBatchNorm : public torch::autograd::Function<FusedBatchNorm> {
 
 Tensor fused_batch_norm(const Tensor& input, const Tensor& addend, BatchNormImpl& bn, Activation activation) {
   bn.num_batches_tracked += 1;
+  // Without a momentum the running statistics are the mean of all batches'.
+  const double momentum =
+      bn.options.momentum().has_value() ? *bn.options.momentum() : 1.0 / bn.num_batches_tracked.item<double>();
   // Functions take no undefined tensors.
   const std::optional<Tensor> given = addend.defined() ? std::make_optional(addend) : std::nullopt;
-  return FusedBatchNorm::apply(input, given, bn.weight, bn.bias, bn.running_mean, bn.running_var,
-                               bn.options.momentum().value(), bn.options.eps(),
-                               static_cast<int64_t>(clamp_of(activation)));
+  return FusedBatchNorm::apply(input, given, bn.weight, bn.bias, bn.running_mean, bn.running_var, momentum,
+                               bn.options.eps(), static_cast<int64_t>(clamp_of(activation)));
 }
 
 }  // namespace assemble::nn

@@ -58,7 +58,18 @@ class SplitWriter {
       }
       summaries_[static_cast<size_t>(shard)] = summarise_shard(path);
     });
-    require_images();
+  }
+
+  /// Of what all processes have written. Files without a record are removed, so that the next build does not go on with
+  /// them.
+  void require_images() const {
+    if (images_.empty() || manifest().images > 0) return;
+    for (int64_t shard = 0; shard < shards(); ++shard) {
+      fs::remove(output_ / shard_name(split_, static_cast<int>(shard), static_cast<int>(shards())));
+    }
+    throw InputError(images_.front().where(),
+                     concat("like all of the ", images_.size(), " images of the split ", split_, ", cannot be read"),
+                     "see what `raw` must hold");
   }
 
   /// What was written, as add() takes it.
@@ -91,17 +102,6 @@ class SplitWriter {
   }
 
  private:
-  /// Files without a record are removed, so that the next build does not go on with them.
-  void require_images() const {
-    if (images_.empty() || manifest().images > 0) return;
-    for (int64_t shard = 0; shard < shards(); ++shard) {
-      fs::remove(output_ / shard_name(split_, static_cast<int>(shard), static_cast<int>(shards())));
-    }
-    throw InputError(images_.front().where(),
-                     concat("like all of the ", images_.size(), " images of the split ", split_, ", cannot be read"),
-                     "see what `raw` must hold");
-  }
-
   int64_t shards() const { return static_cast<int64_t>(summaries_.size()); }
   int64_t share(int64_t shard) const { return static_cast<int64_t>(images_.size()) * shard / shards(); }
 
@@ -293,6 +293,8 @@ BuildReport build_records(const std::string& name, const fs::path& raw_folder, c
   validation.write(stored_order(raw.validation.size()), pool);
 
   collect(ranks, train, validation);
+  train.require_images();
+  validation.require_images();
 
   const Manifest manifest{
       name, options.seed, raw.class_names, train.manifest(), validation.manifest(), training_classes(raw), print};

@@ -78,6 +78,7 @@ bool is_fixed(const ov::Output<ov::Node>& value, int depth = 0) {
   constexpr int kDeepest = 16;
   const ov::Node& node = *value.get_node();
   if (ov::is_type<ov::op::v0::Constant>(&node)) return true;
+  if (std::string_view(node.get_type_info().name) == "ShapeOf") return true;  // as a bias is given the rank of a map
   if (depth == kDeepest || node.get_input_size() == 0) return false;
   const ov::OutputVector inputs = node.input_values();
   return std::ranges::all_of(inputs, [&](const auto& input) { return is_fixed(input, depth + 1); });

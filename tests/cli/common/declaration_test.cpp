@@ -76,7 +76,7 @@ TEST(Declaration, SaysWhatAnOptionTakes) {
   EXPECT_THAT(option_of(declared, "--word").notes(), ElementsAre("one of one, two", "required"));
   EXPECT_EQ(option_of(declared, "--cache").shown(), "--cache FOLDER");
   EXPECT_THAT(option_of(declared, "--cache").notes(), ElementsAre("default ~/.cache/assemble"));
-  EXPECT_THAT(option_of(declared, "--model").endings, ElementsAre("safetensors", "onnx"));
+  EXPECT_THAT(option_of(declared, "--model").endings, ElementsAre("safetensors", "onnx", "xml"));
   EXPECT_EQ(option_of(declared, "--rank").variable, "DECLARATION_TEST_RANK");
   EXPECT_EQ(option_of(declared, "--strict").shown(), "--strict, --no-strict");
   EXPECT_FALSE(option_of(declared, "--strict").takes_value());
