@@ -44,7 +44,7 @@ CUTS = (
 
 # Options for commands that do not have them. Those of `train` suit few steps of few images.
 ADDED = {
-    "train(?=.* --find-lr)": "--batch-size 32",  # a smaller one's losses say nothing
+    "train(?=.* --find-lr)": "--batch-size 64",  # a smaller one's losses say nothing
     "train": "--threads 1 --batch-size 8 --warmup-epochs 0 --bn-momentum 0.8",
     "train(?=.* --recipe [A-Z])": "--arch resnet50+sk+w4 --accumulate 1 --epochs 1 --train-size 32 --eval-size 32",
     "train(?=.* --(arch|recipe) )(?!.* --preprocessing)": "--train-size 64 --eval-size 64",

@@ -87,8 +87,8 @@ bool is_fixed(const ov::Output<ov::Node>& value, int depth = 0) {
 /// What the last dense layer before a value takes; nothing where other things come before one.
 std::optional<ov::Output<ov::Node>> last_dense_input(ov::Output<ov::Node> value) {
   constexpr int kMostSteps = 64;
-  constexpr std::array<std::string_view, 8> kOfOneValue{"Softmax",   "LogSoftmax", "Reshape", "Squeeze",
-                                                        "Unsqueeze", "Transpose",  "Convert", "FakeQuantize"};
+  constexpr std::array<std::string_view, 9> kOfOneValue{
+      "Identity", "Softmax", "LogSoftmax", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Convert", "FakeQuantize"};
   for (int step = 0; step < kMostSteps; ++step) {
     const ov::Node& node = *value.get_node();
     const std::string_view type = node.get_type_info().name;
