@@ -36,7 +36,7 @@ GraphObserver::GraphObserver(const Graph& graph, const std::vector<NodeId>& node
                               ov::hint::inference_precision(ov::element::f32)};
     ov::CompiledModel compiled = openvino_core().compile_model(model, "CPU", settings);
     ov::InferRequest request = compiled.create_infer_request();
-    compiled_ = std::make_unique<Compiled>(shape.at(1), shape.at(2), nodes.size(), compiled, request);
+    compiled_ = std::make_unique<Compiled>(Compiled{shape.at(1), shape.at(2), nodes.size(), compiled, request});
   } catch (const ov::Exception& error) {
     throw RunError(purpose, concat("OpenVINO cannot compile the graph: ", error.what()));
   }
