@@ -79,7 +79,6 @@ TEST(WindowCrop, MoreThanAPlainResizeIsRefused) {
 
 TEST_F(TrainerTest, CropsOfTheDeviceTrainTheSameNetwork) {
   TrainOptions all = options();
-  all.small_size = 24;
   train(all, "loader");
   all.crop_on_device = true;
   train(all, "device");
