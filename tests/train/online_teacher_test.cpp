@@ -125,7 +125,7 @@ TEST_F(OnlineTeacherTest, StoredAndOnlineGiveTheSameLossOnTheSamePixels) {
     std::cout << kEngineKinds.name(engine) << ": first loss " << found[0] << ", difference "
               << std::abs(found[0] - wanted[0]) << std::endl;
     EXPECT_NEAR(found[0], wanted[0], 1e-5 * wanted[0]);
-    for (size_t i = 1; i < found.size(); ++i) EXPECT_NEAR(found[i], wanted[i], 5e-3 * wanted[i]) << i;
+    for (size_t i = 1; i < found.size(); ++i) EXPECT_NEAR(found[i], wanted[i], 5e-2 * wanted[i]) << i;
   }
 }
 
