@@ -101,17 +101,22 @@ class Checks:
         return bool(self.rows) and all(row[3] == "ok" for row in self.rows)
 
 
+def check_recorded(checks, args, found, name, what, precision):
+    """What a CUDA graph replays, beside the same called; nothing on the CPU."""
+    if args.device == "cpu":
+        return
+    if not found["is_recorded"]:
+        raise Failed(f"{what} was not recorded as a CUDA graph")
+    checks.add(name, found["recorded_difference"], RECORDED_LIMITS[precision])
+
+
 def check_steps(programs, checks, args, network, precision):
     name = f"{network} {precision}"
     found = programs.step("check", "--device", args.device, "--arch", ARCHS[network] + args.width, "--precision",
                           precision, "--batch-size", 16, "--image-size", 64, "--steps", 8, "--classes", 10)
     checks.add(f"{name}: one step beside the CPU", found["step_difference"], STEP_LIMITS[precision])
     checks.add(f"{name}: losses of 8 steps", found["loss_difference"], LOSS_LIMITS[precision])
-    if args.device == "cpu":
-        return
-    if not found["is_recorded"]:
-        raise Failed("the step was not recorded as a CUDA graph")
-    checks.add(f"{name}: recorded beside called", found["recorded_difference"], RECORDED_LIMITS[precision])
+    check_recorded(checks, args, found, f"{name}: recorded beside called", "the step", precision)
 
 
 def check_exchange(programs, checks, args, precision):
@@ -121,11 +126,7 @@ def check_exchange(programs, checks, args, precision):
                           precision, "--batch-size", 16, "--image-size", 64, "--classes", 10)
     link = "Gloo" if args.device == "cpu" else "NCCL"
     checks.add(f"{name}: exchanged by {link}", found["exchanged_difference"], RECORDED_LIMITS[precision])
-    if args.device == "cpu":
-        return
-    if not found["is_recorded"]:
-        raise Failed("the step with an exchange was not recorded as a CUDA graph")
-    checks.add(f"{name}: exchanged in a CUDA graph", found["recorded_difference"], RECORDED_LIMITS[precision])
+    check_recorded(checks, args, found, f"{name}: exchanged in a CUDA graph", "the step with an exchange", precision)
 
 
 def check_crops(programs, checks, args):

@@ -30,7 +30,6 @@ class TrainingCrop {
 
   void make(std::span<const uint8_t> encoded, const std::string& where, const std::vector<BoundingBox>& boxes,
             std::span<float> output) {
-    const DecodeOptions options = decode_options(preprocessing_, decoding_, side_);
     switch (preprocessing_.family) {
       case PreprocessingFamily::kImagenet:
       case PreprocessingFamily::kTorchvision:
@@ -39,9 +38,10 @@ class TrainingCrop {
         return resize_whole(cut.image, cut.mirrored ? Mirror::kBefore : Mirror::kNo, output);
       }
       case PreprocessingFamily::kReid:
-        return stretch_or_crop(decode_image(encoded, where, options), where, output);
+        return stretch_or_crop(decode_image(encoded, where, decode_options(preprocessing_, decoding_, side_)), where,
+                               output);
       case PreprocessingFamily::kInception: {
-        const Image image = decode_sampled(encoded, where, kNoBoxes, options);
+        const Image image = decode_sampled(encoded, where, kNoBoxes, decode_options(preprocessing_, decoding_, side_));
         return resize_whole(image, flip(Mirror::kAfter), output);
       }
     }

@@ -143,12 +143,15 @@ void update_running(const Statistics& batch, double count, double momentum, Tens
 /// What a value is multiplied with, what is added to it, and what it is around.
 struct Affine {
   std::vector<float> scale, shift, mean;  // [C]
+  std::vector<double> inverse_deviation;
 };
 
 Affine affine_of(const Statistics& batch, const Tensor& weight, const Tensor& bias, double epsilon) {
   Affine affine;
   for (size_t c = 0; c < batch.mean.size(); ++c) {
-    const double scale = weight.const_data_ptr<float>()[c] / std::sqrt(batch.variance[c] + epsilon);
+    const double inverse = 1 / std::sqrt(batch.variance[c] + epsilon);
+    const double scale = weight.const_data_ptr<float>()[c] * inverse;
+    affine.inverse_deviation.push_back(inverse);
     affine.scale.push_back(static_cast<float>(scale));
     affine.shift.push_back(static_cast<float>(bias.const_data_ptr<float>()[c] - batch.mean[c] * scale));
     affine.mean.push_back(static_cast<float>(batch.mean[c]));
@@ -177,7 +180,7 @@ struct Gradients {
 /// @param passed takes the gradients that the clamp lets through; or undefined
 template <typename Value>
 void compute_gradients(const Tensor& gradient, const Tensor& input, const Tensor& output, const Affine& affine,
-                       const std::vector<double>& inverse_deviation, Clamp clamp, Gradients& result) {
+                       Clamp clamp, Gradients& result) {
   const Layout layout(input);
   const ChannelPasses<Value> passes = channel_passes<Value>();
   const std::vector<float> scale = to_row(affine.scale, layout), shift = to_row(affine.shift, layout),
@@ -209,7 +212,7 @@ void compute_gradients(const Tensor& gradient, const Tensor& input, const Tensor
   }
   std::vector<float> slope, offset;
   for (size_t c = 0; c < sums.size(); ++c) {
-    const double inverse = inverse_deviation[c];
+    const double inverse = affine.inverse_deviation[c];
     result.bias.mutable_data_ptr<float>()[c] = static_cast<float>(sums[c]);
     result.weight.mutable_data_ptr<float>()[c] = static_cast<float>(products[c] * inverse);
     slope.push_back(static_cast<float>(-affine.scale[c] * inverse * inverse * products[c] / layout.count()));
@@ -268,8 +271,6 @@ class FusedBatchNorm : public torch::autograd::Function<FusedBatchNorm> {
     const auto clamp = static_cast<Clamp>(context->saved_data["clamp"].toInt());
     const bool has_addend = context->saved_data["has_addend"].toBool();
     const Statistics batch{to_vector(saved[3]), to_vector(saved[4])};
-    std::vector<double> inverse_deviation;
-    for (const double variance : batch.variance) inverse_deviation.push_back(1 / std::sqrt(variance + epsilon));
     const Tensor gradient = gradients[0].contiguous(torch::MemoryFormat::ChannelsLast);
     Gradients result{.input = context->needs_input_grad(0) ? torch::empty_like(input) : Tensor(),
                      .passed = output.defined() ? torch::empty_like(input) : Tensor(),
@@ -277,8 +278,7 @@ class FusedBatchNorm : public torch::autograd::Function<FusedBatchNorm> {
                      .bias = torch::empty_like(bias)};
     with_value_type(input, [&](auto* type) {
       using Value = std::remove_pointer_t<decltype(type)>;
-      compute_gradients<Value>(gradient, input, output, affine_of(batch, weight, bias, epsilon), inverse_deviation,
-                               clamp, result);
+      compute_gradients<Value>(gradient, input, output, affine_of(batch, weight, bias, epsilon), clamp, result);
     });
     const Tensor of_addend = !has_addend ? Tensor() : result.passed.defined() ? result.passed : gradient;
     return {result.input, of_addend, result.weight, result.bias, {}, {}, {}, {}, {}};

@@ -79,6 +79,8 @@ TEST(WindowCrop, MoreThanAPlainResizeIsRefused) {
 
 TEST_F(TrainerTest, CropsOfTheDeviceTrainTheSameNetwork) {
   TrainOptions all = options();
+  all.preprocessing.train_size = 64;
+  all.small_size = 32;
   train(all, "loader");
   all.crop_on_device = true;
   train(all, "device");
