@@ -112,6 +112,7 @@ class OnlineTeacherTest : public test::TrainerTest {
 
 TEST_F(OnlineTeacherTest, StoredAndOnlineGiveTheSameLossOnTheSamePixels) {
   options_.epochs = 1;
+  options_.schedule.base = 1e-9;  // the losses are of the pixels alone: steps would amplify what engines round
   const auto records = taught();
   TrainOptions stored = options_;
   stored.teacher.clear();
@@ -121,11 +122,10 @@ TEST_F(OnlineTeacherTest, StoredAndOnlineGiveTheSameLossOnTheSamePixels) {
     options_.teacher_engine = engine;
     const std::vector<double> found = losses(options_, *train_, kEngineKinds.name(engine));
     ASSERT_EQ(found.size(), wanted.size());
-    // Later steps amplify the rounding of the first.
     std::cout << kEngineKinds.name(engine) << ": first loss " << found[0] << ", difference "
               << std::abs(found[0] - wanted[0]) << std::endl;
     EXPECT_NEAR(found[0], wanted[0], 1e-5 * wanted[0]);
-    for (size_t i = 1; i < found.size(); ++i) EXPECT_NEAR(found[i], wanted[i], 5e-2 * wanted[i]) << i;
+    for (size_t i = 1; i < found.size(); ++i) EXPECT_NEAR(found[i], wanted[i], 5e-3 * wanted[i]) << i;
   }
 }
 
