@@ -64,7 +64,7 @@ race-program: bootstrap
 	@scripts/build.sh release assemble_race_tests
 
 races: race-program  ## Run what starts threads under the thread sanitizer
-	@TSAN_OPTIONS=suppressions=tests/tsan.supp TBB_ENABLE_SANITIZERS=1 build/tests/assemble_race_tests --gtest_brief=1
+	@scripts/races.sh
 
 fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60), one a core
 	@scripts/bootstrap.sh packages openvino fuzz

@@ -11,6 +11,8 @@ cd "$(dirname "$0")/.." || exit
 # shellcheck source=scripts/stages.sh
 . scripts/stages.sh
 filter=${1:-*}
+# Several programs share the cores: threads that spin while they wait would take them from each other.
+export OMP_WAIT_POLICY=passive
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
 
 # Cases in which OpenVINO loads and unloads a library that leaks a few bytes, which no suppression can name any more.
@@ -37,34 +39,31 @@ report_script() {
 # Under the sanitizers a program runs on one core, so the other half is built beside it.
 built=true
 build release scripts/build.sh release assemble_command assemble_runtime_tests || built=false
-sanitized=
+sanitized=()
 if $built && build base-asan scripts/build.sh base-asan; then
-  for name in $(programs_of base-asan); do
-    program=build-base-asan/tests/assemble_${name}_tests
-    if [ "$filter" = '*' ]; then
-      start_program "base-asan-$name" "$program" "*-$kUnloading"
-      ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 start_program "base-asan-$name-unloading" "$program" "$kUnloading"
-    else
-      start_program "base-asan-$name" "$program" "$filter"
-    fi
-  done &
-  sanitized=$!
+  program=build-base-asan/tests/assemble_runtime_tests
+  if [ "$filter" = '*' ]; then
+    sanitized=(base-asan base-asan-unloading)
+    { start_program base-asan "$program" "*-$kUnloading"
+      ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 start_program base-asan-unloading "$program" "$kUnloading"
+    } &
+  else
+    sanitized=(base-asan)
+    start_program base-asan "$program" "$filter" &
+  fi
 fi
 ! $built || build release scripts/build.sh release || built=false
-if [ -n "$sanitized" ]; then
-  wait "$sanitized"
-  for name in $(programs_of base-asan); do
-    report_program "base-asan-$name"
-    [ "$filter" != '*' ] || report_program "base-asan-$name-unloading"
-  done
-fi
+wait
+for name in "${sanitized[@]}"; do report_program "$name"; done
 if $built; then
-  # What mostly waits, for one thread or for processes that it has killed, runs beside the rest.
+  # Training of tiny networks keeps one core busy, so the tests of it run as two programs.
   start_program release-runtime build/tests/assemble_runtime_tests "$filter" &
-  beside=$!
-  start_program release-torch build/tests/assemble_torch_tests "$filter"
-  wait "$beside"
-  for name in $(programs_of release); do report_program "release-$name"; done
+  for part in 0 1; do
+    GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$part \
+      start_program "release-torch-$part" build/tests/assemble_torch_tests "$filter" &
+  done
+  wait
+  for name in runtime torch-0 torch-1; do report_program "release-$name"; done
   if [ "$filter" = '*' ]; then
     # The longest come first.
     first=(tests/kill_test.sh tests/pages_test.sh tests/wheel_test.sh tests/network_cut_test.sh)

@@ -1,14 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by run_tests.sh: which test programs there are, and the counts that it ends with.
-
-# programs_of PRESET: the test programs of a build, NAME for the target and program assemble_NAME_tests.
-programs_of() {
-  case $1 in
-    base-asan | base-tsan) echo runtime ;;
-    release) echo runtime torch ;;
-  esac
-}
+# Sourced by run_tests.sh: how test programs run, and the counts that it ends with.
 
 readonly kReports=build/test-reports
 mkdir -p "$kReports"

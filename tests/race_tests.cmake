@@ -1,7 +1,7 @@
 # assemble_race_tests: what starts threads, under the thread sanitizer. These sources and their tests are compiled once
 # more and come before the library's own objects; what they call, LibTorch among it, stays as it is, which costs two
 # minutes to build instead of the library's time over again. The preset base-tsan sanitizes all of what it builds.
-# Run it with TSAN_OPTIONS=suppressions=tests/tsan.supp.
+# scripts/races.sh runs it.
 set(race_sources "")
 foreach(room core data/load data/sources data/derived deploy/engines)
   file(GLOB found CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${room}/*.cpp")

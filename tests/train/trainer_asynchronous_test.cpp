@@ -129,7 +129,7 @@ TEST_F(TrainerTest, TrainsInF16WithAScaleThatResumesExactly) {
 
 TEST_F(TrainerTest, LearnsInF16AsInF32) {
   TrainOptions all = without_drop_block(options());
-  all.epochs = 4;
+  all.epochs = 2;
   const double wanted = train(all, "f32").last.classification->loss;
   all.precision = Precision::kF16;
   for (const bool asynchronous : {false, true}) {
