@@ -51,7 +51,7 @@ ADDED = {
     "train(?=.* --arch)(?!.* --epochs)(?!.* --resume)": "--epochs 1",
     "train(?!.* --(epochs|minutes|config|recipe|arch|help))": "--minutes 0.03",
     "export(?=.* --int8)": "--calibration-images 16",
-    "ablate": "--seeds 0 --corruptions official",
+    "ablate": "--seeds 0 --corruptions official --corrupted-images 4 --sequences 1",
     "demo": "--epochs 1 --train-per-class 4 --corrupted-images 4 --sequences 1 --width 8",
     "dataset draw": "--train-per-class 8 --validation-per-class 3 --side 64",
     "corrupt": "--resize 36 --crop 32",
