@@ -93,5 +93,11 @@ TEST(AutoRecipe, FineTuningIsEvaluatedAsTheModelWasOnSmallerCrops) {
   EXPECT_EQ(schedule_value(tuning, 5000, "epochs"), "100");
 }
 
+TEST(AutoRecipe, LessPrecisionIsForLessTime) {
+  EXPECT_EQ(value(choose_precision(4, 3.5), "precision"), "\"bf16\"");
+  EXPECT_TRUE(choose_precision(4, 3.7).empty());
+  EXPECT_TRUE(choose_precision(4, 9).empty());
+}
+
 }  // namespace
 }  // namespace assemble::cli

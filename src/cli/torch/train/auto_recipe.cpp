@@ -20,6 +20,7 @@ const Candidate kCandidates[] = {{"resnet50+d+sk+w16", 64},  {"resnet50+d+sk+w16
 
 constexpr double kSmallShare = 0.6;        // of the steps
 constexpr int64_t kMixingFromEpochs = 60;  // mixed images take long to learn from
+constexpr double kWorthwhile = 0.9;        // of the time of f32: less precision is for less time
 constexpr int64_t kMostBatch = 32;
 constexpr int64_t kLeastStepsAnEpoch = 16;
 
@@ -176,6 +177,12 @@ std::vector<ChosenOption> choose_for_several_labels() {
 
 std::vector<ChosenOption> choose_recipe(const TrainingTask& task) {
   return task.pretrained ? choose_tuning(task) : choose_scratch(task);
+}
+
+std::vector<ChosenOption> choose_precision(double f32, double bf16) {
+  if (bf16 > kWorthwhile * f32) return {};
+  return {{"precision", quoted("bf16"),
+           concat("an epoch takes ", format_number(bf16, 1), " s in it, ", format_number(f32, 1), " s in f32")}};
 }
 
 std::vector<ChosenOption> choose_schedule(const TrainingTask& task, int64_t in_time) {

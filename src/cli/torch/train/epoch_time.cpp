@@ -7,7 +7,7 @@
 namespace assemble::cli {
 namespace {
 
-constexpr int64_t kWarmUp = 3;       // steps that are not timed,
+constexpr int64_t kWarmUp = 8;       // steps that are not timed: the first are slow,
 constexpr int64_t kLeastSteps = 10;  // that are, for
 constexpr double kLeastSeconds = 2;  // at least. Once
 constexpr double kMostSeconds = 30;  // have passed, what there is must do

@@ -131,10 +131,12 @@ TrainOptions TrainJob::options_of(const Ranks& place) const {
   return options;
 }
 
-double TrainJob::seconds_an_epoch() const {
+double TrainJob::seconds_an_epoch(Precision precision) const {
   const Splits& images = splits();
+  TrainOptions options = alone();
+  options.precision = precision;
   const InterruptGuard interrupt;
-  return cli::seconds_an_epoch(*images.train, *images.validation, alone(), interrupt.token());
+  return cli::seconds_an_epoch(*images.train, *images.validation, options, interrupt.token());
 }
 
 std::function<double(const std::string& arch, int side)> TrainJob::training_speed() const {

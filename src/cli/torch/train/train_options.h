@@ -80,7 +80,8 @@ class TrainJob {
   TrainOptions options() const { return flags_.options(); }
   /// Seconds that an epoch takes on this machine, alone; evaluations come on top. Nothing is written.
   /// @throws RunError when it is interrupted
-  double seconds_an_epoch() const;
+  double seconds_an_epoch() const { return seconds_an_epoch(alone().precision); }
+  double seconds_an_epoch(Precision precision) const;
   /// Images a second of networks at sides of their crops. Nothing is written. @throws RunError when it is interrupted
   std::function<double(const std::string& arch, int side)> training_speed() const;
   /// The learning rate that suits the run. Nothing is written. @throws RunError when it is interrupted, or none does

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "torch/train/train_plan.h"
 
+#include <ATen/cpu/Utils.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -21,6 +23,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr double kMinutes = 30;           // of a plan without --minutes
+constexpr double kTryingMinutes = 5;      // of a run, from which on steps in another precision are tried too
 constexpr double kForwardShare = 1. / 3;  // of the work of a step
 
 bool is_set(const CLI::App& app, const std::string& option) { return !app.get_option("--" + option)->empty(); }
@@ -47,6 +50,13 @@ std::vector<ChosenOption> set_unset(CLI::App& app, const std::vector<ChosenOptio
                        [&](const ChosenOption& option) { return !is_set(app, option.key); });
   apply_entries(app, read_toml(to_toml(taken), "--recipe auto"), "--recipe auto");
   return taken;
+}
+
+/// Whether the processor has instructions for bf16, without which it is slower than f32.
+bool computes_bf16() {
+  const auto capabilities = at::cpu::get_cpu_capabilities();
+  const auto found = capabilities.find("avx512_bf16");
+  return found != capabilities.end() && found->second.toBool();
 }
 
 /// What an evaluation takes, in epochs of training: it has the forward part of the work alone.
@@ -133,8 +143,18 @@ void TrainPlan::find_rate(CLI::App& app, const TrainJob& job) {
         concat("the largest that the loss still falls with, by ", rate_test_->rates.size(), " steps of rising ones")}});
 }
 
+double TrainPlan::time_epoch(CLI::App& app, const TrainJob& job, bool by_itself) {
+  const double seconds = job.seconds_an_epoch();
+  const bool tries_bf16 = by_itself && task_.minutes >= kTryingMinutes && !is_set(app, "precision") && computes_bf16();
+  if (!tries_bf16 || job.options().device.is_cuda()) return seconds;
+  const double in_bf16 = job.seconds_an_epoch(Precision::kBf16);
+  const std::vector<ChosenOption> precision = choose_precision(seconds, in_bf16);
+  take(app, precision);
+  return precision.empty() ? seconds : in_bf16;
+}
+
 void TrainPlan::fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself) {
-  seconds_an_epoch_ = job.seconds_an_epoch();
+  seconds_an_epoch_ = time_epoch(app, job, by_itself);
   const double most = 60 * task_.minutes / *seconds_an_epoch_;
   const double evaluation = evaluation_in_epochs(job);
   const auto every = static_cast<double>(by_itself ? 1 : job.options().eval_every);

@@ -37,6 +37,8 @@ class TrainPlan {
   void choose(CLI::App& app, const TrainJob& job);
   void take(CLI::App& app, const std::vector<ChosenOption>& options);
   void find_rate(CLI::App& app, const TrainJob& job);
+  /// Seconds that an epoch takes, in the precision that suits the machine where the plan chooses by itself.
+  double time_epoch(CLI::App& app, const TrainJob& job, bool by_itself);
   void fit_epochs(CLI::App& app, const TrainJob& job, bool by_itself);
 
   double minutes_ = 0;
