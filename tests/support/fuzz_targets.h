@@ -28,6 +28,7 @@
 #include "assemble/image/decode.h"
 #include "assemble/image/encode.h"
 #include "assemble/io/file_kind.h"
+#include "assemble/io/onnx_graph.h"
 #include "assemble/io/onnx_writer.h"
 #include "assemble/io/safetensors.h"
 #include "assemble/io/tf_checkpoint.h"
@@ -88,6 +89,14 @@ inline void check_onnx(std::span<const uint8_t> bytes) {
   }
   try {
     describe_foreign(read_onnx_interface(memory.path()), {}, "input.onnx");
+  } catch (const InputError&) {
+  }
+  try {
+    const OnnxGraph graph(memory.path());
+    for (const OnnxGraph::Node& node : graph.nodes()) {
+      for (const std::string& input : node.inputs) (void)graph.constant(input);
+    }
+    (void)graph.serialise();
   } catch (const InputError&) {
   }
 }

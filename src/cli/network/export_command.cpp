@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <map>
 
 #include "assemble/core/error.h"
 #include "assemble/core/log.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 #include "assemble/data/loader.h"
+#include "assemble/deploy/foreign_quantise.h"
 #include "assemble/deploy/onnx_export.h"
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
@@ -14,6 +16,7 @@
 #include "common/commands.h"
 #include "common/data_options.h"
 #include "common/evaluation.h"
+#include "common/foreign_options.h"
 #include "common/numbers.h"
 #include "common/outputs.h"
 #include "network/package.h"
@@ -42,12 +45,14 @@ class ExportCommand : public Subcommand {
             {"In 8 bits, with the accuracy that costs",
              "assemble export --model runs/photos/best.safetensors --out photos_int8.onnx --int8 --calibration photos "
              "--data photos"},
+            {"Another program's network in 8 bits",
+             "assemble export --model network.onnx --out network_int8.onnx --int8 --calibration photos"},
             {"One that takes pixels as they are decoded",
              "assemble export --model runs/photos/best.safetensors --out photos.onnx --preprocess"}};
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("--model", model_file_, "Model file")->required();
+    app.add_option("--model", model_file_, "Model file; with --int8 also an .onnx file of another program")->required();
     app.add_option("--out", out_, "The .onnx file, or with --package the folder")->required();
     app.add_option("--image-size", image_size_, "Side of the input, pixels; 0: the model's own")->transform(side(0));
     app.add_flag("--preprocess", preprocess_, "The graph takes bytes [N, H, W, 3] and subtracts the mean itself");
@@ -80,11 +85,13 @@ class ExportCommand : public Subcommand {
     declare_record_files(app, evaluation_.files);
     declare_pairing(app, evaluation_.pairing);
     declare_competition(app, evaluation_.pairing);
+    declare_foreign(app, evaluation_.inference.foreign);
   }
 
   void run() override {
     keep_freed_memory();
     check_flags();
+    if (is_network_of_others()) return export_foreign();
     card_ = read_model_card(model_file_);
     card_.preprocessing = at_size(card_.preprocessing, image_size_);
     const ModelCard as_trained = card_;
@@ -121,6 +128,67 @@ class ExportCommand : public Subcommand {
   }
 
  private:
+  bool is_network_of_others() const {
+    const std::string ending = fs::path(model_file_).extension().string();
+    return (ending == ".onnx" || ending == ".xml") && is_foreign(model_file_);
+  }
+
+  void export_foreign() {
+    if (!int8_) throw UsageError(model_file_, "is what it is already", "with --int8 it is written in 8 bits");
+    if (package_.wanted || preprocess_ || embedding_ || image_size_ > 0 || max_drop_ >= 0) {
+      throw UsageError("--package, --preprocess, --embedding, --image-size and --max-drop",
+                       concat("are not for networks of other programs, as ", model_file_, " is"), "leave them out");
+    }
+    const ForeignModel model = read_foreign(model_file_, evaluation_.inference.foreign);
+    log_info(concat(model_file_, ": ", model.description));
+    for (const std::string& guess : model.guesses) log_info(concat(model_file_, ": not said, so guessed: ", guess));
+    card_ = model.card;
+    const std::vector<Batch> batches = calibration_images();
+    std::vector<Images> images;
+    int64_t count = 0;
+    for (const Batch& batch : batches) images.push_back(images_of(batch)), count += batch.size;
+    const QuantisedForeign result = quantise_foreign(model_file_, model, images, options_);
+    write_file(out_, result.onnx);
+    const fs::path beside = foreign_options_file(out_);
+    write_file(beside, std::string_view(model.options.to_toml(fs::absolute(beside).parent_path())));
+    report_["calibration_images"] = count;
+    if (!evaluation_.data.empty()) {
+      report_["top1_f32"] = accuracy_of_file(model_file_);
+      report_["top1_int8"] = accuracy_of_file(out_);
+      text_ = format_table({{"precision", "top-1 %"},
+                            {"f32", format_number(report_["top1_f32"].get<double>(), 2)},
+                            {"int8", format_number(report_["top1_int8"].get<double>(), 2)}}) +
+              "\n";
+    }
+    reported(result.layers);
+    std::map<std::string, std::vector<std::string>> layers_of;  // by reason
+    for (size_t i = 0; i < result.layers.size(); ++i) {
+      if (result.reasons[i].empty()) continue;
+      report_["layers"][i]["reason"] = result.reasons[i];
+      layers_of[result.reasons[i]].push_back(result.layers[i].name);
+    }
+    for (const auto& [reason, layers] : layers_of) {
+      const std::string more = layers.size() > 1 ? concat(" and ", layers.size() - 1, " more") : "";
+      text_ += concat("in f32: ", layers.front(), more, ": ", reason, "\n");
+    }
+    report_["left_in_f32"] = result.left;
+    if (!result.left.empty()) text_ += concat("operators in f32: ", join(result.left, ", "), "\n");
+    ordered_json json{
+        {"out", out_}, {"options", beside.string()}, {"precision", "int8"}, {"bytes", result.onnx.size()}};
+    json.update(report_);
+    print(json, concat(text_, out_, ": ", format_number(static_cast<double>(result.onnx.size()) / 1048576, 1),
+                       " MiB; how it is used: ", beside.string(), "\n"));
+  }
+
+  /// Of a network of another program, in per cent.
+  double accuracy_of_file(const std::string& file) const {
+    EvaluationOptions options = evaluation_;
+    if (file == out_) options.inference.foreign = {};  // the file beside it says all
+    const auto dataset = options.open();
+    const PairedModels models = load_paired(options, {.models = {file}}, *dataset);
+    return 100 * evaluate_paired(options, *dataset, models, "evaluating " + file, {}).result().top1;
+  }
+
   /// What the export tells a package.
   PackagedModel packed(const Graph& traced, Precision precision, const ModelCard& as_trained) const {
     PackagedModel model;
@@ -217,7 +285,7 @@ class ExportCommand : public Subcommand {
     }
     report_["calibration_images"] = count;
     report_["distance_from_training"] = distance;
-    if (evaluation_.data.empty()) return reported(quantise(graph, images, options_)).graph;
+    if (evaluation_.data.empty()) return reported(quantise(graph, images, options_));
     const double reference = accuracy(graph, Precision::kF32);
     double measured = 0;
     const auto measure = [&](const Graph& candidate) { return measured = accuracy(candidate, Precision::kInt8); };
@@ -240,11 +308,15 @@ class ExportCommand : public Subcommand {
                             " points with every layer in f32 that can be"),
                      "allow more, or calibrate on more images");
     }
-    return reported(result).graph;
+    return reported(result);
   }
 
-  const QuantisedGraph& reported(const QuantisedGraph& result) {
-    std::vector<QuantisedLayer> layers = result.layers;
+  Graph reported(const QuantisedGraph& result) {
+    reported(result.layers);
+    return result.graph;
+  }
+
+  void reported(std::vector<QuantisedLayer> layers) {
     ordered_json list = ordered_json::array();
     for (const QuantisedLayer& layer : layers) {
       list.push_back({{"name", layer.name}, {"precision", layer.quantised ? "int8" : "f32"}, {"error", layer.error}});
@@ -257,7 +329,6 @@ class ExportCommand : public Subcommand {
       rows.push_back({layers[i].name, layers[i].quantised ? "int8" : "f32", format_number(100 * layers[i].error, 2)});
     }
     text_ += format_table(rows) + "\n";
-    return result;
   }
 
   std::string model_file_, out_, calibration_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble/deploy/foreign_model.h"
 #include "assemble/deploy/graph.h"
 
 namespace assemble {
@@ -24,6 +25,29 @@ class GraphObserver {
   using See = std::function<void(size_t index, std::span<const float> values)>;
   /// Calls `see` for every node of every image.
   /// @throws UsageError when the images are not as the graph takes them
+  void run(const Images& images, const See& see);
+
+ private:
+  struct Compiled;
+  std::unique_ptr<Compiled> compiled_;
+};
+
+/// The same of a network that others wrote, by the names of its values.
+class ValueObserver {
+ public:
+  /// @param onnx   bytes of the model, with each of `values` as an output
+  /// @param where  the model's file, named in errors
+  /// @throws as GraphObserver
+  ValueObserver(std::string onnx, const ForeignModel& model, const std::vector<std::string>& values,
+                const std::string& where);
+  ~ValueObserver();
+
+  /// Images that one look takes: those of a network for a fixed number are looked at together.
+  int64_t batch() const;
+  /// @param index of the value; `shape` of what was computed for batch() images
+  using See = std::function<void(size_t index, std::span<const float> values, const std::vector<int64_t>& shape)>;
+  /// Images behind the last whole batch are left out.
+  /// @throws UsageError when the images are not as the network takes them
   void run(const Images& images, const See& see);
 
  private:

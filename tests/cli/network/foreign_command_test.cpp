@@ -2,6 +2,7 @@
 // Networks of other programs in every command that reads a model.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "../../image/sample_images.h"
@@ -196,6 +197,29 @@ TEST_F(ForeignCommands, OptionsForThemDoNotConcernOurOwn) {
       run_command({"predict", "--model", in("own.safetensors"), in("data/train/ant/0.png"), "--input-resize", "9"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.standard_error, HasSubstr("says itself how it is used"));
+}
+
+TEST_F(ForeignCommands, EightBitsAreAFileOfTheirOwnWithItsOptions) {
+  const std::string out = in("int8.onnx");
+  const std::vector<std::string> command{"export", "--model", model(), "--out", out, "--json"};
+  std::vector<std::string> quantising = with_options(command);
+  quantising.insert(quantising.end(),
+                    {"--int8", "--calibration", in("data"), "--data", in("data"), "--split", "train"});
+  const json report = parse(run_command(quantising));
+  EXPECT_EQ(report.at("calibration_images"), 4 * kImagesPerClass);
+  EXPECT_EQ(report.at("layers").at(0).at("precision"), "int8");
+  EXPECT_EQ(report.at("options"), in("int8.toml"));
+  std::vector<std::string> evaluating = eval();
+  std::ranges::replace(evaluating, model(), out);
+  const double loss = parse(run_command(evaluating)).at("loss"),
+               of_f32 = parse(run_command(with_options(eval()))).at("loss");
+  EXPECT_NEAR(loss, of_f32, 0.02);
+  EXPECT_NE(loss, of_f32);
+
+  std::vector<std::string> packaging = quantising;
+  packaging.emplace_back("--preprocess");
+  EXPECT_THAT(run_command(packaging).standard_error, HasSubstr("are not for networks of other programs"));
+  EXPECT_THAT(run_command(with_options(command)).standard_error, HasSubstr("with --int8 it is written in 8 bits"));
 }
 
 }  // namespace

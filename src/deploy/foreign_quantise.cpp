@@ -1,0 +1,549 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assemble/deploy/foreign_quantise.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "assemble/core/error.h"
+#include "assemble/core/progress.h"
+#include "assemble/core/text.h"
+#include "assemble/deploy/quantised_weights.h"
+#include "assemble/io/onnx_graph.h"
+#include "engines/engines.h"
+#include "engines/observer.h"
+
+namespace assemble {
+namespace {
+
+using Operator = OnnxGraph::Node;
+
+constexpr int64_t kOldestOpset = 13;  ///< the first in which scales go by channels
+constexpr size_t kBins = 2048;
+constexpr float kDead = 1e-12f;
+constexpr float kNoBias = 1e-9f;
+constexpr int kSteps = 255;
+
+template <typename Value>
+Bytes bytes_of(const std::vector<Value>& values) {
+  Bytes bytes(values.size() * sizeof(Value));
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+/// What calibration saw of a value.
+struct Seen {
+  float least = 0, largest = 0;
+  std::vector<double> histogram = std::vector<double>(kBins);  ///< of magnitudes
+  bool one_place = true;                                       ///< maps of 1×1
+
+  float magnitude() const { return std::max(largest, -least); }
+  void look(std::span<const float> values, const std::vector<int64_t>& shape, const std::string& name) {
+    float sum = 0;  // NaN and infinity are in no extreme, but in this
+    for (const float value : values) {
+      least = std::min(least, value);
+      largest = std::max(largest, value);
+      sum += value - value;
+    }
+    if (sum != 0) {
+      throw InputError(concat("the value ", name), "is NaN or infinite on calibration images",
+                       "are they made as the network needs them?");
+    }
+    one_place = one_place && shape.size() == 4 && shape[2] == 1 && shape[3] == 1;
+  }
+  void count(std::span<const float> values) {
+    const float bins_per_value = static_cast<float>(kBins) / magnitude();
+    for (const float value : values) {
+      ++histogram[std::min(static_cast<size_t>(std::abs(value) * bins_per_value), kBins - 1)];
+    }
+  }
+};
+
+struct Scale {
+  float scale = 1;
+  uint8_t zero = 0;
+};
+
+/// A layer with weights.
+struct Layer {
+  size_t node = 0;
+  std::string name = {};
+  std::string why = {};                 ///< it stays in f32; empty: it does not
+  Array filters = {};                   ///< [out, …]
+  Array bias = {};                      ///< [out], where there is one
+  bool transposed = false;              ///< the file has them as [in, out]
+  bool has_bias = false;                ///< an input for it
+  std::string added = {};               ///< of a MatMul: what adds a constant a channel to it, if anything does
+  OnnxGraph::Values addend = {};        ///< that constant
+  std::vector<double> error_sums = {};  ///< a value an output channel
+  double squares = 0, output = 0, positions = 0;
+
+  bool quantised() const { return why.empty(); }
+  double relative(bool corrected) const {
+    double left = squares;
+    for (const double sum : error_sums) left -= corrected && positions > 0 ? sum * sum / positions : 0;
+    return std::sqrt(std::max(left, 0.0) / std::max(output, 1e-30));
+  }
+};
+
+class ForeignQuantiser {
+ public:
+  ForeignQuantiser(const fs::path& file, const ForeignModel& model, const std::vector<Images>& images,
+                   const QuantiseOptions& options)
+      : file_(file), graph_(file), model_(model), images_(images), options_(options) {
+    for (const Images& batch : images) count_ += batch.count;
+    if (count_ == 0) throw UsageError("calibration", "there are no images", "give a folder of images or TFRecords");
+    if (graph_.opset() < kOldestOpset) {
+      throw InputError(file.string(), concat("is of operator set ", graph_.opset(), ", 8 bits need ", kOldestOpset),
+                       "export it again with operator set 17");
+    }
+  }
+
+  QuantisedForeign run() {
+    find_layers();
+    find_sums();
+    choose_scales();
+    leave_single_places();
+    compare();
+    leave_dense_without_bias();
+    QuantisedForeign result;
+    for (const Layer& layer : layers_) {
+      result.layers.push_back(
+          {layer.name, layer.quantised(), layer.quantised() ? layer.relative(options_.correct_bias) : 0});
+      result.reasons.push_back(layer.why);
+    }
+    result.left = left_in_f32();
+    result.onnx = rewritten();
+    return result;
+  }
+
+ private:
+  const Operator& node_of(const Layer& layer) const { return graph_.nodes()[layer.node]; }
+  const std::string& input_of(const Layer& layer) const { return node_of(layer).inputs[0]; }
+  const std::string& output_of(const Layer& layer) const { return node_of(layer).outputs[0]; }
+  bool is_product(const Layer& layer) const { return node_of(layer).type == "MatMul"; }
+
+  static int64_t integer(const Operator& node, const char* attribute, int64_t otherwise) {
+    const auto found = node.integers.find(attribute);
+    return found == node.integers.end() ? otherwise : found->second;
+  }
+  static float real(const Operator& node, const char* attribute, float otherwise) {
+    const auto found = node.reals.find(attribute);
+    return found == node.reals.end() ? otherwise : found->second;
+  }
+
+  void find_layers() {
+    std::set<std::string> unknown = options_.keep;
+    for (size_t n = 0; n < graph_.nodes().size(); ++n) {
+      const Operator& node = graph_.nodes()[n];
+      const bool conv = node.type == "Conv", dense = node.type == "Gemm" || node.type == "MatMul";
+      if (!node.domain.empty() || !(conv || dense) || node.inputs.size() < 2 || node.outputs.size() != 1) continue;
+      Layer layer{.node = n, .name = node.name.empty() ? node.outputs[0] : node.name};
+      layer.why = conv ? read_filters(node, layer) : read_matrix(node, layer);
+      const bool kept = unknown.erase(layer.name) + unknown.erase(node.outputs[0]) > 0;
+      if (layer.why.empty()) layer.why = read_bias(node, layer);
+      if (node.type == "MatMul") find_addend(node, layer);
+      if (layer.why.empty() && kept) layer.why = "kept";
+      layers_.push_back(std::move(layer));
+    }
+    if (!unknown.empty()) {
+      throw UsageError("`keep`", concat("'", *unknown.begin(), "' is no layer with weights of ", file_.string()),
+                       "names are those of the layer report");
+    }
+  }
+
+  /// @return why it cannot be
+  std::string read_filters(const Operator& node, Layer& layer) const {
+    const auto weight = graph_.constant(node.inputs[1]);
+    if (!weight) return "its weights are no constant of f32";
+    if (weight->dims.size() < 3 || weight->dims[0] < 1 || weight->values.empty())
+      return "its weights are of another shape";
+    layer.filters = Array(weight->dims, weight->values);
+    return "";
+  }
+
+  std::string read_matrix(const Operator& node, Layer& layer) const {
+    const auto weight = graph_.constant(node.inputs[1]);
+    if (!weight)
+      return graph_.is_constant(node.inputs[0]) ? "its first input is the constant" : "it multiplies two activations";
+    if (weight->dims.size() != 2 || weight->values.empty()) return "its weights are no matrix";
+    if (integer(node, "transA", 0) != 0 || real(node, "alpha", 1) != 1 || real(node, "beta", 1) != 1) {
+      return "it scales or transposes its input";
+    }
+    layer.transposed = integer(node, "transB", 0) == 0;
+    if (!layer.transposed) {
+      layer.filters = Array(weight->dims, weight->values);
+      return "";
+    }
+    layer.filters =
+        Array({weight->dims[1], weight->dims[0]}, transpose(weight->values, weight->dims[0], weight->dims[1]));
+    return "";
+  }
+
+  template <typename Value>
+  static std::vector<Value> transpose(const std::vector<Value>& values, int64_t rows, int64_t columns) {
+    std::vector<Value> result(values.size());
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 0; c < columns; ++c) {
+        result[static_cast<size_t>(c * rows + r)] = values[static_cast<size_t>(r * columns + c)];
+      }
+    }
+    return result;
+  }
+
+  std::string read_bias(const Operator& node, Layer& layer) const {
+    layer.has_bias = node.inputs.size() > 2 && !node.inputs[2].empty();
+    if (!layer.has_bias) return "";
+    const auto bias = graph_.constant(node.inputs[2]);
+    const int64_t channels = layer.filters.size(0);
+    if (!bias || static_cast<int64_t>(bias->values.size()) != channels)
+      return "its bias is no constant of f32, one a channel";
+    layer.bias = Array({channels}, bias->values);
+    return "";
+  }
+
+  /// MatMul has no bias: what adds one to it is an operator of its own.
+  void find_addend(const Operator& product, Layer& layer) const {
+    const Operator* only = nullptr;
+    for (const Operator& node : graph_.nodes()) {
+      if (std::ranges::find(node.inputs, product.outputs[0]) == node.inputs.end()) continue;
+      if (only != nullptr) return;
+      only = &node;
+    }
+    if (only == nullptr || only->type != "Add" || only->inputs.size() != 2 || !layer.filters.defined()) return;
+    const auto addend = graph_.constant(only->inputs[only->inputs[0] == product.outputs[0] ? 1 : 0]);
+    const int64_t channels = layer.filters.size(0);
+    if (!addend || static_cast<int64_t>(addend->values.size()) != channels || addend->dims.empty() ||
+        addend->dims.back() != channels) {
+      return;
+    }
+    layer.added = only->outputs[0];
+    layer.addend = *addend;
+  }
+
+  /// Sums of two activations one of which a layer in 8 bits makes: between them the map stays in 8 bits.
+  void find_sums() {
+    std::set<std::string> made;
+    for (const Layer& layer : layers_) {
+      if (layer.quantised() && node_of(layer).type == "Conv") made.insert(output_of(layer));
+    }
+    for (const Operator& node : graph_.nodes()) {
+      if (node.type != "Add" || node.inputs.size() != 2) continue;
+      const bool of_two = !graph_.is_constant(node.inputs[0]) && !graph_.is_constant(node.inputs[1]);
+      if (of_two && (made.contains(node.inputs[0]) || made.contains(node.inputs[1]))) sums_.insert(node.outputs[0]);
+    }
+  }
+
+  /// Every value that is to be in 8 bits, once.
+  std::vector<std::string> quantised_values() const {
+    std::set<std::string> values;
+    for (const Layer& layer : layers_) {
+      if (layer.quantised()) values.insert(input_of(layer));
+    }
+    for (const Operator& node : graph_.nodes()) {
+      if (node.type == "Add" && sums_.contains(node.outputs[0])) values.insert(node.inputs.begin(), node.inputs.end());
+    }
+    return {values.begin(), values.end()};
+  }
+
+  void observe(const std::string& onnx, const std::vector<std::string>& values, const std::string& pass,
+               const ValueObserver::See& see) const {
+    ValueObserver observer(onnx, model_, values, file_.string());
+    Progress progress("calibrating, " + pass, count_, "images");
+    for (const Images& batch : images_) {
+      observer.run(batch, see);
+      progress.advance(batch.count);
+    }
+  }
+
+  /// The file with more outputs, but for those that it has.
+  static std::string with_outputs(OnnxGraph graph, const std::vector<std::string>& values) {
+    std::vector<Operator> nodes = graph.nodes();
+    for (size_t i = 0; i < values.size(); ++i) {
+      const std::string name = observed_name(i);
+      nodes.push_back(OnnxGraph::make_node({"Identity", name, {values[i]}, {name}, {}}));
+      graph.add_output({name, OnnxType::kFloat, {}});
+    }
+    graph.set_nodes(std::move(nodes));
+    return graph.serialise();
+  }
+  static std::string observed_name(size_t index) { return concat("assemble/observed/", index); }
+
+  std::vector<std::string> observed_names(size_t count) const {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < count; ++i) names.push_back(observed_name(i));
+    return names;
+  }
+
+  void choose_scales() {
+    const std::vector<std::string> values = quantised_values();
+    if (values.empty()) {
+      throw InputError(file_.string(), "has no layer that could be in 8 bits",
+                       "layers are Conv, and Gemm and MatMul by a constant of f32");
+    }
+    const std::string onnx = with_outputs(graph_, values);
+    const std::vector<std::string> names = observed_names(values.size());
+    std::vector<Seen> seen(values.size());
+    observe(onnx, names, "pass 1 of 3: extremes",
+            [&](size_t i, std::span<const float> of_value, const std::vector<int64_t>& shape) {
+              seen[i].look(of_value, shape, values[i]);
+            });
+    observe(onnx, names, "pass 2 of 3: ranges",
+            [&](size_t i, std::span<const float> of_value, const std::vector<int64_t>&) {
+              if (seen[i].magnitude() > kDead) seen[i].count(of_value);
+            });
+    for (size_t i = 0; i < values.size(); ++i) {
+      scales_[values[i]] = scale_of(seen[i]);
+      if (seen[i].one_place) single_places_.insert(values[i]);
+    }
+  }
+
+  Scale scale_of(const Seen& seen) const {
+    if (seen.magnitude() <= kDead) return {};
+    const int steps = seen.least < 0 ? kSteps / 2 : kSteps;
+    const double range = choose_range(options_.range, seen.histogram, seen.magnitude(), steps, options_.percentile);
+    const double low = std::max<double>(seen.least, -range), high = std::min<double>(seen.largest, range);
+    const double scale = std::max((high - low) / kSteps, static_cast<double>(kDead));
+    return {static_cast<float>(scale), static_cast<uint8_t>(std::clamp(std::nearbyint(-low / scale), 0.0, 255.0))};
+  }
+
+  void leave_single_places() {
+    for (Layer& layer : layers_) {
+      if (!layer.quantised() || node_of(layer).type != "Conv" || !single_places_.contains(input_of(layer))) continue;
+      layer.why = "its map is one place: attention of channels, or a head";
+    }
+  }
+
+  /// OpenVINO 2026.4 computes a dense layer without a bias wrongly where its result is in 8 bits again.
+  void leave_dense_without_bias() {
+    for (Layer& layer : layers_) {
+      if (!layer.quantised() || node_of(layer).type == "Conv") continue;
+      const std::vector<float> bias = corrected_bias(layer);
+      if (std::ranges::all_of(bias, [](float value) { return std::abs(value) < kNoBias; })) {
+        layer.why = "it has no bias, without which OpenVINO computes it wrongly";
+      }
+    }
+  }
+
+  /// A value an output channel: the bias of the file, and what makes up for the mean error of 8 bits.
+  std::vector<float> corrected_bias(const Layer& layer) const {
+    std::vector<float> bias(static_cast<size_t>(layer.filters.size(0)));
+    if (!layer.added.empty()) bias = layer.addend.values;
+    if (layer.has_bias) bias.assign(layer.bias.values().begin(), layer.bias.values().end());
+    for (size_t c = 0; options_.correct_bias && c < bias.size(); ++c) {
+      bias[c] += static_cast<float>(layer.error_sums[c] / layer.positions);
+    }
+    return bias;
+  }
+
+  /// The layer's weights as they are in 8 bits.
+  QuantisedConvolution stored(const Layer& layer) const {
+    ops::Convolution conv;
+    conv.weight = layer.filters;
+    conv.bias = layer.bias;
+    conv.input_scale = scales_.at(input_of(layer)).scale;
+    return quantise_convolution(conv);
+  }
+
+  std::vector<int64_t> stored_dims(const Layer& layer) const {
+    std::vector<int64_t> dims = layer.filters.shape();
+    if (layer.transposed) std::reverse(dims.begin(), dims.end());
+    return dims;
+  }
+  template <typename Value>
+  std::vector<Value> in_order_of_file(const Layer& layer, const std::vector<Value>& values) const {
+    if (!layer.transposed) return values;
+    const int64_t rows = layer.filters.size(0);
+    return transpose(values, rows, static_cast<int64_t>(values.size()) / rows);
+  }
+
+  /// Beside each layer stands the same one with 8 bits, for inputs as in f32.
+  void compare() {
+    OnnxGraph both = graph_;
+    std::vector<Operator> nodes;
+    std::map<std::string, std::string> rounded;
+    std::vector<std::string> values;
+    std::vector<Layer*> compared;
+    size_t next = 0;
+    for (size_t n = 0; n < graph_.nodes().size(); ++n) {
+      const Operator& node = graph_.nodes()[n];
+      nodes.push_back(node);
+      if (next == layers_.size() || layers_[next].node != n) continue;
+      Layer& layer = layers_[next++];
+      if (!layer.quantised()) continue;
+      const std::string& input = input_of(layer);
+      if (!rounded.contains(input)) rounded[input] = add_pair(both, nodes, input);
+      const std::string weight = concat("assemble/", layer.name, "/rounded");
+      const Array in_8_bits = stored(layer).weights.dequantised(layer.filters.shape());
+      const std::vector<float> floats(in_8_bits.values().begin(), in_8_bits.values().end());
+      both.add_constant({weight, OnnxType::kFloat, stored_dims(layer), bytes_of(in_order_of_file(layer, floats))});
+      Operator copy = node;
+      copy.inputs[0] = rounded[input];
+      copy.inputs[1] = weight;
+      const std::string output = concat("assemble/", layer.name, "/in 8 bits");
+      nodes.push_back(OnnxGraph::with_output(copy, output));
+      values.push_back(output_of(layer));
+      values.push_back(output);
+      compared.push_back(&layer);
+    }
+    both.set_nodes(std::move(nodes));
+    std::vector<float> wanted;
+    observe(with_outputs(both, values), observed_names(values.size()), "pass 3 of 3: errors",
+            [&](size_t i, std::span<const float> found, const std::vector<int64_t>& shape) {
+              if (i % 2 == 0) {
+                wanted.assign(found.begin(), found.end());
+              } else {
+                add_errors(*compared[i / 2], wanted, found, shape);
+              }
+            });
+  }
+
+  static void add_errors(Layer& layer, std::span<const float> wanted, std::span<const float> found,
+                         const std::vector<int64_t>& shape) {
+    const auto channels = static_cast<size_t>(layer.filters.size(0));
+    const bool map = shape.size() >= 3 && shape[1] == layer.filters.size(0) && layer.filters.shape().size() > 2;
+    size_t places = 1;
+    for (size_t i = 2; map && i < shape.size(); ++i) places *= static_cast<size_t>(shape[i]);
+    layer.error_sums.resize(channels);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const double value = wanted[i], error = value - static_cast<double>(found[i]);
+      layer.error_sums[i / places % channels] += error;
+      layer.squares += error * error;
+      layer.output += value * value;
+    }
+    layer.positions += static_cast<double>(wanted.size() / channels);
+  }
+
+  /// QuantizeLinear and DequantizeLinear of a value. @return what comes out
+  std::string add_pair(OnnxGraph& graph, std::vector<Operator>& nodes, const std::string& value) const {
+    const Scale& scale = scales_.at(value);
+    const std::string name = "assemble/" + value;
+    graph.add_constant({name + "/scale", OnnxType::kFloat, {}, bytes_of(std::vector<float>{scale.scale})});
+    graph.add_constant({name + "/zero", OnnxType::kUint8, {}, bytes_of(std::vector<uint8_t>{scale.zero})});
+    nodes.push_back(OnnxGraph::make_node(
+        {"QuantizeLinear", name + "/q", {value, name + "/scale", name + "/zero"}, {name + "/q"}, {}}));
+    nodes.push_back(OnnxGraph::make_node(
+        {"DequantizeLinear", name + "/dq", {name + "/q", name + "/scale", name + "/zero"}, {name + "/dq"}, {}}));
+    return name + "/dq";
+  }
+
+  void add_layer(OnnxGraph& graph, std::vector<Operator>& nodes, Layer layer, const std::string& input) const {
+    const std::vector<float> bias = corrected_bias(layer);
+    const bool needs_bias = !is_product(layer) && (layer.has_bias || options_.correct_bias);
+    if (needs_bias) layer.bias = Array({layer.filters.size(0)}, bias);
+    const QuantisedConvolution weights = stored(layer);
+    const std::string name = "assemble/" + layer.name;
+    const int64_t channels = layer.filters.size(0);
+    // OpenVINO takes biases as they are stored where no zero point is written.
+    const auto dequantised = [&](const std::string& what, const OnnxTensor& values, const std::vector<float>& scales,
+                                 int64_t axis) {
+      const size_t bytes = static_cast<size_t>(channels) * (values.type == OnnxType::kInt8 ? 1 : sizeof(int32_t));
+      graph.add_constant(values);
+      graph.add_constant({what + "/scale", OnnxType::kFloat, {channels}, bytes_of(scales)});
+      graph.add_constant({what + "/zero", values.type, {channels}, Bytes(bytes)});
+      nodes.push_back(OnnxGraph::make_node(
+          {"DequantizeLinear", what, {values.name, what + "/scale", what + "/zero"}, {what}, {{"axis", axis}}}));
+      return what;
+    };
+    Operator node = node_of(layer);
+    node.inputs[0] = input;
+    node.inputs[1] = dequantised(name + "/weight",
+                                 {name + "/weight/q", OnnxType::kInt8, stored_dims(layer),
+                                  bytes_of(in_order_of_file(layer, weights.weights.values))},
+                                 weights.weights.scales, layer.transposed ? 1 : 0);
+    if (!weights.bias.empty()) {
+      node.inputs.resize(3);
+      node.inputs[2] =
+          dequantised(name + "/bias", {name + "/bias/q", OnnxType::kInt32, {channels}, bytes_of(weights.bias)},
+                      weights.bias_scales, 0);
+    }
+    if (!is_product(layer)) return nodes.push_back(std::move(node));
+    const bool has_sum = !layer.added.empty();
+    graph.add_constant(
+        {name + "/addend", OnnxType::kFloat, has_sum ? layer.addend.dims : std::vector{channels}, bytes_of(bias)});
+    if (has_sum) return nodes.push_back(std::move(node));
+    const std::string product = name + "/product", output = node.outputs[0];
+    nodes.push_back(OnnxGraph::with_output(node, product));
+    nodes.push_back(OnnxGraph::make_node({"Add", output, {product, name + "/addend"}, {output}, {}}));
+  }
+
+  /// The sum behind a MatMul, with the bias that makes up for its errors.
+  void correct_sum(Operator& node) const {
+    for (const Layer& layer : layers_) {
+      if (!layer.quantised() || layer.added.empty() || layer.added != node.outputs[0]) continue;
+      node.inputs[node.inputs[0] == output_of(layer) ? 1 : 0] = concat("assemble/", layer.name, "/addend");
+    }
+  }
+
+  std::string rewritten() const {
+    OnnxGraph graph = graph_;
+    std::vector<Operator> nodes;
+    std::map<std::string, std::string> rounded;
+    const auto rounded_value = [&](const std::string& value) {
+      const auto found = rounded.find(value);
+      return found != rounded.end() ? found->second : rounded[value] = add_pair(graph, nodes, value);
+    };
+    size_t next = 0;
+    for (size_t n = 0; n < graph_.nodes().size(); ++n) {
+      Operator node = graph_.nodes()[n];
+      const bool is_layer = next < layers_.size() && layers_[next].node == n;
+      const Layer* layer = is_layer ? &layers_[next++] : nullptr;
+      if (layer != nullptr && layer->quantised()) {
+        add_layer(graph, nodes, *layer, rounded_value(input_of(*layer)));
+        continue;
+      }
+      if (node.type == "Add" && sums_.contains(node.outputs[0])) {
+        for (std::string& input : node.inputs) input = rounded_value(input);
+      }
+      if (node.type == "Add") correct_sum(node);
+      nodes.push_back(std::move(node));
+    }
+    graph.set_nodes(std::move(nodes));
+    return graph.serialise();
+  }
+
+  /// Operators that only move values, or that layers and sums are, are not counted.
+  std::vector<std::string> left_in_f32() const {
+    static const std::set<std::string> kMoving{"Constant", "Identity",  "Reshape", "Transpose",       "Flatten",
+                                               "Squeeze",  "Unsqueeze", "Concat",  "Slice",           "Split",
+                                               "Gather",   "Shape",     "Cast",    "ConstantOfShape", "Expand",
+                                               "Pad",      "Range",     "Equal",   "Where",           "Conv",
+                                               "Gemm",     "Relu",      "Clip",    "MaxPool"};
+    std::map<std::string, int64_t> counts;
+    for (const Operator& node : graph_.nodes()) {
+      const bool sum = node.type == "Add" && sums_.contains(node.outputs[0]);
+      const bool product = node.type == "MatMul" &&
+                           std::ranges::any_of(layers_, [&](const Layer& layer) { return &node_of(layer) == &node; });
+      if (!sum && !product && !kMoving.contains(node.type)) ++counts[node.type];
+    }
+    std::vector<std::string> left;
+    for (const auto& [type, count] : counts) left.push_back(concat(type, " ×", count));
+    return left;
+  }
+
+  const fs::path file_;
+  const OnnxGraph graph_;
+  const ForeignModel& model_;
+  const std::vector<Images>& images_;
+  const QuantiseOptions& options_;
+  int64_t count_ = 0;
+  std::vector<Layer> layers_;
+  std::set<std::string> sums_;  ///< outputs of those additions
+  std::map<std::string, Scale> scales_;
+  std::set<std::string> single_places_;
+};
+
+}  // namespace
+
+QuantisedForeign quantise_foreign(const fs::path& file, const ForeignModel& model, const std::vector<Images>& images,
+                                  const QuantiseOptions& options) {
+  if (file.extension() == kIrEnding) {
+    throw InputError(file.string(), "is OpenVINO's: 8 bits are made of .onnx files",
+                     "give the .onnx file that it was made of");
+  }
+  return ForeignQuantiser(file, model, images, options).run();
+}
+
+}  // namespace assemble
