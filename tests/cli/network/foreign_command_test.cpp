@@ -203,8 +203,7 @@ TEST_F(ForeignCommands, EightBitsAreAFileOfTheirOwnWithItsOptions) {
   const std::string out = in("int8.onnx");
   const std::vector<std::string> command{"export", "--model", model(), "--out", out, "--json"};
   std::vector<std::string> quantising = with_options(command);
-  quantising.insert(quantising.end(),
-                    {"--int8", "--calibration", in("data"), "--data", in("data"), "--split", "train"});
+  quantising.insert(quantising.end(), {"--int8", "--calibration", in("data")});
   const json report = parse(run_command(quantising));
   EXPECT_EQ(report.at("calibration_images"), 4 * kImagesPerClass);
   EXPECT_EQ(report.at("layers").at(0).at("precision"), "int8");

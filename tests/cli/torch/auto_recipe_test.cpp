@@ -36,7 +36,8 @@ std::string schedule_value(const TrainingTask& task, int64_t in_time, const std:
 
 TEST(AutoRecipe, MoreTimeBringsLargerImagesAndWiderNetworks) {
   EXPECT_EQ(recipe_value(task(1000, 500, 1), "preprocessing"), "\"imagenet_64\"");
-  EXPECT_EQ(recipe_value(task(1000, 500, 1), "arch"), "\"resnet50+d+sk+w16\"");
+  EXPECT_EQ(recipe_value(task(1000, 500, 1), "arch"), "\"resnet50+d+w16\"");
+  EXPECT_EQ(recipe_value(task(1000, 64, 60), "arch"), "\"resnet50+d+sk+w16\"") << "time is left over";
   EXPECT_EQ(recipe_value(task(1000, 500, 100), "preprocessing"), "\"imagenet_160\"");
   EXPECT_EQ(recipe_value(task(1000, 500, 1e6), "arch"), "\"resnet50+d+sk\"");
 }

@@ -35,9 +35,9 @@ class TrainPlans : public testing::Test {
 TEST_F(TrainPlans, ADryRunSaysWhatItWouldBeAndWritesNothing) {
   const CommandResult result = train({"--minutes", "0.05", "--dry-run", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.standard_error;
-  EXPECT_THAT(result.standard_error, HasSubstr("--arch \"resnet50+d+sk+w16\": about"));
+  EXPECT_THAT(result.standard_error, HasSubstr("--arch \"resnet50+d+w16\": about"));
   const json plan = json::parse(result.standard_output);
-  EXPECT_EQ(plan.at("arch"), "resnet50+d+sk+w16");
+  EXPECT_EQ(plan.at("arch"), "resnet50+d+w16");
   EXPECT_EQ(plan.at("chosen").at(0).at("option"), "arch");
   EXPECT_GT(plan.at("seconds_an_epoch"), 0);
   EXPECT_GT(plan.at("multiply_adds"), 0);
