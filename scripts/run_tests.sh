@@ -11,8 +11,6 @@ cd "$(dirname "$0")/.." || exit
 # shellcheck source=scripts/stages.sh
 . scripts/stages.sh
 filter=${1:-*}
-# Several programs share the cores: threads that spin while they wait would take them from each other.
-export OMP_WAIT_POLICY=passive
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
 
 # Cases in which OpenVINO loads and unloads a library that leaks a few bytes, which no suppression can name any more.
@@ -56,10 +54,11 @@ fi
 wait
 for name in "${sanitized[@]}"; do report_program "$name"; done
 if $built; then
-  # Training of tiny networks keeps one core busy, so the tests of it run as two programs.
+  # Training of tiny networks keeps one core busy, so the tests of it run as two programs, whose threads do not take the cores
+  # from each other by spinning while they wait.
   start_program release-runtime build/tests/assemble_runtime_tests "$filter" &
   for part in 0 1; do
-    GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$part \
+    OMP_WAIT_POLICY=passive GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$part \
       start_program "release-torch-$part" build/tests/assemble_torch_tests "$filter" &
   done
   wait

@@ -86,8 +86,8 @@ ValueObserver::ValueObserver(std::string onnx, const ForeignModel& foreign, cons
       outputs.push_back(static_cast<size_t>(found - all.begin()));
     }
     ov::InferRequest request = compiled.create_infer_request();
-    compiled_ = std::make_unique<Compiled>(batch, foreign.card.preprocessing.eval_size, foreign.pixels, compiled,
-                                           request, std::move(outputs));
+    compiled_ = std::make_unique<Compiled>(
+        Compiled{batch, foreign.card.preprocessing.eval_size, foreign.pixels, compiled, request, std::move(outputs)});
   } catch (const ov::Exception& error) {
     throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()));
   }
