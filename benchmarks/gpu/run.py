@@ -110,6 +110,11 @@ def check_recorded(checks, args, found, name, what, precision):
     checks.add(name, found["recorded_difference"], RECORDED_LIMITS[precision])
 
 
+def is_slow(args, precision):
+    """The CPU computes f16 a value at a time."""
+    return args.device == "cpu" and precision == "f16"
+
+
 def check_steps(programs, checks, args, network, precision):
     name = f"{network} {precision}"
     found = programs.step("check", "--device", args.device, "--arch", ARCHS[network] + args.width, "--precision",
@@ -122,8 +127,9 @@ def check_steps(programs, checks, args, network, precision):
 def check_exchange(programs, checks, args, precision):
     """Gradients go through NCCL, or Gloo on the CPU, of a single process: recorded, too."""
     name = f"vanilla {precision}"
+    side = 32 if is_slow(args, precision) else 64
     found = programs.step("exchange", "--device", args.device, "--arch", ARCHS["vanilla"] + args.width, "--precision",
-                          precision, "--batch-size", 16, "--image-size", 64, "--classes", 10)
+                          precision, "--batch-size", 16, "--image-size", side, "--classes", 10)
     link = "Gloo" if args.device == "cpu" else "NCCL"
     checks.add(f"{name}: exchanged by {link}", found["exchanged_difference"], RECORDED_LIMITS[precision])
     check_recorded(checks, args, found, f"{name}: exchanged in a CUDA graph", "the step with an exchange", precision)
@@ -165,9 +171,9 @@ def check_runs(programs, checks, args, folder):
     programs.assemble("dataset", "draw", "--out", folder / "shapes", "--train-per-class", 20)
     on = ["--device", args.device]
     wanted = train(programs, args, folder, "cpu", "--device", "cpu", "--batch-size", 32)
-    def beside(name, limit, *arguments):
-        checks.attempt(name, lambda: checks.add(name, farthest(train(programs, args, folder, name, *on, *arguments),
-                                                               wanted), limit))
+    def beside(name, limit, *arguments, steps=10):
+        checks.attempt(name, lambda: checks.add(
+            name, farthest(train(programs, args, folder, name, *on, *arguments, steps=steps), wanted[:steps]), limit))
     beside("train f32", 0.02, "--batch-size", 32)
     plain = ["--batch-size", 32, "--preprocessing", "imagenet_64", "--auto-augment", "none"]
     def cropped():
@@ -176,7 +182,7 @@ def check_runs(programs, checks, args, folder):
                    farthest(train(programs, args, folder, "device", *on, *plain, "--crop-on-device"), by_loader), 0.02)
     checks.attempt("train, crops of the device", cropped)
     beside("train bf16", 0.1, "--batch-size", 32, "--precision", "bf16")
-    beside("train f16", 0.1, "--batch-size", 32, "--precision", "f16")
+    beside("train f16", 0.1, "--batch-size", 32, "--precision", "f16", steps=2 if is_slow(args, "f16") else 10)
     beside("train 2 processes", 0.02, "--batch-size", 16, "--processes", 2, "--sync-bn")
     def own_norms():
         # On devices of their own the last steps are recorded, with NCCL's exchanges in them.

@@ -26,7 +26,7 @@ struct QuantisedForeign {
 /// @param file of operator set 13 or later
 /// @param images batches as the network's preprocessing makes them
 /// @param options keep: layers by their operators' names or by the names of their outputs
-/// @throws InputError for an .xml file and for older operator sets, and when activations are not finite; UsageError for a
+/// @throws InputError for an .xml file and older operator sets, and when activations are not finite; UsageError for a
 ///         name in `keep` that there is none of, and without images
 QuantisedForeign quantise_foreign(const fs::path& file, const ForeignModel& model, const std::vector<Images>& images,
                                   const QuantiseOptions& options);
