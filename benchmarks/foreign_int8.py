@@ -4,7 +4,7 @@
     ASSEMBLE_DATA=../shared/data PYTHON benchmarks/foreign_int8.py build/assemble NETWORKS OUT.csv
 
 NETWORKS is a folder that tests/foreign_make_torch.py filled (torch_mobilenetv3_trained.onnx). PYTHON has nncf, onnx,
-onnxruntime, numpy and Pillow."""
+onnxruntime, safetensors and numpy."""
 
 import csv
 import datetime
@@ -21,7 +21,7 @@ import nncf
 import numpy
 import onnx
 import onnxruntime
-from PIL import Image
+from safetensors.numpy import load_file
 
 from machine import processor, threads, version
 
@@ -40,7 +40,6 @@ def assemble(*arguments):
 
 def seen_by_network(images, model, work):
     """What the network gets of each image, as assemble makes it: NCHW."""
-    from safetensors.numpy import load_file
     assemble("preprocess", "--model", model, *images, "--out", work / "seen.safetensors")
     return [values.transpose(2, 0, 1)[None] for values in load_file(work / "seen.safetensors").values()]
 

@@ -426,7 +426,8 @@ void ForeignModel::count_classes(int64_t outputs) {
 }
 
 bool is_foreign(const fs::path& network) {
-  return network.extension() == kIrEnding || !read_onnx_metadata(network).contains("arch");
+  if (network.extension() == kIrEnding) return true;
+  return network.extension() == ".onnx" && !read_onnx_metadata(network).contains("arch");
 }
 
 OnnxInterface read_foreign_interface(const fs::path& network) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -12,6 +13,7 @@
 #include "assemble/core/text.h"
 #include "assemble/deploy/quantised_weights.h"
 #include "assemble/io/onnx_graph.h"
+#include "calibration.h"
 #include "engines/engines.h"
 #include "engines/observer.h"
 
@@ -21,7 +23,6 @@ namespace {
 using Operator = OnnxGraph::Node;
 
 constexpr int64_t kOldestOpset = 13;  ///< the first in which scales go by channels
-constexpr size_t kBins = 2048;
 constexpr float kDead = 1e-12f;
 constexpr float kNoBias = 1e-9f;
 constexpr int kSteps = 255;
@@ -33,34 +34,6 @@ Bytes bytes_of(const std::vector<Value>& values) {
   return bytes;
 }
 
-/// What calibration saw of a value.
-struct Seen {
-  float least = 0, largest = 0;
-  std::vector<double> histogram = std::vector<double>(kBins);  ///< of magnitudes
-  bool one_place = true;                                       ///< maps of 1×1
-
-  float magnitude() const { return std::max(largest, -least); }
-  void look(std::span<const float> values, const std::vector<int64_t>& shape, const std::string& name) {
-    float sum = 0;  // NaN and infinity are in no extreme, but in this
-    for (const float value : values) {
-      least = std::min(least, value);
-      largest = std::max(largest, value);
-      sum += value - value;
-    }
-    if (sum != 0) {
-      throw InputError(concat("the value ", name), "is NaN or infinite on calibration images",
-                       "are they made as the network needs them?");
-    }
-    one_place = one_place && shape.size() == 4 && shape[2] == 1 && shape[3] == 1;
-  }
-  void count(std::span<const float> values) {
-    const float bins_per_value = static_cast<float>(kBins) / magnitude();
-    for (const float value : values) {
-      ++histogram[std::min(static_cast<size_t>(std::abs(value) * bins_per_value), kBins - 1)];
-    }
-  }
-};
-
 struct Scale {
   float scale = 1;
   uint8_t zero = 0;
@@ -70,22 +43,16 @@ struct Scale {
 struct Layer {
   size_t node = 0;
   std::string name = {};
-  std::string why = {};                 ///< it stays in f32; empty: it does not
-  Array filters = {};                   ///< [out, …]
-  Array bias = {};                      ///< [out], where there is one
-  bool transposed = false;              ///< the file has them as [in, out]
-  bool has_bias = false;                ///< an input for it
-  std::string added = {};               ///< of a MatMul: what adds a constant a channel to it, if anything does
-  OnnxGraph::Values addend = {};        ///< that constant
-  std::vector<double> error_sums = {};  ///< a value an output channel
-  double squares = 0, output = 0, positions = 0;
+  std::string why = {};           ///< it stays in f32; empty: it does not
+  Array filters = {};             ///< [out, …]
+  Array bias = {};                ///< [out], where there is one
+  bool transposed = false;        ///< the file has them as [in, out]
+  bool has_bias = false;          ///< an input for it
+  std::string added = {};         ///< of a MatMul: what adds a constant a channel to it, if anything does
+  OnnxGraph::Values addend = {};  ///< that constant
+  Errors errors = {};
 
   bool quantised() const { return why.empty(); }
-  double relative(bool corrected) const {
-    double left = squares;
-    for (const double sum : error_sums) left -= corrected && positions > 0 ? sum * sum / positions : 0;
-    return std::sqrt(std::max(left, 0.0) / std::max(output, 1e-30));
-  }
 };
 
 class ForeignQuantiser {
@@ -111,7 +78,7 @@ class ForeignQuantiser {
     QuantisedForeign result;
     for (const Layer& layer : layers_) {
       result.layers.push_back(
-          {layer.name, layer.quantised(), layer.quantised() ? layer.relative(options_.correct_bias) : 0});
+          {layer.name, layer.quantised(), layer.quantised() ? layer.errors.relative(options_.correct_bias) : 0});
       result.reasons.push_back(layer.why);
     }
     result.left = left_in_f32();
@@ -286,18 +253,20 @@ class ForeignQuantiser {
     const std::string onnx = with_outputs(graph_, values);
     const std::vector<std::string> names = observed_names(values.size());
     std::vector<Seen> seen(values.size());
+    single_places_ = {values.begin(), values.end()};
     observe(onnx, names, "pass 1 of 3: extremes",
             [&](size_t i, std::span<const float> of_value, const std::vector<int64_t>& shape) {
-              seen[i].look(of_value, shape, values[i]);
+              if (!seen[i].look(of_value)) {
+                throw InputError(concat("the value ", values[i]), "is NaN or infinite on calibration images",
+                                 "are they made as the network needs them?");
+              }
+              if (shape.size() != 4 || shape[2] != 1 || shape[3] != 1) single_places_.erase(values[i]);
             });
     observe(onnx, names, "pass 2 of 3: ranges",
             [&](size_t i, std::span<const float> of_value, const std::vector<int64_t>&) {
               if (seen[i].magnitude() > kDead) seen[i].count(of_value);
             });
-    for (size_t i = 0; i < values.size(); ++i) {
-      scales_[values[i]] = scale_of(seen[i]);
-      if (seen[i].one_place) single_places_.insert(values[i]);
-    }
+    for (size_t i = 0; i < values.size(); ++i) scales_[values[i]] = scale_of(seen[i]);
   }
 
   Scale scale_of(const Seen& seen) const {
@@ -332,9 +301,9 @@ class ForeignQuantiser {
     std::vector<float> bias(static_cast<size_t>(layer.filters.size(0)));
     if (!layer.added.empty()) bias = layer.addend.values;
     if (layer.has_bias) bias.assign(layer.bias.values().begin(), layer.bias.values().end());
-    for (size_t c = 0; options_.correct_bias && c < bias.size(); ++c) {
-      bias[c] += static_cast<float>(layer.error_sums[c] / layer.positions);
-    }
+    if (!options_.correct_bias) return bias;
+    const std::vector<float> error = layer.errors.mean();
+    std::ranges::transform(bias, error, bias.begin(), std::plus());
     return bias;
   }
 
@@ -406,14 +375,14 @@ class ForeignQuantiser {
     const bool map = shape.size() >= 3 && shape[1] == layer.filters.size(0) && layer.filters.shape().size() > 2;
     size_t places = 1;
     for (size_t i = 2; map && i < shape.size(); ++i) places *= static_cast<size_t>(shape[i]);
-    layer.error_sums.resize(channels);
+    layer.errors.sums.resize(channels);
     for (size_t i = 0; i < wanted.size(); ++i) {
       const double value = wanted[i], error = value - static_cast<double>(found[i]);
-      layer.error_sums[i / places % channels] += error;
-      layer.squares += error * error;
-      layer.output += value * value;
+      layer.errors.sums[i / places % channels] += error;
+      layer.errors.squares += error * error;
+      layer.errors.output += value * value;
     }
-    layer.positions += static_cast<double>(wanted.size() / channels);
+    layer.errors.positions += static_cast<double>(wanted.size() / channels);
   }
 
   /// QuantizeLinear and DequantizeLinear of a value. @return what comes out
@@ -532,7 +501,7 @@ class ForeignQuantiser {
   std::vector<Layer> layers_;
   std::set<std::string> sums_;  ///< outputs of those additions
   std::map<std::string, Scale> scales_;
-  std::set<std::string> single_places_;
+  std::set<std::string> single_places_;  ///< values whose maps are 1×1
 };
 
 }  // namespace

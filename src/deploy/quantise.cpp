@@ -12,12 +12,12 @@
 #include "assemble/core/progress.h"
 #include "assemble/core/text.h"
 #include "assemble/deploy/quantised_weights.h"
+#include "calibration.h"
 #include "engines/observer.h"
 
 namespace assemble {
 namespace {
 
-constexpr size_t kBins = 2048;
 constexpr int kSignedSteps = 127;
 constexpr int kUnsignedSteps = 255;
 /// Magnitudes up to this are taken for zero.
@@ -89,49 +89,6 @@ class Plan {
   std::vector<NodeId> candidates_;
   std::set<NodeId> quantised_;
   std::vector<bool> tensors_;
-};
-
-struct Seen {
-  float least = 0, largest = 0;  ///< least value; largest magnitude
-  std::vector<double> histogram = std::vector<double>(kBins);
-
-  void look(std::span<const float> values, const std::string& name) {
-    float sum = 0;  // NaN and infinity are in no minimum, but in this
-    for (const float value : values) {
-      least = std::min(least, value);
-      largest = std::max(largest, std::abs(value));
-      sum += value - value;
-    }
-    if (sum == 0) return;
-    throw InputError(concat("the output of ", name), "is NaN or infinite on calibration images",
-                     "the network's training diverged, or its file is damaged: take an earlier checkpoint");
-  }
-  void count(std::span<const float> values) {
-    const float bins_per_value = static_cast<float>(kBins) / largest;
-    for (const float value : values) {
-      ++histogram[std::min(static_cast<size_t>(std::abs(value) * bins_per_value), kBins - 1)];
-    }
-  }
-};
-
-/// What 8 bits do to the output of one convolution before its ReLU, for inputs as in f32.
-struct Errors {
-  std::vector<double> sums;  ///< a value a channel
-  double squares = 0;        ///< of the error
-  double output = 0;         ///< squares of the output
-  double positions = 0;      ///< that a channel has in all images together
-
-  std::vector<float> mean() const {
-    std::vector<float> means;
-    for (const double sum : sums) means.push_back(static_cast<float>(sum / positions));
-    return means;
-  }
-  /// @param corrected whether the mean goes into the bias, and is no error then
-  double relative(bool corrected) const {
-    double left = squares;
-    for (const double sum : sums) left -= corrected ? sum * sum / positions : 0;
-    return std::sqrt(std::max(left, 0.0) / std::max(output, 1e-30));
-  }
 };
 
 int64_t count_of(const std::vector<Images>& batches) {
@@ -210,10 +167,14 @@ class Calibration {
     watched.push_back(graph_.nodes().size() - 1);  // the logits must be finite
     GraphObserver observer(graph_, watched);
     std::vector<Seen> seen(watched.size());
-    observe(observer, images, "pass 1 of 3: extremes",
-            [&](size_t i, std::span<const float> values) { seen[i].look(values, graph_.node(watched[i]).name); });
+    observe(observer, images, "pass 1 of 3: extremes", [&](size_t i, std::span<const float> values) {
+      if (seen[i].look(values)) return;
+      throw InputError(concat("the output of ", graph_.node(watched[i]).name),
+                       "is NaN or infinite on calibration images",
+                       "the network's training diverged, or its file is damaged: take an earlier checkpoint");
+    });
     observe(observer, images, "pass 2 of 3: ranges", [&](size_t i, std::span<const float> values) {
-      if (i < ranges && seen[i].largest > kDead) seen[i].count(values);
+      if (i < ranges && seen[i].magnitude() > kDead) seen[i].count(values);
     });
     for (size_t i = 0; i < ranges; ++i) tensors_[watched[i]] = quantisation_of(seen[i]);
   }
@@ -222,8 +183,8 @@ class Calibration {
     const bool is_signed = seen.least < 0;
     const int steps = is_signed ? kSignedSteps : kUnsignedSteps;
     double range = 1;  // of a tensor that was zero in every image: any would do
-    if (seen.largest > kDead) {
-      range = choose_range(options_.range, seen.histogram, seen.largest, steps, options_.percentile);
+    if (seen.magnitude() > kDead) {
+      range = choose_range(options_.range, seen.histogram, seen.magnitude(), steps, options_.percentile);
     }
     return {static_cast<float>(std::max(range, kDead) / steps), is_signed};
   }

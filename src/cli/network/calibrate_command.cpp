@@ -84,8 +84,7 @@ class CalibrateCommand : public Subcommand {
 
  private:
   void choose_output() {
-    const std::string ending = fs::path(model_).extension().string();
-    is_foreign_ = (ending == ".onnx" || ending == ".xml") && is_foreign(model_);
+    is_foreign_ = is_foreign(model_);
     if (!is_foreign_) {
       if (out_.empty()) throw UsageError("--out", "is needed: the model file to write");
       prepare_output_file("--out", out_, {model_, options_.data});

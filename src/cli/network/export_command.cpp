@@ -91,7 +91,7 @@ class ExportCommand : public Subcommand {
   void run() override {
     keep_freed_memory();
     check_flags();
-    if (is_network_of_others()) return export_foreign();
+    if (is_foreign(model_file_)) return export_foreign();
     card_ = read_model_card(model_file_);
     card_.preprocessing = at_size(card_.preprocessing, image_size_);
     const ModelCard as_trained = card_;
@@ -128,11 +128,6 @@ class ExportCommand : public Subcommand {
   }
 
  private:
-  bool is_network_of_others() const {
-    const std::string ending = fs::path(model_file_).extension().string();
-    return (ending == ".onnx" || ending == ".xml") && is_foreign(model_file_);
-  }
-
   void export_foreign() {
     if (!int8_) throw UsageError(model_file_, "is what it is already", "with --int8 it is written in 8 bits");
     if (package_.wanted || preprocess_ || embedding_ || image_size_ > 0 || max_drop_ >= 0) {

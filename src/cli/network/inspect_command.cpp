@@ -83,7 +83,7 @@ class ModelInspectCommand : public Subcommand {
     add("file", "file", model_);
     if (!fs::exists(file)) throw InputError(model_, "is not there");
     const bool graph_file = file.extension() == ".onnx" || file.extension() == ".xml";
-    if (graph_file && is_foreign(file)) return inspect_foreign(file);
+    if (is_foreign(file)) return inspect_foreign(file);
     if (toml_) throw UsageError("--toml", concat("is for networks of other programs; ", model_, " says all itself"));
     add("kind", "kind", graph_file ? "network of assemble export" : "model file of assemble");
     add_size({file});
