@@ -55,14 +55,8 @@ endif()
 
 # Manual pages and completion scripts, which the program writes when it is installed: it knows what its commands
 # declare. Where both programs are built they are of all commands.
-set(help_dir "${PROJECT_BINARY_DIR}/help")
 install(CODE "set(program \"$<TARGET_FILE:assemble_command>\")
-              set(folder \"${help_dir}\")
-              include(\"${PROJECT_SOURCE_DIR}/cmake/write_help.cmake\")" COMPONENT runtime)
-install(DIRECTORY "${help_dir}/man1" DESTINATION "${CMAKE_INSTALL_MANDIR}" COMPONENT runtime)
-install(FILES "${help_dir}/assemble.bash" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions"
-        RENAME assemble COMPONENT runtime)
-install(FILES "${help_dir}/assemble.zsh" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions"
-        RENAME _assemble COMPONENT runtime)
-install(FILES "${help_dir}/assemble.fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d"
-        COMPONENT runtime)
+              set(build \"${PROJECT_BINARY_DIR}\")
+              set(man_dir \"${CMAKE_INSTALL_MANDIR}\")
+              set(data_dir \"${CMAKE_INSTALL_DATADIR}\")
+              include(\"${PROJECT_SOURCE_DIR}/cmake/install_help.cmake\")" COMPONENT runtime)

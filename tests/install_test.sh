@@ -11,6 +11,17 @@ rm -rf "$kWork"
 mkdir -p "$kWork"
 cmake --install build --prefix "$prefix" >"$kWork/install.log"
 
+# Installations that are made at the same time do not take files from each other.
+others=()
+for name in a b c; do
+  cmake --install build --component runtime --prefix "$PWD/$kWork/$name" >"$kWork/install-$name.log" 2>&1 &
+  others+=($!)
+done
+for other in "${others[@]}"; do
+  wait "$other" || { cat "$kWork"/install-?.log; exit 1; }
+done
+for name in a b c; do diff -r "$prefix/share/man" "$kWork/$name/share/man"; done
+
 # `make install` builds the programs and the C library alone: all that is installed has to come with them.
 if [ -e build/libassemble_cuda.so ] && [ -e build/build.ninja ]; then
   ninja -C build -t inputs assemble-torch | grep -qx libassemble_cuda.so ||
