@@ -4,10 +4,31 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <ctime>
 #include <fstream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "assemble/core/text.h"
 
 namespace assemble {
+
+namespace {
+
+/// Arm's own designs of servers and single-board computers, as lscpu calls them; others by their numbers.
+std::string arm_name(std::string_view implementer, std::string_view part) {
+  constexpr std::pair<std::string_view, std::string_view> kParts[] = {
+      {"0xd03", "Cortex-A53"},  {"0xd08", "Cortex-A72"},  {"0xd0b", "Cortex-A76"},  {"0xd0c", "Neoverse-N1"},
+      {"0xd40", "Neoverse-V1"}, {"0xd49", "Neoverse-N2"}, {"0xd4f", "Neoverse-V2"}, {"0xd84", "Neoverse-V3"}};
+  for (const auto& [number, name] : kParts) {
+    if (implementer == "0x41" && part == number) return concat("ARM ", name);
+  }
+  return concat("CPU implementer ", implementer, " part ", part);
+}
+
+}  // namespace
 
 double peak_memory_mib() {
   rusage usage{};
@@ -20,13 +41,21 @@ fs::path own_program() {
   return fs::read_symlink("/proc/self/exe", ignored);
 }
 
-std::string cpu_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
+std::string cpu_name(const fs::path& info) {
+  std::ifstream file(info);
+  std::string implementer;
+  std::vector<std::string> kinds;
+  for (std::string line; std::getline(file, line);) {
     const size_t colon = line.find(": ");
-    if (line.rfind("model name", 0) == 0 && colon != std::string::npos) return line.substr(colon + 2);
+    if (colon == std::string::npos) continue;
+    const std::string value = line.substr(colon + 2);
+    if (line.starts_with("model name")) return value;
+    if (line.starts_with("CPU implementer")) implementer = value;
+    if (!line.starts_with("CPU part")) continue;
+    const std::string kind = arm_name(implementer, value);
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
   }
-  return "unknown";
+  return kinds.empty() ? "unknown" : join(kinds, " and ");
 }
 
 std::string timestamp() {
