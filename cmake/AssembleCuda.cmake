@@ -41,5 +41,5 @@ elseif(ASSEMBLE_CUDA)
                       "LINKER:--push-state,--no-as-needed,${ASSEMBLE_TORCH_ROOT}/lib/libtorch_cuda.so,--pop-state"
                       "LINKER:--push-state,--no-as-needed,${ASSEMBLE_TORCH_ROOT}/lib/libc10_cuda.so,--pop-state")
   set_target_properties(assemble_cuda PROPERTIES INSTALL_RPATH "${ASSEMBLE_TORCH_ROOT}/lib")
-  install(TARGETS assemble_cuda LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/assemble" COMPONENT torch)
+  install(TARGETS assemble_cuda LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/assemble" COMPONENT cuda)
 endif()

@@ -1,6 +1,6 @@
 # Installs the command, the libraries with their headers, and packages: one that find_package(assemble) reads, and for the
 # C API alone assemble.pc. In components, so that each can be packed: `runtime` and `torch` run, `dev` is to build with
-# the runtime half.
+# either half.
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/assemble")
 
@@ -46,10 +46,11 @@ configure_file("${PROJECT_SOURCE_DIR}/cmake/assemble.pc.in" "${PROJECT_BINARY_DI
 install(FILES "${PROJECT_BINARY_DIR}/assemble.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)
 
 if(ASSEMBLE_TORCH)
-  install(TARGETS assemble EXPORT assembleTorchTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT torch)
-  install(EXPORT assembleTorchTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT torch)
+  install(TARGETS assemble EXPORT assembleTorchTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev)
+  install(EXPORT assembleTorchTargets NAMESPACE assemble:: DESTINATION "${package_dir}" COMPONENT dev)
+  set(assemble_torch_installed_rpath "$ORIGIN/../../${CMAKE_INSTALL_LIBDIR}/assemble")
   set_target_properties(assemble_torch_command PROPERTIES
-                        INSTALL_RPATH "$ORIGIN/../../${CMAKE_INSTALL_LIBDIR}/assemble;${ASSEMBLE_TORCH_ROOT}/lib")
+                        INSTALL_RPATH "${assemble_torch_installed_rpath};${ASSEMBLE_TORCH_ROOT}/lib")
   install(TARGETS assemble_torch_command RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/assemble" COMPONENT torch)
 endif()
 

@@ -16,8 +16,15 @@ find_path(TORCH_INCLUDE_DIR torch/library.h
 find_path(TORCH_API_INCLUDE_DIR torch/torch.h
           HINTS ${assemble_torch_hints} PATH_SUFFIXES include/torch/csrc/api/include NO_CACHE ${assemble_torch_only})
 if(NOT TORCH_INCLUDE_DIR OR NOT TORCH_API_INCLUDE_DIR)
-  message(FATAL_ERROR "LibTorch not found in '${assemble_torch_hints}'. Run `make bootstrap`, or name yours with "
-                      "-DASSEMBLE_TORCH_DIR=DIR (the folder that holds include/torch and lib/libtorch_cpu.so).")
+  set(assemble_name_torch "name yours with -DASSEMBLE_TORCH_DIR=DIR (the folder that holds include/torch and "
+                          "lib/libtorch_cpu.so).")
+  if(assemble_torch_optional AND NOT ASSEMBLE_TORCH_DIR)  # the installed package, whose other half needs none
+    message(NOTICE "assemble: without the target assemble::assemble, for LibTorch's headers are not in "
+                   "'${assemble_torch_hints}'. To have it, " ${assemble_name_torch})
+    set(ASSEMBLE_TORCH OFF)
+    return()
+  endif()
+  message(FATAL_ERROR "LibTorch not found in '${assemble_torch_hints}'. Run `make bootstrap`, or " ${assemble_name_torch})
 endif()
 get_filename_component(ASSEMBLE_TORCH_ROOT "${TORCH_INCLUDE_DIR}/.." ABSOLUTE)
 
