@@ -3,7 +3,7 @@
 """Finishes Debian packages that CPack has made, as Debian's policy wants them: manual pages and changelog compressed, a
 copyright file; and a bill of materials. scripts/deb.sh calls it. The same input gives the same bytes.
 
-    package_deb.py PACKAGE.deb... [--date SECONDS]
+    package_deb.py PACKAGE.deb... [--date SECONDS] [--compression xz|none]
 """
 
 import argparse
@@ -63,7 +63,7 @@ def add_documents(root, package):
 
 def bundled(root):
     """The libraries that come along, which are not ours."""
-    files = root.glob("usr/lib/*/assemble/lib*.so*")
+    files = root.glob("usr/lib/**/assemble/lib*.so*")  # with or without a folder of the architecture
     return sorted(path for path in files if not path.is_symlink() and not path.name.startswith("libassemble"))
 
 
@@ -131,7 +131,7 @@ def write_sums(root):
     control.write_text(re.sub(r"^Installed-Size: .*$", f"Installed-Size: {kibibytes}", control.read_text(), flags=re.M))
 
 
-def finish(package, seconds):
+def finish(package, seconds, compression):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "root"
         subprocess.run(["dpkg-deb", "--raw-extract", package, root], check=True)
@@ -145,7 +145,7 @@ def finish(package, seconds):
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
                 os.utime(path, (seconds, seconds))
         made = Path(folder) / "made.deb"
-        command = ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", root, made]
+        command = ["dpkg-deb", "--root-owner-group", f"-Z{compression}", "--build", root, made]
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(seconds)}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
         shutil.copyfile(made, package)
@@ -155,9 +155,10 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("packages", type=Path, nargs="+")
     arguments.add_argument("--date", type=int, default=0, help="seconds since 1970 of the files inside")
+    arguments.add_argument("--compression", choices=["xz", "none"], default="xz")
     given = arguments.parse_args()
     for package in given.packages:
-        finish(package, given.date)
+        finish(package, given.date, given.compression)
 
 
 main()
