@@ -113,14 +113,21 @@ def glibc_version(site):
     return max(versions)
 
 
-def retag(info, tag):
-    """@return the tag that pip reads, cp311-cp311-manylinux_2_36_x86_64"""
+def retag(info, glibc):
+    """Beside its own Python's tag the wheel has that of every Python 3, and says which one it requires. Another one's pip
+    names it then; of the tag alone it says no more than that the wheel is not supported on this platform.
+
+    @return the tag that pip reads, cp311.py3-cp311.none-manylinux_2_36_x86_64
+    """
     wheel = info / "WHEEL"
     text = wheel.read_text()
-    python_tag = re.search(r"^Tag: (\S+)-linux_(\S+)$", text, re.MULTILINE)
-    whole = f"{python_tag[1]}-{tag}_{python_tag[2]}"
-    wheel.write_text(text.replace(python_tag[0], f"Tag: {whole}"))
-    return whole
+    line, python, abi, machine = re.search(r"^Tag: (\w+)-(\w+)-linux_(\w+)$", text, re.MULTILINE).group(0, 1, 2, 3)
+    pythons, abis, platform = [python, "py3"], [abi, "none"], f"manylinux_{glibc}_{machine}"
+    wheel.write_text(text.replace(line, "\n".join(f"Tag: {p}-{a}-{platform}" for p in pythons for a in abis)))
+    metadata = info / "METADATA"
+    required = f"Requires-Python: ==3.{python[3:]}.*"
+    metadata.write_text(re.sub(r"^Requires-Python: .*$", required, metadata.read_text(), count=1, flags=re.MULTILINE))
+    return f"{'.'.join(pythons)}-{'.'.join(abis)}-{platform}"
 
 
 def digest_line(site, path):
@@ -166,7 +173,7 @@ def main():
         programs = [path for path in sorted(site.rglob("*")) if path.is_file() and is_elf(path)]
         grafted = graft(site, libraries_to_take(programs, given.elsewhere.resolve()))
         version = glibc_version(site)
-        tag = retag(info, f"manylinux_{version[0]}_{version[1]}")
+        tag = retag(info, f"{version[0]}_{version[1]}")
         (info / "sboms").mkdir()
         metadata = (info / "METADATA").read_text()
         release = re.search(r"^Version: (.*)$", metadata, re.MULTILINE)[1]
