@@ -75,13 +75,16 @@ assert materials["bomFormat"] == "CycloneDX" and names["openvino"] and names["li
 files = {file["name"] for component in materials["components"] for file in component.get("components", [])}
 assert files == {path.name for path in (info.parent / "assemble.libs").iterdir()}, "the SBOM lists other libraries"
 PYTHON
-# Another Python is told by its pip which one it should be.
+# Another Python is told by its pip which one it should be; here where there is one, as pyenv has them.
 own=$(venv/bin/python -c 'import sys; print("==%d.%d.*" % sys.version_info[:2])')
-for other in "python3.8" "python3.9" "python3.13" "venv/bin/python --python-version 3.8"; do
-  read -r python options <<<"$other"
-  "$python" -m pip --version >/dev/null 2>&1 || continue
-  # shellcheck disable=SC2086  # words
-  if "$python" -m pip --disable-pip-version-check install $options --only-binary :all: --no-deps --target other "$wheel" \
-    >other.log 2>&1; then echo "$other took the wheel"; exit 1; fi
-  grep -F "requires a different Python" other.log | grep -qF "$own" || { cat other.log; exit 1; }
+grep -qxF "Requires-Python: $own" "$site"/assemble-*.dist-info/METADATA
+mapfile -t others < <(compgen -G "$HOME/.pyenv/versions/3.[89]*/bin/python3" || true)
+for other in python3.8 python3.9 python3.13 "${others[@]}"; do
+  version=$("$other" -c 'import sys; print("==%d.%d.*" % sys.version_info[:2])' 2>/dev/null) || continue
+  { [ "$version" != "$own" ] && "$other" -m pip --version >/dev/null 2>&1; } || continue
+  if "$other" -m pip --disable-pip-version-check install --no-deps --target other "$wheel" >other.log 2>&1; then
+    echo "$other took the wheel"
+    exit 1
+  fi
+  grep -F 'requires a different Python' other.log | grep -qF "$own" || { cat other.log; exit 1; }
 done
