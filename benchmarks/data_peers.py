@@ -180,7 +180,7 @@ def ffcv_loader(folder, threads, seconds):
         for name, decoder in decoders.items():
             loader = Loader(f"{stored}/photos.beton", BATCH, threads, drop_last=False,
                             order=OrderOption.QUASI_RANDOM if name == "train" else OrderOption.SEQUENTIAL,
-                            pipelines={"image": [*decoder, ToTensor(), ToTorchImage(), normalise], "label": None})
+                            pipelines={"image": [*decoder, normalise, ToTensor(), ToTorchImage()], "label": None})
             rates[name] = rate_of((images for _ in itertools.repeat(None) for images, *_ in loader), seconds)
     return {"rates": rates, "version": f"ffcv {ffcv.__version__}"}
 
