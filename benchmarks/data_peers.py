@@ -87,11 +87,13 @@ def tf_data(folder, threads, seconds):
     return {"rates": rates, "version": f"tensorflow {tf.__version__}"}
 
 
-def link_photos(photos, folder):
-    """The photos as the one class of both splits."""
+def link_photos(photos, folder, times=1):
+    """The photos, as many times, as the one class of both splits."""
+    files = sorted(path for path in pathlib.Path(photos).resolve().rglob("*") if path.is_file())
     for split in ("train", "validation"):
-        (folder / split).mkdir(parents=True)
-        (folder / split / "photos").symlink_to(pathlib.Path(photos).resolve())
+        (folder / split / "photos").mkdir(parents=True)
+        for number, path in enumerate(files * times):
+            (folder / split / "photos" / f"{number:06d}{path.suffix}").symlink_to(path)
 
 
 class Photos:
@@ -140,7 +142,7 @@ def package_rates(decoding):
 
         measured = {}
         with tempfile.TemporaryDirectory() as data:
-            link_photos(folder, pathlib.Path(data))
+            link_photos(folder, pathlib.Path(data), times=100)
             for name, training in (("train", True), ("eval", False)):
                 loader = assemble.Loader(data, "imagenet", training=training, batch_size=BATCH, threads=threads,
                                          decoding=decoding)
