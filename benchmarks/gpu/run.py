@@ -288,6 +288,8 @@ def speed(programs, args, folder):
         return programs.step(mode, "--device", args.device, "--arch", ARCHS[network] + args.width, "--precision", "bf16",
                              *shape, *more)["images_per_second"]
 
+    whole = ", whole width" if args.width else ""
+
     def theirs(mode, network, compiled):
         command = [sys.executable, __file__, "--device", args.device, *shape, "--python", mode, network, compiled]
         return json.loads(programs.run(command, 300).splitlines()[-1])
@@ -299,7 +301,7 @@ def speed(programs, args, folder):
         for compiled in ("eager", "compile") if args.device != "cpu" else ("eager",):
             if args.torch:
                 for mode in ("train", "infer"):
-                    measure(mode, network, f"python {compiled}", lambda: theirs(mode, network, compiled))
+                    measure(mode, network, f"python {compiled}{whole}", lambda: theirs(mode, network, compiled))
     programs.assemble("dataset", "draw", "--out", folder / "shapes", "--train-per-class", 20)
     try:
         print(programs.run([programs.benchmarks / "assemble_loader", "--data", folder / "shapes"], 120))
