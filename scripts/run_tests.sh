@@ -54,15 +54,18 @@ fi
 wait
 for name in "${sanitized[@]}"; do report_program "$name"; done
 if $built; then
-  # Training of tiny networks keeps one core busy, so the tests of it run as two programs, whose threads do not take the cores
-  # from each other by spinning while they wait.
+  # Training of tiny networks keeps one core busy, so of the parts of the tests of it two run at a time. Their threads do not
+  # take the cores from each other by spinning while they wait.
+  readonly kParts=6
   start_program release-runtime build/tests/assemble_runtime_tests "$filter" &
-  for part in 0 1; do
-    OMP_WAIT_POLICY=passive GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$part \
-      start_program "release-torch-$part" build/tests/assemble_torch_tests "$filter" &
+  for first in 0 1; do
+    for ((part = first; part < kParts; part += 2)); do
+      OMP_WAIT_POLICY=passive GTEST_TOTAL_SHARDS=$kParts GTEST_SHARD_INDEX=$part \
+        start_program "release-torch-$part" build/tests/assemble_torch_tests "$filter"
+    done &
   done
   wait
-  for name in runtime torch-0 torch-1; do report_program "release-$name"; done
+  for name in runtime $(seq -f 'torch-%g' 0 $((kParts - 1))); do report_program "release-$name"; done
   if [ "$filter" = '*' ]; then
     # The longest come first.
     first=(tests/kill_test.sh tests/pages_test.sh tests/wheel_test.sh tests/network_cut_test.sh)
