@@ -43,7 +43,8 @@ struct Scale {
 struct Layer {
   size_t node = 0;
   std::string name = {};
-  std::string why = {};           ///< it stays in f32; empty: it does not
+  std::string why = {};           ///< it computes in f32; empty: it does not
+  bool light = false;             ///< in f32, but its weights are stored in 8 bits
   Array filters = {};             ///< [out, …]
   Array bias = {};                ///< [out], where there is one
   bool transposed = false;        ///< the file has them as [in, out]
@@ -281,7 +282,8 @@ class ForeignQuantiser {
   void leave_single_places() {
     for (Layer& layer : layers_) {
       if (!layer.quantised() || node_of(layer).type != "Conv" || !single_places_.contains(input_of(layer))) continue;
-      layer.why = "its map is one place: attention of channels, or a head";
+      layer.why = "its map is one place: attention of channels, or a head; its weights are in 8 bits";
+      layer.light = true;
     }
   }
 
@@ -291,7 +293,8 @@ class ForeignQuantiser {
       if (!layer.quantised() || node_of(layer).type == "Conv") continue;
       const std::vector<float> bias = corrected_bias(layer);
       if (std::ranges::all_of(bias, [](float value) { return std::abs(value) < kNoBias; })) {
-        layer.why = "it has no bias, without which OpenVINO computes it wrongly";
+        layer.why = "it has no bias, without which OpenVINO computes it wrongly; its weights are in 8 bits";
+        layer.light = true;
       }
     }
   }
@@ -398,6 +401,28 @@ class ForeignQuantiser {
     return name + "/dq";
   }
 
+  /// DequantizeLinear of constants, with a scale a channel. OpenVINO takes biases as they are stored where no zero
+  /// point is written. @return what comes out
+  static std::string add_dequantised(OnnxGraph& graph, std::vector<Operator>& nodes, const std::string& name,
+                                     OnnxTensor values, const std::vector<float>& scales, int64_t axis) {
+    const auto channels = static_cast<int64_t>(scales.size());
+    const size_t bytes = scales.size() * (values.type == OnnxType::kInt8 ? 1 : sizeof(int32_t));
+    values.name = name + "/q";
+    graph.add_constant({name + "/scale", OnnxType::kFloat, {channels}, bytes_of(scales)});
+    graph.add_constant({name + "/zero", values.type, {channels}, Bytes(bytes)});
+    graph.add_constant(values);
+    nodes.push_back(OnnxGraph::make_node(
+        {"DequantizeLinear", name, {name + "/q", name + "/scale", name + "/zero"}, {name}, {{"axis", axis}}}));
+    return name;
+  }
+
+  std::string add_weights(OnnxGraph& graph, std::vector<Operator>& nodes, const Layer& layer,
+                          const QuantisedWeights& weights) const {
+    return add_dequantised(graph, nodes, concat("assemble/", layer.name, "/weight"),
+                           {"", OnnxType::kInt8, stored_dims(layer), bytes_of(in_order_of_file(layer, weights.values))},
+                           weights.scales, layer.transposed ? 1 : 0);
+  }
+
   void add_layer(OnnxGraph& graph, std::vector<Operator>& nodes, Layer layer, const std::string& input) const {
     const std::vector<float> bias = corrected_bias(layer);
     const bool needs_bias = !is_product(layer) && (layer.has_bias || options_.correct_bias);
@@ -405,28 +430,14 @@ class ForeignQuantiser {
     const QuantisedConvolution weights = stored(layer);
     const std::string name = "assemble/" + layer.name;
     const int64_t channels = layer.filters.size(0);
-    // OpenVINO takes biases as they are stored where no zero point is written.
-    const auto dequantised = [&](const std::string& what, const OnnxTensor& values, const std::vector<float>& scales,
-                                 int64_t axis) {
-      const size_t bytes = static_cast<size_t>(channels) * (values.type == OnnxType::kInt8 ? 1 : sizeof(int32_t));
-      graph.add_constant(values);
-      graph.add_constant({what + "/scale", OnnxType::kFloat, {channels}, bytes_of(scales)});
-      graph.add_constant({what + "/zero", values.type, {channels}, Bytes(bytes)});
-      nodes.push_back(OnnxGraph::make_node(
-          {"DequantizeLinear", what, {values.name, what + "/scale", what + "/zero"}, {what}, {{"axis", axis}}}));
-      return what;
-    };
     Operator node = node_of(layer);
     node.inputs[0] = input;
-    node.inputs[1] = dequantised(name + "/weight",
-                                 {name + "/weight/q", OnnxType::kInt8, stored_dims(layer),
-                                  bytes_of(in_order_of_file(layer, weights.weights.values))},
-                                 weights.weights.scales, layer.transposed ? 1 : 0);
+    node.inputs[1] = add_weights(graph, nodes, layer, weights.weights);
     if (!weights.bias.empty()) {
       node.inputs.resize(3);
       node.inputs[2] =
-          dequantised(name + "/bias", {name + "/bias/q", OnnxType::kInt32, {channels}, bytes_of(weights.bias)},
-                      weights.bias_scales, 0);
+          add_dequantised(graph, nodes, name + "/bias", {"", OnnxType::kInt32, {channels}, bytes_of(weights.bias)},
+                          weights.bias_scales, 0);
     }
     if (!is_product(layer)) return nodes.push_back(std::move(node));
     const bool has_sum = !layer.added.empty();
@@ -462,6 +473,9 @@ class ForeignQuantiser {
       if (layer != nullptr && layer->quantised()) {
         add_layer(graph, nodes, *layer, rounded_value(input_of(*layer)));
         continue;
+      }
+      if (layer != nullptr && layer->light) {
+        node.inputs[1] = add_weights(graph, nodes, *layer, quantise_weights(layer->filters));
       }
       if (node.type == "Add" && sums_.contains(node.outputs[0])) {
         for (std::string& input : node.inputs) input = rounded_value(input);
