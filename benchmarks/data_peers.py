@@ -5,8 +5,8 @@ torchvision, FFCV and DALI's CPU pipeline.
 
 All get the same JPEG files, repeated without end, and give batches of 64 float32 images; this project also gets them as
 `assemble dataset build --seekable` stores them, and both it and tf.data as `--seekable --quality 90` does. FFCV reads a
-file of its own that holds the JPEG files as they are. The pipelines take turns, --repeats times, and the medians count.
-Peers are those for which a Python is named that has them:
+file of its own, for which it encodes the photos anew in that quality. The pipelines take turns, --repeats times, and the
+medians count. Peers are those for which a Python is named that has them:
 
   benchmarks/data_peers.py --data PHOTOS [--package-python PYTHON] [--tf-python PYTHON] [--torchvision-python PYTHON]
                            [--ffcv-python PYTHON] [--dali-python PYTHON] [--csv FILE]
@@ -153,7 +153,7 @@ def package_rates(decoding):
 
 
 def ffcv_loader(folder, threads, seconds):
-    """FFCV's crops of JPEG files that are stored whole, converted to float32 as its example of ImageNet does."""
+    """FFCV's crops of stored JPEG files, converted to float32 as its example of ImageNet does."""
     import ffcv
     import numpy as np
     from ffcv.fields import IntField, RGBImageField
