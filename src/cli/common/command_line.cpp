@@ -30,7 +30,13 @@ std::string suggestion(const CLI::App& app, const std::string& word) {
     return concat("did you mean ", match, "?");
   }
   const std::string bare = word.substr(std::min(word.find_first_not_of('-'), word.size()));
-  const std::string match = nearest(bare.substr(0, bare.find('=')), option_names(app));
+  const std::string name = bare.substr(0, bare.find('='));
+  for (const CLI::App* child : app.get_subcommands(nullptr)) {
+    if (child->get_option_no_throw("--" + name) != nullptr) {
+      return concat("it is an option of ", app.get_name(), " ", child->get_name());
+    }
+  }
+  const std::string match = nearest(name, option_names(app));
   return match.empty() ? "see --help" : concat("did you mean --", match, "?");
 }
 

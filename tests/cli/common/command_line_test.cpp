@@ -186,6 +186,8 @@ TEST_F(CommandLine, WhatIsMisspeltIsSaidBeforeWhatIsMissing) {
   EXPECT_EQ(error({"group"}), "assemble: error: a subcommand is required, one of inner\n");
   EXPECT_EQ(error({"probe", "iner"}), "assemble: error: 'iner' was not expected (did you mean inner?)\n");
   EXPECT_THAT(error({"group", "--no-such-flag"}), HasSubstr("'--no-such-flag' was not expected"));
+  EXPECT_THAT(error({"group", "--late"}),
+              HasSubstr("'--late' was not expected (it is an option of assemble group inner)"));
   EXPECT_THAT(error({"group", "inner", "--lat"}), HasSubstr("'--lat' was not expected (did you mean --late?)"));
 }
 
