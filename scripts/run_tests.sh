@@ -34,29 +34,27 @@ report_script() {
   count "$1" "$(<"$kReports/$(basename "$1").status")"
 }
 
-# Under the sanitizers a program runs on one core, so the other half is built beside it.
-built=true
+# Under the sanitizers a program runs on one core, so the other half is built and tested beside it.
+built=true programs=()
 build release scripts/build.sh release assemble_command assemble_runtime_tests || built=false
-sanitized=()
 if $built && build base-asan scripts/build.sh base-asan; then
   program=build-base-asan/tests/assemble_runtime_tests
+  programs+=(base-asan)
   if [ "$filter" = '*' ]; then
-    sanitized=(base-asan base-asan-unloading)
+    programs+=(base-asan-unloading)
     { start_program base-asan "$program" "*-$kUnloading"
       ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 start_program base-asan-unloading "$program" "$kUnloading"
     } &
   else
-    sanitized=(base-asan)
     start_program base-asan "$program" "$filter" &
   fi
 fi
 ! $built || build release scripts/build.sh release || built=false
-wait
-for name in "${sanitized[@]}"; do report_program "$name"; done
 if $built; then
   # Training of tiny networks keeps one core busy, so of the parts of the tests of it two run at a time. Their threads do not
   # take the cores from each other by spinning while they wait.
   readonly kParts=6
+  programs+=(release-runtime)
   start_program release-runtime build/tests/assemble_runtime_tests "$filter" &
   for first in 0 1; do
     for ((part = first; part < kParts; part += 2)); do
@@ -64,8 +62,11 @@ if $built; then
         start_program "release-torch-$part" build/tests/assemble_torch_tests "$filter"
     done &
   done
-  wait
-  for name in runtime $(seq -f 'torch-%g' 0 $((kParts - 1))); do report_program "release-$name"; done
+  for ((part = 0; part < kParts; ++part)); do programs+=("release-torch-$part"); done
+fi
+wait
+for name in "${programs[@]}"; do report_program "$name"; done
+if $built; then
   if [ "$filter" = '*' ]; then
     # The longest come first.
     first=(tests/kill_test.sh tests/pages_test.sh tests/wheel_test.sh tests/network_cut_test.sh)
