@@ -44,7 +44,7 @@ struct Layer {
   size_t node = 0;
   std::string name = {};
   std::string why = {};           ///< it computes in f32; empty: it does not
-  bool light = false;             ///< in f32, but its weights are stored in 8 bits
+  bool weights_only = false;      ///< of what computes in f32: its weights are stored in 8 bits
   Array filters = {};             ///< [out, …]
   Array bias = {};                ///< [out], where there is one
   bool transposed = false;        ///< the file has them as [in, out]
@@ -279,11 +279,15 @@ class ForeignQuantiser {
     return {static_cast<float>(scale), static_cast<uint8_t>(std::clamp(std::nearbyint(-low / scale), 0.0, 255.0))};
   }
 
+  static void leave_but_weights(Layer& layer, const std::string& why) {
+    layer.why = why + "; its weights are in 8 bits";
+    layer.weights_only = true;
+  }
+
   void leave_single_places() {
     for (Layer& layer : layers_) {
       if (!layer.quantised() || node_of(layer).type != "Conv" || !single_places_.contains(input_of(layer))) continue;
-      layer.why = "its map is one place: attention of channels, or a head; its weights are in 8 bits";
-      layer.light = true;
+      leave_but_weights(layer, "its map is one place: attention of channels, or a head");
     }
   }
 
@@ -293,8 +297,7 @@ class ForeignQuantiser {
       if (!layer.quantised() || node_of(layer).type == "Conv") continue;
       const std::vector<float> bias = corrected_bias(layer);
       if (std::ranges::all_of(bias, [](float value) { return std::abs(value) < kNoBias; })) {
-        layer.why = "it has no bias, without which OpenVINO computes it wrongly; its weights are in 8 bits";
-        layer.light = true;
+        leave_but_weights(layer, "it has no bias, without which OpenVINO computes it wrongly");
       }
     }
   }
@@ -474,7 +477,7 @@ class ForeignQuantiser {
         add_layer(graph, nodes, *layer, rounded_value(input_of(*layer)));
         continue;
       }
-      if (layer != nullptr && layer->light) {
+      if (layer != nullptr && layer->weights_only) {
         node.inputs[1] = add_weights(graph, nodes, *layer, quantise_weights(layer->filters));
       }
       if (node.type == "Add" && sums_.contains(node.outputs[0])) {
