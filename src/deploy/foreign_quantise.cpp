@@ -16,11 +16,13 @@
 #include "calibration.h"
 #include "engines/engines.h"
 #include "engines/observer.h"
+#include "foreign_layers.h"
 
 namespace assemble {
 namespace {
 
 using Operator = OnnxGraph::Node;
+using Layer = ForeignLayer;
 
 constexpr int64_t kOldestOpset = 13;  ///< the first in which scales go by channels
 constexpr float kDead = 1e-12f;
@@ -39,23 +41,6 @@ struct Scale {
   uint8_t zero = 0;
 };
 
-/// A layer with weights.
-struct Layer {
-  size_t node = 0;
-  std::string name = {};
-  std::string why = {};           ///< it computes in f32; empty: it does not
-  bool weights_only = false;      ///< of what computes in f32: its weights are stored in 8 bits
-  Array filters = {};             ///< [out, …]
-  Array bias = {};                ///< [out], where there is one
-  bool transposed = false;        ///< the file has them as [in, out]
-  bool has_bias = false;          ///< an input for it
-  std::string added = {};         ///< of a MatMul: what adds a constant a channel to it, if anything does
-  OnnxGraph::Values addend = {};  ///< that constant
-  Errors errors = {};
-
-  bool quantised() const { return why.empty(); }
-};
-
 class ForeignQuantiser {
  public:
   ForeignQuantiser(const fs::path& file, const ForeignModel& model, const std::vector<Images>& images,
@@ -70,7 +55,7 @@ class ForeignQuantiser {
   }
 
   QuantisedForeign run() {
-    find_layers();
+    layers_ = find_foreign_layers(graph_, options_.keep, file_.string());
     find_sums();
     choose_scales();
     leave_single_places();
@@ -92,104 +77,6 @@ class ForeignQuantiser {
   const std::string& input_of(const Layer& layer) const { return node_of(layer).inputs[0]; }
   const std::string& output_of(const Layer& layer) const { return node_of(layer).outputs[0]; }
   bool is_product(const Layer& layer) const { return node_of(layer).type == "MatMul"; }
-
-  static int64_t integer(const Operator& node, const char* attribute, int64_t otherwise) {
-    const auto found = node.integers.find(attribute);
-    return found == node.integers.end() ? otherwise : found->second;
-  }
-  static float real(const Operator& node, const char* attribute, float otherwise) {
-    const auto found = node.reals.find(attribute);
-    return found == node.reals.end() ? otherwise : found->second;
-  }
-
-  void find_layers() {
-    std::set<std::string> unknown = options_.keep;
-    for (size_t n = 0; n < graph_.nodes().size(); ++n) {
-      const Operator& node = graph_.nodes()[n];
-      const bool conv = node.type == "Conv", dense = node.type == "Gemm" || node.type == "MatMul";
-      if (!node.domain.empty() || !(conv || dense) || node.inputs.size() < 2 || node.outputs.size() != 1) continue;
-      Layer layer{.node = n, .name = node.name.empty() ? node.outputs[0] : node.name};
-      layer.why = conv ? read_filters(node, layer) : read_matrix(node, layer);
-      const bool kept = unknown.erase(layer.name) + unknown.erase(node.outputs[0]) > 0;
-      if (layer.why.empty()) layer.why = read_bias(node, layer);
-      if (node.type == "MatMul") find_addend(node, layer);
-      if (layer.why.empty() && kept) layer.why = "kept";
-      layers_.push_back(std::move(layer));
-    }
-    if (!unknown.empty()) {
-      throw UsageError("`keep`", concat("'", *unknown.begin(), "' is no layer with weights of ", file_.string()),
-                       "names are those of the layer report");
-    }
-  }
-
-  /// @return why it cannot be
-  std::string read_filters(const Operator& node, Layer& layer) const {
-    const auto weight = graph_.constant(node.inputs[1]);
-    if (!weight) return "its weights are no constant of f32";
-    if (weight->dims.size() < 3 || weight->dims[0] < 1 || weight->values.empty())
-      return "its weights are of another shape";
-    layer.filters = Array(weight->dims, weight->values);
-    return "";
-  }
-
-  std::string read_matrix(const Operator& node, Layer& layer) const {
-    const auto weight = graph_.constant(node.inputs[1]);
-    if (!weight)
-      return graph_.is_constant(node.inputs[0]) ? "its first input is the constant" : "it multiplies two activations";
-    if (weight->dims.size() != 2 || weight->values.empty()) return "its weights are no matrix";
-    if (integer(node, "transA", 0) != 0 || real(node, "alpha", 1) != 1 || real(node, "beta", 1) != 1) {
-      return "it scales or transposes its input";
-    }
-    layer.transposed = integer(node, "transB", 0) == 0;
-    if (!layer.transposed) {
-      layer.filters = Array(weight->dims, weight->values);
-      return "";
-    }
-    layer.filters =
-        Array({weight->dims[1], weight->dims[0]}, transpose(weight->values, weight->dims[0], weight->dims[1]));
-    return "";
-  }
-
-  template <typename Value>
-  static std::vector<Value> transpose(const std::vector<Value>& values, int64_t rows, int64_t columns) {
-    std::vector<Value> result(values.size());
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < columns; ++c) {
-        result[static_cast<size_t>(c * rows + r)] = values[static_cast<size_t>(r * columns + c)];
-      }
-    }
-    return result;
-  }
-
-  std::string read_bias(const Operator& node, Layer& layer) const {
-    layer.has_bias = node.inputs.size() > 2 && !node.inputs[2].empty();
-    if (!layer.has_bias) return "";
-    const auto bias = graph_.constant(node.inputs[2]);
-    const int64_t channels = layer.filters.size(0);
-    if (!bias || static_cast<int64_t>(bias->values.size()) != channels)
-      return "its bias is no constant of f32, one a channel";
-    layer.bias = Array({channels}, bias->values);
-    return "";
-  }
-
-  /// MatMul has no bias: what adds one to it is an operator of its own.
-  void find_addend(const Operator& product, Layer& layer) const {
-    const Operator* only = nullptr;
-    for (const Operator& node : graph_.nodes()) {
-      if (std::ranges::find(node.inputs, product.outputs[0]) == node.inputs.end()) continue;
-      if (only != nullptr) return;
-      only = &node;
-    }
-    if (only == nullptr || only->type != "Add" || only->inputs.size() != 2 || !layer.filters.defined()) return;
-    const auto addend = graph_.constant(only->inputs[only->inputs[0] == product.outputs[0] ? 1 : 0]);
-    const int64_t channels = layer.filters.size(0);
-    if (!addend || static_cast<int64_t>(addend->values.size()) != channels || addend->dims.empty() ||
-        addend->dims.back() != channels) {
-      return;
-    }
-    layer.added = only->outputs[0];
-    layer.addend = *addend;
-  }
 
   /// Sums of two activations one of which a layer in 8 bits makes: between them the map stays in 8 bits.
   void find_sums() {
