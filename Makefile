@@ -68,9 +68,8 @@ races: race-program  ## Run what starts threads under the thread sanitizer
 
 fuzz:  ## Fuzz the parsers under sanitizers, a minute each (SECONDS_EACH=60), one a core
 	@scripts/bootstrap.sh packages openvino fuzz
-	@scripts/build.sh base-asan help >/dev/null
-	@cmake -DASSEMBLE_FUZZ_SECONDS=$(SECONDS_EACH) build-base-asan >/dev/null
-	@cmake --build build-base-asan --target fuzz -j "$$(nproc)"
+	@scripts/build.sh base-asan fuzz
+	@SECONDS_EACH=$(SECONDS_EACH) scripts/fuzz.sh
 
 bench: bootstrap  ## Build and run the benchmarks of the operators (FILTER=regex)
 	@scripts/build.sh release assemble_benchmarks

@@ -84,7 +84,7 @@ Distribution distribution_of(std::span<const float> values) {
 /// 0 where the event has none, as the file's version.
 int64_t step_of(const Bytes& event) {
   protozero::pbf_reader message(reinterpret_cast<const char*>(event.data()), event.size());
-  return message.next(kEventStep) ? message.get_int64() : 0;
+  return message.next(kEventStep, protozero::pbf_wire_type::varint) ? message.get_int64() : 0;
 }
 
 void rewind_file(const fs::path& path, int64_t step) {

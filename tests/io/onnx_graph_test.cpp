@@ -15,6 +15,11 @@ using test::error_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+/// A message or a string of less than 128 bytes.
+std::string field_of(int number, const std::string& content) {
+  return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(content.size())} + content;
+}
+
 class OnnxGraphs : public testing::Test {
  protected:
   OnnxGraph read(const std::string& bytes) {
@@ -77,6 +82,25 @@ TEST_F(OnnxGraphs, DamagedFilesAreRefused) {
   model.constants[0].dims = {3, 5};
   const OnnxGraph graph = read(serialise(model));
   EXPECT_THAT(error_of<InputError>([&] { graph.constant("w"); }), HasSubstr("not as many values as its shape says"));
+}
+
+TEST_F(OnnxGraphs, FieldsOfAnotherTypeAreNotRead) {
+  for (const int number : {1, 2, 4, 8, 9, 13, 14}) {
+    for (const std::string& wire : {std::string("\0\2", 2), std::string("\1\0\0\0\0\0\0\0\0", 9),
+                                    std::string("\2\0", 2), std::string("\5\0\0\0\0", 5)}) {
+      const std::string field = static_cast<char>(number << 3 | wire[0]) + wire.substr(1);
+      const std::string tensor = field_of(5, field + field_of(8, "odd"));
+      EXPECT_TRUE(read(field_of(7, tensor)).is_constant("odd"))
+          << number << ", wire type " << static_cast<int>(wire[0]);
+    }
+  }
+}
+
+TEST_F(OnnxGraphs, ADamagedConstantOfANodeIsRefused) {
+  const std::string value = field_of(1, "value") + field_of(5, "\x08");
+  const std::string node = field_of(2, "c") + field_of(4, "Constant") + field_of(5, value);
+  const OnnxGraph graph = read(field_of(7, field_of(1, node)));
+  EXPECT_THAT(error_of<InputError>([&] { (void)graph.constant("c"); }), HasSubstr("its constant 'c' is no tensor"));
 }
 
 }  // namespace

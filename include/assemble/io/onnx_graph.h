@@ -35,7 +35,9 @@ class OnnxGraph {
   const std::vector<Node>& nodes() const { return nodes_; }
   /// Whether a value is a constant of the file.
   bool is_constant(const std::string& name) const { return constants_.contains(name); }
-  /// A constant of f32. @return nothing for what is none
+  /// A constant of f32.
+  /// @return nothing for what is none
+  /// @throws InputError when its message is damaged, or its values are not as many as its shape says
   std::optional<Values> constant(const std::string& name) const;
 
   /// Replaces all operators. @param nodes in order of computation; new ones by make_node()

@@ -19,6 +19,7 @@ namespace {
 using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 using protozero::pbf_writer;
+using protozero::tag_and_type;
 
 constexpr uint64_t kLargestFile = uint64_t{1} << 31;
 
@@ -101,31 +102,41 @@ std::pair<std::string, std::string> parse_pair(const std::string& bytes) {
 }
 
 Tensor parse_tensor(const std::string& bytes) {
+  constexpr auto kContent = pbf_wire_type::length_delimited;
   Tensor tensor;
   pbf_reader field(bytes);
   while (field.next()) {
-    const auto tag = field.tag();
-    if (tag == 1 && has_content(field)) {
-      for (const int64_t dim : field.get_packed_int64()) tensor.dims.push_back(dim);
-    } else if (tag == 1) {
-      tensor.dims.push_back(field.get_int64());
-    } else if (tag == 2) {
-      tensor.type = field.get_int64();
-    } else if (tag == 4 && has_content(field)) {
-      for (const float value : field.get_packed_float()) tensor.floats.push_back(value);
-    } else if (tag == 4) {
-      tensor.floats.push_back(field.get_float());
-    } else if (tag == 8) {
-      tensor.name = field.get_string();
-    } else if (tag == 9) {
-      tensor.raw = field.get_string();
-      tensor.has_raw = true;
-    } else if (tag == 13) {
-      tensor.external.insert(parse_pair(field.get_string()));
-    } else if (tag == 14) {
-      tensor.is_external = field.get_int64() == 1;
-    } else {
-      field.skip();
+    switch (field.tag_and_type()) {
+      case tag_and_type(1, kContent):
+        for (const int64_t dim : field.get_packed_int64()) tensor.dims.push_back(dim);
+        break;
+      case tag_and_type(1, pbf_wire_type::varint):
+        tensor.dims.push_back(field.get_int64());
+        break;
+      case tag_and_type(2, pbf_wire_type::varint):
+        tensor.type = field.get_int64();
+        break;
+      case tag_and_type(4, kContent):
+        for (const float value : field.get_packed_float()) tensor.floats.push_back(value);
+        break;
+      case tag_and_type(4, pbf_wire_type::fixed32):
+        tensor.floats.push_back(field.get_float());
+        break;
+      case tag_and_type(8, kContent):
+        tensor.name = field.get_string();
+        break;
+      case tag_and_type(9, kContent):
+        tensor.raw = field.get_string();
+        tensor.has_raw = true;
+        break;
+      case tag_and_type(13, kContent):
+        tensor.external.insert(parse_pair(field.get_string()));
+        break;
+      case tag_and_type(14, pbf_wire_type::varint):
+        tensor.is_external = field.get_int64() == 1;
+        break;
+      default:
+        field.skip();
     }
   }
   return tensor;
@@ -283,7 +294,13 @@ void OnnxGraph::read_graph(const std::string& bytes) {
 std::optional<OnnxGraph::Values> OnnxGraph::constant(const std::string& name) const {
   const auto found = constants_.find(name);
   if (found == constants_.end()) return {};
-  Tensor tensor = parse_tensor(found->second.bytes);
+  Tensor tensor;
+  try {
+    tensor = parse_tensor(found->second.bytes);
+  } catch (const protozero::exception& error) {
+    throw InputError(file_.string(), concat("its constant '", name, "' is no tensor: ", error.what()),
+                     "the file is damaged");
+  }
   if (tensor.type != static_cast<int64_t>(OnnxType::kFloat)) return {};
   uint64_t count = 1;
   for (const int64_t dim : tensor.dims) {
