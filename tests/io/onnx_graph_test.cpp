@@ -96,6 +96,10 @@ TEST_F(OnnxGraphs, FieldsOfAnotherTypeAreNotRead) {
   }
 }
 
+TEST_F(OnnxGraphs, DamagedInputsAreRefused) {
+  EXPECT_THAT(error_of<InputError>([&] { read(field_of(7, field_of(11, "\x0a"))); }), HasSubstr("is no ONNX model"));
+}
+
 TEST_F(OnnxGraphs, ADamagedConstantOfANodeIsRefused) {
   const std::string value = field_of(1, "value") + field_of(5, "\x08");
   const std::string node = field_of(2, "c") + field_of(4, "Constant") + field_of(5, value);

@@ -65,8 +65,8 @@ class OnnxGraph {
   bool nested_ = false;  ///< operators hold graphs of their own, which may read any constant
   std::string model_;    ///< the fields beside the graph
   std::string rest_;     ///< those of the graph beside operators, constants and inputs
-  std::vector<std::string> inputs_;
-  std::vector<std::string> outputs_;  ///< names
+  std::vector<std::pair<std::string, std::string>> inputs_;  ///< names and ValueInfoProtos
+  std::vector<std::string> outputs_;                         ///< names
   std::vector<Node> nodes_;
   std::map<std::string, Constant> constants_;
   std::vector<std::string> order_;  ///< of the constants that are no operators

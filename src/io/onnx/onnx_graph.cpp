@@ -283,7 +283,7 @@ void OnnxGraph::read_graph(const std::string& bytes) {
       constants_[tensor.name] = {tensor.is_external ? made_internal(content, tensor, file_) : content};
       order_.push_back(tensor.name);
     } else if (tag == 11) {
-      inputs_.push_back(content);
+      inputs_.push_back({name_of_value(content), content});
     } else {
       rest.add_bytes(12, content);
       outputs_.push_back(name_of_value(content));
@@ -374,8 +374,7 @@ std::string OnnxGraph::graph_bytes() const {
   for (const std::string& name : order_) {
     if (is_needed(name)) writer.add_bytes(5, constants_.at(name).bytes);
   }
-  for (const std::string& input : inputs_) {
-    const std::string name = name_of_value(input);
+  for (const auto& [name, input] : inputs_) {
     const bool is_constant = constants_.contains(name) && !constants_.at(name).by_node;
     if (!is_constant || is_needed(name)) writer.add_bytes(11, input);
   }
