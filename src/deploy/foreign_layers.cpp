@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "assemble/core/error.h"
+#include "assemble/core/finite.h"
 #include "assemble/core/text.h"
 
 namespace assemble {
@@ -17,13 +18,14 @@ class LayerFinder {
       : graph_(graph), keep_(keep), file_(file) {}
 
   std::vector<ForeignLayer> find() {
-    std::set<std::string> unknown = keep_;
+    std::set<std::string> unknown = keep_, names;
     std::vector<ForeignLayer> layers;
     for (size_t n = 0; n < graph_.nodes().size(); ++n) {
       const Operator& node = graph_.nodes()[n];
       const bool conv = node.type == "Conv", dense = node.type == "Gemm" || node.type == "MatMul";
       if (!node.domain.empty() || !(conv || dense) || node.inputs.size() < 2 || node.outputs.size() != 1) continue;
       ForeignLayer layer{.node = n, .name = node.name.empty() ? node.outputs[0] : node.name};
+      if (!names.insert(layer.name).second) layer.name = concat(node.outputs[0], " (", layer.name, ")");
       layer.why = conv ? read_filters(node, layer) : read_matrix(node, layer);
       const bool kept = unknown.erase(layer.name) + unknown.erase(node.outputs[0]) > 0;
       if (layer.why.empty()) layer.why = read_bias(node, layer);
@@ -39,6 +41,15 @@ class LayerFinder {
   }
 
  private:
+  static const char* type_name(OnnxType type) {
+    if (type == OnnxType::kFloat16) return "f16";
+    return type == OnnxType::kBfloat16 ? "bf16" : type == OnnxType::kDouble ? "f64" : "integers";
+  }
+  void require_finite(const ForeignLayer& layer, const std::vector<float>& values) const {
+    if (all_finite(values)) return;
+    throw InputError(file_, concat("weights of '", layer.name, "' are NaN or infinite"),
+                     "its training went wrong, or the file is damaged");
+  }
   static int64_t integer(const Operator& node, const char* attribute, int64_t otherwise) {
     const auto found = node.integers.find(attribute);
     return found == node.integers.end() ? otherwise : found->second;
@@ -51,7 +62,9 @@ class LayerFinder {
   /// @return why it cannot be
   std::string read_filters(const Operator& node, ForeignLayer& layer) const {
     const auto weight = graph_.constant(node.inputs[1]);
-    if (!weight) return "its weights are no constant of f32";
+    if (!weight) return "its weights are computed";
+    if (weight->type != OnnxType::kFloat) return concat("its weights are ", type_name(weight->type), ", not f32");
+    require_finite(layer, weight->values);
     if (weight->dims.size() < 3 || weight->dims[0] < 1 || weight->values.empty())
       return "its weights are of another shape";
     layer.filters = Array(weight->dims, weight->values);
@@ -62,6 +75,8 @@ class LayerFinder {
     const auto weight = graph_.constant(node.inputs[1]);
     if (!weight)
       return graph_.is_constant(node.inputs[0]) ? "its first input is the constant" : "it multiplies two activations";
+    if (weight->type != OnnxType::kFloat) return concat("its weights are ", type_name(weight->type), ", not f32");
+    require_finite(layer, weight->values);
     if (weight->dims.size() != 2 || weight->values.empty()) return "its weights are no matrix";
     if (integer(node, "transA", 0) != 0 || real(node, "alpha", 1) != 1 || real(node, "beta", 1) != 1) {
       return "it scales or transposes its input";
@@ -81,8 +96,10 @@ class LayerFinder {
     if (!layer.has_bias) return "";
     const auto bias = graph_.constant(node.inputs[2]);
     const int64_t channels = layer.filters.size(0);
-    if (!bias || static_cast<int64_t>(bias->values.size()) != channels)
+    if (!bias || static_cast<int64_t>(bias->values.size()) != channels) {
       return "its bias is no constant of f32, one a channel";
+    }
+    require_finite(layer, bias->values);
     layer.bias = Array({channels}, bias->values);
     return "";
   }

@@ -134,10 +134,7 @@ class ForeignQuantiser {
 
   void choose_scales() {
     const std::vector<std::string> values = quantised_values();
-    if (values.empty()) {
-      throw InputError(file_.string(), "has no layer that could be in 8 bits",
-                       "layers are Conv, and Gemm and MatMul by a constant of f32");
-    }
+    if (values.empty()) refuse_without_layers();
     const std::string onnx = with_outputs(graph_, values);
     const std::vector<std::string> names = observed_names(values.size());
     std::vector<Seen> seen(values.size());
@@ -155,6 +152,23 @@ class ForeignQuantiser {
               if (seen[i].magnitude() > kDead) seen[i].count(of_value);
             });
     for (size_t i = 0; i < values.size(); ++i) scales_[values[i]] = scale_of(seen[i]);
+  }
+
+  [[noreturn]] void refuse_without_layers() const {
+    const auto in_8_bits = [](const Operator& node) {
+      return node.type.starts_with("QLinear") || node.type == "DequantizeLinear" ||
+             node.type == "DynamicQuantizeLinear";
+    };
+    if (std::ranges::any_of(graph_.nodes(), in_8_bits)) {
+      throw InputError(file_.string(), "is in 8 bits already", "give the network in f32 that it was made of");
+    }
+    std::set<std::string> reasons;
+    for (const Layer& layer : layers_) reasons.insert(layer.why);
+    const std::vector<std::string> listed(reasons.begin(), reasons.end());
+    throw InputError(
+        file_.string(),
+        concat("has no layer that could be in 8 bits", listed.empty() ? "" : concat(": ", join(listed, "; "))),
+        "layers are Conv, and Gemm and MatMul by a constant; export it in f32");
   }
 
   Scale scale_of(const Seen& seen) const {

@@ -243,7 +243,7 @@ void read_graph_interface(FieldReader field, OnnxInterface& interface) {
   std::erase_if(interface.inputs, [&](const OnnxValue& input) { return weights.contains(input.name); });
 }
 
-constexpr const char* kNoModelHint = "expected an ONNX model; was it cut off while it was copied?";
+constexpr const char* kNoModelHint = "expected an ONNX model";
 
 }  // namespace
 
@@ -279,6 +279,13 @@ void write_value(pbf_writer& graph, protozero::pbf_tag_type field, const OnnxVal
       dimension.add_int64(1, dim);
     }
   }
+}
+
+void refuse(const fs::path& file, const protozero::exception& error) {
+  const bool cut = dynamic_cast<const protozero::end_of_buffer_exception*>(&error) != nullptr;
+  throw InputError(file.string(),
+                   concat("is no ONNX model: ", cut ? "it ends within a field" : "its bytes are no fields of one"),
+                   cut ? "was it cut off while it was copied?" : "expected what an exporter of ONNX writes");
 }
 
 std::pair<std::string, int64_t> parse_opset(const std::string& bytes) {
@@ -342,7 +349,7 @@ std::map<std::string, std::string> read_onnx_metadata(const fs::path& path) {
     if (!has_graph) throw InputError(path.string(), "holds no graph", kNoModelHint);
     return metadata;
   } catch (const protozero::exception& error) {
-    throw InputError(path.string(), concat("is no ONNX model: ", error.what()), kNoModelHint);
+    onnx::refuse(path, error);
   }
 }
 
@@ -365,7 +372,7 @@ OnnxInterface read_onnx_interface(const fs::path& path) {
     interface.producer = version.empty() ? name : name + " " + version;
     return interface;
   } catch (const protozero::exception& error) {
-    throw InputError(path.string(), concat("is no ONNX model: ", error.what()), kNoModelHint);
+    onnx::refuse(path, error);
   }
 }
 
@@ -376,7 +383,7 @@ std::set<std::string> read_onnx_external_files(const fs::path& path) {
     find_external_files(FieldReader(file), Message::kModel, 0, files);
     return files;
   } catch (const protozero::exception& error) {
-    throw InputError(path.string(), concat("is no ONNX model: ", error.what()), kNoModelHint);
+    onnx::refuse(path, error);
   }
 }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "assemble/core/error.h"
 #include "assemble/io/onnx_graph.h"
 #include "engines.h"
@@ -71,6 +73,11 @@ class ForeignQuantisation : public testing::Test {
     return open_engine(file, {.batch = 4, .foreign = said_}).engine->run({kImages, kSide, kSide, images_.data()});
   }
 
+  const fs::path& write_again(const OnnxModel& model) const {
+    write_file(file_, std::string_view(serialise(model)));
+    return file_;
+  }
+
   static constexpr int64_t kImages = 8;
   const ForeignModelOptions said_{.value_range = {{0, 255}}};
   test::TemporaryFolder folder_;
@@ -117,6 +124,59 @@ TEST_F(ForeignQuantisation, KeepsWhatItIsTold) {
   EXPECT_FALSE(result.layers[0].quantised);
   EXPECT_EQ(result.reasons[0], "kept");
   EXPECT_THAT(error_of<UsageError>([&] { quantise({.keep = {"relu"}}); }), HasSubstr("'relu' is no layer"));
+}
+
+TEST_F(ForeignQuantisation, BiasesAreReadThroughIdentity) {
+  OnnxModel model = convolutional();
+  model.nodes.insert(model.nodes.begin(), OnnxNode{"Identity", "shared", {"b1"}, {"b1/shared"}, {}});
+  ASSERT_EQ(model.nodes[1].name, "stem");
+  model.nodes[1].inputs[2] = "b1/shared";
+  write_file(file_, std::string_view(serialise(model)));
+  const QuantisedForeign result = quantise();
+  EXPECT_EQ(result.reasons[0], "");
+  const fs::path out = folder_ / "int8.onnx";
+  write_file(out, std::string_view(result.onnx));
+  const OnnxGraph graph(out);
+  EXPECT_FALSE(graph.is_constant("b1")) << "nothing reads it any more";
+  EXPECT_LT(test::relative_difference(run(out), run(file_)), 0.05);
+}
+
+TEST_F(ForeignQuantisation, LayersOfOneNameAreToldApart) {
+  OnnxModel model = convolutional();
+  for (OnnxNode& node : model.nodes) {
+    if (node.type == "Conv") node.name = "c";
+  }
+  write_file(file_, std::string_view(serialise(model)));
+  const QuantisedForeign result = quantise();
+  EXPECT_EQ(result.layers[0].name, "c");
+  EXPECT_EQ(result.layers[1].name, "body (c)");
+  EXPECT_LT(result.layers[1].error, 0.03);
+  const fs::path out = folder_ / "int8.onnx";
+  write_file(out, std::string_view(result.onnx));
+  EXPECT_LT(test::relative_difference(run(out), run(file_)), 0.05);
+}
+
+TEST_F(ForeignQuantisation, SaysWhyNothingCanBeDone) {
+  OnnxModel model = convolutional();
+  const auto refusal = [&] {
+    write_file(file_, std::string_view(serialise(model)));
+    return error_of<InputError>([&] { quantise(); });
+  };
+  model.constants[0].bytes = bytes_of(std::vector<float>(kWidth * 27, std::nanf("")));
+  EXPECT_THAT(refusal(), HasSubstr("weights of 'stem' are NaN or infinite"));
+  model = convolutional();
+  for (OnnxTensor& constant : model.constants) {
+    if (constant.name.starts_with("w")) {
+      constant.type = OnnxType::kFloat16;
+      constant.bytes.resize(constant.bytes.size() / 2);
+    }
+  }
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("its weights are f16, not f32"), HasSubstr("export it in f32")));
+  model = convolutional();
+  const std::string bytes =
+      quantise_foreign(write_again(model), model_, {{kImages, kSide, kSide, images_.data()}}, {}).onnx;
+  write_file(file_, std::string_view(bytes));
+  EXPECT_THAT(error_of<InputError>([&] { quantise(); }), HasSubstr("is in 8 bits already"));
 }
 
 TEST_F(ForeignQuantisation, RefusesWhatItCannot) {

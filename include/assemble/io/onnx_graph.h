@@ -24,8 +24,9 @@ class OnnxGraph {
     std::string bytes;  ///< the message, without inputs
   };
   struct Values {
+    OnnxType type = OnnxType::kFloat;
     std::vector<int64_t> dims;
-    std::vector<float> values;
+    std::vector<float> values;  ///< of f32 alone
   };
 
   /// @throws InputError when it cannot be read, is no ONNX model, or lacks a file that holds weights of it
@@ -33,9 +34,9 @@ class OnnxGraph {
 
   int64_t opset() const { return opset_; }  ///< of the default domain
   const std::vector<Node>& nodes() const { return nodes_; }
-  /// Whether a value is a constant of the file.
-  bool is_constant(const std::string& name) const { return constants_.contains(name); }
-  /// A constant of f32.
+  /// Whether a value is a constant of the file, by its own name or by others that Identity gives it.
+  bool is_constant(const std::string& name) const { return constants_.contains(origin_of(name)); }
+  /// Such a constant.
   /// @return nothing for what is none
   /// @throws InputError when its message is damaged, or its values are not as many as its shape says
   std::optional<Values> constant(const std::string& name) const;
@@ -58,6 +59,7 @@ class OnnxGraph {
     bool by_node = false;
   };
   void read_graph(const std::string& bytes);
+  std::string origin_of(std::string name) const;
   std::string graph_bytes() const;
 
   fs::path file_;
@@ -69,7 +71,8 @@ class OnnxGraph {
   std::vector<std::string> outputs_;                         ///< names
   std::vector<Node> nodes_;
   std::map<std::string, Constant> constants_;
-  std::vector<std::string> order_;  ///< of the constants that are no operators
+  std::map<std::string, std::string> aliases_;  ///< what Identity is given, by what it gives
+  std::vector<std::string> order_;              ///< of the constants that are no operators
   std::vector<OnnxValue> added_outputs_;
 };
 

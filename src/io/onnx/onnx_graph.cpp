@@ -5,6 +5,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include <cstring>
+#include <ranges>
 #include <set>
 
 #include "assemble/core/error.h"
@@ -22,6 +23,7 @@ using protozero::pbf_writer;
 using protozero::tag_and_type;
 
 constexpr uint64_t kLargestFile = uint64_t{1} << 31;
+constexpr const char* kDamaged = "the file is damaged";
 
 /// Writes a field as it was read.
 void copy_field(pbf_reader& field, pbf_writer& to) {
@@ -257,7 +259,7 @@ OnnxGraph::OnnxGraph(const fs::path& file) : file_(file) {
     }
     if (!found) throw InputError(file.string(), "holds no graph", "expected an ONNX model");
   } catch (const protozero::exception& error) {
-    throw InputError(file.string(), concat("is no ONNX model: ", error.what()), "was it cut off while it was copied?");
+    onnx::refuse(file, error);
   }
 }
 
@@ -275,9 +277,9 @@ void OnnxGraph::read_graph(const std::string& bytes) {
       std::string constant;
       nodes_.push_back(parse_node(content, nested_, constant));
       const Node& node = nodes_.back();
-      if (node.type == "Constant" && !constant.empty() && node.outputs.size() == 1) {
-        constants_[node.outputs[0]] = {constant, true};
-      }
+      if (node.outputs.size() != 1) continue;
+      if (node.type == "Constant" && !constant.empty()) constants_[node.outputs[0]] = {constant, true};
+      if (node.type == "Identity" && node.inputs.size() == 1) aliases_[node.outputs[0]] = node.inputs[0];
     } else if (tag == 5) {
       const Tensor tensor = parse_tensor(content);
       constants_[tensor.name] = {tensor.is_external ? made_internal(content, tensor, file_) : content};
@@ -291,30 +293,41 @@ void OnnxGraph::read_graph(const std::string& bytes) {
   }
 }
 
+std::string OnnxGraph::origin_of(std::string name) const {
+  for (size_t step = 0; step < aliases_.size(); ++step) {
+    const auto found = aliases_.find(name);
+    if (found == aliases_.end()) break;
+    name = found->second;
+  }
+  return name;
+}
+
 std::optional<OnnxGraph::Values> OnnxGraph::constant(const std::string& name) const {
-  const auto found = constants_.find(name);
+  const auto found = constants_.find(origin_of(name));
   if (found == constants_.end()) return {};
   Tensor tensor;
   try {
     tensor = parse_tensor(found->second.bytes);
   } catch (const protozero::exception& error) {
-    throw InputError(file_.string(), concat("its constant '", name, "' is no tensor: ", error.what()),
-                     "the file is damaged");
+    throw InputError(file_.string(), concat("its constant '", name, "' is no tensor: ", error.what()), kDamaged);
   }
-  if (tensor.type != static_cast<int64_t>(OnnxType::kFloat)) return {};
+  const auto type = static_cast<OnnxType>(tensor.type);
+  if (type != OnnxType::kFloat) return Values{type, tensor.dims, {}};
   uint64_t count = 1;
   for (const int64_t dim : tensor.dims) {
-    if (dim < 0 || (dim > 0 && count > kLargestFile / static_cast<uint64_t>(dim))) return {};
+    if (dim < 0 || (dim > 0 && count > kLargestFile / static_cast<uint64_t>(dim))) {
+      throw InputError(file_.string(), concat("its constant '", name, "' has an impossible shape"), kDamaged);
+    }
     count *= static_cast<uint64_t>(dim);
   }
-  Values values{tensor.dims, std::move(tensor.floats)};
+  Values values{type, tensor.dims, std::move(tensor.floats)};
   if (tensor.has_raw) {
     values.values.resize(tensor.raw.size() / sizeof(float));
     std::memcpy(values.values.data(), tensor.raw.data(), values.values.size() * sizeof(float));
   }
   if (values.values.size() != count) {
     throw InputError(file_.string(), concat("its constant '", name, "' has not as many values as its shape says"),
-                     "the file is damaged");
+                     kDamaged);
   }
   return values;
 }
@@ -363,14 +376,18 @@ void OnnxGraph::add_output(const OnnxValue& value) { added_outputs_.push_back(va
 
 std::string OnnxGraph::graph_bytes() const {
   std::set<std::string> read(outputs_.begin(), outputs_.end());
-  for (const Node& node : nodes_) read.insert(node.inputs.begin(), node.inputs.end());
+  for (const OnnxValue& value : added_outputs_) read.insert(value.name);
   const auto is_needed = [&](const std::string& name) { return nested_ || read.contains(name); };
+  std::vector<const Node*> kept;
+  for (const Node& node : nodes_ | std::views::reverse) {
+    const bool only_names = node.outputs.size() == 1 && constants_.contains(origin_of(node.outputs[0]));
+    if (only_names && !is_needed(node.outputs[0])) continue;
+    read.insert(node.inputs.begin(), node.inputs.end());
+    kept.push_back(&node);
+  }
   std::string bytes;
   pbf_writer writer(bytes);
-  for (const Node& node : nodes_) {
-    const bool unused = node.type == "Constant" && node.outputs.size() == 1 && !is_needed(node.outputs[0]);
-    if (!unused) writer.add_bytes(1, written(node));
-  }
+  for (const Node* node : kept | std::views::reverse) writer.add_bytes(1, written(*node));
   for (const std::string& name : order_) {
     if (is_needed(name)) writer.add_bytes(5, constants_.at(name).bytes);
   }
