@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/evaluation.h"
 
+#include <set>
+
 #include "assemble/core/log.h"
 #include "assemble/core/text.h"
 #include "common/choice_option.h"
@@ -38,10 +40,37 @@ void run_paired(const EvaluationOptions& options, const Dataset& dataset, const 
   run_ensemble(models.members, PairedDataset(dataset, models.pairing), options.loader, label, see);
 }
 
+namespace {
+
+/// Images that are made otherwise than a network needs them often are all the same to it, and it is sure of that.
+void warn_of_one_answer(const ClassificationResult& result) {
+  constexpr int64_t kEnough = 16;
+  if (result.images < kEnough) return;
+  int64_t labels = 0;
+  std::set<size_t> answers;
+  for (const std::vector<int64_t>& row : result.confusion) {
+    bool found = false;
+    for (size_t answer = 0; answer < row.size(); ++answer) {
+      if (row[answer] == 0) continue;
+      answers.insert(answer);
+      found = true;
+    }
+    labels += found ? 1 : 0;
+  }
+  if (labels < 2 || answers.size() != 1) return;
+  log_warning(concat("all ", result.images, " images, of ", labels,
+                     " classes, were taken for one class: are they made as the network needs them?"));
+}
+
+}  // namespace
+
 ClassificationMeter evaluate_paired(const EvaluationOptions& options, const Dataset& dataset,
                                     const PairedModels& models, const std::string& label,
                                     const EvaluationWatch& watch) {
-  return evaluate_ensemble(models.members, PairedDataset(dataset, models.pairing), options.loader, label, watch);
+  ClassificationMeter meter =
+      evaluate_ensemble(models.members, PairedDataset(dataset, models.pairing), options.loader, label, watch);
+  warn_of_one_answer(meter.result());
+  return meter;
 }
 
 }  // namespace assemble::cli

@@ -43,7 +43,7 @@ PairedModels load_paired(const EvaluationOptions& options, const EnsembleOptions
 /// @param label what the progress says; `see` gets each batch with its logits
 void run_paired(const EvaluationOptions& options, const Dataset& dataset, const PairedModels& models,
                 const std::string& label, const EvaluationWatch& see);
-/// The same, and measures them.
+/// The same, and measures them, with a warning where images of several classes are all taken for one.
 ClassificationMeter evaluate_paired(const EvaluationOptions& options, const Dataset& dataset,
                                     const PairedModels& models, const std::string& label, const EvaluationWatch& watch);
 

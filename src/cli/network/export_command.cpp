@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "assemble/core/error.h"
@@ -12,6 +13,7 @@
 #include "assemble/deploy/passes.h"
 #include "assemble/deploy/quantise.h"
 #include "assemble/eval/classification.h"
+#include "assemble/eval/flat_answers.h"
 #include "common/choice_option.h"
 #include "common/commands.h"
 #include "common/data_options.h"
@@ -30,6 +32,8 @@ constexpr int64_t kFewestImages = 16;
 constexpr int64_t kFewImages = 100;
 constexpr double kFarFromTraining = 0.4;
 constexpr size_t kWorstShown = 10;
+constexpr uint64_t kLargestOptions = 1 << 20;
+const std::string kOptionsHead = "# How the network of this name is used, written by assemble export.\n";
 
 class ExportCommand : public Subcommand {
  public:
@@ -90,6 +94,10 @@ class ExportCommand : public Subcommand {
 
   void run() override {
     keep_freed_memory();
+    if (fs::path(model_file_).extension() == ".bin") {
+      throw UsageError("--model", concat(model_file_, " holds weights alone"),
+                       "give the .xml or .onnx file of its graph");
+    }
     check_flags();
     if (is_foreign(model_file_)) return export_foreign();
     card_ = read_model_card(model_file_);
@@ -129,26 +137,22 @@ class ExportCommand : public Subcommand {
 
  private:
   void export_foreign() {
-    if (!int8_) throw UsageError(model_file_, "is what it is already", "with --int8 it is written in 8 bits");
-    if (package_.wanted || preprocess_ || embedding_ || image_size_ > 0 || max_drop_ >= 0) {
-      throw UsageError("--package, --preprocess, --embedding, --image-size and --max-drop",
-                       concat("are not for networks of other programs, as ", model_file_, " is"), "leave them out");
-    }
+    check_foreign_flags();
+    const fs::path beside = foreign_options_file(out_);
+    prepare_foreign_options(beside);
     const ForeignModel model = read_foreign(model_file_, evaluation_.inference.foreign);
-    log_info(concat(model_file_, ": ", model.description));
-    for (const std::string& guess : model.guesses) log_info(concat(model_file_, ": not said, so guessed: ", guess));
     card_ = model.card;
     const std::vector<Batch> batches = calibration_images();
     std::vector<Images> images;
     int64_t count = 0;
     for (const Batch& batch : batches) images.push_back(images_of(batch)), count += batch.size;
+    require_use(model, images.front());
+    if (!evaluation_.data.empty()) report_["top1_f32"] = accuracy_of_file(model_file_);
     const QuantisedForeign result = quantise_foreign(model_file_, model, images, options_);
     write_file(out_, result.onnx);
-    const fs::path beside = foreign_options_file(out_);
-    write_file(beside, std::string_view(model.options.to_toml(fs::absolute(beside).parent_path())));
+    write_file(beside, kOptionsHead + model.options.to_toml(fs::absolute(beside).parent_path()));
     report_["calibration_images"] = count;
     if (!evaluation_.data.empty()) {
-      report_["top1_f32"] = accuracy_of_file(model_file_);
       report_["top1_int8"] = accuracy_of_file(out_);
       text_ = format_table({{"precision", "top-1 %"},
                             {"f32", format_number(report_["top1_f32"].get<double>(), 2)},
@@ -173,6 +177,41 @@ class ExportCommand : public Subcommand {
     json.update(report_);
     print(json, concat(text_, out_, ": ", format_number(static_cast<double>(result.onnx.size()) / 1048576, 1),
                        " MiB; how it is used: ", beside.string(), "\n"));
+  }
+
+  void check_foreign_flags() const {
+    if (!int8_) throw UsageError(model_file_, "is what it is already", "with --int8 it is written in 8 bits");
+    const std::array<std::pair<bool, const char*>, 5> ours{{{package_.wanted, "--package"},
+                                                            {preprocess_, "--preprocess"},
+                                                            {embedding_, "--embedding"},
+                                                            {image_size_ > 0, "--image-size"},
+                                                            {max_drop_ >= 0, "--max-drop"}}};
+    for (const auto& [given, flag] : ours) {
+      if (!given) continue;
+      throw UsageError(flag, concat("is not for networks of other programs, as ", model_file_, " is"), "leave it out");
+    }
+  }
+
+  /// The file of options is replaced where an export has written it, and nowhere else: it may be another network's.
+  void prepare_foreign_options(const fs::path& beside) const {
+    prepare_output_file("--out", beside, {});
+    if (!fs::exists(beside)) return;
+    const Bytes there = read_file(beside, kLargestOptions);
+    const std::string text(there.begin(), there.end());
+    if (text.starts_with(kOptionsHead)) return;
+    throw UsageError("--out",
+                     concat("'", beside.string(), "' would tell how ", out_,
+                            " is used, but is there already, and no export has written it"),
+                     "choose another name, or move that file away");
+  }
+
+  /// What would be found out only when the file is used: its outputs are of another kind, or have no such embedding.
+  void require_use(const ForeignModel& model, const Images& images) const {
+    const EngineOptions options{.batch = images.count, .foreign = evaluation_.inference.foreign};
+    const Matrix logits = open_engine(model_file_, options).engine->run(images);
+    const std::string flat = flat_answers(logits);
+    if (!flat.empty()) log_warning(concat(model_file_, ": its answers: ", flat));
+    if (!model.embedding_name.empty()) open_embedder(model_file_, options);
   }
 
   /// Of a network of another program, in per cent.
@@ -206,6 +245,12 @@ class ExportCommand : public Subcommand {
       throw UsageError("--int8", "needs images to measure activations on", "add --calibration FOLDER");
     }
     if (int8_ && plain_) throw UsageError("--plain", "cannot be quantised", "leave one of --plain and --int8 out");
+    if (options_.range != RangeMethod::kPercentile && app().count("--percentile") > 0) {
+      throw UsageError("--percentile", "is of --range percentile alone", "add that, or leave it out");
+    }
+    if (evaluation_.data.empty() && evaluation_.pairing.given()) {
+      throw UsageError("--label-offset and --class-map", "pair outputs with labels of --data", "add --data");
+    }
     if (max_drop_ >= 0 && evaluation_.data.empty()) {
       throw UsageError("--max-drop", "needs labelled images", "add --data with the data set to measure on");
     }
@@ -243,6 +288,7 @@ class ExportCommand : public Subcommand {
     std::vector<Batch> batches;
     Batch batch;
     while (loader.next(batch)) batches.push_back(std::exchange(batch, {}));
+    if (batches.empty()) throw InputError(calibration_, concat("none of ", wanted, " images could be read"));
     return batches;
   }
 

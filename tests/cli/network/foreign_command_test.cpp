@@ -217,8 +217,62 @@ TEST_F(ForeignCommands, EightBitsAreAFileOfTheirOwnWithItsOptions) {
 
   std::vector<std::string> packaging = quantising;
   packaging.emplace_back("--preprocess");
-  EXPECT_THAT(run_command(packaging).standard_error, HasSubstr("are not for networks of other programs"));
+  EXPECT_THAT(run_command(packaging).standard_error, HasSubstr("--preprocess: is not for networks of other programs"));
   EXPECT_THAT(run_command(with_options(command)).standard_error, HasSubstr("with --int8 it is written in 8 bits"));
+  EXPECT_EQ(run_command(quantising).exit_code, 0) << "what an export wrote, another replaces";
+}
+
+TEST_F(ForeignCommands, AnExportLeavesOtherFilesOfOptionsAlone) {
+  const std::string mine = "# by hand\nlayout = \"nchw\"\n";
+  write_file(in("int8.toml"), std::string_view(mine));
+  const CommandResult result = run_command(
+      with_options({"export", "--model", model(), "--out", in("int8.onnx"), "--int8", "--calibration", in("data")}));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.standard_error, AllOf(HasSubstr("int8.toml"), HasSubstr("no export has written it")));
+  EXPECT_EQ(test::read_text(in("int8.toml")), mine);
+  EXPECT_FALSE(fs::exists(in("int8.onnx")));
+}
+
+TEST_F(ForeignCommands, AnExportThatCannotBeUsedWritesNothing) {
+  const auto error = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> command =
+        with_options({"export", "--model", model(), "--out", in("int8.onnx"), "--int8", "--calibration", in("data")});
+    command.insert(command.end(), more.begin(), more.end());
+    const CommandResult result = run_command(command);
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_FALSE(fs::exists(in("int8.onnx")) || fs::exists(in("int8.toml"))) << result.standard_error;
+    return result.standard_error;
+  };
+  EXPECT_THAT(error({"--output-kind", "softmax"}), HasSubstr("do not add up to 1"));
+  EXPECT_THAT(error({"--embedding-name", "nothing"}), HasSubstr("has no value 'nothing'"));
+  EXPECT_THAT(error({"--percentile", "99"}), HasSubstr("--range percentile"));
+  EXPECT_THAT(error({"--label-offset", "1"}), HasSubstr("add --data"));
+  fs::create_directories(in("others/val/x"));
+  test::write_bytes(in("others/val/x/0.png"), encode_png(test::wavy_image(9, 9, 99)));
+  EXPECT_THAT(error({"--data", in("others")}), HasSubstr("have no class in common"));
+  fs::create_directories(in("int8.toml"));
+  EXPECT_THAT(run_command(with_options({"export", "--model", model(), "--out", in("int8.onnx"), "--int8",
+                                        "--calibration", in("data")}))
+                  .standard_error,
+              HasSubstr("is a folder"));
+  EXPECT_FALSE(fs::exists(in("int8.onnx")));
+}
+
+TEST_F(ForeignCommands, OneAnswerToAllImagesIsWarnedOf) {
+  for (const size_t channel : {size_t{0}, size_t{1}}) {
+    Image image = Image::create(9, 9);
+    for (size_t i = channel; i < image.pixels.size(); i += Image::kChannels) image.pixels[i] = 255;
+    test::write_bytes(in(concat("data/train/", kClasses[channel], "/0.png")), encode_png(image));
+  }
+  std::vector<std::string> command = eval();
+  for (const char* word : {"--value-range", "0", "255", "--class-names"}) command.emplace_back(word);
+  command.push_back(in("names.txt"));
+  std::vector<float> matrix{1, -1, 0, 0, -1, 1, 0, 0, 0, 0, 0, 0};  // whether there is more red or more green
+  write_file(model(), std::string_view(serialise(MeanNetwork{.matrix = matrix}.model())));
+  EXPECT_THAT(run_command(command).standard_error, Not(HasSubstr("were taken for one class")));
+  matrix = {1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0};
+  write_file(model(), std::string_view(serialise(MeanNetwork{.matrix = matrix}.model())));
+  EXPECT_THAT(run_command(command).standard_error, HasSubstr("all 24 images, of 4 classes, were taken for one class"));
 }
 
 }  // namespace
