@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assemble/deploy/engine.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <ranges>
 
 #include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
@@ -75,15 +77,26 @@ std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& opt
 
 namespace {
 
+/// Whether height and width of the images are any.
+bool leaves_size_open(const OnnxInterface& interface) {
+  if (interface.inputs.empty()) return false;
+  const std::vector<int64_t>& dims = interface.inputs.front().dims;
+  return dims.empty() || std::ranges::count(dims | std::views::drop(1), -1) >= 2;
+}
+
 /// A network that others wrote, at the size that is asked for.
 ForeignModel read_foreign_at(const fs::path& path, const EngineOptions& options) {
-  if (options.precision == Precision::kInt8) {
-    throw UsageError(path.string(), "computes in the 8 bits that the file itself has, or not at all",
-                     "leave `precision` int8 out");
-  }
-  ForeignModel foreign = read_foreign(path, options.foreign);
-  Preprocessing& preprocessing = foreign.card.preprocessing;
   const auto size = static_cast<int>(options.image_size);
+  const OnnxInterface interface = read_foreign_interface(path);
+  ForeignModelOptions said = foreign_options(path, options.foreign);
+  if (size > 0 && !said.size && leaves_size_open(interface)) said.size = size;
+  ForeignModel foreign = describe_foreign(interface, said, path);
+  if (options.precision == Precision::kInt8 && !foreign.in_8_bits) {
+    throw UsageError(path.string(),
+                     "is not in 8 bits: a network of another program computes in int8 where its file does",
+                     "write such a file with assemble export --int8");
+  }
+  Preprocessing& preprocessing = foreign.card.preprocessing;
   if (size == 0 || size == preprocessing.eval_size) return foreign;
   if (!foreign.any_size) {
     throw UsageError(path.string(),
@@ -95,8 +108,9 @@ ForeignModel read_foreign_at(const fs::path& path, const EngineOptions& options)
   return foreign;
 }
 
-std::unique_ptr<Engine> foreign_engine(const fs::path& path, const ForeignModel& foreign, const EngineOptions& options,
+std::unique_ptr<Engine> foreign_engine(const fs::path& path, const ForeignModel& foreign, EngineOptions options,
                                        NetworkForm form) {
+  if (foreign.in_8_bits && options.precision == Precision::kF32) options.precision = Precision::kInt8;
   form.foreign = &foreign;
   const std::string part =
       concat("|", foreign.card.preprocessing.eval_size, form.embedding ? concat("|embedding|", form.output) : "");

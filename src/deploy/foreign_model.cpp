@@ -82,6 +82,11 @@ std::string operator_of(const OnnxInterface& interface, std::string value) {
   return "";
 }
 
+/// Of ONNX, of ONNX Runtime, of OpenVINO.
+bool quantises(const OnnxOperation& node) {
+  return node.type == "QuantizeLinear" || node.type.starts_with("QLinear") || node.type == "FakeQuantize";
+}
+
 /// Works out a ForeignModel, noting what has to be said for it and what is guessed.
 class Description {
  public:
@@ -102,6 +107,7 @@ class Description {
     }
     name_classes();
     model_.temperature = options_.temperature.value_or(1);
+    model_.in_8_bits = std::ranges::any_of(interface_.nodes, quantises);
     model_.embedding_name = options_.embedding_name;
     const std::string producer = interface_.producer.empty() ? "another program" : interface_.producer;
     model_.card.arch = (fs::path(where_).extension() == kIrEnding ? "openvino of " : "onnx of ") + producer;
@@ -140,6 +146,7 @@ class Description {
       refuse(concat("takes ", model_.batch, " images at once"), concat("export it for at most ", kLargestBatch));
     }
     const bool channels_first = dims[1] == kChannels, channels_last = dims[3] == kChannels;
+    if (!channels_first && !channels_last && dims[1] > 0 && dims[3] > 0) refuse_shape(dims);
     if (!options_.layout) {
       if (channels_first != channels_last || options_.assume) {
         options_.layout = channels_last && !channels_first ? ImageLayout::kNhwc : ImageLayout::kNchw;
@@ -279,16 +286,44 @@ class Description {
       return;
     }
     guess_pixels();
-    if (!options_.value_range)
-      need("value-range = [0, 1]", "what black and white are before the mean: or [0, 255], [-1, 1]", "value_range");
-    if (!options_.mean) need("mean = [0.485, 0.456, 0.406]", "R, G, B, in that range; ImageNet's here", "input_mean");
-    if (!options_.deviation) need("deviation = [0.229, 0.224, 0.225]", "R, G, B; ImageNet's here", "input_deviation");
+    const bool bytes_said = (options_.mean && std::ranges::max(*options_.mean) > 1) ||
+                            (options_.deviation && std::ranges::max(*options_.deviation) > 1);
+    if (!options_.value_range) {
+      need(bytes_said ? "value-range = [0, 255]" : "value-range = [0, 1]",
+           "what black and white are before the mean: [0, 1], [0, 255] or [-1, 1]", "value_range");
+    }
+    if (!options_.mean) {
+      need(bytes_said ? "mean = [123.675, 116.28, 103.53]" : "mean = [0.485, 0.456, 0.406]",
+           "R, G, B, in that range; ImageNet's here", "input_mean");
+    }
+    if (!options_.deviation) {
+      need(bytes_said ? "deviation = [58.395, 57.12, 57.375]" : "deviation = [0.229, 0.224, 0.225]",
+           "R, G, B; ImageNet's here", "input_deviation");
+    }
     if (!options_.value_range || !options_.mean || !options_.deviation) return;
+    require_consistent_pixels();
     const auto [black, white] = *options_.value_range;
     const float unit = kWhite / (white - black);
     for (size_t c = 0; c < 3; ++c) {
       preprocessing.mean[c] = ((*options_.mean)[c] - black) * unit;
       preprocessing.deviation[c] = (*options_.deviation)[c] * unit;
+    }
+  }
+
+  /// Mean and deviation are of values in the range: those of bytes beside values up to 1 would make every image black.
+  void require_consistent_pixels() const {
+    constexpr float kSmallest = 1.f / 512, kLargest = 2;  // of the range
+    const auto [black, white] = *options_.value_range;
+    const std::string range = concat(" beside `value_range` ", show_numbers(*options_.value_range));
+    const std::string hint = "the three are in the same units: of values up to 1, or of bytes";
+    for (size_t c = 0; c < 3; ++c) {
+      const float mean = (*options_.mean)[c], share = (*options_.deviation)[c] / (white - black);
+      if (mean < black || mean > white) {
+        refuse_option("mean", concat(show_numbers(*options_.mean), " cannot be", range), hint);
+      }
+      if (share < kSmallest || share > kLargest) {
+        refuse_option("deviation", concat(show_numbers(*options_.deviation), " cannot be", range), hint);
+      }
     }
   }
 

@@ -65,8 +65,9 @@ class OptionsReader {
 
   template <typename Enum, size_t N>
   Enum word(const TomlEntry& entry, const Choices<Enum, N>& choices) const {
+    const std::string given = text(entry);
     try {
-      return choices.parse(text(entry));
+      return choices.parse(given);
     } catch (const UsageError& error) {
       throw UsageError(at_, error.what());
     }

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "assemble/core/error.h"
 #include "assemble/core/text.h"
 #include "engines.h"
@@ -125,6 +127,24 @@ TEST_F(ForeignModels, OptionsThatContradictTheFileAreRefused) {
   std::string small = options;
   small.replace(small.find("resize = 8"), 10, "resize = 5");
   EXPECT_THAT(refusal(model, small), HasSubstr("'resize' 5 is less than the crop of 6"));
+}
+
+TEST_F(ForeignModels, MeansAndDeviationsOfOtherUnitsAreRefused) {
+  const OnnxModel model = MeanNetwork().model();
+  const auto with = [&](const std::string& range, const std::string& mean, const std::string& deviation) {
+    return refusal(model, concat("value-range = ", range, "\nmean = ", mean, "\ndeviation = ", deviation));
+  };
+  EXPECT_THAT(with("[0, 1]", "[123.7, 116.3, 103.5]", "[0.2, 0.2, 0.2]"),
+              HasSubstr("'mean' [123.7, 116.3, 103.5] cannot be beside `value_range` [0, 1]"));
+  EXPECT_THAT(with("[0, 255]", "[123.7, 116.3, 103.5]", "[0.229, 0.224, 0.225]"), HasSubstr("'deviation' [0.229"));
+  EXPECT_THAT(with("[0, 1]", "[0.5, 0.5, 0.5]", "[58, 58, 58]"), HasSubstr("'deviation' [58"));
+  EXPECT_THAT(refusal(model, "mean = [123.7, 116.3, 103.5]"),
+              AllOf(HasSubstr("value-range = [0, 255]"), HasSubstr("deviation = [58.395, 57.12, 57.375]")));
+  for (const char* said : {"value-range = [0, 255]\nmean = [104, 117, 123]\ndeviation = [1, 1, 1]",
+                           "value-range = [0, 1]\nmean = [0, 0, 0]\ndeviation = [0.00392157, 0.00392157, 0.00392157]",
+                           "value-range = [-1, 1]"}) {
+    EXPECT_NO_THROW(describe(model, said)) << said;
+  }
 }
 
 TEST_F(ForeignModels, NetworksThatAreNoClassifiersAreRefused) {
@@ -324,6 +344,26 @@ TEST_F(ForeignModels, OfAnySizeAreOpenedAtASizeOfOnesChoice) {
   EXPECT_EQ(opened.engine->image_size(), 12);
   EXPECT_EQ(opened.card.preprocessing.eval_size, 12);
   EXPECT_EQ(opened.card.preprocessing.eval_resize, 16) << "the same share of the image";
+  write(MeanNetwork{.input = {-1, 3, -1, -1}}.model(), kOptions);
+  EXPECT_EQ(open_engine(file_, {.image_size = 8}).engine->image_size(), 8) << "which nothing else says";
+}
+
+TEST_F(ForeignModels, WeightsThatAreNanAreRefused) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  MeanNetwork network;
+  network.matrix[5] = std::numeric_limits<float>::quiet_NaN();
+  write(network.model(), kOptions);
+  EXPECT_THAT(error_of<InputError>([&] { open_engine(file_, {}); }), HasSubstr("are NaN"));
+}
+
+TEST_F(ForeignModels, OperatorsThatOpenvinoDoesNotKnowAreNamed) {
+  ASSEMBLE_NEEDS_OPENVINO();
+  OnnxModel model = MeanNetwork().model();
+  model.nodes[0].type = "GlobalOddPool";
+  write(model, kOptions);
+  const std::string error = error_of<InputError>([&] { open_engine(file_, {}); });
+  EXPECT_THAT(error, AllOf(HasSubstr("it knows no operator GlobalOddPool"), HasSubstr("ONNX's own operators")));
+  EXPECT_THAT(error, testing::Not(HasSubstr("Exception from")));
 }
 
 TEST_F(ForeignModels, EmbeddingsAreWhatTheLastDenseLayerTakesOrAnyValueByName) {

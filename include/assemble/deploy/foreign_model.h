@@ -21,9 +21,10 @@ inline constexpr const char* kForeignKey = "foreign";
 struct ForeignModel {
   ImageLayout layout = ImageLayout::kNchw;
   ChannelOrder channels = ChannelOrder::kRgb;
-  bool pixels = false;    ///< takes bytes
-  bool any_size = false;  ///< the file leaves the size open
-  int64_t batch = 0;      ///< images that it takes at once; 0: any number
+  bool pixels = false;     ///< takes bytes
+  bool any_size = false;   ///< the file leaves the size open
+  bool in_8_bits = false;  ///< the file quantises values
+  int64_t batch = 0;       ///< images that it takes at once; 0: any number
   std::string output_name;
   OutputKind output = OutputKind::kLogits;
   int64_t label_offset = 0;

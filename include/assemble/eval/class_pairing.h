@@ -27,8 +27,8 @@ struct PairingOptions {
   bool all_outputs = false;
   /// What errors advise.
   std::string way_out =
-      "say which output each class is by a `label_offset` (0: in their order) or a `class_map`, or "
-      "fine-tune the model with train --pretrained";
+      "say which output each class is by a `label_offset` (0: in their order) or a `class_map`, name the outputs of "
+      "another program's network by `class_names`, or fine-tune the model with train --pretrained";
 
   bool given() const { return label_offset || !class_map.empty(); }
 };

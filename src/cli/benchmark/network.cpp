@@ -191,8 +191,8 @@ class NetworkBenchmark : public Subcommand {
                       {"images_per_second_10_90", {r.lowest, r.highest}},
                       {"ratio", r.ratio},
                       {"latency_ms", {{"p50", r.p50}, {"p95", r.p95}, {"p99", r.p99}}},
-                      {"multiply_adds_per_second", r.multiply_adds_per_second},
                       {"start_seconds", r.start_seconds}});
+      if (r.multiply_adds_per_second > 0) list.back()["multiply_adds_per_second"] = r.multiply_adds_per_second;
       if (share > 0) {
         list.back()["share_of_peak"] = share;
         list.back()["peak_multiply_adds_per_second"] = peak->second;
@@ -200,7 +200,7 @@ class NetworkBenchmark : public Subcommand {
       rows.push_back({r.name, format_number(r.images_per_second, 1),
                       format_number(r.lowest, 1) + "-" + format_number(r.highest, 1), format_number(r.ratio, 3),
                       format_number(r.p50, 2), format_number(r.p95, 2), format_number(r.p99, 2),
-                      format_number(r.multiply_adds_per_second / 1e9, 0),
+                      r.multiply_adds_per_second > 0 ? format_number(r.multiply_adds_per_second / 1e9, 0) : "-",
                       share > 0 ? format_number(100 * share, 1) : "-", format_number(r.start_seconds, 2)});
     }
     nlohmann::ordered_json json = list.front();

@@ -81,7 +81,7 @@ class ModelInspectCommand : public Subcommand {
   void run() override {
     const fs::path file(model_);
     add("file", "file", model_);
-    if (!fs::exists(file)) throw InputError(model_, "is not there");
+    if (!fs::exists(file)) throw InputError(model_, "is not there", "check the path");
     const bool graph_file = file.extension() == ".onnx" || file.extension() == ".xml";
     if (is_foreign(file)) return inspect_foreign(file);
     if (toml_) throw UsageError("--toml", concat("is for networks of other programs; ", model_, " says all itself"));
@@ -139,7 +139,8 @@ class ModelInspectCommand : public Subcommand {
       if (part != parts.front()) others.push_back(part.filename().string());
     }
     json_["bytes"] = bytes;
-    rows_.push_back({"size", format_number(static_cast<double>(bytes) / 1e6, 2) + " MB"});
+    const auto size = static_cast<double>(bytes);
+    rows_.push_back({"size", size < 1e6 ? format_number(size / 1e3, 1) + " kB" : format_number(size / 1e6, 2) + " MB"});
     if (!others.empty()) {
       json_["weights_in"] = others;
       rows_.push_back({"weights in", join(others, ", ")});

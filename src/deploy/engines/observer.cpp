@@ -41,7 +41,7 @@ GraphObserver::GraphObserver(const Graph& graph, const std::vector<NodeId>& node
     ov::InferRequest request = compiled.create_infer_request();
     compiled_ = std::make_unique<Compiled>(Compiled{shape.at(1), shape.at(2), nodes.size(), compiled, request});
   } catch (const ov::Exception& error) {
-    throw RunError(purpose, concat("OpenVINO cannot compile the graph: ", error.what()));
+    throw RunError(purpose, concat("OpenVINO cannot compile the graph: ", told_by_openvino(error)));
   }
 }
 
@@ -59,6 +59,12 @@ void GraphObserver::run(const Images& images, const See& see) {
   }
 }
 
+namespace {
+
+constexpr const char* kForeignHint = "export it again with ONNX's own operators, set 17";
+
+}  // namespace
+
 struct ValueObserver::Compiled {
   int64_t batch;
   int64_t side;
@@ -73,7 +79,7 @@ ValueObserver::ValueObserver(std::string onnx, const ForeignModel& foreign, cons
   const int64_t batch = std::max<int64_t>(foreign.batch, 1);
   try {
     const std::shared_ptr<ov::Model> model =
-        fed_model(read_openvino_model(std::move(onnx), where), {.foreign = &foreign}, batch);
+        fed_model(read_openvino_model(std::move(onnx), where, kForeignHint), {.foreign = &foreign}, batch);
     const ov::AnyMap settings{ov::num_streams(1), ov::inference_num_threads(available_cores()),
                               ov::hint::inference_precision(ov::element::f32)};
     ov::CompiledModel compiled = openvino_core().compile_model(model, "CPU", settings);
@@ -89,7 +95,7 @@ ValueObserver::ValueObserver(std::string onnx, const ForeignModel& foreign, cons
     compiled_ = std::make_unique<Compiled>(
         Compiled{batch, foreign.card.preprocessing.eval_size, foreign.pixels, compiled, request, std::move(outputs)});
   } catch (const ov::Exception& error) {
-    throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()));
+    throw RunError(where, concat("OpenVINO cannot compile it: ", told_by_openvino(error)));
   }
 }
 

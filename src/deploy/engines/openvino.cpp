@@ -130,7 +130,7 @@ class OpenvinoEngine : public Engine {
       model = fed_model(std::move(model), form, part_);
       model_ = openvino_core().compile_model(model, "CPU", settings);
     } catch (const std::exception& error) {
-      throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()),
+      throw RunError(where, concat("OpenVINO cannot compile it: ", told_by_openvino(error)),
                      form.foreign ? "export it for a fixed size and number of images" : "try `engine` torch");
     }
     require_rows(where);

@@ -53,7 +53,7 @@ ov::CompiledModel compile(const std::shared_ptr<ov::Model>& model, const std::st
   try {
     return openvino_core().compile_model(model, "CPU", settings);
   } catch (const std::exception& error) {
-    throw RunError(where, concat("OpenVINO cannot compile it: ", error.what()));
+    throw RunError(where, concat("OpenVINO cannot compile it: ", told_by_openvino(error)));
   }
 }
 
@@ -67,7 +67,7 @@ std::shared_ptr<ov::Model> read_for_one(const std::string& where, const NetworkF
     passes.run_passes(model);
     return model;
   } catch (const std::exception& error) {
-    throw InputError(where, concat("does not take one image at a time: ", error.what()),
+    throw InputError(where, concat("does not take one image at a time: ", told_by_openvino(error)),
                      "export it for one image, or with a free number of images (dynamic_axes)");
   }
 }

@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <optional>
+#include <span>
 #include <sstream>
 
 #include "assemble/core/error.h"
+#include "assemble/core/finite.h"
 #include "assemble/core/system.h"
 #include "assemble/core/text.h"
 
@@ -134,7 +137,8 @@ ov::Output<ov::Node> find_embedding(const ov::Model& model, const std::string& p
   }
   const std::string near = nearest(form.output, names);
   throw InputError(path, concat("has no value '", form.output, "' (`embedding_name`)"),
-                   near.empty() ? "assemble inspect lists its last ones" : concat("did you mean '", near, "'?"));
+                   near.empty() ? "name it as the file does, or leave it out: what the last dense layer takes"
+                                : concat("did you mean '", near, "'?"));
 }
 
 /// The network as far as its embedding.
@@ -171,7 +175,26 @@ ov::Core& openvino_core() {
   return instance;
 }
 
-std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::string& where) {
+std::string told_by_openvino(const std::exception& error) {
+  constexpr std::string_view kUnknown = "No conversion rule found for operations: ";
+  constexpr std::array<std::string_view, 7> kNoise{
+      "Exception from ",         "Check '",  "FrontEnd API failed",         "Model wasn't fully",
+      "-- Conversion is failed", "Summary:", "To facilitate the conversion"};
+  const std::string text = error.what();
+  if (const size_t at = text.find(kUnknown); at != std::string::npos) {
+    const size_t begin = at + kUnknown.size();
+    return concat("it knows no operator ", text.substr(begin, text.find('\n', begin) - begin));
+  }
+  std::vector<std::string> told;
+  for (const std::string& line : split(text, '\n')) {
+    const bool noise = line.find_first_not_of(' ') == std::string::npos ||
+                       std::ranges::any_of(kNoise, [&](auto start) { return line.starts_with(start); });
+    if (!noise) told.push_back(line);
+  }
+  return told.empty() ? text : join(told, "; ");
+}
+
+std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::string& where, const std::string& hint) {
   release_freed_memory();
   try {
     const ov::frontend::FrontEnd& frontend = onnx_frontend();
@@ -179,7 +202,7 @@ std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::stri
     release_freed_memory();
     return frontend.convert(parsed);
   } catch (const std::exception& error) {
-    throw RunError(where, concat("OpenVINO cannot read its graph: ", error.what()), "try `engine` torch");
+    throw RunError(where, concat("OpenVINO cannot read its graph: ", told_by_openvino(error)), hint);
   }
 }
 
@@ -189,14 +212,26 @@ std::shared_ptr<ov::Model> read_any_model(const std::string& path, const std::st
   try {
     return openvino_core().read_model(path);
   } catch (const std::exception& error) {
-    throw InputError(path, concat("OpenVINO cannot read it: ", error.what()), hint);
+    throw InputError(path, concat("OpenVINO cannot read it: ", told_by_openvino(error)), hint);
+  }
+}
+
+/// Weights that are NaN may leave no trace in the outputs: OpenVINO's ReLU makes 0 of them.
+void refuse_nan(const ov::Model& model, const std::string& path) {
+  for (const auto& node : model.get_ordered_ops()) {
+    const auto* constant = ov::as_type<ov::op::v0::Constant>(node.get());
+    if (constant == nullptr || constant->get_element_type() != ov::element::f32) continue;
+    const std::span values(constant->get_data_ptr<float>(), ov::shape_size(constant->get_shape()));
+    if (all_finite(values) || std::ranges::none_of(values, [](float value) { return std::isnan(value); })) continue;
+    throw InputError(path, concat("its weights '", constant->get_friendly_name(), "' are NaN"),
+                     "its training went wrong, or the file is damaged");
   }
 }
 
 /// What a file of either kind needs to be read.
 std::string hint_of(const std::string& path, bool foreign) {
   if (fs::path(path).extension() == kIrEnding) return "its weights belong beside it, in a .bin file of the same name";
-  return foreign ? "export it again with operator set 17, its weights beside it"
+  return foreign ? "export it again with ONNX's own operators, set 17, and its weights beside it"
                  : "was it cut off while it was copied?";
 }
 
@@ -228,6 +263,7 @@ OnnxInterface read_ir_interface(const std::string& path) {
 
 std::shared_ptr<ov::Model> read_model_file(const std::string& path, const NetworkForm& form) {
   std::shared_ptr<ov::Model> model = read_any_model(path, hint_of(path, form.foreign != nullptr));
+  refuse_nan(*model, path);
   if (form.embedding) return embedder_of(*model, path, form);
   keep_output(*model, form.output);
   if (form.foreign) return model;

@@ -14,11 +14,18 @@ ov::Core& openvino_core();
 
 /// @param onnx bytes of an ONNX model
 /// @param where the model's file, named in errors
+/// @param hint what to do where it cannot be read
 /// @throws RunError when OpenVINO cannot read it
-std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::string& where);
+std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::string& where,
+                                               const std::string& hint = "try `engine` torch");
+
+/// What OpenVINO says is wrong, without the places in its sources; or the operators that it does not know.
+std::string told_by_openvino(const std::exception& error);
 
 /// A network of a file, whatever OpenVINO reads, with the output that the form names alone, where there is one.
-/// @throws InputError when it cannot be read, or, of one that is not foreign, has other inputs and outputs than ours
+/// @throws InputError when it cannot be read, has weights that are NaN, or, of one that is not foreign, has other
+/// inputs
+///         and outputs than ours
 std::shared_ptr<ov::Model> read_model_file(const std::string& path, const NetworkForm& form);
 
 /// The network as it is fed: NHWC images, `part` of them at once; where others wrote it, of RGB, and f32 comes out.
