@@ -88,10 +88,11 @@ def main():
     shutil.copy(model.with_suffix(".toml"), theirs.with_suffix(".toml"))
     rates = assemble("benchmark", "--model", model, "--compare", ours, theirs, "--batch", 8, "--seconds", SECONDS,
                      "--no-peak")["compare"]
+    held_out = seen_by_network(sorted((PHOTOS / "test").glob("*/*")), model, work)
     rows = []
     for path, rate in zip((model, ours, theirs), rates):
         result = assemble("eval", "--model", path, "--data", PHOTOS)
-        same, largest = agreement(by_onnxruntime(path), by_openvino(path), inputs)
+        same, largest = agreement(by_onnxruntime(path), by_openvino(path), held_out)
         rows.append([path.stem, path.stat().st_size, f"{100 * result['top1']:.2f}", f"{result['loss']:.4f}",
                      f"{rate['images_per_second']:.1f}", f"{rate['ratio']:.3f}", f"{100 * same:.1f}", f"{largest:.4f}"])
         print(*rows[-1])

@@ -78,14 +78,18 @@ class ForeignQuantiser {
   const std::string& output_of(const Layer& layer) const { return node_of(layer).outputs[0]; }
   bool is_product(const Layer& layer) const { return node_of(layer).type == "MatMul"; }
 
-  /// Sums of two activations one of which a layer in 8 bits makes: between them the map stays in 8 bits.
+  /// Sums of two activations one of which a layer in 8 bits makes, before a ReLU: the map stays in 8 bits. Without one
+  /// (linear bottlenecks) 8 bits would not be faster, and the engines would round in places of their own.
   void find_sums() {
-    std::set<std::string> made;
+    std::set<std::string> made, rectified;
+    for (const Operator& node : graph_.nodes()) {
+      if ((node.type == "Relu" || node.type == "Clip") && !node.inputs.empty()) rectified.insert(node.inputs[0]);
+    }
     for (const Layer& layer : layers_) {
       if (layer.quantised() && node_of(layer).type == "Conv") made.insert(output_of(layer));
     }
     for (const Operator& node : graph_.nodes()) {
-      if (node.type != "Add" || node.inputs.size() != 2) continue;
+      if (node.type != "Add" || node.inputs.size() != 2 || !rectified.contains(node.outputs[0])) continue;
       const bool of_two = !graph_.is_constant(node.inputs[0]) && !graph_.is_constant(node.inputs[1]);
       if (of_two && (made.contains(node.inputs[0]) || made.contains(node.inputs[1]))) sums_.insert(node.outputs[0]);
     }

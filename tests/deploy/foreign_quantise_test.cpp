@@ -47,7 +47,7 @@ OnnxModel convolutional() {
       "Conv", "stem", {"x", constant("w1", {kWidth, 3, 3, 3}, 0.2f), constant("b1", {kWidth}, 0.1f)}, {{"pads", pads}});
   const std::string relu = node("Relu", "relu", {stem});
   const std::string body = node("Conv", "body", {relu, constant("w2", {kWidth, kWidth, 3, 3}, 0.1f)}, {{"pads", pads}});
-  const std::string sum = node("Add", "sum", {body, relu});
+  const std::string sum = node("Relu", "rectified", {node("Add", "sum", {body, relu})});
   const std::string pooled = node("GlobalAveragePool", "pooled", {sum});
   const std::string gate = node("Conv", "gate", {pooled, constant("w3", {kWidth, kWidth, 1, 1}, 0.5f)});
   const std::string scaled = node("Mul", "scaled", {sum, node("Sigmoid", "sigmoid", {gate})});
@@ -109,6 +109,15 @@ TEST_F(ForeignQuantisation, IsCloseAndSaysWhatStaysInF32) {
   for (const char* weights : {"w1", "w2", "w3", "w4", "w5"}) {
     EXPECT_FALSE(graph.is_constant(weights)) << weights << " is there in 8 bits alone";
   }
+}
+
+TEST_F(ForeignQuantisation, SumsWithoutAReluStayInF32) {
+  OnnxModel model = convolutional();
+  for (OnnxNode& node : model.nodes) {
+    if (node.name == "rectified") node.type = "Identity";
+  }
+  EXPECT_THAT(quantise_foreign(write_again(model), model_, {{kImages, kSide, kSide, images_.data()}}, {}).left,
+              testing::Contains("Add ×1"));
 }
 
 TEST_F(ForeignQuantisation, LayersThatComputeInF32HaveWeightsIn8Bits) {

@@ -20,10 +20,10 @@ struct QuantisedForeign {
 };
 
 /// Puts convolutions and dense layers (Conv; Gemm and MatMul by a constant) into 8 bits, and the sums of two maps
-/// between them; all else of the file stays as it is. Activations are unsigned with a zero point of their own, weights
-/// are signed by output channel, biases 32 bits in units of both: the pattern that ONNX Runtime and OpenVINO run in
-/// integers. Convolutions of maps of one place (attention of channels) compute in f32, since they cost nothing, and errors;
-/// their weights are stored in 8 bits.
+/// between them that a ReLU follows; all else of the file stays as it is. Activations are unsigned with a zero point of
+/// their own, weights are signed by output channel, biases 32 bits in units of both: the pattern that ONNX Runtime and
+/// OpenVINO run in integers. Convolutions of maps of one place (attention of channels) compute in f32, since they cost
+/// nothing, and errors; their weights are stored in 8 bits.
 /// @param file of operator set 13 or later
 /// @param images batches as the network's preprocessing makes them
 /// @param options keep: layers by their operators' names or by the names of their outputs
