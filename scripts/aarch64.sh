@@ -11,7 +11,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/stages.sh
 . scripts/stages.sh
-filter=${1:-*}
+# Under qemu the program that runs is not the file that was started, so a link to itself is not seen to be one.
+filter=${1:-*-HandOver.ALinkToItselfIsNotStarted}
 readonly kBuild=$PWD/build-aarch64
 readonly kRoot=$kBuild/root
 readonly kRun=$kBuild/run

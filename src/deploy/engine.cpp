@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <ranges>
 
 #include "assemble/core/checksum.h"
 #include "assemble/core/error.h"
@@ -81,7 +80,7 @@ namespace {
 bool leaves_size_open(const OnnxInterface& interface) {
   if (interface.inputs.empty()) return false;
   const std::vector<int64_t>& dims = interface.inputs.front().dims;
-  return dims.empty() || std::ranges::count(dims | std::views::drop(1), -1) >= 2;
+  return dims.empty() || std::count(dims.begin() + 1, dims.end(), -1) >= 2;
 }
 
 /// A network that others wrote, at the size that is asked for.

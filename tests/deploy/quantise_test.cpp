@@ -115,7 +115,7 @@ TEST_F(Quantise, AttentionStaysInF32AndEveryOtherConvolutionIsQuantised) {
 
 TEST_F(Quantise, OpenvinoIsAsNearToF32AsTheInterpreter) {
   // Not the same: an engine may leave a rounding out, such as that of a convolution which it adds to another tensor.
-  const QuantisedGraph result = quantise(graph_, images_, {});
+  const QuantisedGraph result = quantise(pools_as_convolutions(graph_), images_, {});  // ARM pools none of 8 bits
   const Matrix exact = interpret(graph_, images_[0]);
   const double of_interpreter = relative_error(interpret(result.graph, images_[0]), exact);
   const auto engine = make_engine(result.graph, {.precision = Precision::kInt8, .batch = 8});

@@ -5,7 +5,6 @@
 #include <protozero/pbf_writer.hpp>
 
 #include <cstring>
-#include <ranges>
 #include <set>
 
 #include "assemble/core/error.h"
@@ -379,15 +378,15 @@ std::string OnnxGraph::graph_bytes() const {
   for (const OnnxValue& value : added_outputs_) read.insert(value.name);
   const auto is_needed = [&](const std::string& name) { return nested_ || read.contains(name); };
   std::vector<const Node*> kept;
-  for (const Node& node : nodes_ | std::views::reverse) {
-    const bool only_names = node.outputs.size() == 1 && constants_.contains(origin_of(node.outputs[0]));
-    if (only_names && !is_needed(node.outputs[0])) continue;
-    read.insert(node.inputs.begin(), node.inputs.end());
-    kept.push_back(&node);
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+    const bool only_names = node->outputs.size() == 1 && constants_.contains(origin_of(node->outputs[0]));
+    if (only_names && !is_needed(node->outputs[0])) continue;
+    read.insert(node->inputs.begin(), node->inputs.end());
+    kept.push_back(&*node);
   }
   std::string bytes;
   pbf_writer writer(bytes);
-  for (const Node* node : kept | std::views::reverse) writer.add_bytes(1, written(*node));
+  for (auto node = kept.rbegin(); node != kept.rend(); ++node) writer.add_bytes(1, written(**node));
   for (const std::string& name : order_) {
     if (is_needed(name)) writer.add_bytes(5, constants_.at(name).bytes);
   }
