@@ -243,7 +243,7 @@ void read_graph_interface(FieldReader field, OnnxInterface& interface) {
   std::erase_if(interface.inputs, [&](const OnnxValue& input) { return weights.contains(input.name); });
 }
 
-constexpr const char* kNoModelHint = "expected an ONNX model";
+constexpr const char* kNoModelHint = "expected an ONNX model; was it cut off while it was copied?";
 
 }  // namespace
 
