@@ -248,7 +248,7 @@ Metadata to_metadata(const ModelCard& card, Precision precision) {
 ModelCard card_of_onnx(const fs::path& path, bool* quantised) {
   constexpr const char* kExpected = "expected a file that `assemble export` wrote";
   const Metadata metadata = read_onnx_metadata(path);
-  const ModelCard card = card_from_metadata(metadata, path.string(), kExpected);
+  ModelCard card = card_from_metadata(metadata, path.string(), kExpected);
   if (quantised) *quantised = require_metadata(metadata, "precision", path.string(), kExpected) == "int8";
   return card;
 }

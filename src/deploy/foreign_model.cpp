@@ -26,12 +26,14 @@ bool is_float(OnnxType type) {
 
 std::string show_dims(const std::vector<int64_t>& dims) {
   std::vector<std::string> parts;
+  parts.reserve(dims.size());
   for (const int64_t dim : dims) parts.push_back(dim < 0 ? "?" : std::to_string(dim));
   return "[" + join(parts, ", ") + "]";
 }
 
 std::string names_of_values(const std::vector<OnnxValue>& values) {
   std::vector<std::string> names;
+  names.reserve(values.size());
   for (const OnnxValue& value : values) names.push_back(concat("'", value.name, "' ", show_dims(value.dims)));
   return join(names, ", ");
 }
@@ -39,6 +41,7 @@ std::string names_of_values(const std::vector<OnnxValue>& values) {
 template <size_t N>
 std::string show_numbers(const std::array<float, N>& numbers) {
   std::vector<std::string> parts;
+  parts.reserve(N);
   for (const float number : numbers) parts.push_back(concat(number));
   return "[" + join(parts, ", ") + "]";
 }

@@ -151,6 +151,7 @@ std::string digits(Number number) {
 template <size_t N>
 std::string array_text(const std::array<float, N>& numbers) {
   std::vector<std::string> parts;
+  parts.reserve(N);
   for (const float number : numbers) parts.push_back(digits(number));
   return concat("[", join(parts, ", "), "]");
 }

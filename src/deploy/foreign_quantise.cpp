@@ -293,7 +293,7 @@ class ForeignQuantiser {
       layer.errors.squares += error * error;
       layer.errors.output += value * value;
     }
-    layer.errors.positions += static_cast<double>(wanted.size() / channels);
+    layer.errors.positions += static_cast<double>(wanted.size()) / static_cast<double>(channels);
   }
 
   /// QuantizeLinear and DequantizeLinear of a value. @return what comes out
@@ -397,19 +397,20 @@ class ForeignQuantiser {
 
   /// Operators that only move values, or that layers and sums are, are not counted.
   std::vector<std::string> left_in_f32() const {
-    static const std::set<std::string> kMoving{"Constant", "Identity",  "Reshape", "Transpose",       "Flatten",
-                                               "Squeeze",  "Unsqueeze", "Concat",  "Slice",           "Split",
-                                               "Gather",   "Shape",     "Cast",    "ConstantOfShape", "Expand",
-                                               "Pad",      "Range",     "Equal",   "Where",           "Conv",
-                                               "Gemm",     "Relu",      "Clip",    "MaxPool"};
+    static const std::set<std::string> moving{"Constant", "Identity",  "Reshape", "Transpose",       "Flatten",
+                                              "Squeeze",  "Unsqueeze", "Concat",  "Slice",           "Split",
+                                              "Gather",   "Shape",     "Cast",    "ConstantOfShape", "Expand",
+                                              "Pad",      "Range",     "Equal",   "Where",           "Conv",
+                                              "Gemm",     "Relu",      "Clip",    "MaxPool"};
     std::map<std::string, int64_t> counts;
     for (const Operator& node : graph_.nodes()) {
       const bool sum = node.type == "Add" && sums_.contains(node.outputs[0]);
       const bool product = node.type == "MatMul" &&
                            std::ranges::any_of(layers_, [&](const Layer& layer) { return &node_of(layer) == &node; });
-      if (!sum && !product && !kMoving.contains(node.type)) ++counts[node.type];
+      if (!sum && !product && !moving.contains(node.type)) ++counts[node.type];
     }
     std::vector<std::string> left;
+    left.reserve(counts.size());
     for (const auto& [type, count] : counts) left.push_back(concat(type, " ×", count));
     return left;
   }

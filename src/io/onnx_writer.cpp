@@ -149,23 +149,23 @@ enum class Message { kModel, kGraph, kFunction, kNode, kAttribute, kSparseTensor
 
 /// What a field of a message holds, where it leads to tensors.
 std::optional<Message> message_of(Message owner, protozero::pbf_tag_type field) {
-  static const std::map<std::pair<Message, int>, Message> kFields{{{Message::kModel, 7}, Message::kGraph},
-                                                                  {{Message::kModel, 25}, Message::kFunction},
-                                                                  {{Message::kGraph, 1}, Message::kNode},
-                                                                  {{Message::kGraph, 5}, Message::kTensor},
-                                                                  {{Message::kGraph, 15}, Message::kSparseTensor},
-                                                                  {{Message::kFunction, 7}, Message::kNode},
-                                                                  {{Message::kNode, 5}, Message::kAttribute},
-                                                                  {{Message::kAttribute, 5}, Message::kTensor},
-                                                                  {{Message::kAttribute, 6}, Message::kGraph},
-                                                                  {{Message::kAttribute, 10}, Message::kTensor},
-                                                                  {{Message::kAttribute, 11}, Message::kGraph},
-                                                                  {{Message::kAttribute, 22}, Message::kSparseTensor},
-                                                                  {{Message::kAttribute, 23}, Message::kSparseTensor},
-                                                                  {{Message::kSparseTensor, 1}, Message::kTensor},
-                                                                  {{Message::kSparseTensor, 2}, Message::kTensor}};
-  const auto found = kFields.find({owner, static_cast<int>(field)});
-  return found == kFields.end() ? std::nullopt : std::optional(found->second);
+  static const std::map<std::pair<Message, int>, Message> fields{{{Message::kModel, 7}, Message::kGraph},
+                                                                 {{Message::kModel, 25}, Message::kFunction},
+                                                                 {{Message::kGraph, 1}, Message::kNode},
+                                                                 {{Message::kGraph, 5}, Message::kTensor},
+                                                                 {{Message::kGraph, 15}, Message::kSparseTensor},
+                                                                 {{Message::kFunction, 7}, Message::kNode},
+                                                                 {{Message::kNode, 5}, Message::kAttribute},
+                                                                 {{Message::kAttribute, 5}, Message::kTensor},
+                                                                 {{Message::kAttribute, 6}, Message::kGraph},
+                                                                 {{Message::kAttribute, 10}, Message::kTensor},
+                                                                 {{Message::kAttribute, 11}, Message::kGraph},
+                                                                 {{Message::kAttribute, 22}, Message::kSparseTensor},
+                                                                 {{Message::kAttribute, 23}, Message::kSparseTensor},
+                                                                 {{Message::kSparseTensor, 1}, Message::kTensor},
+                                                                 {{Message::kSparseTensor, 2}, Message::kTensor}};
+  const auto found = fields.find({owner, static_cast<int>(field)});
+  return found == fields.end() ? std::nullopt : std::optional(found->second);
 }
 
 void find_external_files(FieldReader field, Message message, int depth, std::set<std::string>& files) {

@@ -90,7 +90,7 @@ struct DeployedModel {
 /// @throws InputError when the file cannot be used, or names more or fewer classes than the network has outputs;
 ///         UsageError for int8 on a model file, which has no 8-bit weights,
 ///         and for an .onnx file on the LibTorch engine; NeedsTorch as read_graph()
-DeployedModel open_engine(const fs::path& model, const EngineOptions& options);
+DeployedModel open_engine(const fs::path& path, const EngineOptions& options);
 
 /// Key in the metadata of an .onnx file that gives embeddings beside its logits: how many values they have.
 inline constexpr const char* kEmbeddingSize = "embedding_size";
@@ -98,16 +98,16 @@ inline constexpr const char* kEmbeddingSize = "embedding_size";
 /// The same for embeddings: run() gives the input of the classifier's dense layer before any activation, [N, E]; of a
 /// network that others wrote, what ForeignModelOptions::embedding_name says.
 /// @throws as above, and UsageError for an .onnx file of `assemble export` without kEmbeddingSize
-DeployedModel open_embedder(const fs::path& model, const EngineOptions& options);
+DeployedModel open_embedder(const fs::path& path, const EngineOptions& options);
 
 /// The card of whatever open_engine() opens. Of a network that others wrote it has no classes where the file does not
 /// tell how many there are.
 /// @throws InputError as that
-ModelCard card_of_network(const fs::path& model, const ForeignModelOptions& foreign = {});
+ModelCard card_of_network(const fs::path& path, const ForeignModelOptions& foreign = {});
 
 /// Identifies what a network's file holds, with the files beside it that hold weights of it: a hash of their contents.
 /// @throws InputError when one cannot be read
-std::string network_content(const fs::path& model);
+std::string network_content(const fs::path& path);
 
 /// $XDG_CACHE_HOME/assemble or ~/.cache/assemble; empty when neither is set.
 fs::path default_engine_cache();

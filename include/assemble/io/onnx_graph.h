@@ -46,7 +46,7 @@ class OnnxGraph {
   static Node make_node(const OnnxNode& node);
   /// The same operator that gives its one output, and itself, another name.
   static Node with_output(const Node& node, const std::string& output);
-  void add_constant(OnnxTensor tensor);
+  void add_constant(const OnnxTensor& tensor);
   void add_output(const OnnxValue& value);
 
   /// The file's bytes, without constants that no operator reads any more; weights of other files are inside.

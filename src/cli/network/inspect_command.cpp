@@ -21,16 +21,17 @@ using nlohmann::ordered_json;
 
 std::string shown_dims(const std::vector<int64_t>& dims) {
   std::vector<std::string> parts;
+  parts.reserve(dims.size());
   for (const int64_t dim : dims) parts.push_back(dim < 0 ? "?" : std::to_string(dim));
   return concat("[", join(parts, ", "), "]");
 }
 
 std::string shown_type(OnnxType type) {
-  static const std::map<int, const char*> kNames{{0, "?"},        {1, "float32"},  {2, "uint8"},    {3, "int8"},
-                                                 {6, "int32"},    {7, "int64"},    {8, "text"},     {9, "bool"},
-                                                 {10, "float16"}, {11, "float64"}, {16, "bfloat16"}};
-  const auto found = kNames.find(static_cast<int>(type));
-  return found == kNames.end() ? concat("type ", static_cast<int>(type)) : found->second;
+  static const std::map<int, const char*> names{{0, "?"},        {1, "float32"},  {2, "uint8"},    {3, "int8"},
+                                                {6, "int32"},    {7, "int64"},    {8, "text"},     {9, "bool"},
+                                                {10, "float16"}, {11, "float64"}, {16, "bfloat16"}};
+  const auto found = names.find(static_cast<int>(type));
+  return found == names.end() ? concat("type ", static_cast<int>(type)) : found->second;
 }
 
 ordered_json values_to_json(const std::vector<OnnxValue>& values) {
@@ -43,6 +44,7 @@ ordered_json values_to_json(const std::vector<OnnxValue>& values) {
 
 std::string values_to_text(const std::vector<OnnxValue>& values) {
   std::vector<std::string> parts;
+  parts.reserve(values.size());
   for (const OnnxValue& value : values) {
     parts.push_back(concat(value.name, " ", shown_dims(value.dims), " ", shown_type(value.type)));
   }

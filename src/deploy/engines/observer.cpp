@@ -122,7 +122,7 @@ void ValueObserver::run(const Images& images, const See& see) {
     network.request.infer();
     for (size_t value = 0; value < network.outputs.size(); ++value) {
       const ov::Tensor found = network.request.get_output_tensor(network.outputs[value]);
-      const ov::Shape shape = found.get_shape();
+      const ov::Shape& shape = found.get_shape();
       see(value, {found.data<float>(), found.get_size()}, {shape.begin(), shape.end()});
     }
   }

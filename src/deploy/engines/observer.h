@@ -38,7 +38,7 @@ class ValueObserver {
   /// @param onnx   bytes of the model, with each of `values` as an output
   /// @param where  the model's file, named in errors
   /// @throws as GraphObserver
-  ValueObserver(std::string onnx, const ForeignModel& model, const std::vector<std::string>& values,
+  ValueObserver(std::string onnx, const ForeignModel& foreign, const std::vector<std::string>& values,
                 const std::string& where);
   ~ValueObserver();
 

@@ -102,9 +102,13 @@ class OpenvinoEngine : public Engine {
   void open(const std::function<std::string()>& onnx, const std::string& identity, const std::string& where,
             const NetworkForm& form) {
     const bool bf16 = options_.precision == Precision::kBf16;
-    const ov::AnyMap settings{ov::num_streams(static_cast<int32_t>(streams_)),
-                              ov::inference_num_threads(options_.threads),
-                              ov::hint::inference_precision(bf16 ? ov::element::bf16 : ov::element::f32)};
+    ov::AnyMap settings{ov::num_streams(static_cast<int32_t>(streams_)), ov::inference_num_threads(options_.threads),
+                        ov::hint::inference_precision(bf16 ? ov::element::bf16 : ov::element::f32)};
+#ifdef __aarch64__
+    // OpenVINO 2026.4 computes convolutions in 8 bits wrongly on ARM, or finds no pooling for them.
+    settings["LP_TRANSFORMS_MODE"] = false;
+    if (options_.precision == Precision::kInt8) log_info("8 bits are computed in f32 on this processor");
+#endif
     const CompiledCache cache(identity.empty() ? fs::path() : options_.cache,
                               concat(identity, "|", description(), "|", part_, "|", processor()));
     if (auto kept = cache.open()) {

@@ -50,12 +50,12 @@ std::shared_ptr<ov::Model> feed_foreign(const std::shared_ptr<ov::Model>& model,
 }
 
 OnnxType onnx_type(const ov::element::Type& type) {
-  const std::map<ov::element::Type_t, int> kTypes{
+  const std::map<ov::element::Type_t, int> numbers{
       {ov::element::f32, 1},  {ov::element::u8, 2},     {ov::element::i8, 3},      {ov::element::i32, 6},
       {ov::element::i64, 7},  {ov::element::string, 8}, {ov::element::boolean, 9}, {ov::element::f16, 10},
       {ov::element::f64, 11}, {ov::element::bf16, 16}};
-  const auto found = kTypes.find(static_cast<ov::element::Type_t>(type));
-  return static_cast<OnnxType>(found == kTypes.end() ? 0 : found->second);
+  const auto found = numbers.find(static_cast<ov::element::Type_t>(type));
+  return static_cast<OnnxType>(found == numbers.end() ? 0 : found->second);
 }
 
 /// The name that an output has for people: one of its tensor's, or else its node's.
@@ -117,9 +117,9 @@ std::optional<ov::Output<ov::Node>> last_dense_input(ov::Output<ov::Node> value)
 
 ov::Output<ov::Node> find_embedding(const ov::Model& model, const std::string& path, const NetworkForm& form) {
   if (form.output.empty()) {
+    const std::string classes = form.foreign ? form.foreign->output_name : kLogitsOutput;
     for (const auto& result : model.get_results()) {
-      if (name_of_result(*result) != form.foreign->output_name &&
-          !result->get_output_tensor(0).get_names().contains(form.foreign->output_name)) {
+      if (name_of_result(*result) != classes && !result->get_output_tensor(0).get_names().contains(classes)) {
         continue;
       }
       if (const auto found = last_dense_input(result->input_value(0))) return *found;
@@ -144,7 +144,7 @@ ov::Output<ov::Node> find_embedding(const ov::Model& model, const std::string& p
 /// The network as far as its embedding.
 std::shared_ptr<ov::Model> embedder_of(const ov::Model& model, const std::string& path, const NetworkForm& form) {
   const ov::Output<ov::Node> value = find_embedding(model, path, form);
-  const ov::PartialShape shape = value.get_partial_shape();
+  const ov::PartialShape& shape = value.get_partial_shape();
   int64_t longer = 0;
   for (size_t i = 1; shape.rank().is_static() && i < shape.size(); ++i) longer += shape[i] == 1 ? 0 : 1;
   if (shape.rank().is_dynamic() || longer != 1) {

@@ -284,7 +284,7 @@ void OnnxGraph::read_graph(const std::string& bytes) {
       constants_[tensor.name] = {tensor.is_external ? made_internal(content, tensor, file_) : content};
       order_.push_back(tensor.name);
     } else if (tag == 11) {
-      inputs_.push_back({name_of_value(content), content});
+      inputs_.emplace_back(name_of_value(content), content);
     } else {
       rest.add_bytes(12, content);
       outputs_.push_back(name_of_value(content));
@@ -361,7 +361,7 @@ OnnxGraph::Node OnnxGraph::with_output(const Node& node, const std::string& outp
   return renamed;
 }
 
-void OnnxGraph::add_constant(OnnxTensor tensor) {
+void OnnxGraph::add_constant(const OnnxTensor& tensor) {
   std::string bytes;
   {
     pbf_writer writer(bytes);
