@@ -50,6 +50,12 @@ class LayerFinder {
     throw InputError(file_, concat("weights of '", layer.name, "' are NaN or infinite"),
                      "its training went wrong, or the file is damaged");
   }
+  /// @return why constants cannot be weights in 8 bits
+  std::string unfit(const ForeignLayer& layer, const OnnxGraph::Values& weight) const {
+    if (weight.type != OnnxType::kFloat) return concat("its weights are ", type_name(weight.type), ", not f32");
+    require_finite(layer, weight.values);
+    return "";
+  }
   static int64_t integer(const Operator& node, const char* attribute, int64_t otherwise) {
     const auto found = node.integers.find(attribute);
     return found == node.integers.end() ? otherwise : found->second;
@@ -63,8 +69,7 @@ class LayerFinder {
   std::string read_filters(const Operator& node, ForeignLayer& layer) const {
     const auto weight = graph_.constant(node.inputs[1]);
     if (!weight) return "its weights are computed";
-    if (weight->type != OnnxType::kFloat) return concat("its weights are ", type_name(weight->type), ", not f32");
-    require_finite(layer, weight->values);
+    if (const std::string why = unfit(layer, *weight); !why.empty()) return why;
     if (weight->dims.size() < 3 || weight->dims[0] < 1 || weight->values.empty())
       return "its weights are of another shape";
     layer.filters = Array(weight->dims, weight->values);
@@ -75,8 +80,7 @@ class LayerFinder {
     const auto weight = graph_.constant(node.inputs[1]);
     if (!weight)
       return graph_.is_constant(node.inputs[0]) ? "its first input is the constant" : "it multiplies two activations";
-    if (weight->type != OnnxType::kFloat) return concat("its weights are ", type_name(weight->type), ", not f32");
-    require_finite(layer, weight->values);
+    if (const std::string why = unfit(layer, *weight); !why.empty()) return why;
     if (weight->dims.size() != 2 || weight->values.empty()) return "its weights are no matrix";
     if (integer(node, "transA", 0) != 0 || real(node, "alpha", 1) != 1 || real(node, "beta", 1) != 1) {
       return "it scales or transposes its input";

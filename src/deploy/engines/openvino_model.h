@@ -23,8 +23,7 @@ std::shared_ptr<ov::Model> read_openvino_model(std::string onnx, const std::stri
 std::string told_by_openvino(const std::exception& error);
 
 /// A network of a file, whatever OpenVINO reads, with the output that the form names alone, where there is one.
-/// @throws InputError when it cannot be read, has weights that are NaN, or, of one that is not foreign, has other
-/// inputs
+/// @throws InputError when it cannot be read, has weights that are NaN, or, where it is not foreign, has other inputs
 ///         and outputs than ours
 std::shared_ptr<ov::Model> read_model_file(const std::string& path, const NetworkForm& form);
 
