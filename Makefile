@@ -93,4 +93,4 @@ aarch64:  ## Build the runtime half for 64-bit ARM and run its tests under qemu 
 	@scripts/aarch64.sh '$(or $(FILTER),*)'
 
 clean:  ## Remove the build folders; .venv stays
-	rm -rf build build-runtime build-cuda build-debug build-base-asan build-base-tsan build-lint build-aarch64
+	rm -rf build build-runtime build-cuda build-debug build-base-asan build-base-tsan build-lint build-lint-runtime build-aarch64

@@ -79,6 +79,11 @@ tidy() {
   sed -E 's/ -include [^ ]*cmake_pch[^ ]*//; s/ -Winvalid-pch//; s/ -fpch-preprocess//; s/ -fno-sanitize-recover=[a-z]*//' \
     "$build_dir/compile_commands.json" >"$commands/compile_commands.json"
   compiled_sources "$commands" >"$commands/sources"
+  echo "lint: clang-tidy reads $(wc -l <"$commands/sources") sources"
+  if [ -z "${FILES+set}" ] && [ ! -s "$commands/sources" ]; then
+    echo "lint: $build_dir/compile_commands.json names none of src/" >&2
+    return 1
+  fi
   local status=0
   # shellcheck disable=SC2016  # expanded by the shell of each source
   DEADLINE=$(($(date +%s) + ${TIDY_SECONDS:-1000000})) LEFT_OUT=$commands/left-out xargs -r -n 1 -P "$(nproc)" bash -c '
@@ -89,18 +94,19 @@ tidy() {
   return "$status"
 }
 
+# check PRESET
 check() {
   check_licence_lines
   check_format
   check_scripts
   scripts/build.sh "$1" help >/dev/null  # configures, and finds sources that came since
-  tidy "$2"
+  tidy "build-$1"
 }
 
 case ${1:-} in
   format) sources | xargs -r clang-format --style=file -i ;;
-  base) check base-asan build-base-asan ;;
-  all) check lint build-lint ;;
+  base) check lint-runtime ;;
+  all) check lint ;;
   changed)
     if ! base=$(base_commit); then
       echo "lint: no commit to compare with (a shallow clone?); nothing checked"
@@ -108,7 +114,7 @@ case ${1:-} in
     fi
     FILES=$(changed_sources "$base")
     echo "lint: $(wc -w <<<"$FILES") sources differ from $(git log -1 --format='%h %s' "$base")"
-    check lint build-lint
+    check lint
     ;;
   *) echo "usage: scripts/lint.sh format|base|all|changed" >&2; exit 2 ;;
 esac

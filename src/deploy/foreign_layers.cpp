@@ -69,7 +69,7 @@ class LayerFinder {
   std::string read_filters(const Operator& node, ForeignLayer& layer) const {
     const auto weight = graph_.constant(node.inputs[1]);
     if (!weight) return "its weights are computed";
-    if (const std::string why = unfit(layer, *weight); !why.empty()) return why;
+    if (std::string why = unfit(layer, *weight); !why.empty()) return why;
     if (weight->dims.size() < 3 || weight->dims[0] < 1 || weight->values.empty())
       return "its weights are of another shape";
     layer.filters = Array(weight->dims, weight->values);
@@ -80,7 +80,7 @@ class LayerFinder {
     const auto weight = graph_.constant(node.inputs[1]);
     if (!weight)
       return graph_.is_constant(node.inputs[0]) ? "its first input is the constant" : "it multiplies two activations";
-    if (const std::string why = unfit(layer, *weight); !why.empty()) return why;
+    if (std::string why = unfit(layer, *weight); !why.empty()) return why;
     if (weight->dims.size() != 2 || weight->values.empty()) return "its weights are no matrix";
     if (integer(node, "transA", 0) != 0 || real(node, "alpha", 1) != 1 || real(node, "beta", 1) != 1) {
       return "it scales or transposes its input";
