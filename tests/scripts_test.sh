@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The scripts that count: what fails is counted and named, also beside the cases of a test program; lint takes the commit
-# before where there is one, and says so where there is none.
+# The scripts that count: what fails is counted and named, also beside the cases of a test program; a fuzzer that fails
+# stops no other, and its find is told at the end; lint takes the commit before where there is one, and says so where there
+# is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 repository=$PWD
@@ -43,7 +44,25 @@ expect "LeakSanitizer: detected memory leaks"
 expect "ended early, at: [ RUN      ] A.b"
 [ "$(tail -n 1 "$work/log")" = "3 passed, 3 failed, 1 skipped" ] || fail "the counts are wrong"
 
-command -v git >/dev/null || { echo "scripts: counts (no git)"; exit; }
+# One fuzzer that finds nothing beside one that does.
+mkdir -p "$work/fuzzing/scripts" "$work/fuzzing/fuzz" "$work/fuzzing/build-base-asan/fuzz"
+cp "$repository/scripts/fuzz.sh" "$work/fuzzing/scripts/"
+touch "$work"/fuzzing/fuzz/fuzz_{finds,quiet}.cpp
+printf '#!/bin/sh\necho "==1==ERROR: AddressSanitizer: heap-buffer-overflow"\necho "Base64: AAEC"\nexit 77\n' \
+  >"$work/fuzzing/build-base-asan/fuzz/fuzz_finds"
+# shellcheck disable=SC2016  # the fuzzer's
+printf '#!/bin/sh\necho "Done 5 runs in $SECONDS_EACH second(s)"\n' >"$work/fuzzing/build-base-asan/fuzz/fuzz_quiet"
+chmod +x "$work"/fuzzing/build-base-asan/fuzz/fuzz_*
+status=0
+SECONDS_EACH=1 "$work/fuzzing/scripts/fuzz.sh" >"$work/log" 2>&1 || status=$?
+[ "$status" -eq 1 ] || fail "a find, and a status of $status"
+expect "quiet: Done 5 runs in 1 second(s)"
+expect "finds: failed"
+expect "heap-buffer-overflow"
+[ "$(tail -n 1 "$work/log")" = "Base64: AAEC" ] || fail "the input is not told last"
+"$work/fuzzing/scripts/fuzz.sh" quiet >"$work/log" 2>&1 || fail "a fuzzer chosen by name"
+
+command -v git >/dev/null || { echo "scripts: counts, fuzzing (no git)"; exit; }
 commit() {
   git add -A
   git -c user.name=n -c user.email=e@localhost commit -q -m "$1"
@@ -61,4 +80,4 @@ expect "1 sources differ from"
 expect "src/bare.cpp"
 ! grep -q 'src/old.cpp' "$work/log" || fail "checked what did not change"
 cd "$repository"
-echo "scripts: counts, the change that is checked"
+echo "scripts: counts, fuzzing, the change that is checked"
