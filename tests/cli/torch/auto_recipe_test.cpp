@@ -61,6 +61,12 @@ TEST(AutoRecipe, OnlyLongRunsMixImages) {
   EXPECT_EQ(recipe_value(task(1000, 500, 60), "mixup"), "1");
 }
 
+TEST(AutoRecipe, RunsBeginWithSmallerCrops) {
+  EXPECT_EQ(recipe_value(task(1000, 64, 1), "small-size"), "48");
+  EXPECT_EQ(recipe_value(task(1000, 500, 100), "small-size"), "96");
+  EXPECT_EQ(recipe_value(task(1000, 64, 1), "small-share"), "0.6");
+}
+
 TEST(AutoRecipe, SmallSetsHaveSmallBatches) {
   EXPECT_EQ(recipe_value(task(10000, 500, 1), "batch-size"), "32");
   EXPECT_EQ(recipe_value(task(300, 500, 1), "batch-size"), "16");
