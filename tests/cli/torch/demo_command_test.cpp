@@ -41,7 +41,7 @@ TEST(Demo, MeasuresExportsAndReports) {
   ASSERT_EQ(result.exit_code, 0) << result.standard_error;
   const json output = json::parse(result.standard_output);
   const json& networks = output.at("networks");
-  ASSERT_GE(networks.size(), 3u);
+  ASSERT_GE(networks.size(), 5u);
   const json &first = networks.front(), &last = networks.back();
   EXPECT_EQ(first.at("name"), "vanilla");
   EXPECT_EQ(first.at("arch"), "resnet50+w8");
@@ -88,6 +88,16 @@ TEST(Demo, MeasuresExportsAndReports) {
   }
   for (const std::string& name : drawn_classes()) EXPECT_THAT(html, HasSubstr("alt=\"" + name + "\""));
   EXPECT_THAT(html, HasSubstr("alt=\"jpeg_compression\""));
+
+  // --epochs are the first network's; the others keep their proportion to it.
+  const auto epochs_of = [](const json& network) {
+    const std::string config =
+        test::read_text(test::fs::path(network.at("model").get<std::string>()).parent_path() / "config.toml");
+    const size_t key = config.find("\nepochs=");
+    return std::stoi(config.substr(key + std::string_view("\nepochs=").size()));
+  };
+  EXPECT_EQ(epochs_of(first), 1);
+  EXPECT_EQ(epochs_of(last), 2);
 
   // The figures are those of the model that is named.
   const test::CommandResult evaluated = run_command(

@@ -50,7 +50,9 @@ class DemoCommand : public Subcommand {
 
   void declare(CLI::App& app) override {
     app.add_option("--out", out_, "Folder for the data set, the runs and report.html");
-    app.add_option("--epochs", epochs_, "Epochs a network (default: those of the ladder)")->transform(at_least(1));
+    app.add_option("--epochs", epochs_,
+                   "Epochs of the first network, the others in proportion (default: those of the ladder)")
+        ->transform(whole(1, 100'000));
     app.add_option("--train-per-class", draw_.train_per_class, "Training images a class")->transform(at_least(1));
     app.add_option("--corrupted-images", corrupted_images_, "Validation images to corrupt, for the robustness")
         ->transform(at_least(1));
@@ -110,9 +112,16 @@ class DemoCommand : public Subcommand {
     folder.write(settings);
   }
 
-  /// The ladder with this demo's width and epochs.
+  static int64_t number(const std::vector<TomlEntry>& options, const std::string& key) {
+    const auto found = std::ranges::find_if(options, [&](const TomlEntry& entry) { return entry.path.back() == key; });
+    return std::stoll(found->values.front().written);
+  }
+
+  /// The ladder with this demo's width; --epochs are those of the first rung, and the others keep their proportion to
+  /// it.
   Ladder ladder() const {
     Ladder ladder = Ladder::parse(ladders::assets::kDemoToml, kLadder);
+    const int64_t first_epochs = number(ladder.rungs.front().options, "epochs");
     for (size_t i = 0; i < ladder.rungs.size(); ++i) {
       std::vector<TomlEntry>& options = ladder.rungs[i].options;
       for (TomlEntry& option : options) {
@@ -122,8 +131,10 @@ class DemoCommand : public Subcommand {
         option.values.front() = {TomlValue::Kind::kText, arch.str(), arch.str()};
       }
       if (epochs_) {
-        set_option(options, number_option("epochs", std::to_string(*epochs_)));
-        set_option(options, number_option("warmup-epochs", std::to_string(std::min<int64_t>(2, *epochs_ - 1))));
+        const int64_t epochs = (*epochs_ * number(options, "epochs") + first_epochs - 1) / first_epochs;
+        const int64_t warmup = std::min(number(options, "warmup-epochs"), epochs - 1);
+        set_option(options, number_option("epochs", std::to_string(epochs)));
+        set_option(options, number_option("warmup-epochs", std::to_string(warmup)));
       }
       if (i > 0) ladder.rungs[i].changes = config_changes(ladder.rungs[i - 1].options, options);
     }
