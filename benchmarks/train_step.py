@@ -167,6 +167,7 @@ def main():
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--archs", nargs="+", default=ARCHS, choices=ARCHS)
     parser.add_argument("--csv")
     parser.add_argument("--python-step", nargs=3, metavar=("WAY", "ARCH", "PRECISION"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -176,7 +177,7 @@ def main():
         return
     shape = ["--batch-size", str(args.batch_size), "--image-size", str(args.image_size), "--steps", str(args.steps)]
     rows = []
-    for arch in ARCHS:
+    for arch in args.archs:
         for precision in ["f32", "bf16"]:
             rates = {way: [] for way in ("assemble", *PYTHON_WAYS)}
             for _ in range(args.rounds):
