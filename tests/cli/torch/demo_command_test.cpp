@@ -98,6 +98,7 @@ TEST(Demo, MeasuresExportsAndReports) {
   };
   EXPECT_EQ(epochs_of(first), 1);
   EXPECT_EQ(epochs_of(last), 2);
+  EXPECT_THAT(html, HasSubstr("for 1 to 2 epochs"));
 
   // The figures are those of the model that is named.
   const test::CommandResult evaluated = run_command(

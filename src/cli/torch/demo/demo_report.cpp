@@ -84,8 +84,12 @@ ComparedNetwork compared(const DemoNetwork& network) {
 std::string what_was_done(const DemoResult& result) {
   const DemoNetwork& first = result.networks.front();
   const Dataset& validation = *result.validation;
-  return concat("Networks trained from scratch on the same drawn images for ", first.whole.epochs,
-                " epochs each, from the same seed. A rung changes one thing in the rung before and keeps the rest. The "
+  std::vector<int64_t> epochs;
+  for (const DemoNetwork& network : result.networks) epochs.push_back(network.whole.epochs);
+  const auto [fewest, most] = std::ranges::minmax(epochs);
+  return concat("Networks trained from scratch on the same drawn images for ",
+                fewest == most ? concat(most) : concat(fewest, " to ", most),
+                " epochs, from the same seed. A rung changes one thing in the rung before and keeps the rest. The "
                 "images are textured shapes on busy backgrounds, ",
                 first.card.preprocessing.eval_size, " pixels wide, in ", validation.classes(),
                 " classes: ", result.train_images, " to train on and ", validation.size(),
