@@ -108,17 +108,19 @@ TEST(Demo, MeasuresExportsAndReports) {
               1.0 / 320 + 1e-9);
 }
 
-/// The ladder that the demo climbs is one that `ablate` takes.
-TEST(Demo, ItsLadderIsAFileForAblate) {
+/// The ladder that the demo climbs, and the paper's in small, are ones that `ablate` takes.
+TEST(Demo, LaddersAreFilesForAblate) {
   const test::TemporaryFolder folder;
   const test::CommandResult drawn = run_command({"dataset", "draw", "--out", (folder / "data").string(),
                                                  "--train-per-class", "2", "--validation-per-class", "2"});
   ASSERT_EQ(drawn.exit_code, 0) << drawn.standard_error;
   // A rank that has no run to make checks the ladder, and ends.
-  const test::CommandResult checked =
-      run_command({"ablate", ASSEMBLE_SOURCE_DIR "/ladders/demo.toml", "--data", (folder / "data").string(), "--out",
-                   (folder / "runs").string(), "--rank", "999", "--world", "1000"});
-  EXPECT_EQ(checked.exit_code, 0) << checked.standard_error;
+  for (const std::string name : {"demo", "mobilenet", "paper"}) {
+    const test::CommandResult checked =
+        run_command({"ablate", ASSEMBLE_SOURCE_DIR "/ladders/" + name + ".toml", "--data", (folder / "data").string(),
+                     "--out", (folder / name).string(), "--rank", "999", "--world", "1000"});
+    EXPECT_EQ(checked.exit_code, 0) << name << ": " << checked.standard_error;
+  }
 }
 
 }  // namespace
